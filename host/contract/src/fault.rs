@@ -1,0 +1,95 @@
+//! A failure with an owner, and the status it is answered with.
+
+use http::StatusCode;
+
+/// A failure of one exchange. The owner decides how loud it is: a client's is routine, a guest's is named in the log
+/// with the guest, the host's is an alarm.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The client broke a rule of HTTP, exceeded a limit, or left.
+    #[error("client: {0}")]
+    Client(#[from] ClientFault),
+    /// The guest failed to answer as its contract asks.
+    #[error("guest: {0}")]
+    Guest(#[from] GuestFault),
+    /// Windhover itself, or the machine, could not do its part.
+    #[error("host: {0}")]
+    Host(#[from] HostFault),
+}
+
+/// What a client can do wrong. Each variant names its status; see [`Fault::status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientFault {
+    /// 400: an HTTP/1.1 request needs exactly one Host field (RFC 9112 §3.2).
+    #[error("the Host field is missing")]
+    HostMissing,
+    /// 400: more than one Host field (RFC 9112 §3.2).
+    #[error("there is more than one Host field")]
+    HostRepeated,
+    /// 400: the Host field is no authority (RFC 9110 §7.2).
+    #[error("the Host field is not a host with an optional port")]
+    HostInvalid,
+    /// 400: the target is in absolute form and names another authority than Host does.
+    #[error("the Host field contradicts the authority of the request target")]
+    HostContradictsTarget,
+    /// 400: the target has a path with an escaped NUL, which no application wants and some systems cut at.
+    #[error("the path holds an escaped NUL")]
+    PathHoldsNul,
+    /// 400: the target's form does not fit its method: `*` is for OPTIONS, `host:port` for CONNECT.
+    #[error("the form of the request target does not fit the method")]
+    TargetForm,
+    /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
+    #[error("the request body is too large")]
+    BodyTooLarge,
+    /// 400: the body ended early, or its framing is malformed.
+    #[error("the request body is malformed or incomplete")]
+    BodyIncomplete,
+    /// 400 in a log only: nobody is left to read an answer.
+    #[error("the client is gone")]
+    Gone,
+}
+
+/// What a guest can do wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GuestFault {
+    /// 500: it trapped: a panic, an exhausted stack, memory it may not have.
+    #[error("the guest trapped")]
+    Trapped,
+    /// 500: it returned without answering.
+    #[error("the guest returned without a response")]
+    NoResponse,
+    /// 504: it took longer than its deployment allows.
+    #[error("the guest exceeded its time limit")]
+    DeadlineExceeded,
+    /// Reset: the content it wrote does not match the `content-length` it promised.
+    #[error("the guest's content does not match its content-length")]
+    ContentLengthMismatch,
+    /// 500, or a reset after the head: it reported an error of its own.
+    #[error("the guest reported an error")]
+    Reported,
+}
+
+/// What the host can fail at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostFault {
+    /// 503 with Retry-After: every instance this deployment may have is at work.
+    #[error("all instances are busy")]
+    Busy,
+    /// 500: something that should never fail did; the log has it.
+    #[error("an internal failure")]
+    Internal,
+}
+
+impl Fault {
+    /// The status that answers this fault, if nothing has been sent yet.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Client(_) => StatusCode::BAD_REQUEST,
+            Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Host(HostFault::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What servers and applications agree on: plain types and two traits.
+//!
+//! A [`Server`] speaks HTTP and hands each exchange to an [`Application`] as a [`Request`] whose [`Features`] say what
+//! else the server knows. Nothing in this crate knows an HTTP library, a runtime, WebAssembly or an operating system,
+//! so a third party writes a server by depending on this crate alone.
+//!
+//! # Life of a request
+//!
+//! ```text
+//! wire ──► server       reads the head, checks it, refuses what is malformed: no guest ever sees it
+//!      ──► Request      method, target, fields, body, features; ownership moves up, once
+//!      ──► Application  handle(request) → response; infallible: a failure is a response too
+//!      ◄── Response     status, fields, body; the body may go on producing long after `handle` returned
+//!      ◄── server       head once; a failure after the head is a reset, never a second head
+//! ```
+//!
+//! Before the head a [`Fault`] is a status ([`Response`]'s `From<Fault>`), after it a reset. Dropping the future of
+//! `handle`, or the response's body, is cancellation: the client is gone or the server is leaving.
+
+mod application;
+mod body;
+mod fault;
+mod features;
+mod limits;
+mod request;
+mod response;
+mod server;
+mod target;
+
+pub use application::Application;
+pub use body::Body;
+pub use fault::{ClientFault, Fault, GuestFault, HostFault};
+pub use features::{Connection, Feature, Features, ServerAddresses};
+pub use limits::Limits;
+pub use request::Request;
+pub use response::Response;
+pub use server::{Drained, Server};
+pub use target::{Scheme, Target};

@@ -1,0 +1,260 @@
+//! What a request is for: the request target resolved against the Host field, as RFC 9112 §3.2 and §3.3 say.
+
+use std::borrow::Cow;
+
+use http::uri::{Authority, Uri};
+use http::{HeaderMap, Method, Version, header};
+use percent_encoding::percent_decode_str;
+
+use crate::ClientFault;
+
+/// The scheme of a request: that of the connection, whatever an absolute-form target says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Without TLS.
+    Http,
+    /// With TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// A request target that has been checked.
+#[derive(Clone, Debug)]
+pub struct Target {
+    scheme: Scheme,
+    authority: Option<Authority>,
+    uri: Uri,
+}
+
+impl Target {
+    /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
+    /// repeated, in any version one that is malformed; a target in absolute form that Host contradicts (stricter than
+    /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait); a form that does not
+    /// fit the method; an escaped NUL.
+    pub fn resolve(
+        scheme: Scheme,
+        method: &Method,
+        uri: Uri,
+        version: Version,
+        fields: &HeaderMap,
+    ) -> Result<Self, ClientFault> {
+        check_form(method, &uri)?;
+        if uri.path().contains("%00") {
+            return Err(ClientFault::PathHoldsNul);
+        }
+        let host = host(version, fields)?;
+        let authority = match (uri.authority(), host) {
+            (Some(target), Some(host)) if *target != host => return Err(ClientFault::HostContradictsTarget),
+            (Some(target), _) if target.as_str().contains('@') => return Err(ClientFault::HostInvalid),
+            (Some(target), _) => Some(target.clone()),
+            (None, host) => host,
+        };
+        Ok(Self { scheme, authority, uri })
+    }
+
+    /// The scheme of the connection.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
+    /// Host and perhaps port. `None`: the request has none, which HTTP/1.0 allows and HTTP/1.1 with an empty Host.
+    pub fn authority(&self) -> Option<&Authority> {
+        self.authority.as_ref()
+    }
+
+    /// The part of the path that leads to the application. Empty: the application owns every path of the server.
+    pub fn path_base(&self) -> &str {
+        ""
+    }
+
+    /// The path, as ASP.NET Core gives it: unescaped except for `%2F`, dot segments removed. Escapes that are not
+    /// UTF-8 stay escapes. Begins with `/`, or is empty for `OPTIONS *` and CONNECT.
+    pub fn path(&self) -> Cow<'_, str> {
+        match self.raw_path() {
+            path if !path.starts_with('/') => Cow::Borrowed(""),
+            path => remove_dot_segments(unescape(path)),
+        }
+    }
+
+    /// The path as it was sent, escapes untouched. `*` for `OPTIONS *`, empty for CONNECT.
+    pub fn raw_path(&self) -> &str {
+        // http::Uri answers "/" for an authority-form target, which has no path at all.
+        if self.uri.scheme().is_none() && self.uri.authority().is_some() { "" } else { self.uri.path() }
+    }
+
+    /// The query as it was sent, without its `?`. `None`: there is no `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    /// The target in the form it was sent in.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+}
+
+/// RFC 9112 §3.2.3 and §3.2.4: authority form is for CONNECT and for nothing else, asterisk form for OPTIONS.
+fn check_form(method: &Method, uri: &Uri) -> Result<(), ClientFault> {
+    let authority_form = uri.scheme().is_none() && uri.authority().is_some();
+    let asterisk_form = uri.path() == "*";
+    if authority_form != (*method == Method::CONNECT) || (asterisk_form && *method != Method::OPTIONS) {
+        return Err(ClientFault::TargetForm);
+    }
+    Ok(())
+}
+
+fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, ClientFault> {
+    let mut hosts = fields.get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else {
+        // HTTP/2 has :authority; HTTP/1.0 had no Host.
+        return if version == Version::HTTP_11 { Err(ClientFault::HostMissing) } else { Ok(None) };
+    };
+    if hosts.next().is_some() {
+        return Err(ClientFault::HostRepeated);
+    }
+    if host.is_empty() {
+        return Ok(None);
+    }
+    match Authority::try_from(host.as_bytes()) {
+        Ok(authority) if !authority.as_str().contains('@') && !authority.host().is_empty() => Ok(Some(authority)),
+        _ => Err(ClientFault::HostInvalid),
+    }
+}
+
+/// Decodes every escape but `%2F`: a decoded slash would move the borders between segments.
+fn unescape(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut decoded = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find("%2F").into_iter().chain(rest.find("%2f")).min() {
+        push_decoded(&mut decoded, &rest[..at]);
+        decoded.push_str(&rest[at..at + 3]);
+        rest = &rest[at + 3..];
+    }
+    push_decoded(&mut decoded, rest);
+    Cow::Owned(decoded)
+}
+
+fn push_decoded(decoded: &mut String, escaped: &str) {
+    match percent_decode_str(escaped).decode_utf8() {
+        Ok(text) => decoded.push_str(&text),
+        Err(_) => decoded.push_str(escaped),
+    }
+}
+
+/// RFC 3986 §5.2.4, after decoding: `%2e%2e` is a dot segment too.
+fn remove_dot_segments(path: Cow<'_, str>) -> Cow<'_, str> {
+    if !path.contains("/.") {
+        return path;
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    let mut segments = path.split('/').skip(1).peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        match segment {
+            "." => {}
+            ".." => drop(kept.pop()),
+            segment => {
+                kept.push(segment);
+                continue;
+            }
+        }
+        if last {
+            kept.push(""); // "/a/.." is "/", not "": the slash before the last dots stays
+        }
+    }
+    Cow::Owned(format!("/{}", kept.join("/")))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn resolve(method: &str, target: &str, version: Version, hosts: &[&str]) -> Result<Target, ClientFault> {
+        let mut fields = HeaderMap::new();
+        for host in hosts {
+            fields.append(header::HOST, HeaderValue::from_str(host).expect("a test's host is a field value"));
+        }
+        let method = Method::from_bytes(method.as_bytes()).expect("a test's method is a method");
+        Target::resolve(Scheme::Http, &method, target.parse().expect("a test's target is a URI"), version, &fields)
+    }
+
+    fn path(target: &str) -> String {
+        resolve("GET", target, Version::HTTP_11, &["a"]).expect("the target is good").path().into_owned()
+    }
+
+    #[test]
+    fn a_path_is_unescaped_but_for_slashes_and_loses_its_dot_segments() {
+        for (target, expected) in [
+            ("/", "/"),
+            ("/a/b", "/a/b"),
+            ("/a%20b", "/a b"),
+            ("/caf%C3%A9", "/café"),
+            ("/a%2Fb%2fc", "/a%2Fb%2fc"),
+            ("/a%2Fb%20c", "/a%2Fb c"),
+            ("/%FF", "/%FF"),
+            ("/100%", "/100%"),
+            ("/a/./b", "/a/b"),
+            ("/a/../b", "/b"),
+            ("/a/..", "/"),
+            ("/a/b/.", "/a/b/"),
+            ("/../../etc", "/etc"),
+            ("/%2e%2e/etc", "/etc"),
+            ("/a//b", "/a//b"),
+            ("/.well-known/x", "/.well-known/x"),
+            ("/...", "/..."),
+        ] {
+            assert_eq!(path(target), expected, "for {target}");
+        }
+    }
+
+    #[test]
+    fn the_authority_comes_from_the_host_field_or_an_absolute_target() {
+        let authority = |target, version, hosts: &[&str]| {
+            let target = resolve("GET", target, version, hosts).expect("the target is good");
+            target.authority().map(|authority| authority.to_string())
+        };
+        assert_eq!(authority("/", Version::HTTP_11, &["a.example:8080"]), Some("a.example:8080".to_string()));
+        assert_eq!(authority("http://b.example/", Version::HTTP_11, &["b.example"]), Some("b.example".to_string()));
+        assert_eq!(authority("/", Version::HTTP_11, &[""]), None);
+        assert_eq!(authority("/", Version::HTTP_10, &[]), None);
+    }
+
+    #[test]
+    fn a_wrong_host_is_refused_with_its_reason() {
+        for (target, hosts, expected) in [
+            ("/", &[][..], ClientFault::HostMissing),
+            ("/", &["a", "a"], ClientFault::HostRepeated),
+            ("/", &["a b"], ClientFault::HostInvalid),
+            ("/", &["user@a"], ClientFault::HostInvalid),
+            ("/", &["a/b"], ClientFault::HostInvalid),
+            ("http://b/", &["a"], ClientFault::HostContradictsTarget),
+        ] {
+            assert_eq!(resolve("GET", target, Version::HTTP_11, hosts).err(), Some(expected), "for {target} {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn the_form_of_the_target_fits_the_method() {
+        assert_eq!(resolve("GET", "*", Version::HTTP_11, &["a"]).err(), Some(ClientFault::TargetForm));
+        assert_eq!(resolve("GET", "a:80", Version::HTTP_11, &["a:80"]).err(), Some(ClientFault::TargetForm));
+        assert_eq!(resolve("GET", "/%00", Version::HTTP_11, &["a"]).err(), Some(ClientFault::PathHoldsNul));
+        let target = resolve("OPTIONS", "*", Version::HTTP_11, &["a"]).expect("OPTIONS * is good");
+        assert_eq!((target.path().as_ref(), target.raw_path()), ("", "*"));
+        let target = resolve("CONNECT", "a:80", Version::HTTP_11, &["a:80"]).expect("CONNECT a:80 is good");
+        assert_eq!((target.path().as_ref(), target.raw_path()), ("", ""));
+    }
+}
