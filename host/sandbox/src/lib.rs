@@ -1,1 +1,57 @@
-//! x
+//! The guest's world: wasmtime. Runs components that answer HTTP requests, each request in an instance of its own.
+//!
+//! Three lifetimes, three types: an [`Engine`] a process, a [`Guest`] a component file, and inside a [`Sandbox`] one
+//! call an exchange. Promises: a guest has nothing that was not granted; what it does, however hostile, ends as its own
+//! exchange's [`windhover_contract::Fault`]; all it held is freed when its exchange ends.
+
+mod admission;
+mod answer;
+mod bindings;
+mod cache;
+mod engine;
+mod exchange;
+mod features;
+mod guest;
+mod invoke;
+mod limits;
+mod log;
+mod precompiled;
+mod run;
+mod state;
+mod streaming;
+mod trap;
+mod wasi;
+
+use std::sync::Arc;
+
+use windhover_contract::{Application, Request, Response};
+
+pub use cache::{Cache, CacheError};
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use guest::{Guest, LoadError, World};
+pub use limits::SandboxLimits;
+
+/// A guest at the ready: the application that answers each request in a fresh instance.
+pub struct Sandbox(Arc<Deployed>);
+
+/// What every exchange of a deployment shares.
+pub(crate) struct Deployed {
+    pub(crate) name: Arc<str>,
+    pub(crate) guest: Guest,
+    pub(crate) limits: SandboxLimits,
+    pub(crate) admission: admission::Admission,
+}
+
+impl Sandbox {
+    /// Readies `guest` to answer requests within `limits`. `name` says in the log whose lines these are.
+    pub fn new(guest: Guest, name: impl Into<String>, limits: SandboxLimits) -> Self {
+        let admission = admission::Admission::new(&limits);
+        Self(Arc::new(Deployed { name: name.into().into(), guest, limits, admission }))
+    }
+}
+
+impl Application for Sandbox {
+    async fn handle(&self, request: Request) -> Response {
+        invoke::invoke(&self.0, request).await
+    }
+}

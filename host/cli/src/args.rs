@@ -1,0 +1,71 @@
+//! The command line as typed.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+/// A web server for WebAssembly apps.
+///
+/// Runs a .wasm component as a web app: each request in a sandbox of its own.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What `windhover` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve an app over HTTP until Ctrl-C
+    ///
+    /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
+    Serve(Serve),
+}
+
+/// `windhover serve`.
+#[derive(Debug, Parser)]
+pub struct Serve {
+    /// The app: a .wasm component, or its text (.wat). Without it, a welcome page is served
+    #[arg(value_name = "APP.wasm")]
+    pub app: Option<PathBuf>,
+
+    /// Where to listen; may be given more than once. Port 0 takes a free port, * every address
+    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub urls: Vec<String>,
+
+    /// Time that a request may take, from the app's first instruction to its last byte
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    pub timeout: NonZeroU64,
+
+    /// Memory that a request's instance may use
+    #[arg(long, value_name = "MIB", default_value = "128")]
+    pub max_memory: NonZeroUsize,
+
+    /// Largest request body; 0 is unlimited
+    #[arg(long, value_name = "BYTES", default_value = "30000000")]
+    pub max_body_size: u64,
+
+    /// Instances at work at once; more requests wait
+    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    pub max_instances: NonZeroUsize,
+
+    /// Threads that serve requests [default: one per core]
+    #[arg(long, value_name = "NUMBER")]
+    pub workers: Option<NonZeroUsize>,
+
+    /// Where compiled apps are kept [default: windhover in the user's cache folder]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    pub cache: Option<PathBuf>,
+
+    /// Compile the app anew and keep nothing
+    #[arg(long)]
+    pub no_cache: bool,
+
+    /// What to log to standard error: off, error, warn, info, debug or trace
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log: LevelFilter,
+}

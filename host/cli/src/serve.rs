@@ -1,0 +1,106 @@
+//! `windhover serve`: load → bind → serve → drain.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+use windhover_contract::{Drained, Limits, Server};
+use windhover_http::{HttpConfig, HttpServer};
+use windhover_sandbox::{Cache, Engine, EngineConfig, Guest, Sandbox, SandboxLimits};
+
+use crate::args::Serve;
+use crate::signals::Signals;
+
+/// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
+pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
+    // Bound first: a port that is taken is told at once, and not after seconds of compiling.
+    let server = HttpServer::bind(http_config(args))?;
+    let sandbox = sandbox(args, &server)?;
+    for address in server.addresses().iter() {
+        println!("Listening on {address}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
+    runtime.block_on(serve_until_asked(server, sandbox))
+}
+
+fn http_config(args: &Serve) -> HttpConfig {
+    let defaults = HttpConfig::default();
+    let limits = Limits {
+        max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size),
+        ..defaults.limits
+    };
+    HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers) }
+}
+
+fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
+    let max_memory = args.max_memory.saturating_mul(MIB).get();
+    let engine = Engine::new(&EngineConfig {
+        max_instances: args.max_instances.try_into().map_or(u32::MAX, std::num::NonZeroU32::get),
+        ..EngineConfig::default()
+    })?;
+    let cache = cache(args);
+    let guest = match &args.app {
+        Some(app) => Guest::load(&engine, app, cache.as_ref())?,
+        None => Guest::from_bytes(&engine, WELCOME, Path::new("the welcome app"), cache.as_ref())?,
+    };
+    guest.require(server)?;
+    let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
+    println!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis());
+
+    let name = match &args.app {
+        Some(app) => app.file_stem().unwrap_or(app.as_os_str()).to_string_lossy().into_owned(),
+        None => "welcome".to_owned(),
+    };
+    let limits = SandboxLimits {
+        timeout: Duration::from_secs(args.timeout.get()),
+        max_memory,
+        max_instances: args.max_instances.get(),
+        ..SandboxLimits::default()
+    };
+    Ok(Sandbox::new(guest, name, limits))
+}
+
+/// A cache that cannot be used is no reason not to serve.
+fn cache(args: &Serve) -> Option<Cache> {
+    if args.no_cache {
+        return None;
+    }
+    let folder = args.cache.clone().or_else(Cache::default_folder)?;
+    Cache::at(&folder).inspect_err(|error| warn!("compiled apps are not kept: {error}")).ok()
+}
+
+async fn serve_until_asked(server: HttpServer, sandbox: Sandbox) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let (shutdown, asked) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(Arc::new(sandbox), async move {
+        let _ = asked.await;
+    }));
+    signals.leave().await;
+    info!("leaving: requests in flight may finish; once more to leave at once");
+    drop(shutdown);
+    tokio::select! {
+        drained = serving => match drained.context("the server panicked; this is a bug in Windhover")? {
+            Drained::Clean => {
+                info!("every request was answered");
+                Ok(ExitCode::SUCCESS)
+            }
+            Drained::Forced { abandoned } => {
+                warn!("{abandoned} connections were closed with a request unanswered");
+                Ok(ExitCode::FAILURE)
+            }
+        },
+        () = signals.leave() => {
+            warn!("left at once, with requests unanswered");
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// The app that is served when none is given; built by `build.rs`.
+const WELCOME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/welcome.wasm"));
+
+const MIB: std::num::NonZeroUsize = std::num::NonZeroUsize::new(1 << 20).expect("it is not 0");

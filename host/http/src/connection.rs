@@ -1,0 +1,93 @@
+//! One connection: sets its limits, drives it, and lets it finish politely when the server drains.
+
+use std::net::{SocketAddr, TcpStream};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::sync::watch;
+use tracing::debug;
+use windhover_contract::{Application, Connection, Features, Limits, Scheme, ServerAddresses};
+
+use crate::exchange::Exchange;
+use crate::stall::Stall;
+
+/// What all connections of a worker share.
+pub(crate) struct Connections<A> {
+    pub(crate) application: Arc<A>,
+    pub(crate) addresses: Arc<ServerAddresses>,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) draining: watch::Receiver<bool>,
+}
+
+impl<A: Application> Connections<A> {
+    /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
+    pub(crate) fn serve(&self, stream: TcpStream, remote: SocketAddr) -> impl Future<Output = ()> + Send + use<A> {
+        let (application, limits) = (Arc::clone(&self.application), Arc::clone(&self.limits));
+        let (addresses, mut draining) = (Arc::clone(&self.addresses), self.draining.clone());
+        async move {
+            let local = stream.local_addr().ok();
+            let stream = match tokio::net::TcpStream::from_std(stream) {
+                Ok(stream) => stream,
+                Err(failure) => return debug!(%remote, %failure, "a connection could not be served"),
+            };
+            // A response that is written is sent; waiting for more to fill the packet only delays it.
+            let _ = stream.set_nodelay(true);
+
+            let connection = Arc::new(Connection { id: next_id(), remote: Some(remote), local });
+            let exchange = Exchange {
+                application,
+                scheme: Scheme::Http,
+                features: Features { connection: Some(connection), server_addresses: Some(addresses) },
+                max_request_body_size: limits.max_request_body_size,
+            };
+            let service = service_fn(move |request| exchange.clone().answer(request));
+            let io = TokioIo::new(Stall::new(stream, limits.write_timeout));
+            let mut serving = pin!(builder(&limits).serve_connection(io, service));
+            let ended = tokio::select! {
+                biased;
+                ended = serving.as_mut() => ended,
+                () = begun(&mut draining) => {
+                    // Ends at once when idle; else after the exchange in flight, with `connection: close`.
+                    serving.as_mut().graceful_shutdown();
+                    serving.await
+                }
+            };
+            if let Err(failure) = ended {
+                debug!(%remote, %failure, "a connection ended with an error");
+            }
+        }
+    }
+}
+
+/// Ends when draining begins, or when nobody is left who could begin it.
+pub(crate) async fn begun(draining: &mut watch::Receiver<bool>) {
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new()) // without it the head timeout would do nothing
+        .header_read_timeout(limits.request_head_timeout)
+        .max_header_size(limits.max_request_head_size)
+        .max_buf_size(limits.max_request_head_size.max(BUFFER_SIZE))
+        .half_close(false);
+    builder
+}
+
+/// Unique in this process, and not to be guessed at across restarts: the process' start is in it.
+fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
+        use std::hash::{BuildHasher, RandomState};
+        RandomState::new().hash_one(std::process::id()) as u32
+    });
+    format!("{:08x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// What one connection may buffer in each direction, as Kestrel's MaxResponseBufferSize.
+const BUFFER_SIZE: usize = 64 * 1024;

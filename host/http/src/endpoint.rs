@@ -1,0 +1,215 @@
+//! A URL to listen on, parsed once, and bound.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::str::FromStr;
+
+use http::uri::Uri;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Where to listen.
+///
+/// | URL | listens on |
+/// |---|---|
+/// | `http://127.0.0.1:8080`, `http://[::1]:8080` | that address |
+/// | `http://localhost:8080` | both loopback addresses; one may be missing on the machine |
+/// | `http://*:8080` | every address, IPv6 and IPv4 |
+/// | port 0 | a free port that the system chooses; not with `localhost`, which is two sockets |
+/// | no port | 80 |
+///
+/// Any other host name is refused: a server listens on addresses; which names it answers to is another question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    host: Host,
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Host {
+    Address(IpAddr),
+    Localhost,
+    Any,
+}
+
+/// Why a URL cannot be served. Each message names the URL and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// No URL was given.
+    #[error("no URL to listen on: give at least one, for example http://127.0.0.1:8080")]
+    NoUrl,
+    /// It is no URL that a server can listen on.
+    #[error("cannot listen on {url}: {reason}")]
+    Url {
+        /// The URL as given.
+        url: String,
+        /// What is wrong, and what to write instead.
+        reason: &'static str,
+    },
+    /// The system refused the address.
+    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; another program listens there: stop it, or choose another port with --url",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE, or root)",
+        io::ErrorKind::AddrNotAvailable => "; this machine does not have that address",
+        _ => "",
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = BindError;
+
+    fn from_str(url: &str) -> Result<Self, BindError> {
+        let refuse = |reason| BindError::Url { url: url.to_owned(), reason };
+        let uri: Uri = url.parse().map_err(|_| refuse("it is not a URL; write for example http://127.0.0.1:8080"))?;
+        match uri.scheme_str() {
+            Some("http") => {}
+            Some("https") => return Err(refuse("https is not supported yet; put a TLS proxy in front, or use http")),
+            _ => return Err(refuse("it has no scheme; write for example http://127.0.0.1:8080")),
+        }
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(refuse("it has a path; a server listens on an address, for all of its paths"));
+        }
+        let authority =
+            uri.authority().ok_or_else(|| refuse("it has no host; write for example http://127.0.0.1:8080"))?;
+        let host =
+            match authority.host() {
+                "*" | "+" => Host::Any,
+                name if name.eq_ignore_ascii_case("localhost") => Host::Localhost,
+                name => {
+                    let address = name.trim_start_matches('[').trim_end_matches(']');
+                    Host::Address(address.parse().map_err(|_| {
+                        refuse("its host is neither an IP address, nor localhost, nor * for every address")
+                    })?)
+                }
+            };
+        let port = match authority.as_str().rsplit_once(':') {
+            Some((_, port)) if !port.contains(']') => {
+                port.parse().map_err(|_| refuse("its port is not a number from 0 to 65535"))?
+            }
+            _ => 80,
+        };
+        if authority.as_str().contains('@') {
+            return Err(refuse("it names a user, which has no meaning here"));
+        }
+        if host == Host::Localhost && port == 0 {
+            return Err(refuse(
+                "localhost is two addresses, which port 0 would give two ports; use http://127.0.0.1:0",
+            ));
+        }
+        Ok(Self { host, port })
+    }
+}
+
+impl Endpoint {
+    /// Binds the endpoint: one socket or two, each with its address as it is to be told.
+    pub(crate) fn bind(&self) -> Result<Vec<(TcpListener, String)>, BindError> {
+        match self.host {
+            Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
+            Host::Any => match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port), true) {
+                // A machine without IPv6 has every IPv4 address all the same.
+                Err(BindError::Address { source, .. }) if source.kind() != io::ErrorKind::AddrInUse => {
+                    Ok(vec![listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port), false)?])
+                }
+                bound => Ok(vec![bound?]),
+            },
+            Host::Localhost => {
+                let v4 = listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.port), false);
+                let v6 = listen(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), self.port), false);
+                match (v4, v6) {
+                    (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
+                    // As Kestrel: one loopback may be missing, but not taken by somebody else.
+                    (Ok(one), Err(error)) | (Err(error), Ok(one)) => match error {
+                        BindError::Address { ref source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                            Err(error)
+                        }
+                        _ => Ok(vec![one]),
+                    },
+                    (Err(error), Err(_)) => Err(error),
+                }
+            }
+        }
+    }
+}
+
+fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, String), BindError> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!dual_stack)?;
+        }
+        // On Unix it lets a restarted server bind while old connections are in TIME_WAIT; on Windows the same name
+        // would let another program steal the port.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = TcpListener::from(socket);
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    match bind() {
+        Ok((listener, bound)) => Ok((listener, format!("http://{bound}"))),
+        Err(source) => Err(BindError::Address { address, source }),
+    }
+}
+
+/// Connections that the system holds until they are accepted, as Kestrel's transport.
+const BACKLOG: i32 = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_understood() {
+        let endpoint = |host, port| Endpoint { host, port };
+        for (url, expected) in [
+            ("http://127.0.0.1:0", endpoint(Host::Address(Ipv4Addr::LOCALHOST.into()), 0)),
+            ("http://[::1]:8080", endpoint(Host::Address(Ipv6Addr::LOCALHOST.into()), 8080)),
+            ("http://[::1]", endpoint(Host::Address(Ipv6Addr::LOCALHOST.into()), 80)),
+            ("http://localhost:81/", endpoint(Host::Localhost, 81)),
+            ("http://*:8080", endpoint(Host::Any, 8080)),
+            ("http://+", endpoint(Host::Any, 80)),
+        ] {
+            assert_eq!(url.parse::<Endpoint>().expect(url), expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_with_what_to_write_instead() {
+        for (url, expected) in [
+            ("127.0.0.1:8080", "it has no scheme"),
+            ("8080", "it has no scheme"),
+            ("", "it is not a URL"),
+            ("https://127.0.0.1:1", "https is not supported yet"),
+            ("http://127.0.0.1:1/app", "it has a path"),
+            ("http://127.0.0.1:99999", "its port is not a number"),
+            ("http://127.0.0.1:x", "its port is not a number"),
+            ("http://example.com:80", "neither an IP address"),
+            ("http://u@127.0.0.1:80", "names a user"),
+            ("http://localhost:0", "two ports"),
+        ] {
+            let error = url.parse::<Endpoint>().expect_err(url).to_string();
+            assert!(error.contains(url) && error.contains(expected), "{url}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_a_remedy() {
+        let (taken, address) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false).expect("a free port");
+        let error = address.parse::<Endpoint>().expect("our own address").bind().expect_err("it is taken");
+        let port = taken.local_addr().expect("it is bound").port();
+        let text = error.to_string();
+        assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("--url"), "{text}");
+    }
+}

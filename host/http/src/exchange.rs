@@ -1,0 +1,82 @@
+//! One exchange: the only file that sees both hyper's types and the contract's. Ownership moves up once, and down once.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue};
+use hyper::body::Incoming;
+use tracing::debug;
+use windhover_contract::{Application, Body, ClientFault, Fault, Features, Request, Response, Scheme, Target};
+
+use crate::body::Received;
+
+/// What every exchange of one connection starts from.
+pub(crate) struct Exchange<A> {
+    pub(crate) application: Arc<A>,
+    pub(crate) scheme: Scheme,
+    pub(crate) features: Features,
+    pub(crate) max_request_body_size: Option<u64>,
+}
+
+// Derived, it would ask for `A: Clone`.
+impl<A> Clone for Exchange<A> {
+    fn clone(&self) -> Self {
+        Self { application: Arc::clone(&self.application), features: self.features.clone(), ..*self }
+    }
+}
+
+impl<A: Application> Exchange<A> {
+    /// Answers a request: refuses what no application should see, and else asks the application.
+    pub(crate) async fn answer(self, request: http::Request<Incoming>) -> Result<http::Response<Body>, Infallible> {
+        let (application, response) = (Arc::clone(&self.application), self.receive(request));
+        let response = match response {
+            Ok(request) => application.handle(request).await,
+            Err(fault) => {
+                debug!(%fault, "a request was refused");
+                refusal(fault)
+            }
+        };
+        Ok(into_hyper(response))
+    }
+
+    fn receive(self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {
+        let (head, content) = request.into_parts();
+        if exceeds(content_length(&head.headers), self.max_request_body_size) {
+            return Err(ClientFault::BodyTooLarge);
+        }
+        let target = Target::resolve(self.scheme, &head.method, head.uri, head.version, &head.headers)?;
+        Ok(Request {
+            method: head.method,
+            target,
+            version: head.version,
+            fields: head.headers,
+            body: Received::body(content, self.max_request_body_size),
+            features: self.features,
+        })
+    }
+}
+
+/// RFC 9110 §8.6. hyper has refused lengths that are malformed or contradict each other.
+fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn exceeds(length: Option<u64>, limit: Option<u64>) -> bool {
+    matches!((length, limit), (Some(length), Some(limit)) if length > limit)
+}
+
+/// A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
+/// (RFC 9112 §9.6), as Kestrel does for every rejection.
+fn refusal(fault: ClientFault) -> Response {
+    let mut response = Response::from(Fault::from(fault));
+    response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn into_hyper(response: Response) -> http::Response<Body> {
+    let mut message = http::Response::new(response.body);
+    *message.status_mut() = response.status;
+    *message.headers_mut() = response.fields;
+    message
+}

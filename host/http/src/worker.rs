@@ -1,0 +1,140 @@
+//! The threads that serve connections: each has a single-threaded runtime, so that a connection's reads, its guest and
+//! its writes stay on one core and meet no lock.
+//!
+//! A new connection goes to the worker with the fewest. Sockets that share a port by SO_REUSEPORT would save the
+//! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process could
+//! take the port without an error.
+
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, warn};
+use windhover_contract::{Application, Limits, ServerAddresses};
+
+use crate::connection::{Connections, begun};
+
+/// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
+pub(crate) struct Workers {
+    seats: Arc<[Seat]>,
+    drain: watch::Sender<bool>,
+    ends: Vec<oneshot::Receiver<usize>>,
+}
+
+/// Where a worker takes its connections from.
+struct Seat {
+    incoming: mpsc::Sender<(TcpStream, SocketAddr)>,
+    load: Arc<AtomicUsize>,
+}
+
+/// Hands connections to workers.
+pub(crate) struct Dispatch(Arc<[Seat]>);
+
+impl Workers {
+    pub(crate) fn start<A: Application>(
+        count: NonZeroUsize,
+        application: Arc<A>,
+        addresses: Arc<ServerAddresses>,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let (drain, draining) = watch::channel(false);
+        let (mut seats, mut ends) = (Vec::new(), Vec::new());
+        for number in 0..count.get() {
+            let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
+            let (end, ended) = oneshot::channel();
+            let load = Arc::new(AtomicUsize::new(0));
+            let connections = Connections {
+                application: Arc::clone(&application),
+                addresses: Arc::clone(&addresses),
+                limits: Arc::clone(&limits),
+                draining: draining.clone(),
+            };
+            seats.push(Seat { incoming, load: Arc::clone(&load) });
+            ends.push(ended);
+            thread::Builder::new()
+                .name(format!("windhover-{number}"))
+                .spawn(move || work(connections, accepted, load, end))
+                .expect("the system gives a starting server its threads");
+        }
+        Self { seats: seats.into(), drain, ends }
+    }
+
+    pub(crate) fn dispatch(&self) -> Dispatch {
+        Dispatch(Arc::clone(&self.seats))
+    }
+
+    /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
+    pub(crate) async fn drain(self) -> usize {
+        self.drain.send_replace(true);
+        let mut abandoned = 0;
+        for end in self.ends {
+            abandoned += end.await.unwrap_or(0); // a worker that panicked has no connections left
+        }
+        abandoned
+    }
+}
+
+impl Dispatch {
+    /// Gives the connection to the worker with the fewest.
+    pub(crate) async fn hand_over(&self, stream: TcpStream, remote: SocketAddr) {
+        let seat = self.0.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
+        seat.load.fetch_add(1, Ordering::Relaxed);
+        if seat.incoming.send((stream, remote)).await.is_err() {
+            seat.load.fetch_sub(1, Ordering::Relaxed);
+            debug!(%remote, "a connection came after the workers had ended");
+        }
+    }
+}
+
+/// The life of one worker: serves what comes until it is told to drain, or until [`Workers`] is dropped.
+fn work<A: Application>(
+    connections: Connections<A>,
+    mut accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
+    load: Arc<AtomicUsize>,
+    mut end: oneshot::Sender<usize>,
+) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("the system gives a starting server its event queue");
+    let abandoned = runtime.block_on(async {
+        let mut running = JoinSet::new();
+        let mut draining = connections.draining.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = begun(&mut draining) => break,
+                Some(ended) = running.join_next() => {
+                    load.fetch_sub(1, Ordering::Relaxed);
+                    if let Err(panic) = ended {
+                        warn!(%panic, "a connection's task panicked; this is a bug in Windhover");
+                    }
+                }
+                Some((stream, remote)) = accepted.recv() => {
+                    running.spawn(connections.serve(stream, remote));
+                }
+            }
+        }
+        // Connections that were handed over in the last moment are served: their clients were accepted.
+        accepted.close();
+        while let Some((stream, remote)) = accepted.recv().await {
+            running.spawn(connections.serve(stream, remote));
+        }
+        let all_ended = async { while running.join_next().await.is_some() {} };
+        tokio::select! {
+            _ = tokio::time::timeout(connections.limits.drain_timeout, all_ended) => {}
+            () = end.closed() => {} // nobody waits for us any more: the server's future was dropped
+        }
+        running.len()
+    });
+    // Dropping the runtime drops every connection that is left, with its guest.
+    drop(runtime);
+    let _ = end.send(abandoned);
+}
+
+/// Connections that wait for a busy worker; beyond it the system's own backlog fills.
+const HAND_OVER_QUEUE: usize = 64;

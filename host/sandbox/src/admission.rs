@@ -1,0 +1,60 @@
+//! Who may run: at most so many instances at once, a bounded and fair queue before them, and an end to the waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use windhover_contract::HostFault;
+
+use crate::SandboxLimits;
+
+/// The door of one deployment.
+pub(crate) struct Admission {
+    instances: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    max_queue: usize,
+    queue_timeout: Duration,
+}
+
+/// The right to have one instance; given back by dropping it.
+pub(crate) type Permit = OwnedSemaphorePermit;
+
+impl Admission {
+    pub(crate) fn new(limits: &SandboxLimits) -> Self {
+        Self {
+            instances: Arc::new(Semaphore::new(limits.max_instances)),
+            waiting: AtomicUsize::new(0),
+            max_queue: limits.max_queue,
+            queue_timeout: limits.queue_timeout,
+        }
+    }
+
+    /// Waits for an instance, first come, first served; or says that the deployment is busy.
+    pub(crate) async fn admit(&self) -> Result<Permit, HostFault> {
+        if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = Place::take(&self.waiting, self.max_queue).ok_or(HostFault::Busy)?;
+        match tokio::time::timeout(self.queue_timeout, Arc::clone(&self.instances).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(HostFault::Busy),
+        }
+    }
+}
+
+/// A place in the queue, left by dropping it, so that a client who goes away leaves it too.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
+        let place = Place(waiting); // dropped, it gives back what the next line takes
+        if place.0.fetch_add(1, Ordering::Relaxed) < max { Some(place) } else { None }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

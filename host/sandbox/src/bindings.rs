@@ -1,0 +1,23 @@
+//! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous; what can wait suspends the guest.
+
+mod generated {
+    #![expect(clippy::unwrap_used, reason = "generated code")]
+
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "windhover:http/application",
+        imports: {
+            "windhover:http/request.read": async,
+            "windhover:http/request.read-all": async,
+            "windhover:http/response.write": async,
+            "windhover:http/response.flush": async,
+            // Asked of a server that lacks the feature, they trap: see Guest::require.
+            "windhover:http/connection.current": trappable,
+            "windhover:http/server-addresses.addresses": trappable,
+        },
+        exports: { default: async },
+    });
+}
+
+pub(crate) use generated::windhover::http::{connection, request, response, server_addresses};
+pub(crate) use generated::ApplicationPre;

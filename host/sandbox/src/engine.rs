@@ -1,0 +1,128 @@
+//! One engine a process: how guests are compiled, where their memory comes from, and the clock that interrupts them.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tracing::{info, warn};
+use wasmtime::component::Linker;
+use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
+
+use crate::limits::MAX_TABLE_ELEMENTS;
+use crate::state::State;
+use crate::{features, wasi};
+
+/// What an [`Engine`] is made for.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Instances at once, of all deployments together. Address space is reserved for all of them, memory is not.
+    pub max_instances: u32,
+    /// The largest linear memory of any guest, in bytes.
+    pub max_memory_size: usize,
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self { max_instances: 1000, max_memory_size: 4 << 30 }
+    }
+}
+
+/// Compiles guests and holds the pool that their instances come from. Cheap to clone; one is enough for a process.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    engine: wasmtime::Engine,
+    linker: Linker<State>,
+}
+
+/// Why there is no engine. Not to be expected on a machine that wasmtime supports.
+#[derive(Debug, thiserror::Error)]
+#[error("the WebAssembly engine does not start on this machine: {0:#}")]
+pub struct EngineError(wasmtime::Error);
+
+impl Engine {
+    /// Starts an engine, and with it the thread that ticks for all of its guests.
+    pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
+        let engine = match wasmtime::Engine::new(&base().allocation_strategy(pool(config))) {
+            Ok(engine) => engine,
+            // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
+            Err(failure) => {
+                warn!("no address space for a pool of instances, so each is mapped anew, which is slow: {failure:#}");
+                wasmtime::Engine::new(&base()).map_err(EngineError)?
+            }
+        };
+        let linker = link(&engine).map_err(EngineError)?;
+        tick(&engine);
+        Ok(Self(Arc::new(Inner { engine, linker })))
+    }
+
+    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
+        &self.0.engine
+    }
+
+    pub(crate) fn linker(&self) -> &Linker<State> {
+        &self.0.linker
+    }
+}
+
+fn base() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
+    config
+}
+
+/// The settings that decide what a fresh instance costs. What an instance wrote must be undone before the next gets its
+/// place. Where the kernel can list the pages that were written (PAGEMAP_SCAN, Linux 6.7), they are reset in place, up
+/// to a size where returning them is cheaper; elsewhere that would mean clearing everything, so only a little is kept
+/// and the rest is returned in batches, because each return stops the other cores for a moment.
+fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
+    let mut pool = PoolingAllocationConfig::new();
+    let instances = config.max_instances;
+    pool.total_component_instances(instances)
+        .total_stacks(instances)
+        // A component is made of several core modules: adapters, shared libraries, middleware.
+        .total_core_instances(instances.saturating_mul(32))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .max_tables_per_module(4)
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_memory_size(config.max_memory_size)
+        .table_keep_resident(64 << 10);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(2 << 20);
+        info!("memory of ended instances is reset page by page (PAGEMAP_SCAN)");
+    } else {
+        pool.linear_memory_keep_resident(64 << 10).decommit_batch_size(64);
+        info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
+    }
+    InstanceAllocationStrategy::Pooling(pool)
+}
+
+/// Links everything that any guest may import: what it may do with it is decided by its grants, not by absence, because
+/// the runtimes of most languages import far more than they use.
+fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    features::add_to_linker(&mut linker)?;
+    wasi::add_to_linker(&mut linker)?;
+    Ok(linker)
+}
+
+/// One thread for all guests. It ends with the engine.
+fn tick(engine: &wasmtime::Engine) {
+    let engine = engine.weak();
+    thread::Builder::new()
+        .name("windhover-tick".to_owned())
+        .spawn(move || {
+            while let Some(engine) = engine.upgrade() {
+                engine.increment_epoch();
+                drop(engine);
+                thread::sleep(TICK);
+            }
+        })
+        .expect("the system gives a starting process its threads");
+}
+
+/// How long a guest may compute before others on its core get a turn.
+const TICK: Duration = Duration::from_millis(10);

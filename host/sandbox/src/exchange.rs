@@ -1,0 +1,149 @@
+//! The current exchange as its guest sees it: what came in, and how far the answer is.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, Method, Version};
+use http_body_util::BodyExt;
+use windhover_contract::{Body, ClientFault, Fault, Features, Target};
+
+use crate::answer::Answer;
+
+/// One exchange, owned by the store of its guest.
+pub(crate) struct Exchange {
+    pub(crate) method: Method,
+    pub(crate) target: Target,
+    pub(crate) version: Version,
+    pub(crate) fields: HeaderMap,
+    pub(crate) features: Features,
+    pub(crate) content: Content,
+    pub(crate) progress: Progress,
+    pub(crate) answer: Arc<Answer>,
+}
+
+/// How far the guest is with its answer.
+pub(crate) enum Progress {
+    /// Nothing yet.
+    Unanswered,
+    /// `send`: all is said.
+    Sent,
+    /// `start`: content may follow, exactly `remaining` octets of it if the guest gave itself a length.
+    Started { remaining: Option<u64>, allows_content: bool },
+}
+
+/// The request's content and what went wrong with it.
+pub(crate) struct Content {
+    source: Source,
+    /// What arrived and was not yet wanted.
+    surplus: Bytes,
+    /// The client's fault that ended the content.
+    fault: Option<ClientFault>,
+    /// The same, where another reader met it.
+    fault_elsewhere: Option<Arc<OnceLock<ClientFault>>>,
+}
+
+enum Source {
+    Open(Body),
+    Ended,
+    /// A wasi:http guest reads it through `wasi:http/types`.
+    Taken,
+}
+
+/// Why content cannot be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ContentError {
+    Client(ClientFault),
+    LargerThanAsked,
+    Taken,
+}
+
+impl Content {
+    pub(crate) fn new(body: Body) -> Self {
+        Self { source: Source::Open(body), surplus: Bytes::new(), fault: None, fault_elsewhere: None }
+    }
+
+    /// Whether there may be something to read.
+    pub(crate) fn may_have_more(&self) -> bool {
+        !self.surplus.is_empty()
+            || match &self.source {
+                Source::Open(body) => !body.is_empty(),
+                Source::Ended => false,
+                Source::Taken => true,
+            }
+    }
+
+    /// What the client did wrong with its content. A guest that fails after it failed because of it, so the client
+    /// hears of its own fault and not of a broken guest.
+    pub(crate) fn fault(&self) -> Option<ClientFault> {
+        self.fault.or_else(|| self.fault_elsewhere.as_ref()?.get().copied())
+    }
+
+    /// Gives the content away, whole, to another reader, who reports the client's fault into the cell.
+    pub(crate) fn take(&mut self) -> (Body, Arc<OnceLock<ClientFault>>) {
+        let cell = Arc::clone(self.fault_elsewhere.get_or_insert_default());
+        match std::mem::replace(&mut self.source, Source::Taken) {
+            Source::Open(body) => (body, cell),
+            Source::Ended | Source::Taken => (Body::empty(), cell),
+        }
+    }
+
+    /// The next piece: at least one octet, at most `max`. Empty: the end.
+    pub(crate) async fn read(&mut self, max: usize) -> Result<Bytes, ContentError> {
+        if self.surplus.is_empty() {
+            self.surplus = self.next_piece().await?;
+        }
+        Ok(self.surplus.split_to(self.surplus.len().min(max)))
+    }
+
+    /// All that is left, if it is at most `max` octets.
+    pub(crate) async fn read_all(&mut self, max: usize) -> Result<Vec<u8>, ContentError> {
+        let mut all = Vec::new();
+        loop {
+            let piece = self.read(usize::MAX).await?;
+            if piece.is_empty() {
+                return Ok(all);
+            }
+            if all.len() + piece.len() > max {
+                return Err(ContentError::LargerThanAsked);
+            }
+            all.extend_from_slice(&piece);
+        }
+    }
+
+    async fn next_piece(&mut self) -> Result<Bytes, ContentError> {
+        if let Some(fault) = self.fault {
+            return Err(ContentError::Client(fault));
+        }
+        let body = match &mut self.source {
+            Source::Open(body) => body,
+            Source::Ended => return Ok(Bytes::new()),
+            Source::Taken => return Err(ContentError::Taken),
+        };
+        loop {
+            match body.frame().await.transpose() {
+                Ok(Some(frame)) => match frame.into_data() {
+                    Ok(data) if data.has_remaining() => return Ok(data),
+                    _ => {} // an empty piece would look like the end; trailers are no content
+                },
+                Ok(None) => {
+                    self.source = Source::Ended;
+                    return Ok(Bytes::new());
+                }
+                Err(fault) => {
+                    let fault = client_fault(&fault);
+                    self.source = Source::Ended;
+                    self.fault = Some(fault);
+                    return Err(ContentError::Client(fault));
+                }
+            }
+        }
+    }
+}
+
+/// A request's content fails by its client; whatever else a server may report, the content is not whole.
+pub(crate) fn client_fault(fault: &Fault) -> ClientFault {
+    match fault {
+        Fault::Client(fault) => *fault,
+        Fault::Guest(_) | Fault::Host(_) => ClientFault::BodyIncomplete,
+    }
+}

@@ -1,0 +1,100 @@
+//! `wit/request.wit`.
+
+use http::{HeaderMap, Version};
+use windhover_contract::ClientFault;
+
+use crate::bindings::request::{BodyError, Host, RequestHead};
+use crate::exchange::{ContentError, Exchange};
+
+impl Host for Exchange {
+    fn head(&mut self) -> RequestHead {
+        RequestHead {
+            method: self.method(),
+            scheme: self.scheme(),
+            authority: self.authority(),
+            path_base: self.path_base(),
+            path: self.path(),
+            query: self.query(),
+            raw_target: self.raw_target(),
+            protocol: self.protocol(),
+            fields: self.fields(),
+        }
+    }
+
+    fn method(&mut self) -> String {
+        self.method.as_str().to_owned()
+    }
+
+    fn scheme(&mut self) -> String {
+        self.target.scheme().as_str().to_owned()
+    }
+
+    fn authority(&mut self) -> String {
+        self.target.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default()
+    }
+
+    fn path_base(&mut self) -> String {
+        self.target.path_base().to_owned()
+    }
+
+    fn path(&mut self) -> String {
+        self.target.path().into_owned()
+    }
+
+    fn query(&mut self) -> Option<String> {
+        self.target.query().map(str::to_owned)
+    }
+
+    fn raw_target(&mut self) -> String {
+        self.target.uri().to_string()
+    }
+
+    fn protocol(&mut self) -> String {
+        // RFC 9110 §2.5 writes HTTP/2 and HTTP/3 without a minor version, which they do not have.
+        match self.version {
+            Version::HTTP_10 => "HTTP/1.0",
+            Version::HTTP_2 => "HTTP/2",
+            Version::HTTP_3 => "HTTP/3",
+            _ => "HTTP/1.1",
+        }
+        .to_owned()
+    }
+
+    fn fields(&mut self) -> Vec<(String, Vec<u8>)> {
+        to_list(&self.fields)
+    }
+
+    fn field(&mut self, name: String) -> Option<Vec<u8>> {
+        Some(self.fields.get(name)?.as_bytes().to_vec())
+    }
+
+    fn can_have_body(&mut self) -> bool {
+        self.content.may_have_more()
+    }
+
+    async fn read(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
+        let max = if max == 0 { DEFAULT_PIECE } else { max as usize };
+        Ok(self.content.read(max).await?.into())
+    }
+
+    async fn read_all(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
+        Ok(self.content.read_all(max as usize).await?)
+    }
+}
+
+fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+impl From<ContentError> for BodyError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Client(ClientFault::BodyTooLarge) | ContentError::LargerThanAsked => Self::TooLarge,
+            ContentError::Client(_) => Self::Incomplete,
+            ContentError::Taken => Self::Taken,
+        }
+    }
+}
+
+/// What `read` gives at most when the guest does not say.
+const DEFAULT_PIECE: usize = 64 << 10;

@@ -1,0 +1,14 @@
+//! `wit/server-addresses.wit`.
+
+use windhover_contract::Feature;
+
+use crate::bindings::server_addresses::Host;
+use crate::exchange::Exchange;
+
+impl Host for Exchange {
+    fn addresses(&mut self) -> wasmtime::Result<Vec<String>> {
+        let addresses =
+            self.features.server_addresses.as_deref().ok_or_else(|| super::absent(Feature::ServerAddresses))?;
+        Ok(addresses.iter().map(str::to_owned).collect())
+    }
+}

@@ -1,0 +1,160 @@
+//! One component file, checked, compiled and linked: once a deployment, so that an exchange only instantiates.
+
+mod imports;
+mod load_error;
+mod source;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Component, types};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use windhover_contract::{Feature, Server};
+
+use crate::bindings::ApplicationPre;
+use crate::state::State;
+use crate::{Cache, Engine};
+
+pub use load_error::LoadError;
+
+/// A component that can answer requests.
+pub struct Guest {
+    file: PathBuf,
+    engine: Engine,
+    pub(crate) kind: Kind,
+    needs: Vec<Feature>,
+    was_cached: bool,
+    took: Duration,
+}
+
+/// How its handler is called.
+pub(crate) enum Kind {
+    Application(ApplicationPre<State>),
+    WasiHttp(ProxyPre<State>),
+}
+
+/// The world that a component was written for. Told from the component itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum World {
+    /// It exports `handle`, as the world `application` of `wit/` asks.
+    Application,
+    /// It exports `wasi:http/incoming-handler` 0.2, as the standard world `wasi:http/proxy` asks.
+    WasiHttp,
+}
+
+impl fmt::Display for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Application => "windhover:http/application 0.1",
+            Self::WasiHttp => "wasi:http/proxy 0.2",
+        })
+    }
+}
+
+impl Guest {
+    /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
+    pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(file).map_err(|source| LoadError::Unreadable { file: file.into(), source })?;
+        Self::from_bytes(engine, &bytes, file, cache)
+    }
+
+    /// Loads a component that is in memory. `file` is its name in errors.
+    pub fn from_bytes(engine: &Engine, bytes: &[u8], file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
+        let begin = Instant::now();
+        let binary = source::binary(bytes, file)?;
+        let cached = cache.and_then(|cache| cache.get(engine.wasmtime(), &binary));
+        let was_cached = cached.is_some();
+        let component = match cached {
+            Some(component) => component,
+            None => {
+                let component = Component::from_binary(engine.wasmtime(), &binary)
+                    .map_err(|source| LoadError::Invalid { file: file.into(), source })?;
+                if let Some(cache) = cache {
+                    cache.put(&component, &binary);
+                }
+                component
+            }
+        };
+        let took = begin.elapsed();
+
+        let ty = component.component_type();
+        let imports = imports::Imports::read(&ty, engine.wasmtime());
+        imports.check(file)?;
+        let world = world(&ty, engine.wasmtime(), file)?;
+        if world == World::WasiHttp && imports.has_response {
+            return Err(LoadError::TwoAnswers { file: file.into() });
+        }
+        let kind =
+            link(engine, &component, world).map_err(|source| LoadError::DoesNotFit { file: file.into(), source })?;
+        Ok(Self { file: file.into(), engine: engine.clone(), kind, needs: imports.features, was_cached, took })
+    }
+
+    /// The file it came from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The world it was written for.
+    pub fn world(&self) -> World {
+        match self.kind {
+            Kind::Application(_) => World::Application,
+            Kind::WasiHttp(_) => World::WasiHttp,
+        }
+    }
+
+    /// The features it imports: without one of them it cannot run.
+    pub fn needs(&self) -> &[Feature] {
+        &self.needs
+    }
+
+    /// Refuses a guest that needs a feature which the server does not offer.
+    pub fn require(&self, server: &impl Server) -> Result<(), LoadError> {
+        match self.needs.iter().find(|feature| !server.offers(**feature)) {
+            None => Ok(()),
+            Some(feature) => Err(LoadError::FeatureAbsent { file: self.file.clone(), feature: feature.name() }),
+        }
+    }
+
+    /// Whether its machine code came from the cache.
+    pub fn was_cached(&self) -> bool {
+        self.was_cached
+    }
+
+    /// How long it took to compile it, or to get it from the cache.
+    pub fn took(&self) -> Duration {
+        self.took
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}
+
+fn link(engine: &Engine, component: &Component, world: World) -> wasmtime::Result<Kind> {
+    let linked = engine.linker().instantiate_pre(component)?;
+    Ok(match world {
+        World::Application => Kind::Application(ApplicationPre::new(linked)?),
+        World::WasiHttp => Kind::WasiHttp(ProxyPre::new(linked)?),
+    })
+}
+
+/// Other exports are fine: some toolchains add their own.
+fn world(ty: &types::Component, engine: &wasmtime::Engine, file: &Path) -> Result<World, LoadError> {
+    let exports: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+    let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
+    if exports.iter().any(|name| name == "handle") {
+        Ok(World::Application)
+    } else if has("wasi:http/incoming-handler@0.2.") {
+        Ok(World::WasiHttp)
+    } else {
+        let hint = if has("wasi:http/handler@0.3.") {
+            "It is written for wasi:http 0.3, which this version does not run yet; build it for wasi:http 0.2."
+        } else if has("wasi:cli/run@") {
+            "It is a command-line program (wasi:cli/run); a server needs a handler that is called for each request."
+        } else {
+            "Build it for the world windhover:http/application, or for the standard world wasi:http/proxy 0.2."
+        };
+        Err(LoadError::NoHandler { file: file.into(), exports, hint })
+    }
+}

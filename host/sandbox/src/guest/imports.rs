@@ -1,0 +1,71 @@
+//! What a component imports: which of it are features, and which of it the host does not have.
+
+use std::path::Path;
+
+use wasmtime::component::types;
+use windhover_contract::Feature;
+
+use super::LoadError;
+
+/// The imports of one component.
+pub(super) struct Imports {
+    /// The features it needs.
+    pub(super) features: Vec<Feature>,
+    pub(super) has_response: bool,
+    unknown: Vec<(String, &'static str)>,
+}
+
+impl Imports {
+    pub(super) fn read(ty: &types::Component, engine: &wasmtime::Engine) -> Self {
+        let mut imports = Self { features: Vec::new(), has_response: false, unknown: Vec::new() };
+        for (name, _) in ty.imports(engine) {
+            if let Err(remedy) = imports.add(name) {
+                imports.unknown.push((name.to_owned(), remedy));
+            }
+        }
+        imports
+    }
+
+    pub(super) fn check(&self, file: &Path) -> Result<(), LoadError> {
+        if self.unknown.is_empty() {
+            return Ok(());
+        }
+        Err(LoadError::UnknownImports { file: file.into(), imports: self.unknown.clone() })
+    }
+
+    /// `Err`: the host does not have it, and what to do about it.
+    fn add(&mut self, import: &str) -> Result<(), &'static str> {
+        let (package, rest) = import.split_once('/').unwrap_or((import, ""));
+        let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
+        match (package, interface) {
+            ("windhover:http", _) if !version.starts_with("0.1.") => {
+                Err("this version of Windhover has windhover:http 0.1; build the guest against its wit/ folder")
+            }
+            ("windhover:http", "request") => Ok(()),
+            ("windhover:http", "response") => {
+                self.has_response = true;
+                Ok(())
+            }
+            ("windhover:http", feature) => match Feature::from_name(feature) {
+                Some(feature) => {
+                    self.features.push(feature);
+                    Ok(())
+                }
+                None => Err("this version of Windhover does not have this feature; a newer one may"),
+            },
+            ("wasi:http", "types" | "outgoing-handler") if version.starts_with("0.2.") => Ok(()),
+            (package, _) if LINKED_WASI.contains(&package) && version.starts_with("0.2.") => Ok(()),
+            (package, _) if package.starts_with("wasi:") && version.starts_with("0.3.") => {
+                Err("this version runs WASI 0.2; build the guest for WASI 0.2")
+            }
+            ("wasi_snapshot_preview1", _) => {
+                Err("it was made for WASI preview 1; wrap it with the preview 1 adapter when making the component")
+            }
+            (package, _) if package.starts_with("wasi:") => Err("Windhover does not offer this part of WASI"),
+            _ => Err("compose the guest with a component that exports it (`wac plug`), or remove the import"),
+        }
+    }
+}
+
+/// The packages that `wasi::add_to_linker` links whole.
+const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];

@@ -1,0 +1,71 @@
+//! Why a file cannot be served: each message names the file, what is wrong with it, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why a file cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are what the messages show")]
+pub enum LoadError {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", file.display())]
+    Unreadable { file: PathBuf, source: io::Error },
+    /// It is neither WebAssembly nor its text format.
+    #[error("{} is not WebAssembly: {reason}.\nGive a component: a .wasm file, or its text as .wat.", file.display())]
+    NotWasm { file: PathBuf, reason: &'static str },
+    /// It is text that does not parse.
+    #[error("{} is not valid WebAssembly text: {source}", file.display())]
+    Text { file: PathBuf, source: wat::Error },
+    /// It is a core module.
+    #[error(
+        "{} is a core module, and a server runs components.\nBuild it for a component target (Rust: `cargo build \
+         --target wasm32-wasip2`), or wrap it: `wasm-tools component new`.",
+        file.display()
+    )]
+    CoreModule { file: PathBuf },
+    /// It is machine code that somebody compiled, which cannot be checked.
+    #[error(
+        "{} is precompiled machine code, which cannot be checked and so is not run.\nGive the component it was made \
+         from; Windhover keeps its own machine code in its cache.",
+        file.display()
+    )]
+    Precompiled { file: PathBuf },
+    /// It is malformed, or uses what the engine does not have.
+    #[error("{} does not compile: {source:#}", file.display())]
+    Invalid { file: PathBuf, source: wasmtime::Error },
+    /// It imports what the host does not have.
+    #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
+    UnknownImports {
+        file: PathBuf,
+        /// Each name with what to do.
+        imports: Vec<(String, &'static str)>,
+    },
+    /// It cannot answer requests.
+    #[error("{} has no handler for requests; it exports {}.\n{hint}", file.display(), names(exports))]
+    NoHandler { file: PathBuf, exports: Vec<String>, hint: &'static str },
+    /// It would answer in two ways.
+    #[error(
+        "{} answers through wasi:http and imports windhover:http/response too, which is the other way to answer.\n\
+         Remove that import; request, connection and server-addresses may stay.",
+        file.display()
+    )]
+    TwoAnswers { file: PathBuf },
+    /// Its imports or exports have the right names and the wrong types.
+    #[error("{} does not fit this host: {source:#}", file.display())]
+    DoesNotFit { file: PathBuf, source: wasmtime::Error },
+    /// The server lacks a feature that it needs.
+    #[error(
+        "{} needs the feature windhover:http/{feature}, which this server does not offer.\nServe it over HTTP: that \
+         server offers every feature.",
+        file.display()
+    )]
+    FeatureAbsent { file: PathBuf, feature: &'static str },
+}
+
+fn list(imports: &[(String, &'static str)]) -> String {
+    imports.iter().map(|(name, remedy)| format!("\n  {name}: {remedy}")).collect()
+}
+
+fn names(exports: &[String]) -> String {
+    if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
+}

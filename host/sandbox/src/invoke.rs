@@ -1,0 +1,87 @@
+//! One request in, one response out.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, StatusCode};
+use http_body_util::BodyExt;
+use tracing::warn;
+use windhover_contract::{Body, Fault, GuestFault, Request, Response};
+
+use crate::Deployed;
+use crate::answer::{Answer, Content, Head};
+use crate::exchange::{self, Exchange, Progress};
+use crate::run::Run;
+use crate::streaming::{Source, Streaming};
+
+/// Answers a request with a fresh instance of the deployment's guest.
+pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Response {
+    answer(deployed, request).await.unwrap_or_else(Response::from)
+}
+
+async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, Fault> {
+    let permit = deployed.admission.admit().await.inspect_err(|fault| warn!(app = %deployed.name, %fault))?;
+    let is_head = request.method == Method::HEAD;
+    let answer = Arc::new(Answer::default());
+    let mut run = Run::start(deployed, exchange(request, Arc::clone(&answer)), permit);
+    let head = poll_fn(|cx| {
+        let ended = run.poll(cx);
+        match (answer.take_head(), ended) {
+            (Some(head), _) => Poll::Ready(head),
+            (None, Poll::Pending) => Poll::Pending,
+            (None, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
+            (None, Poll::Ready(Ok(()))) => {
+                warn!(app = %deployed.name, "the guest returned without a response");
+                Poll::Ready(Err(GuestFault::NoResponse.into()))
+            }
+        }
+    })
+    .await?;
+    Ok(respond(head, is_head, run, answer))
+}
+
+fn exchange(request: Request, answer: Arc<Answer>) -> Exchange {
+    Exchange {
+        method: request.method,
+        target: request.target,
+        version: request.version,
+        fields: request.fields,
+        features: request.features,
+        content: exchange::Content::new(request.body),
+        progress: Progress::Unanswered,
+        answer,
+    }
+}
+
+fn respond(head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {
+    let Head { status, fields, content } = head;
+    let has_content = !is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    let expected = if has_content { content_length(&fields) } else { None };
+    let source = match content {
+        Content::Whole(content) => {
+            run.detach();
+            return Response { status, fields, body: Body::full(content) };
+        }
+        // What was written at once can go out at once, with its length.
+        Content::Pieces if has_content && expected.is_none() && run.has_ended_well() => {
+            return Response { status, fields, body: Body::full(answer.take_piece().unwrap_or_default()) };
+        }
+        Content::Pieces => Source::Pieces(answer),
+        Content::Stream(body) => Source::Stream(body),
+    };
+    let streaming = Streaming::new(source, run, expected);
+    if has_content {
+        return Response { status, fields, body: Body::stream(streaming) };
+    }
+    // The guest may write all the same, and goes on to its end as for any other method.
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(streaming.collect());
+    }
+    Response { status, fields, body: Body::empty() }
+}
+
+fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}

@@ -1,0 +1,70 @@
+//! What a deployment's exchanges may use, with defaults, and the limiter that enforces memory.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// The limits of one deployment. Each applies to one exchange, except for `max_instances` and `max_queue`.
+#[derive(Clone, Debug)]
+pub struct SandboxLimits {
+    /// Wall time from the first instruction of the guest to the last byte it produces. Exceeding it answers 504, or
+    /// resets what was begun.
+    pub timeout: Duration,
+    /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
+    /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
+    pub max_memory: usize,
+    /// Instances at work at once; at most [`crate::EngineConfig::max_instances`] for all deployments together.
+    pub max_instances: usize,
+    /// Exchanges that may wait for an instance. One more is answered 503 with Retry-After at once.
+    pub max_queue: usize,
+    /// How long an exchange waits for an instance before it is answered 503 with Retry-After.
+    pub queue_timeout: Duration,
+    /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
+    /// log says once.
+    pub max_log: usize,
+}
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30), // as most gateways' read timeouts: nobody waits longer
+            max_memory: 128 << 20,            // as the isolates of the large edge platforms
+            max_instances: 1000,              // as wasmtime's pool and its `serve`
+            max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
+            queue_timeout: Duration::from_secs(10),
+            max_log: 64 << 10,
+        }
+    }
+}
+
+/// Counts and bounds the memory of one instance.
+pub(crate) struct MemoryLimiter {
+    available: usize,
+    /// Whether the guest asked for more than it may have: the likely reason of a trap that follows.
+    pub(crate) was_refused: bool,
+}
+
+impl MemoryLimiter {
+    pub(crate) fn new(max_memory: usize) -> Self {
+        Self { available: max_memory, was_refused: false }
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let more = desired.saturating_sub(current);
+        if more > self.available || maximum.is_some_and(|maximum| desired > maximum) {
+            self.was_refused = true;
+            return Ok(false);
+        }
+        self.available -= more;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(desired <= MAX_TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum))
+    }
+}
+
+/// The pool's tables are this large; growing beyond would fail there, with a less clear error.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 65_536;

@@ -1,0 +1,166 @@
+//! What guests write to standard output and error, as lines of the host's log: bounded, escaped, and named.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::AsyncWrite;
+use tracing::info;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// The log of one exchange. Both streams share one budget.
+pub(crate) struct GuestLog {
+    budget: Arc<Mutex<Budget>>,
+}
+
+struct Budget {
+    name: Arc<str>,
+    left: usize,
+    is_spent: bool,
+}
+
+/// One stream. Its clones are the same stream: they share the line that is being written.
+#[derive(Clone)]
+pub(crate) struct Lines(Arc<Mutex<Line>>);
+
+struct Line {
+    stream: &'static str,
+    pending: Vec<u8>,
+    budget: Arc<Mutex<Budget>>,
+}
+
+impl GuestLog {
+    /// A log that takes `max` bytes, for the deployment `name`.
+    pub(crate) fn new(name: Arc<str>, max: usize) -> Self {
+        Self { budget: Arc::new(Mutex::new(Budget { name, left: max, is_spent: false })) }
+    }
+
+    pub(crate) fn stdout(&self) -> Lines {
+        self.lines("stdout")
+    }
+
+    pub(crate) fn stderr(&self) -> Lines {
+        self.lines("stderr")
+    }
+
+    fn lines(&self, stream: &'static str) -> Lines {
+        Lines(Arc::new(Mutex::new(Line { stream, pending: Vec::new(), budget: Arc::clone(&self.budget) })))
+    }
+}
+
+impl Lines {
+    fn push(&self, bytes: &[u8]) {
+        self.0.lock().expect("nothing panics while it holds this lock").push(bytes);
+    }
+}
+
+impl Line {
+    fn push(&mut self, bytes: &[u8]) {
+        let allowed = self.budget.lock().expect("nothing panics while it holds this lock").spend(bytes.len());
+        for piece in bytes[..allowed].split_inclusive(|&byte| byte == b'\n') {
+            self.pending.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || self.pending.len() >= MAX_LINE {
+                self.emit();
+            }
+        }
+    }
+
+    fn emit(&mut self) {
+        let line = std::mem::take(&mut self.pending);
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        if !line.is_empty() {
+            let app = Arc::clone(&self.budget.lock().expect("nothing panics while it holds this lock").name);
+            info!(target: "guest", %app, stream = self.stream, "{}", printable(line));
+        }
+    }
+}
+
+impl Drop for Line {
+    /// The last line need not have an end.
+    fn drop(&mut self) {
+        self.emit();
+    }
+}
+
+impl Budget {
+    /// How many of `wanted` bytes may be logged. Says once that no more will be.
+    fn spend(&mut self, wanted: usize) -> usize {
+        let allowed = wanted.min(self.left);
+        self.left -= allowed;
+        if allowed < wanted && !self.is_spent {
+            self.is_spent = true;
+            info!(target: "guest", app = %self.name, "this request has logged all it may; the rest is dropped");
+        }
+        allowed
+    }
+}
+
+/// A guest's line cannot forge another line, nor move the cursor of the terminal that shows it.
+fn printable(line: &[u8]) -> String {
+    let mut shown = String::with_capacity(line.len());
+    for char in String::from_utf8_lossy(line).chars() {
+        if char.is_control() && char != '\t' { shown.extend(char.escape_default()) } else { shown.push(char) }
+    }
+    shown
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    // The default would spawn a task for each stream.
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.push(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(PERMIT)
+    }
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Lines {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.push(buf);
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Longer lines are broken here.
+const MAX_LINE: usize = 4096;
+
+/// What a guest may write at once.
+const PERMIT: usize = 64 << 10;

@@ -1,0 +1,105 @@
+//! One guest at work on one exchange: its store, its call, its time. Polled by whoever wants what it produces, first
+//! for the head and then for the content, so a guest that answers at once costs no task and no channel.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+use tracing::warn;
+use wasmtime::Store;
+use windhover_contract::{Fault, GuestFault};
+
+use crate::admission::Permit;
+use crate::exchange::Exchange;
+use crate::guest::Kind;
+use crate::state::State;
+use crate::{Deployed, trap, wasi};
+
+/// A call under way. Dropping it cancels the guest and frees all it held.
+pub(crate) struct Run {
+    /// `Err`: how it ended.
+    call: Result<Call, Result<(), Fault>>,
+    timeout: Duration,
+    /// Made at the first wait: most guests never wait.
+    deadline: Option<Pin<Box<Sleep>>>,
+    name: Arc<str>,
+    _permit: Permit,
+}
+
+type Call = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
+
+impl Run {
+    /// Readies a call; nothing happens before the first poll.
+    pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Exchange, permit: Permit) -> Self {
+        Self {
+            timeout: deployed.limits.timeout,
+            name: Arc::clone(&deployed.name),
+            call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
+            deadline: None,
+            _permit: permit,
+        }
+    }
+
+    /// Lets the guest work until it waits or ends. May be asked again after the end.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let call = match &mut self.call {
+            Ok(call) => call,
+            Err(ended) => return Poll::Ready(ended.clone()),
+        };
+        let ended = match call.as_mut().poll(cx) {
+            Poll::Ready(ended) => ended,
+            Poll::Pending => {
+                let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.timeout)));
+                match deadline.as_mut().poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {
+                        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
+                        Err(GuestFault::DeadlineExceeded.into())
+                    }
+                }
+            }
+        };
+        self.call = Err(ended.clone()); // here the store is dropped
+        self.deadline = None;
+        Poll::Ready(ended)
+    }
+
+    pub(crate) fn has_ended_well(&self) -> bool {
+        matches!(self.call, Err(Ok(())))
+    }
+
+    /// Lets the guest work on after its answer is complete, within its time, with nobody waiting for it.
+    pub(crate) fn detach(mut self) {
+        if self.call.is_ok()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { poll_fn(|cx| self.poll(cx)).await });
+        }
+    }
+}
+
+async fn call(deployed: Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> {
+    let mut store = Store::new(deployed.guest.engine().wasmtime(), State::new(Arc::clone(&deployed), exchange));
+    store.limiter(|state| &mut state.memory);
+    // A guest that computes gives way to others on its core at each tick.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_async_yield_and_update(1);
+    match call_export(&deployed.guest.kind, &mut store).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(trap::fault(error, store.data_mut())),
+    }
+}
+
+async fn call_export(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<()> {
+    match kind {
+        Kind::Application(guest) => guest.instantiate_async(&mut *store).await?.call_handle(store).await,
+        Kind::WasiHttp(guest) => {
+            let guest = guest.instantiate_async(&mut *store).await?;
+            let (request, outparam) = wasi::resources(store.data_mut())?;
+            guest.wasi_http_incoming_handler().call_handle(store, request, outparam).await
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing.
+
+use std::sync::{Arc, LazyLock};
+
+use http::header::HOST;
+use http::{HeaderValue, Request};
+use http_body_util::BodyExt;
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView,
+};
+use windhover_contract::{ClientFault, Fault, GuestFault};
+
+use crate::answer::{Content, Head};
+use crate::exchange::{Exchange, client_fault};
+use crate::state::State;
+
+/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+}
+
+/// The current exchange as the two resources that `wasi:http/incoming-handler` takes.
+pub(crate) fn resources(
+    state: &mut State,
+) -> wasmtime::Result<(Resource<HostIncomingRequest>, Resource<HostResponseOutparam>)> {
+    let (scheme, request) = incoming(state.exchange());
+    let request = state.http().new_incoming_request(scheme, request)?;
+    let answer = Arc::clone(&state.exchange().answer);
+    let app = Arc::clone(&state.deployed().name);
+    let outparam = state.http().new_response_outparam_from_callback(move |response| {
+        answer.begin(match response {
+            Ok(response) if response.status().is_informational() => {
+                tracing::warn!(%app, status = %response.status(), "the guest answered with an interim status");
+                Err(GuestFault::Reported.into())
+            }
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                Ok(Head { status: head.status, fields: head.headers, content: Content::Stream(body) })
+            }
+            Err(code) => {
+                tracing::warn!(%app, ?code, "the guest answered with an error code");
+                Err(fault(&code))
+            }
+        });
+    })?;
+    Ok((request, outparam))
+}
+
+fn incoming(exchange: &mut Exchange) -> (Scheme, Request<WasiBody>) {
+    let (content, fault) = exchange.content.take();
+    let content = content.map_err(move |error| {
+        let _ = fault.set(client_fault(&error));
+        match client_fault(&error) {
+            ClientFault::BodyTooLarge => Error::HttpRequestBodySize(None),
+            _ => Error::ConnectionTerminated,
+        }
+    });
+    let mut request = Request::new(content.boxed_unsync());
+    *request.method_mut() = exchange.method.clone();
+    *request.uri_mut() = exchange.target.uri().clone();
+    *request.version_mut() = exchange.version;
+    *request.headers_mut() = exchange.fields.clone();
+    if exchange.target.authority().is_none() {
+        request.headers_mut().insert(HOST, own_name(exchange));
+    }
+    let scheme = match exchange.target.scheme() {
+        windhover_contract::Scheme::Http => Scheme::Http,
+        windhover_contract::Scheme::Https => Scheme::Https,
+    };
+    (scheme, request)
+}
+
+/// wasi:http wants an authority always; a client of HTTP/1.0 need not send one. Then it is ours (RFC 9110 §7.2).
+fn own_name(exchange: &Exchange) -> HeaderValue {
+    let local = exchange.features.connection.as_deref().and_then(|connection| connection.local);
+    local
+        .and_then(|address| HeaderValue::from_str(&address.to_string()).ok())
+        .unwrap_or(HeaderValue::from_static("localhost"))
+}
+
+/// What a guest's own error code means to the client: whose fault it says it was.
+fn fault(code: &ErrorCode) -> Fault {
+    match code {
+        ErrorCode::HttpRequestBodySize(_) => ClientFault::BodyTooLarge.into(),
+        _ => GuestFault::Reported.into(),
+    }
+}
+
+/// The policy for outbound requests of a guest without grants: none leaves.
+pub(crate) struct Denied;
+
+impl WasiHttpHooks for Denied {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        // The default makes a new one for each set of fields.
+        static FILTER: LazyLock<ForbiddenHeaderFilter> =
+            LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
+        Arc::clone(&FILTER)
+    }
+
+    fn send_request(
+        &mut self,
+        _: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
+    }
+}
+
+type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
