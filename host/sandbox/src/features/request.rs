@@ -18,6 +18,7 @@ impl Host for Exchange {
             raw_target: self.raw_target(),
             protocol: self.protocol(),
             fields: self.fields(),
+            can_have_body: self.can_have_body(),
         }
     }
 

@@ -1,0 +1,205 @@
+// A greeting, an echo and a look at the request: a plain `wasi:http/proxy` 0.2 component, with nothing of Windhover
+// in it.
+//
+// Each handle has one owner. A child is dropped before its parent (the stream before its body): the host traps a guest
+// that does it the other way round.
+
+#include <string.h>
+
+#include "proxy.h"
+
+typedef wasi_http_types_own_incoming_request_t request_t;
+typedef wasi_http_types_own_response_outparam_t response_out_t;
+
+typedef struct {
+  wasi_http_types_own_outgoing_body_t body;
+  wasi_io_streams_own_output_stream_t stream;
+} answer_t;
+
+static wasi_http_types_borrow_incoming_request_t borrow(request_t request);
+static void greet(response_out_t out);
+static void echo(request_t request, response_out_t out);
+static void describe(request_t request, response_out_t out);
+static void not_found(response_out_t out);
+static answer_t start(response_out_t out, uint16_t status, const char *content_type);
+static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http_types_own_fields_t fields);
+static void set_field(wasi_http_types_own_fields_t fields, const char *name, wasi_http_types_field_value_t value);
+static void write_bytes(answer_t answer, const uint8_t *bytes, size_t length);
+static void write_text(answer_t answer, const char *text);
+static void finish(answer_t answer);
+static void abandon(answer_t answer);
+static bool path_is(proxy_string_t path, const char *wanted);
+
+void exports_wasi_http_incoming_handler_handle(request_t request, response_out_t out) {
+  wasi_http_types_method_t method;
+  wasi_http_types_method_incoming_request_method(borrow(request), &method);
+  bool get = method.tag == WASI_HTTP_TYPES_METHOD_GET;
+  bool post = method.tag == WASI_HTTP_TYPES_METHOD_POST;
+  wasi_http_types_method_free(&method);
+
+  proxy_string_t path = {NULL, 0};
+  wasi_http_types_method_incoming_request_path_with_query(borrow(request), &path);
+
+  if (get && path_is(path, "/"))
+    greet(out);
+  else if (post && path_is(path, "/echo"))
+    echo(request, out);
+  else if (get && path_is(path, "/request"))
+    describe(request, out);
+  else
+    not_found(out);
+
+  proxy_string_free(&path);
+  wasi_http_types_incoming_request_drop_own(request);
+}
+
+static wasi_http_types_borrow_incoming_request_t borrow(request_t request) {
+  return wasi_http_types_borrow_incoming_request(request);
+}
+
+static void greet(response_out_t out) {
+  answer_t answer = start(out, 200, "text/plain; charset=utf-8");
+  write_text(answer, "Hello from C\n");
+  finish(answer);
+}
+
+// Sends each piece back as it arrives; the bytes never enter the guest's memory.
+static void echo(request_t request, response_out_t out) {
+  wasi_http_types_own_fields_t asked = wasi_http_types_method_incoming_request_headers(borrow(request));
+  wasi_http_types_field_name_t name;
+  proxy_string_set(&name, "content-type");
+  wasi_http_types_list_field_value_t types;
+  wasi_http_types_method_fields_get(wasi_http_types_borrow_fields(asked), &name, &types);
+  wasi_http_types_fields_drop_own(asked);
+
+  answer_t answer;
+  if (types.len > 0) {
+    wasi_http_types_own_fields_t fields = wasi_http_types_constructor_fields();
+    set_field(fields, "content-type", types.ptr[0]);
+    answer = start_with_fields(out, 200, fields);
+  } else {
+    answer = start(out, 200, "application/octet-stream");
+  }
+  wasi_http_types_list_field_value_free(&types);
+
+  // `consume` and `stream` fail only when they are called twice.
+  wasi_http_types_own_incoming_body_t body;
+  wasi_http_types_method_incoming_request_consume(borrow(request), &body);
+  wasi_io_streams_own_input_stream_t source;
+  wasi_http_types_method_incoming_body_stream(wasi_http_types_borrow_incoming_body(body), &source);
+
+  wasi_io_streams_borrow_input_stream_t from = wasi_io_streams_borrow_input_stream(source);
+  wasi_io_streams_borrow_output_stream_t to = wasi_io_streams_borrow_output_stream(answer.stream);
+  uint64_t moved;
+  wasi_io_streams_stream_error_t error;
+  while (wasi_io_streams_method_output_stream_blocking_splice(to, from, 64 * 1024, &moved, &error) &&
+         wasi_io_streams_method_output_stream_flush(to, &error)) // a server may hold back what nobody told it to flush
+    ;
+  bool whole = error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED;
+  wasi_io_streams_stream_error_free(&error);
+  wasi_io_streams_input_stream_drop_own(source);
+  wasi_http_types_incoming_body_drop_own(body);
+
+  // A request that broke off must not become an answer that looks whole.
+  if (whole)
+    finish(answer);
+  else
+    abandon(answer);
+}
+
+static void describe(request_t request, response_out_t out) {
+  answer_t answer = start(out, 200, "text/plain; charset=utf-8");
+  write_text(answer, "method=GET\nauthority="); // only GET comes here
+
+  proxy_string_t authority;
+  if (wasi_http_types_method_incoming_request_authority(borrow(request), &authority)) {
+    write_bytes(answer, authority.ptr, authority.len);
+    proxy_string_free(&authority);
+  }
+
+  write_text(answer, "\nscheme=");
+  wasi_http_types_scheme_t scheme;
+  if (wasi_http_types_method_incoming_request_scheme(borrow(request), &scheme)) {
+    if (scheme.tag == WASI_HTTP_TYPES_SCHEME_HTTP)
+      write_text(answer, "http");
+    else if (scheme.tag == WASI_HTTP_TYPES_SCHEME_HTTPS)
+      write_text(answer, "https");
+    else
+      write_bytes(answer, scheme.val.other.ptr, scheme.val.other.len);
+    wasi_http_types_scheme_free(&scheme);
+  }
+
+  write_text(answer, "\n");
+  finish(answer);
+}
+
+static void not_found(response_out_t out) {
+  finish(start_with_fields(out, 404, wasi_http_types_constructor_fields()));
+}
+
+static answer_t start(response_out_t out, uint16_t status, const char *content_type) {
+  wasi_http_types_own_fields_t fields = wasi_http_types_constructor_fields();
+  set_field(fields, "content-type", (wasi_http_types_field_value_t){(uint8_t *)content_type, strlen(content_type)});
+  return start_with_fields(out, status, fields);
+}
+
+// Sends the head. The body is taken first, because `set` gives the response away.
+static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http_types_own_fields_t fields) {
+  wasi_http_types_own_outgoing_response_t response = wasi_http_types_constructor_outgoing_response(fields);
+  wasi_http_types_method_outgoing_response_set_status_code(wasi_http_types_borrow_outgoing_response(response), status);
+
+  answer_t answer;
+  wasi_http_types_method_outgoing_response_body(wasi_http_types_borrow_outgoing_response(response), &answer.body);
+  wasi_http_types_method_outgoing_body_write(wasi_http_types_borrow_outgoing_body(answer.body), &answer.stream);
+
+  wasi_http_types_result_own_outgoing_response_error_code_t ok = {.is_err = false, .val.ok = response};
+  wasi_http_types_static_response_outparam_set(out, &ok);
+  return answer;
+}
+
+// A field that the host refuses is left out.
+static void set_field(wasi_http_types_own_fields_t fields, const char *name, wasi_http_types_field_value_t value) {
+  wasi_http_types_field_name_t field;
+  proxy_string_set(&field, name);
+  wasi_http_types_header_error_t error;
+  wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(fields), &field, &value, &error);
+}
+
+// A failed write means that nobody reads any more; `finish` is then told the same, so it is not an error here.
+static void write_bytes(answer_t answer, const uint8_t *bytes, size_t length) {
+  wasi_io_streams_borrow_output_stream_t stream = wasi_io_streams_borrow_output_stream(answer.stream);
+  while (length > 0) {
+    size_t piece = length < 4096 ? length : 4096; // the most that blocking-write-and-flush takes at once
+    proxy_list_u8_t list = {(uint8_t *)bytes, piece};
+    wasi_io_streams_stream_error_t error;
+    if (!wasi_io_streams_method_output_stream_blocking_write_and_flush(stream, &list, &error)) {
+      wasi_io_streams_stream_error_free(&error);
+      return;
+    }
+    bytes += piece;
+    length -= piece;
+  }
+}
+
+static void write_text(answer_t answer, const char *text) {
+  write_bytes(answer, (const uint8_t *)text, strlen(text));
+}
+
+static void finish(answer_t answer) {
+  wasi_io_streams_output_stream_drop_own(answer.stream);
+  wasi_http_types_error_code_t error;
+  if (!wasi_http_types_static_outgoing_body_finish(answer.body, NULL, &error))
+    wasi_http_types_error_code_free(&error);
+}
+
+// A body dropped without `finish` tells the host to cut the answer off.
+static void abandon(answer_t answer) {
+  wasi_io_streams_output_stream_drop_own(answer.stream);
+  wasi_http_types_outgoing_body_drop_own(answer.body);
+}
+
+// The query is no part of the path.
+static bool path_is(proxy_string_t path, const char *wanted) {
+  size_t length = strlen(wanted);
+  return path.len >= length && memcmp(path.ptr, wanted, length) == 0 && (path.len == length || path.ptr[length] == '?');
+}

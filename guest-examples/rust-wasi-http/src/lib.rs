@@ -1,0 +1,90 @@
+//! A guest of the standard world `wasi:http/proxy` 0.2. It imports nothing of Windhover, so the same file also runs on
+//! every other server of that world.
+
+use std::error::Error;
+use std::io::Write;
+
+use wasip2::exports::http::incoming_handler::Guest;
+use wasip2::http::types::{
+    Fields, IncomingBody, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam, Scheme,
+};
+use wasip2::io::streams::StreamError;
+
+struct Example;
+
+wasip2::http::proxy::export!(Example);
+
+impl Guest for Example {
+    fn handle(request: IncomingRequest, out: ResponseOutparam) {
+        let target = request.path_with_query().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        // An error means that the client has gone or broken off: nobody is left to tell, and the server knows already.
+        let _ = match (request.method(), path) {
+            (Method::Get | Method::Head, "/") => answer(out, 200, "Hello from wasi:http!\n"),
+            (Method::Get | Method::Head, "/request") => answer(out, 200, &facts(&request, &target)),
+            (Method::Post, "/echo") => echo(&request, out),
+            _ => answer(out, 404, ""),
+        };
+    }
+}
+
+fn facts(request: &IncomingRequest, target: &str) -> String {
+    let method = if matches!(request.method(), Method::Head) { "HEAD" } else { "GET" };
+    let scheme = match request.scheme() {
+        Some(Scheme::Http) => "http".into(),
+        Some(Scheme::Https) => "https".into(),
+        Some(Scheme::Other(name)) => name,
+        None => String::new(),
+    };
+    let authority = request.authority().unwrap_or_default();
+    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={target}\n")
+}
+
+fn answer(out: ResponseOutparam, status: u16, text: &str) -> Result<(), Box<dyn Error>> {
+    let mut fields = vec![("content-length".into(), text.len().to_string().into())];
+    if !text.is_empty() {
+        fields.push(("content-type".into(), "text/plain".into()));
+    }
+    let body = start(out, status, &fields);
+    body.write().expect("taken once").write_all(text.as_bytes())?;
+    OutgoingBody::finish(body, None)?;
+    Ok(())
+}
+
+/// Sends the content back while it still comes in: the answer starts before the first octet is read.
+fn echo(request: &IncomingRequest, out: ResponseOutparam) -> Result<(), Box<dyn Error>> {
+    let types = request.headers().get("content-type");
+    let fields: Vec<_> = types.into_iter().map(|value| ("content-type".into(), value)).collect();
+    let (source, sink) = (request.consume().expect("taken once"), start(out, 200, &fields));
+
+    // Leaving by `?` drops the sink unfinished. The server then breaks the answer off, so that the client does not
+    // take half of it for the whole.
+    let (from, to) = (source.stream().expect("taken once"), sink.write().expect("taken once"));
+    loop {
+        // The octets pass from stream to stream inside the server and never enter this guest's memory. A server may
+        // hold back what it was not asked to flush.
+        match to.blocking_splice(&from, PIECE).and_then(|_| to.flush()) {
+            Ok(()) => continue,
+            Err(StreamError::Closed) => break,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    drop((from, to)); // before their bodies: streams are children
+
+    let trailers = IncomingBody::finish(source);
+    trailers.subscribe().block();
+    let fields = trailers.get().expect("ready").expect("taken once")?;
+    OutgoingBody::finish(sink, fields)?;
+    Ok(())
+}
+
+fn start(out: ResponseOutparam, status: u16, fields: &[(String, Vec<u8>)]) -> OutgoingBody {
+    let response = OutgoingResponse::new(Fields::from_list(fields).expect("fields are well-formed"));
+    response.set_status_code(status).expect("status is a valid one");
+    let body = response.body().expect("taken once");
+    ResponseOutparam::set(out, Ok(response));
+    body
+}
+
+/// The most that one call moves, in octets: as large as servers' own buffers usually are.
+const PIECE: u64 = 64 * 1024;

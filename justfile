@@ -1,0 +1,104 @@
+# Everything that is done with this repository. `just` alone lists the recipes; without `just`, use `./justw` instead.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+wasm := "wasm32-wasip2"
+guests := "target/guests"
+
+# rustup's errors become pages of backtrace with it.
+export RUST_BACKTRACE := "0"
+
+# List the recipes
+default:
+    @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
+
+# Build all, and serve the welcome app, or your own: just serve app.wasm
+serve *ARGS: build
+    @target/release/windhover serve {{ ARGS }}
+
+# Build an example and serve it: just run rust-hello
+run EXAMPLE *ARGS: build guests
+    @target/release/windhover serve {{ guests }}/{{ wasm }}/release/{{ replace(EXAMPLE, "-", "_") }}.wasm {{ ARGS }}
+
+# Run all tests
+test: build guests
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --release --workspace --locked
+    else
+        cargo test --release --workspace --locked
+    fi
+
+# Build windhover
+build: setup
+    @cargo build --release --locked --package windhover
+
+# Build the Rust guests: the examples, and the misbehaving ones of the tests
+guests: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    # One folder for all of them: what they share is built once.
+    export CARGO_TARGET_DIR="$PWD/{{ guests }}"
+    for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml; do
+        cargo build --release --locked --quiet --target {{ wasm }} --manifest-path "$manifest"
+    done
+
+# Check formatting, lints, and that the rooms depend only as drawn
+check: setup floors
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets --locked --quiet -- --deny warnings
+    for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml; do \
+        cargo fmt --all --check --manifest-path "$manifest"; \
+    done
+
+# Prove that the crates depend only as drawn in host/README.md
+floors:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    fails=0
+    forbid() { # CRATE, then what must be nowhere below it
+        below=$(cargo tree --locked --package "$1" --edges normal --prefix none --format '{p}' | cut -d' ' -f1 | sort -u)
+        for crate in "${@:2}"; do
+            if grep -qx "$crate" <<<"$below"; then
+                echo "floors: $1 depends on $crate, which the picture in host/README.md forbids" >&2
+                fails=1
+            fi
+        done
+    }
+    forbid windhover-contract windhover-http windhover-sandbox windhover tokio hyper wasmtime windows-sys
+    forbid windhover-http windhover-sandbox windhover wasmtime
+    forbid windhover-sandbox windhover-http windhover hyper-util
+    [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
+    exit $fails
+
+# Build the C and JavaScript examples and run them on every server (needs clang-19 and Node.js)
+languages: build guests
+    #!/usr/bin/env bash
+    set -euo pipefail
+    mkdir -p {{ guests }}/languages
+    for example in c-wasi-http js-wasi-http; do
+        "guest-examples/$example/build.sh" "$PWD/{{ guests }}/languages/${example//-/_}.wasm"
+    done
+    cargo test --release --locked --package windhover-tests --test languages
+
+# Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)
+bench *ARGS: build guests
+    @cargo build --release --locked --quiet --package windhover-bench
+    @target/release/windhover-bench {{ ARGS }}
+
+# What CI runs
+ci: check test languages
+
+# Add what Rust needs for guests, and say what is missing
+setup:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    missing() { echo "setup: $1" >&2; exit 1; }
+    command -v rustup >/dev/null || missing "rustup is missing; install it from https://rustup.rs"
+    command -v cc >/dev/null || missing "a C compiler is missing; on Debian: apt-get install gcc libc6-dev"
+    # The toolchain of rust-toolchain.toml; a machine may forbid rustup to install it by itself.
+    rustc --version >/dev/null 2>&1 || rustup toolchain install --profile default >&2 ||
+        missing "the Rust toolchain of rust-toolchain.toml is missing, and rustup could not install it"
+    rustup target list --installed | grep -qx {{ wasm }} || rustup target add {{ wasm }} >&2 ||
+        missing "the Rust target {{ wasm }} is missing, and rustup could not add it; run: rustup target add {{ wasm }}"

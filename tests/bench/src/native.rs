@@ -1,0 +1,31 @@
+//! The limit: hyper on one thread, answering from memory, with the timers that any server needs.
+
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response};
+use http_body_util::Full;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+pub(crate) fn serve() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        println!("Listening on http://{}", listener.local_addr()?);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let service = service_fn(|_| async {
+                let mut response = Response::new(Full::new(Bytes::from_static(b"Hello from WebAssembly!\n")));
+                response.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
+                Ok::<_, Infallible>(response)
+            });
+            tokio::spawn(
+                http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    })
+}
