@@ -17,7 +17,8 @@ fn main() {
     cargo.current_dir(&guest).env("CARGO_TARGET_DIR", &target);
     cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]);
     // What is meant for the outer build (flags of the host, a linter instead of the compiler) is not for the guest.
-    for outer in ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER", "CARGO_BUILD_TARGET"]
+    for outer in
+        ["CARGO_ENCODED_RUSTFLAGS", "RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC_WRAPPER", "CARGO_BUILD_TARGET"]
     {
         cargo.env_remove(outer);
     }

@@ -15,7 +15,7 @@ use args::{Args, Command};
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(serve) => {
-            telemetry::init(serve.log);
+            let _log = telemetry::init(serve.log);
             serve::serve(&serve)
         }
     }

@@ -29,10 +29,8 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
 
 fn http_config(args: &Serve) -> HttpConfig {
     let defaults = HttpConfig::default();
-    let limits = Limits {
-        max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size),
-        ..defaults.limits
-    };
+    let limits =
+        Limits { max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size), ..defaults.limits };
     HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers) }
 }
 

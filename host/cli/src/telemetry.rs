@@ -3,13 +3,20 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::WorkerGuard;
 
-/// Starts the log, once a process; a second call changes nothing.
-pub(crate) fn init(level: LevelFilter) {
+/// Starts the log. It ends, with all its lines written, when what this returns is dropped.
+///
+/// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop reading,
+/// and must not stop the server by it. Then lines are dropped, not requests.
+#[must_use]
+pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(stderr());
     let _ = tracing_subscriber::fmt()
-        .with_writer(stderr)
+        .with_writer(writer)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .with_max_level(level)
         .try_init();
+    guard
 }

@@ -46,12 +46,12 @@ pub enum BindError {
         reason: &'static str,
     },
     /// The system refused the address.
-    #[error("cannot listen on {address}: {source}{}", hint(.source))]
+    #[error("cannot listen on {address}: {reason}{}", hint(.reason))]
     Address {
         /// The address.
         address: SocketAddr,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
@@ -116,7 +116,7 @@ impl Endpoint {
             Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
             Host::Any => match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port), true) {
                 // A machine without IPv6 has every IPv4 address all the same.
-                Err(BindError::Address { source, .. }) if source.kind() != io::ErrorKind::AddrInUse => {
+                Err(BindError::Address { reason, .. }) if reason.kind() != io::ErrorKind::AddrInUse => {
                     Ok(vec![listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port), false)?])
                 }
                 bound => Ok(vec![bound?]),
@@ -128,7 +128,7 @@ impl Endpoint {
                     (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
                     // As Kestrel: one loopback may be missing, but not taken by somebody else.
                     (Ok(one), Err(error)) | (Err(error), Ok(one)) => match error {
-                        BindError::Address { ref source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                        BindError::Address { ref reason, .. } if reason.kind() == io::ErrorKind::AddrInUse => {
                             Err(error)
                         }
                         _ => Ok(vec![one]),
@@ -159,7 +159,7 @@ fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, String)
     };
     match bind() {
         Ok((listener, bound)) => Ok((listener, format!("http://{bound}"))),
-        Err(source) => Err(BindError::Address { address, source }),
+        Err(reason) => Err(BindError::Address { address, reason }),
     }
 }
 

@@ -19,5 +19,5 @@ mod generated {
     });
 }
 
-pub(crate) use generated::windhover::http::{connection, request, response, server_addresses};
 pub(crate) use generated::ApplicationPre;
+pub(crate) use generated::windhover::http::{connection, request, response, server_addresses};

@@ -24,12 +24,12 @@ pub struct Cache(Folder);
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// It cannot be made or opened.
-    #[error("cannot use the cache folder {}: {source}", folder.display())]
+    #[error("cannot use the cache folder {}: {reason}", folder.display())]
     Io {
         /// The folder.
         folder: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
     /// Somebody else could put machine code into it.
     #[error("the cache folder {} is not safe to use: {reason}", folder.display())]

@@ -55,7 +55,7 @@ impl fmt::Display for World {
 impl Guest {
     /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
     pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(file).map_err(|source| LoadError::Unreadable { file: file.into(), source })?;
+        let bytes = std::fs::read(file).map_err(|reason| LoadError::Unreadable { file: file.into(), reason })?;
         Self::from_bytes(engine, &bytes, file, cache)
     }
 
@@ -69,7 +69,7 @@ impl Guest {
             Some(component) => component,
             None => {
                 let component = Component::from_binary(engine.wasmtime(), &binary)
-                    .map_err(|source| LoadError::Invalid { file: file.into(), source })?;
+                    .map_err(|reason| LoadError::Invalid { file: file.into(), reason })?;
                 if let Some(cache) = cache {
                     cache.put(&component, &binary);
                 }
@@ -86,7 +86,7 @@ impl Guest {
             return Err(LoadError::TwoAnswers { file: file.into() });
         }
         let kind =
-            link(engine, &component, world).map_err(|source| LoadError::DoesNotFit { file: file.into(), source })?;
+            link(engine, &component, world).map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
         Ok(Self { file: file.into(), engine: engine.clone(), kind, needs: imports.features, was_cached, took })
     }
 

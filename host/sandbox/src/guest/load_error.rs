@@ -8,14 +8,14 @@ use std::path::PathBuf;
 #[expect(missing_docs, reason = "the fields are what the messages show")]
 pub enum LoadError {
     /// It cannot be read.
-    #[error("cannot read {}: {source}", file.display())]
-    Unreadable { file: PathBuf, source: io::Error },
+    #[error("cannot read {}: {reason}", file.display())]
+    Unreadable { file: PathBuf, reason: io::Error },
     /// It is neither WebAssembly nor its text format.
     #[error("{} is not WebAssembly: {reason}.\nGive a component: a .wasm file, or its text as .wat.", file.display())]
     NotWasm { file: PathBuf, reason: &'static str },
     /// It is text that does not parse.
-    #[error("{} is not valid WebAssembly text: {source}", file.display())]
-    Text { file: PathBuf, source: wat::Error },
+    #[error("{} is not valid WebAssembly text: {reason}", file.display())]
+    Text { file: PathBuf, reason: wat::Error },
     /// It is a core module.
     #[error(
         "{} is a core module, and a server runs components.\nBuild it for a component target (Rust: `cargo build \
@@ -31,8 +31,8 @@ pub enum LoadError {
     )]
     Precompiled { file: PathBuf },
     /// It is malformed, or uses what the engine does not have.
-    #[error("{} does not compile: {source:#}", file.display())]
-    Invalid { file: PathBuf, source: wasmtime::Error },
+    #[error("{} does not compile: {reason:#}", file.display())]
+    Invalid { file: PathBuf, reason: wasmtime::Error },
     /// It imports what the host does not have.
     #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
     UnknownImports {
@@ -51,8 +51,8 @@ pub enum LoadError {
     )]
     TwoAnswers { file: PathBuf },
     /// Its imports or exports have the right names and the wrong types.
-    #[error("{} does not fit this host: {source:#}", file.display())]
-    DoesNotFit { file: PathBuf, source: wasmtime::Error },
+    #[error("{} does not fit this host: {reason:#}", file.display())]
+    DoesNotFit { file: PathBuf, reason: wasmtime::Error },
     /// The server lacks a feature that it needs.
     #[error(
         "{} needs the feature windhover:http/{feature}, which this server does not offer.\nServe it over HTTP: that \

@@ -23,7 +23,7 @@ pub(super) fn binary<'a>(bytes: &'a [u8], file: &Path) -> Result<Cow<'a, [u8]>, 
             Err(error) => error,
         };
         error.set_path(file);
-        return Err(LoadError::Text { file: file.into(), source: error });
+        return Err(LoadError::Text { file: file.into(), reason: error });
     } else {
         return Err(not_wasm("it does not begin with the bytes \\0asm"));
     };

@@ -13,7 +13,7 @@ pub(in crate::cache) struct Folder(PathBuf);
 
 impl Folder {
     pub(in crate::cache) fn open(path: &Path) -> Result<Self, CacheError> {
-        fs::create_dir_all(path).map_err(|source| CacheError::Io { folder: path.into(), source })?;
+        fs::create_dir_all(path).map_err(|reason| CacheError::Io { folder: path.into(), reason })?;
         Ok(Self(path.into()))
     }
 

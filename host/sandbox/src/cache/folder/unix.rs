@@ -17,7 +17,7 @@ pub(in crate::cache) struct Folder(OwnedFd);
 
 impl Folder {
     pub(in crate::cache) fn open(path: &Path) -> Result<Self, CacheError> {
-        let failed = |source| CacheError::Io { folder: path.into(), source };
+        let failed = |reason| CacheError::Io { folder: path.into(), reason };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;

@@ -1,0 +1,209 @@
+//! The command as its users meet it: what it prints, logs and answers, how it leaves, and what it says when it cannot
+//! begin. Runs the real binary.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use windhover_tests::guest_file;
+
+#[test]
+fn without_an_app_it_serves_the_welcome_page() {
+    let server = Server::start(&[]);
+    assert!(server.printed[0].starts_with("Serving the welcome app (windhover:http/application 0.1), "));
+    let answer = server.ask("GET / HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n"), "{answer}");
+    assert!(answer.contains("Windhover is running") && answer.contains("a.example"), "{answer}");
+    server.signal(Signal::TERM);
+    assert!(server.ended().status.success());
+}
+
+#[test]
+fn an_app_is_served_at_the_address_that_is_printed() {
+    let server = Server::start(&[guest_file("rust-hello").as_ref()]);
+    assert!(server.printed[0].contains("rust_hello.wasm (windhover:http/application 0.1), compiled in "));
+    let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.ends_with("\r\n\r\nHello from WebAssembly!\n"), "{answer}");
+}
+
+#[test]
+fn compiled_apps_are_kept_where_the_option_says() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let app = guest_file("rust-hello");
+    let start = || Server::start_with(&[app.as_ref(), "--cache".as_ref(), folder.path()]);
+    assert!(start().printed[0].contains("compiled in "));
+    assert!(start().printed[0].contains("loaded from the cache in "));
+}
+
+#[test]
+fn a_trap_is_in_the_log_with_its_backtrace_and_not_on_the_wire() {
+    let server = Server::start(&[guest_file("traps").as_ref()]);
+    let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
+    assert!(answer.contains("\r\ncontent-length: 0\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+    server.signal(Signal::INT);
+    let log = server.ended().stderr;
+    assert!(log.contains("ERROR") && log.contains("the guest trapped") && log.contains("app=traps"), "{log}");
+    assert!(log.contains("wasm backtrace") && log.contains("traps.wasm!"), "{log}");
+}
+
+#[test]
+fn what_a_guest_prints_is_in_the_log() {
+    let server = Server::start(&[guest_file("chats").as_ref()]);
+    server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("app=chats stream=\"stdout\"") && log.contains("app=chats stream=\"stderr\""), "{log}");
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_it_leaves() {
+    let server = Server::start(&[guest_file("echoes").as_ref()]);
+    let mut client = server.connect();
+    client.write_all(HALF_A_REQUEST).expect("the server reads");
+    let mut answer = read_until(&mut client, "half");
+    server.signal(Signal::TERM);
+    client.write_all(b"rest").expect("the server still reads");
+    client.read_to_string(&mut answer).expect("the server answers to the end and closes");
+    assert!(answer.ends_with("rest\r\n0\r\n\r\n"), "{answer}");
+    assert!(server.ended().status.success());
+}
+
+#[test]
+fn a_second_signal_makes_it_leave_at_once() {
+    let server = Server::start(&[guest_file("echoes").as_ref()]);
+    let mut client = server.connect();
+    client.write_all(HALF_A_REQUEST).expect("the server reads");
+    read_until(&mut client, "half");
+    server.signal(Signal::INT);
+    // The listening socket is closed when the first signal has been taken.
+    while TcpStream::connect(&server.address).is_ok() {}
+    server.signal(Signal::INT);
+    let ended = server.ended();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(ended.stderr.contains("left at once"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_start_that_cannot_be_says_why_and_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = format!("http://{}", taken.local_addr().expect("it is bound"));
+    for (args, expected) in [
+        (vec!["serve", "missing.wasm"], "windhover: cannot read missing.wasm: "),
+        (vec!["serve", "Cargo.toml"], "Cargo.toml is not WebAssembly"),
+        (vec!["serve", "--url", &taken], "another program listens there"),
+        (vec!["serve", "--url", "8080"], "write for example http://127.0.0.1:8080"),
+        (vec!["serve", "--timeout", "soon"], "--timeout <SECONDS>"),
+        (vec!["serv"], "a similar subcommand exists: 'serve'"),
+    ] {
+        let output = command().args(&args).output().expect("the command runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && error.contains(expected), "{args:?}: {error}");
+        assert!(!error.contains("panicked"), "{error}");
+    }
+}
+
+#[test]
+fn help_and_version_are_there() {
+    let output = |args: &[&str]| {
+        let Output { status, stdout, .. } = command().args(args).output().expect("the command runs");
+        assert!(status.success(), "{args:?}");
+        String::from_utf8(stdout).expect("the help is text")
+    };
+    assert!(output(&["--help"]).contains("Serve an app over HTTP until Ctrl-C"));
+    assert!(output(&["serve", "--help"]).contains("[default: http://127.0.0.1:8080]"));
+    assert_eq!(output(&["--version"]), concat!("windhover ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+/// `windhover serve`, on a free port.
+struct Server {
+    process: Child,
+    printed: Vec<String>,
+    address: String,
+}
+
+struct Ended {
+    status: std::process::ExitStatus,
+    stderr: String,
+}
+
+impl Server {
+    fn start(args: &[&Path]) -> Self {
+        Self::start_with(&[args, &["--no-cache".as_ref()]].concat())
+    }
+
+    fn start_with(args: &[&Path]) -> Self {
+        let mut process = command()
+            .args(["serve", "--url", "http://127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the command runs");
+        let stdout = process.stdout.take().expect("it is piped");
+        let mut printed = Vec::new();
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            if let Some(address) = line.strip_prefix("Listening on http://") {
+                return Self { process, printed, address: address.to_owned() };
+            }
+            printed.push(line);
+        }
+        let output = process.wait_with_output().expect("it can be waited for");
+        panic!("it ended before it listened: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens where it said");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream
+    }
+
+    /// Sends a request that closes the connection, and returns all that comes.
+    fn ask(&self, request: &str) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request.as_bytes()).expect("the server reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("the server answers and closes");
+        answer
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = Pid::from_child(&self.process);
+        kill_process(process, signal).expect("the process is there");
+    }
+
+    /// Waits for the end, which somebody has asked for. The test runner bounds the wait.
+    fn ended(mut self) -> Ended {
+        let mut stderr = String::new();
+        self.process.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("the log is text");
+        Ended { status: self.process.wait().expect("it can be waited for"), stderr }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn command() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_windhover"))
+}
+
+fn read_until(stream: &mut TcpStream, awaited: &str) -> String {
+    let mut read = String::new();
+    while !read.contains(awaited) {
+        let mut piece = [0; 1024];
+        let count = stream.read(&mut piece).expect("the server goes on answering");
+        assert_ne!(count, 0, "the server closed after {read:?}");
+        read.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    read
+}
+
+const HALF_A_REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\nhalf";
+const PATIENCE: Duration = Duration::from_secs(10);
