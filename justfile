@@ -80,6 +80,7 @@ languages: build guests
     for example in c-wasi-http js-wasi-http; do
         "guest-examples/$example/build.sh" "$PWD/{{ guests }}/languages/${example//-/_}.wasm"
     done
+    export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
     cargo test --release --locked --package windhover-tests --test languages
 
 # Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)

@@ -9,6 +9,7 @@ mod idle;
 mod load;
 mod native;
 mod process;
+mod stream;
 mod table;
 
 use std::path::PathBuf;
@@ -55,7 +56,7 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     let this = std::env::current_exe()?;
     let windhover = |guest: &str| {
         let guest = args.guests.join(guest);
-        let options = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--log", "warn"];
+        let options = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
         process::Contender::new(
             &args.windhover,
             ["serve".into(), guest.into()].into_iter().chain(options.map(Into::into)),
@@ -80,5 +81,13 @@ fn compare(args: &Args) -> anyhow::Result<()> {
         table.add_idle(name, idle::bytes_per_connection(&contender.start()?)?);
     }
     print!("{table}");
+
+    let streamed = stream::echo(&contenders[2].1.start()?)?;
+    println!(
+        "\n{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
+        stream::SIZE >> 20,
+        streamed.megabytes_per_second,
+        streamed.peak_memory as f64 / (1 << 20) as f64,
+    );
     Ok(())
 }

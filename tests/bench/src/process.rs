@@ -31,6 +31,7 @@ impl Contender {
             .arg(&self.program)
             .args(&self.args)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {}", self.program.display()))?;
         let output = child.stdout.take().context("its output is piped")?;

@@ -1,0 +1,50 @@
+//! What a large body costs that is echoed as it arrives: time, and the server's memory at its peak.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+
+use crate::process::Server;
+
+/// What streaming [`SIZE`] octets through a guest and back cost.
+pub(crate) struct Streamed {
+    pub(crate) megabytes_per_second: f64,
+    /// Above what the server had before.
+    pub(crate) peak_memory: u64,
+}
+
+/// Sends a body to `/echo` and reads it back meanwhile.
+pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
+    let mut writer = TcpStream::connect(&server.address)?;
+    let mut reader = writer.try_clone()?;
+    reader.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let before = server.memory()?;
+    let begin = Instant::now();
+    let sending = thread::spawn(move || -> std::io::Result<()> {
+        write!(writer, "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {SIZE}\r\n\r\n")?;
+        (0..SIZE / PIECE.len()).try_for_each(|_| writer.write_all(&PIECE))
+    });
+    let (mut received, mut peak, mut sampled) = (0, before, begin);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let count = reader.read(&mut buffer)?;
+        if count == 0 {
+            break;
+        }
+        received += count;
+        if sampled.elapsed() > Duration::from_millis(5) {
+            sampled = Instant::now();
+            peak = peak.max(server.memory()?);
+        }
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    sending.join().ok().context("sending does not panic")??;
+    ensure!(received > SIZE, "{received} octets came back of {SIZE} and a head"); // the framing makes it more
+    Ok(Streamed { megabytes_per_second: SIZE as f64 / 1e6 / seconds, peak_memory: peak - before })
+}
+
+pub(crate) const SIZE: usize = 100 << 20;
+static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
