@@ -1,1 +1,44 @@
-//! x
+//! The suite: what Windhover promises on the wire, on every server. A test's name is a sentence about behaviour; its
+//! body sends real octets and compares real octets. `tests/README.md` says where a new test belongs.
+
+mod body; // the request's content: read in pieces or at once, with back-pressure, or not at all
+mod cache; // compiled guests on disk: used when nobody else can have written them, and only then
+mod connection; // the facts of the connection, and what happens when the client leaves
+mod drain; // the server's polite end
+mod fixtures; // every guest of the tests has a test
+mod isolation; // what a guest does wrong stays in its own exchange
+mod keep_alive; // several exchanges on one connection, and its end
+mod limits; // every limit, met
+mod load; // guests that are refused, and with which words
+mod request; // the facts of the request
+mod response; // what a guest answers, and what it is not allowed to
+mod server_addresses; // what the server is bound to
+mod wasi_http; // standard components of wasi:http 0.2
+
+/// A request without content.
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n")
+}
+
+/// A request with content of a known length.
+fn post(target: &str, content: &str) -> String {
+    format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n{content}", content.len())
+}
+
+/// The answer of a guest that sends this content and no fields.
+fn ok(content: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ndate: …\r\n\r\n{content}", content.len())
+}
+
+/// The answer that the host gives in place of a guest: never with a word about the inside.
+fn fault(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\ndate: …\r\n\r\n")
+}
+
+/// The answer of `rust-hello` to anything.
+const HELLO: &str = "HTTP/1.1 200 OK\r\n\
+    content-type: text/plain\r\n\
+    content-length: 24\r\n\
+    date: …\r\n\
+    \r\n\
+    Hello from WebAssembly!\n";

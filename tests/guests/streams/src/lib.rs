@@ -1,0 +1,35 @@
+//! Writes content over time: `/` two pieces, the second when the client has sent something after the first; `/endless`
+//! pieces of 64 KiB for as long as the client takes them; `/empty` starts and returns; `/flushed` flushes the head and
+//! waits for the client before the first piece.
+
+wit_bindgen::generate!({ path: "../../../wit", world: "application" });
+
+use windhover::http::{request, response};
+
+struct Streams;
+
+impl Guest for Streams {
+    fn handle() {
+        response::start(200, &[("content-type".into(), b"text/plain".to_vec())]).unwrap();
+        match request::path().as_str() {
+            "/" => {
+                response::write(b"first\n").unwrap();
+                response::flush().unwrap();
+                request::read(0).unwrap();
+                response::write(b"second\n").unwrap();
+            }
+            "/flushed" => {
+                response::flush().unwrap();
+                request::read(0).unwrap();
+                response::write(b"first\n").unwrap();
+            }
+            "/empty" => {}
+            "/endless" => loop {
+                response::write(&[b'x'; 64 * 1024]).unwrap();
+            },
+            path => panic!("no such path: {path}"),
+        }
+    }
+}
+
+export!(Streams);

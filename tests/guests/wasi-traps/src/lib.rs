@@ -1,0 +1,26 @@
+//! Panics: `/` before its outparam is set, `/late` after the head and one chunk, `/unfinished` returns with a body
+//! that it never finished.
+
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
+
+struct WasiTraps;
+
+impl wasip2::exports::http::incoming_handler::Guest for WasiTraps {
+    fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
+        let path = request.path_with_query().expect("the request has a path");
+        if path != "/" {
+            let response = OutgoingResponse::new(Fields::new());
+            let body = response.body().expect("the body is taken once");
+            ResponseOutparam::set(outparam, Ok(response));
+            let stream = body.write().expect("the stream is taken once");
+            stream.blocking_write_and_flush(b"the first chunk\n").expect("the client reads");
+            drop(stream);
+            if path == "/unfinished" {
+                return drop(body); // wasi:http: dropped without `finish` is an incomplete message
+            }
+        }
+        panic!("a secret of the guest");
+    }
+}
+
+wasip2::http::proxy::export!(WasiTraps);

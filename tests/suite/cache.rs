@@ -1,0 +1,148 @@
+//! Compiled guests on disk: taken when nobody but this user can have written them and they are what was stored; else
+//! compiled anew. Machine code cannot be checked, so its origin must be.
+
+#![cfg(unix)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use windhover_sandbox::{Cache, Guest};
+use windhover_tests::{TestServer, engine, guest_file};
+
+use crate::{HELLO, get};
+
+#[tokio::test]
+async fn a_guest_is_compiled_once() {
+    let folder = Folder::new();
+    assert!(!folder.load().was_cached());
+    let guest = folder.load();
+    assert!(guest.was_cached());
+    let served = TestServer::memory().serve(guest).await;
+    let mut wire = served.connect().await;
+    wire.send(get("/")).await;
+    wire.expect(HELLO).await;
+}
+
+#[test]
+fn another_guest_is_another_entry() {
+    let folder = Folder::new();
+    folder.load();
+    let other = Guest::load(engine(), &guest_file("counts"), Some(&folder.cache())).expect("it is a guest");
+    assert!(!other.was_cached());
+    assert_eq!(fs::read_dir(&folder.path).expect("it is a folder").count(), 2);
+}
+
+#[test]
+fn an_entry_that_was_changed_is_not_used_and_mended() {
+    let folder = Folder::new();
+    folder.load();
+    let whole = fs::read(folder.entry()).expect("the entry can be read");
+    for at in [0, 31, 32, whole.len() / 2, whole.len() - 1] {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        fs::write(folder.entry(), changed).expect("the entry can be written");
+        assert!(!folder.load().was_cached(), "octet {at} was changed");
+        assert!(folder.load().was_cached(), "octet {at} is mended");
+    }
+    for size in [0, 10, 32, whole.len() - 1] {
+        fs::write(folder.entry(), &whole[..size]).expect("the entry can be written");
+        assert!(!folder.load().was_cached(), "it was cut to {size} octets");
+    }
+}
+
+#[test]
+fn an_entry_that_others_can_write_is_not_used() {
+    let folder = Folder::new();
+    folder.load();
+    for mode in [0o620, 0o602, 0o666] {
+        set_mode(&folder.entry(), mode);
+        assert!(!folder.load().was_cached(), "mode {mode:o}");
+        assert!(folder.load().was_cached(), "it is replaced by one that others cannot write");
+    }
+}
+
+#[test]
+fn an_entry_that_is_no_file_is_not_used() {
+    let folder = Folder::new();
+    folder.load();
+    let (entry, elsewhere) = (folder.entry(), folder.path.join("elsewhere"));
+    fs::rename(&entry, &elsewhere).expect("the entry can be moved");
+    symlink(&elsewhere, &entry).expect("a link can be made");
+    assert!(!folder.load().was_cached());
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_refused_with_what_to_do() {
+    let folder = Folder::new();
+    folder.cache();
+    for mode in [0o770, 0o707, 0o1777] {
+        set_mode(&folder.path, mode);
+        let refusal = Cache::at(&folder.path).err().expect("others can write to it").to_string();
+        assert!(refusal.contains(&format!("try `chmod 700 {}`", folder.path.display())), "{refusal}");
+    }
+}
+
+#[test]
+fn a_folder_that_is_a_link_is_refused() {
+    let folder = Folder::new();
+    folder.cache();
+    let link = folder.root.path().join("link");
+    symlink(&folder.path, &link).expect("a link can be made");
+    assert!(Cache::at(&link).is_err());
+}
+
+#[test]
+fn a_new_folder_is_this_users_alone() {
+    let folder = Folder::new();
+    folder.load();
+    for path in [&folder.path, &folder.entry()] {
+        let mode = fs::metadata(path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn an_entry_is_not_a_guest() {
+    let folder = Folder::new();
+    folder.load();
+    let code = fs::read(folder.entry()).expect("the entry can be read").split_off(32);
+    let file = folder.root.path().join("app.wasm");
+    fs::write(&file, code).expect("a new folder can be written to");
+    let refusal = Guest::load(engine(), &file, None).err().expect("machine code is not run").to_string();
+    assert!(refusal.contains("is precompiled machine code, which cannot be checked"), "{refusal}");
+}
+
+/// A place for a cache that does not exist yet.
+struct Folder {
+    root: TempDir,
+    path: PathBuf,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let root = tempfile::tempdir().expect("the system has a place for temporary files");
+        Self { path: root.path().join("cache"), root }
+    }
+
+    fn cache(&self) -> Cache {
+        Cache::at(&self.path).expect("the folder is this user's alone")
+    }
+
+    fn load(&self) -> Guest {
+        Guest::load(engine(), &guest_file("rust-hello"), Some(&self.cache())).expect("it is a guest")
+    }
+
+    /// The one compiled guest in the folder.
+    fn entry(&self) -> PathBuf {
+        let mut entries = fs::read_dir(&self.path).expect("it is a folder").map(|entry| entry.expect("it can be read"));
+        let entry = entries.next().expect("a guest was compiled").path();
+        assert!(entries.next().is_none(), "one guest is one file");
+        entry
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+}

@@ -1,0 +1,171 @@
+//! What a guest does wrong stays in its own exchange: its client gets a plain status or a broken connection, never a
+//! word about the inside, and everybody else notices nothing.
+
+use std::time::Duration;
+
+use windhover_tests::{bounded, for_each_server, guest};
+
+use crate::{HELLO, fault, get, ok, post};
+
+for_each_server! {
+    async fn each_request_has_an_instance_of_its_own(server) {
+        let served = server.serve(guest("counts")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/")).await;
+        wire.expect(&ok("1\n")).await;
+        wire.expect(&ok("1\n")).await;
+        let mut other = served.connect().await;
+        other.send(get("/")).await;
+        other.expect(&ok("1\n")).await;
+    }
+
+    async fn a_trap_before_the_answer_is_a_500_that_says_nothing(server) {
+        let served = server.serve(guest("traps")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/") + &post("/", "content")).await;
+        for _ in 0..3 {
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
+    }
+
+    async fn a_trap_after_the_head_cannot_be_taken_for_an_end(server) {
+        let served = server.serve(guest("traps")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        let received = wire.receive_head().await;
+        wire.expect("10\r\nthe first piece\n\r\n").await;
+        wire.send("go").await;
+        assert_eq!(wire.expect_reset_mid_body(&received).await, b"");
+        let mut wire = served.connect().await;
+        wire.send(get("/started")).await;
+        wire.expect_broken_answer().await;
+    }
+
+    async fn a_trap_after_a_whole_answer_does_not_touch_it(server) {
+        let served = server.serve(guest("traps")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/sent") + &get("/sent")).await;
+        wire.expect(&ok("all of it\n")).await;
+        wire.expect(&ok("all of it\n")).await;
+    }
+
+    async fn a_guest_that_never_ends_is_ended_with_504(server) {
+        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("spins")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/sent")).await;
+        wire.expect(&fault("504 Gateway Timeout")).await;
+        wire.expect(&ok("all of it\n")).await;
+        let mut late = served.connect().await;
+        late.send(get("/late")).await;
+        let received = late.receive_head().await;
+        late.expect("10\r\nthe first piece\n\r\n").await;
+        assert_eq!(late.expect_reset_mid_body(&received).await, b"");
+    }
+
+    async fn a_guest_that_waits_too_long_for_its_client_is_ended_too(server) {
+        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /measure HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n").await;
+        let response = wire.receive_response().await;
+        assert_eq!(response.status_line, "HTTP/1.1 504 Gateway Timeout");
+    }
+
+    /// One worker, one core: the guest that computes must give way, and not only to what is ready already but to what
+    /// comes in. A server that looks at its sockets now and then, instead of at each turn, does not end here in time.
+    #[ignore = "a spinning guest's worker polls its sockets every 61st turn only"]
+    async fn a_guest_that_computes_does_not_hold_up_others(server) {
+        let served = server.serve(guest("spins")).await;
+        let mut spinning = served.connect().await;
+        spinning.send(get("/late")).await;
+        spinning.receive_head().await;
+        let mut wire = served.connect().await;
+        let exchanges = async {
+            for _ in 0..30 {
+                wire.send("POST /nowhere HTTP/1.1\r\n\r\n").await;
+                wire.receive_response().await;
+                wire = served.connect().await;
+            }
+        };
+        bounded("thirty exchanges next to a guest that computes", exchanges).await;
+    }
+
+    /// A guest that waits for its client's buffers is not polled; its time must end all the same.
+    #[ignore = "the deadline is looked at only when the server asks for content"]
+    async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {
+        let served = server
+            .limits(|limits| limits.write_timeout = None)
+            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .serve(guest("streams"))
+            .await;
+        let mut deaf = served.connect().await;
+        deaf.send(get("/endless")).await;
+        deaf.receive_head().await;
+        let mut wire = served.connect().await;
+        wire.send(get("/empty")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
+    }
+
+    async fn a_guest_that_hogs_memory_is_refused_it(server) {
+        let served = server.sandbox_limits(|limits| limits.max_memory = 16 << 20).serve(guest("hogs-memory")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/politely") + &get("/politely")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        for _ in 0..2 {
+            // The stack, the globals and the allocator's own share leave a little less than the limit.
+            let response = wire.receive_response().await;
+            let mebibytes: usize = response.text().trim_end().parse().expect("the guest answers with a number");
+            assert!((8..16).contains(&mebibytes), "of 16 MiB it got {mebibytes}");
+        }
+    }
+
+    async fn what_a_guest_prints_is_not_its_answer(server) {
+        let served = server.serve(guest("chats")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/")).await;
+        wire.expect(&ok("said a lot\n")).await;
+        wire.expect(&ok("said a lot\n")).await;
+    }
+
+    async fn more_exchanges_than_instances_are_answered_503(server) {
+        let change = |limits: &mut windhover_sandbox::SandboxLimits| (limits.max_instances, limits.max_queue) = (1, 0);
+        let served = server.sandbox_limits(change).serve(guest("streams")).await;
+        let (mut working, mut refused) = (served.connect().await, served.connect().await);
+        working.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        working.receive_head().await;
+        refused.send(get("/empty")).await;
+        let busy = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\ndate: …\r\n\r\n";
+        refused.expect(busy).await;
+        working.send("go").await;
+        working.expect("6\r\nfirst\n\r\n0\r\n\r\n").await;
+        refused.send(get("/empty")).await;
+        assert_eq!(refused.receive_response().await.status_line, "HTTP/1.1 200 OK");
+    }
+
+    async fn an_exchange_waits_for_an_instance_only_so_long(server) {
+        let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+            (limits.max_instances, limits.queue_timeout) = (1, SHORT);
+        };
+        let served = server.sandbox_limits(change).serve(guest("streams")).await;
+        let (mut working, mut waiting) = (served.connect().await, served.connect().await);
+        working.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        working.receive_head().await;
+        waiting.send(get("/empty")).await;
+        assert_eq!(waiting.receive_response().await.status_line, "HTTP/1.1 503 Service Unavailable");
+    }
+
+    async fn exchanges_that_find_no_instance_wait_for_their_turn(server) {
+        let served = server.sandbox_limits(|limits| limits.max_instances = 1).serve(guest("rust-hello")).await;
+        let mut wires = Vec::new();
+        for _ in 0..20 {
+            let mut wire = served.connect().await;
+            wire.send(get("/")).await;
+            wires.push(wire);
+        }
+        for wire in &mut wires {
+            wire.expect(HELLO).await;
+        }
+    }
+}
+
+/// A limit that a test wants to meet soon.
+const SHORT: Duration = Duration::from_millis(100);

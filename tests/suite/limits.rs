@@ -1,0 +1,150 @@
+//! Every limit of a server, met: what is larger or slower than allowed is refused, what is just within is served.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::StatusCode;
+use windhover_contract::{Limits, Response};
+use windhover_tests::{for_each_server, guest};
+
+use crate::{HELLO, get, ok, post};
+
+for_each_server! {
+    async fn a_head_of_the_largest_size_is_served_and_one_octet_more_is_431(server) {
+        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
+        let head_of = |size: usize| {
+            let empty = "GET / HTTP/1.1\r\nhost: a\r\nx: \r\n\r\n";
+            empty.replace("x: ", &format!("x: {}", "y".repeat(size - empty.len())))
+        };
+        let mut wire = served.connect().await;
+        wire.send(head_of(HEAD_SIZE) + &get("/")).await;
+        wire.expect(HELLO).await;
+        wire.expect(HELLO).await;
+        wire.send(head_of(HEAD_SIZE + 1)).await;
+        wire.expect(TOO_LARGE_HEAD).await;
+        wire.expect_closed().await;
+    }
+
+    async fn a_long_target_counts_like_fields(server) {
+        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get(&format!("/{}", "x".repeat(HEAD_SIZE - 100)))).await;
+        wire.expect(HELLO).await;
+        wire.send(get(&format!("/{}", "x".repeat(HEAD_SIZE)))).await;
+        wire.expect(TOO_LARGE_HEAD).await;
+        wire.expect_closed().await;
+    }
+
+    async fn a_head_that_never_ends_is_431(server) {
+        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\n").await;
+        while wire.try_send("x: 12345678901234567890123456789012345678901234567890\r\n").await.is_ok() {
+            if wire.has_something().await {
+                break;
+            }
+        }
+        wire.expect(TOO_LARGE_HEAD).await;
+    }
+
+    async fn more_fields_than_any_client_sends_are_431(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(count));
+        wire.send(fields(90)).await;
+        wire.expect(HELLO).await;
+        wire.send(fields(1000)).await;
+        wire.expect(TOO_LARGE_HEAD).await;
+        wire.expect_closed().await;
+    }
+
+    async fn a_head_that_does_not_come_in_time_ends_the_connection(server) {
+        let served = server.limits(|limits| limits.request_head_timeout = SHORT).serve(guest("rust-hello")).await;
+        let (mut silent, mut slow, mut idle) =
+            (served.connect().await, served.connect().await, served.connect().await);
+        slow.send("GET / HTTP/1.1\r\nho").await;
+        idle.send(get("/")).await;
+        idle.expect(HELLO).await;
+        for wire in [&mut silent, &mut slow, &mut idle] {
+            wire.expect_closed().await;
+        }
+    }
+
+    async fn a_content_length_beyond_the_limit_is_413_before_any_application(server) {
+        let called = Arc::new(AtomicUsize::new(0));
+        let calls = Arc::clone(&called);
+        let served = server
+            .limits(|limits| limits.max_request_body_size = Some(5))
+            .serve_fn(move |_| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                std::future::ready(Response::empty(StatusCode::OK))
+            })
+            .await;
+        let mut wire = served.connect().await;
+        wire.send(post("/", "12345")).await;
+        wire.expect(&ok("")).await;
+        wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n").await;
+        wire.expect(
+            "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n",
+        )
+        .await;
+        wire.expect_closed().await;
+        assert_eq!(called.load(Ordering::Relaxed), 1);
+    }
+
+    async fn chunks_that_grow_beyond_the_limit_are_413_when_the_guest_reads_them(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        let chunked = |path: &str, last: &str| {
+            format!("POST {path} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n{last}")
+        };
+        wire.send(chunked("/must?99", "2\r\nde\r\n0\r\n\r\n")).await;
+        wire.expect(&ok("abcde")).await;
+        wire.send(chunked("/must?99", "3\r\ndef\r\n")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 413 Payload Too Large");
+        let mut wire = served.connect().await;
+        wire.send(chunked("/measure", "3\r\ndef\r\n")).await;
+        assert_eq!(wire.receive_response().await.text(), "3 then too-large\n");
+    }
+
+    async fn content_may_be_unlimited(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = None).serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        wire.send(post("/measure", &"x".repeat(100_000))).await;
+        wire.expect(&ok("100000 then nothing\n")).await;
+    }
+
+    /// The guest that writes to such a client would sleep forever, and nobody else could have its instance.
+    async fn a_client_that_takes_nothing_is_given_up(server) {
+        let served = server
+            .limits(|limits| limits.write_timeout = Some(SHORT))
+            .sandbox_limits(|limits| limits.max_instances = 1)
+            .serve(guest("streams"))
+            .await;
+        let mut deaf = served.connect().await;
+        deaf.send(get("/endless")).await;
+        deaf.receive_head().await;
+        let mut wire = served.connect().await;
+        wire.send(get("/empty")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
+    }
+}
+
+#[test]
+fn the_limits_are_on_by_default() {
+    let limits = Limits::default();
+    assert!(limits.max_request_body_size.is_some() && limits.write_timeout.is_some());
+}
+
+/// The smallest limit of a head that a server must be able to keep.
+const HEAD_SIZE: usize = 8192;
+
+const TOO_LARGE_HEAD: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\n\
+    connection: close\r\n\
+    content-length: 0\r\n\
+    date: …\r\n\
+    \r\n";
+
+/// A limit that a test wants to meet soon.
+const SHORT: Duration = Duration::from_millis(100);

@@ -1,0 +1,209 @@
+//! What a guest answers is what the client gets, framed by the server; what it may not answer is told to it and not to
+//! the client.
+
+use windhover_tests::{Framing, for_each_server, guest};
+
+use crate::{HELLO, fault, get, ok, post};
+
+for_each_server! {
+    async fn a_small_answer_is_sent_with_its_length(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(HELLO).await;
+    }
+
+    async fn fields_go_out_in_the_guests_order_with_a_name_as_often_as_it_comes(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        wire.send(
+            "GET /?203 HTTP/1.1\r\nhost: a\r\n\
+             give-x-b: 1\r\ngive-set-cookie: a=1\r\ngive-x-a: \x7e\u{e9}\r\ngive-set-cookie: b=2\r\n\r\n",
+        )
+        .await;
+        wire.expect(
+            "HTTP/1.1 203 Non Authoritative Information\r\n\
+             x-b: 1\r\n\
+             set-cookie: a=1\r\n\
+             set-cookie: b=2\r\n\
+             x-a: ~é\r\n\
+             content-length: 8\r\n\
+             date: …\r\n\
+             \r\n\
+             content\n",
+        )
+        .await;
+    }
+
+    async fn every_final_status_can_be_sent(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        for (status, line) in [
+            ("201", "HTTP/1.1 201 Created"),
+            ("418", "HTTP/1.1 418 I'm a teapot"),
+            ("599", "HTTP/1.1 599 <none>"),
+            ("999", "HTTP/1.1 999 <none>"),
+        ] {
+            wire.send(get(&format!("/?{status}"))).await;
+            let response = wire.receive_response().await;
+            assert_eq!((response.status_line.as_str(), response.text()), (line, "content\n"));
+        }
+    }
+
+    /// RFC 9110 §6.4.1: these have no content, and so nothing that frames one.
+    async fn an_answer_without_content_is_followed_by_the_next(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/bare?204") + &get("/bare?304") + &get("/bare?200")).await;
+        wire.expect("HTTP/1.1 204 No Content\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 304 Not Modified\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
+    }
+
+    async fn head_is_answered_with_the_fields_of_get_and_no_content(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        let head = |path| format!("HEAD {path} HTTP/1.1\r\nhost: a\r\ngive-x: 1\r\n\r\n");
+        wire.send(head("/") + &get("/")).await;
+        wire.expect("HTTP/1.1 200 OK\r\nx: 1\r\ncontent-length: 8\r\ndate: …\r\n\r\n").await;
+        wire.expect(&ok("content\n")).await;
+        wire.send(head("/started") + &get("/")).await;
+        let started = wire.receive_head().await;
+        assert_eq!((started.status_line.as_str(), started.field("x")), ("HTTP/1.1 200 OK", Some("1")));
+        wire.expect(&ok("content\n")).await;
+    }
+
+    async fn a_date_of_the_guests_own_is_the_only_one(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\ngive-date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n").await;
+        let expected = "HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\ncontent-length: 8\r\n\r\ncontent\n";
+        wire.expect(expected).await;
+    }
+
+    async fn content_that_was_written_at_once_is_whole(server) {
+        let served = server.serve(guest("answers")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/started")).await;
+        assert_eq!(wire.receive_response().await.text(), "content\n");
+        wire.send("GET /started HTTP/1.1\r\nhost: a\r\ngive-content-length: 8\r\n\r\n").await;
+        wire.expect(&ok("content\n")).await;
+    }
+
+    async fn content_goes_out_while_the_guest_still_works(server) {
+        let served = server.serve(guest("streams")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        wire.expect(
+            "HTTP/1.1 200 OK\r\n\
+             content-type: text/plain\r\n\
+             transfer-encoding: chunked\r\n\
+             date: …\r\n\
+             \r\n\
+             6\r\nfirst\n\r\n",
+        )
+        .await;
+        wire.send("go").await;
+        wire.expect("7\r\nsecond\n\r\n0\r\n\r\n").await;
+    }
+
+    async fn a_head_goes_out_before_any_content_when_the_guest_waits(server) {
+        let served = server.serve(guest("streams")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        assert_eq!(wire.receive_head().await.framing, Framing::Chunked);
+        wire.send("go").await;
+        wire.expect("6\r\nfirst\n\r\n0\r\n\r\n").await;
+    }
+
+    async fn an_answer_that_was_started_and_got_no_content_has_length_zero(server) {
+        let served = server.serve(guest("streams")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/empty")).await;
+        wire.expect("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
+    }
+
+    async fn content_of_the_promised_length_is_sent_with_it(server) {
+        let served = server.serve(guest("lies-about-length")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/honest")).await;
+        wire.expect("HTTP/1.1 200 OK\r\ncontent-length: 10\r\ndate: …\r\n\r\nabcdefghij").await;
+    }
+
+    /// RFC 9112 §8: a message that ends early must not look whole, and nothing may be taken for its rest.
+    async fn less_content_than_promised_ends_the_connection(server) {
+        let served = server.serve(guest("lies-about-length")).await;
+        for path in ["/fewer", "/none"] {
+            let mut wire = served.connect().await;
+            wire.send(get(path) + &get("/honest")).await;
+            wire.expect_broken_answer().await;
+        }
+    }
+
+    async fn a_mistake_in_answering_is_told_to_the_guest_which_may_correct_it(server) {
+        let served = server.serve(guest("answers-wrongly")).await;
+        let mut wire = served.connect().await;
+        for (mistake, error) in [
+            ("write-before-start", "not-started"),
+            ("flush-before-start", "not-started"),
+            ("start-twice", "already-started"),
+            ("send-after-start", "already-started"),
+            ("send-status/0", "invalid-status(0)"),
+            ("send-status/99", "invalid-status(99)"),
+            ("send-status/100", "invalid-status(100)"),
+            ("send-status/101", "invalid-status(101)"),
+            ("send-status/199", "invalid-status(199)"),
+            ("send-status/1000", "invalid-status(1000)"),
+            ("start-status/103", "invalid-status(103)"),
+            ("start-status/65535", "invalid-status(65535)"),
+            ("line-break-in-value", "invalid-field(\"x-split\")"),
+            ("nul-in-value", "invalid-field(\"x-nul\")"),
+            ("space-in-name", "invalid-field(\"x split\")"),
+            ("line-break-in-name", "invalid-field(\"x-split: a\\r\\nx-injected\")"),
+            ("empty-name", "invalid-field(\"\")"),
+            ("forbidden/connection", "forbidden-field(\"connection\")"),
+            ("forbidden/Connection", "forbidden-field(\"Connection\")"),
+            ("forbidden/keep-alive", "forbidden-field(\"keep-alive\")"),
+            ("forbidden/proxy-connection", "forbidden-field(\"proxy-connection\")"),
+            ("forbidden/transfer-encoding", "forbidden-field(\"transfer-encoding\")"),
+            ("forbidden/upgrade", "forbidden-field(\"upgrade\")"),
+            ("too-many-fields", "invalid-field(\"x-many\")"),
+            ("too-large-fields", "invalid-field(\"x-large\")"),
+            ("content-with/204", "content-not-allowed"),
+            ("content-with/304", "content-not-allowed"),
+            ("longer-than-declared", "content-length-mismatch"),
+            ("shorter-than-declared", "content-length-mismatch"),
+            ("more-than-declared", "content-length-mismatch"),
+            ("length-is-no-number", "invalid-field(\"content-length\")"),
+            ("two-lengths", "invalid-field(\"content-length\")"),
+        ] {
+            wire.send(get(&format!("/{mistake}"))).await;
+            wire.expect(&ok(&format!("{error}\n"))).await;
+        }
+    }
+
+    async fn content_that_an_answer_cannot_have_never_leaves(server) {
+        let served = server.serve(guest("answers-wrongly")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/write-with/204") + &get("/write-with/304")).await;
+        wire.expect("HTTP/1.1 204 No Content\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 304 Not Modified\r\ndate: …\r\n\r\n").await;
+    }
+
+    async fn an_answer_stands_whatever_the_guest_tries_after_it(server) {
+        let served = server.serve(guest("answers-wrongly")).await;
+        let mut wire = served.connect().await;
+        for mistake in ["send-twice", "start-after-send", "write-after-send"] {
+            wire.send(get(&format!("/{mistake}"))).await;
+            wire.expect(&ok("the first\n")).await;
+        }
+    }
+
+    async fn a_guest_that_returns_without_an_answer_is_answered_for(server) {
+        let served = server.serve(guest("returns-nothing")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &post("/", "content")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+    }
+}

@@ -1,0 +1,133 @@
+//! Standard components of `wasi:http` 0.2: they run unchanged, and may ask Windhover for more.
+
+use windhover_tests::{for_each_server, guest};
+
+use crate::{fault, get, post};
+
+for_each_server! {
+    async fn a_standard_component_answers(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n" + &get("/none")).await;
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 22\r\ncontent-type: text/plain\r\ndate: …\r\n\r\n";
+        wire.expect(&format!("{head}Hello from wasi:http!\n")).await;
+        wire.expect(head).await;
+        wire.expect(&fault("404 Not Found")).await;
+    }
+
+    async fn its_content_passes_in_both_directions_at_once(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        wire.send(
+            "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-type: text/x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nfirst\r\n",
+        )
+        .await;
+        wire.expect("HTTP/1.1 200 OK\r\ncontent-type: text/x\r\ntransfer-encoding: chunked\r\ndate: …\r\n\r\n").await;
+        assert_eq!(wire.receive_content(5).await, b"first");
+        wire.send("6\r\nsecond\r\n").await;
+        assert_eq!(wire.receive_content(6).await, b"second");
+        wire.send("0\r\n\r\n").await;
+        assert_eq!(wire.receive_chunk().await, None);
+        wire.send(get("/")).await;
+        assert_eq!(wire.receive_response().await.text(), "Hello from wasi:http!\n");
+    }
+
+    async fn its_content_may_be_larger_than_every_buffer(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        wire.send(format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", 64 * 65_536)).await;
+        wire.receive_head().await;
+        for turn in 0..64_u8 {
+            let piece = vec![turn; 65_536];
+            wire.send(&piece).await;
+            assert!(wire.receive_content(65_536).await == piece, "the octets come back unchanged");
+        }
+        assert_eq!(wire.receive_chunk().await, None);
+    }
+
+    async fn it_is_told_what_the_target_says(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        for (request, authority, target) in [
+            ("GET /request?a=%20b HTTP/1.1\r\nhost: a.example:81", "a.example:81", "/request?a=%20b"),
+            ("GET https://b.example/request HTTP/1.1\r\nhost: b.example", "b.example", "/request"),
+            ("GET http://b.example/request HTTP/1.1\r\nhost: b.example", "b.example", "/request"),
+        ] {
+            wire.send(format!("{request}\r\n\r\n")).await;
+            let facts = format!("method=GET\nscheme=http\nauthority={authority}\npath={target}\n");
+            assert_eq!(wire.receive_response().await.text(), facts, "for {request:?}");
+        }
+    }
+
+    /// wasi:http has always an authority, HTTP has not.
+    async fn a_request_without_host_is_400_or_answered_but_never_500(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\n\r\n").await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 400 Bad Request");
+        for request in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nhost:\r\n\r\n"] {
+            let mut wire = served.connect().await;
+            wire.send(request).await;
+            assert_eq!(wire.receive_response().await.text(), "Hello from wasi:http!\n", "for {request:?}");
+        }
+    }
+
+    async fn every_form_of_the_target_is_a_request(server) {
+        let served = server.serve(guest("rust-wasi-http")).await;
+        for request in ["OPTIONS * HTTP/1.1\r\nhost: a", "CONNECT a:80 HTTP/1.1\r\nhost: a:80"] {
+            let mut wire = served.connect().await;
+            wire.send(format!("{request}\r\n\r\n")).await;
+            let response = wire.receive_response().await;
+            assert_eq!(response.status_line, "HTTP/1.1 404 Not Found", "for {request:?}");
+        }
+    }
+
+    async fn content_that_grows_beyond_the_limit_breaks_its_answer_off(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("rust-wasi-http")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n").await;
+        let received = wire.receive_head().await;
+        assert_eq!(wire.receive_content(3).await, b"abc");
+        wire.send("3\r\ndef\r\n").await;
+        assert_eq!(wire.expect_reset_mid_body(&received).await, b"");
+    }
+
+    async fn it_may_ask_windhover_for_what_wasi_http_cannot_tell(server) {
+        let served = server.serve(guest("wasi-with-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/a%20b?c")).await;
+        let response = wire.receive_response().await;
+        let remote = wire.local().map(|address| address.ip().to_string());
+        assert_eq!(response.text(), format!("GET /a%20b?c from {remote:?} to 1 address\n"));
+    }
+
+    async fn its_content_has_one_reader(server) {
+        let served = server.serve(guest("wasi-with-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(post("/both", "content")).await;
+        assert_eq!(wire.receive_response().await.text(), "Err(\"taken\")\n");
+    }
+
+    async fn its_traps_are_like_any_guests(server) {
+        let served = server.serve(guest("wasi-traps")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + &get("/")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        for path in ["/late", "/unfinished"] {
+            let mut wire = served.connect().await;
+            wire.send(get(path)).await;
+            wire.expect_broken_answer().await;
+        }
+    }
+
+    async fn its_silence_and_its_errors_are_500_without_a_word(server) {
+        for guest in [guest("wasi-silent"), guest("wasi-errors")] {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/") + &get("/")).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
+    }
+}

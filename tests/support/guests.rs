@@ -1,0 +1,45 @@
+//! Guests by name: those of `tests/guests` and of `guest-examples`, as `just guests` has built them.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use windhover_sandbox::{Cache, Engine, EngineConfig, Guest};
+
+/// The guest with this name, compiled: by the process' one engine, or taken from the cache of an earlier run.
+pub fn guest(name: &str) -> Guest {
+    Guest::load(engine(), &guest_file(name), cache()).unwrap_or_else(|error| panic!("guest {name}: {error}"))
+}
+
+/// The file of the guest with this name.
+pub fn guest_file(name: &str) -> PathBuf {
+    let folder = match std::env::var_os("WINDHOVER_GUESTS") {
+        Some(folder) => PathBuf::from(folder),
+        None => target().join("guests/wasm32-wasip2/release"),
+    };
+    let file = folder.join(name.replace('-', "_")).with_extension("wasm");
+    assert!(file.is_file(), "guest {name} is not built: run `just guests` (there is no {})", file.display());
+    file
+}
+
+/// The engine that all guests of a test process share, as those of a host do.
+pub fn engine() -> &'static Engine {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    ENGINE.get_or_init(|| {
+        // Small: tests run many processes at once, and none needs more than a few instances.
+        let config = EngineConfig { max_instances: 16, ..EngineConfig::default() };
+        Engine::new(&config).expect("this machine can run guests")
+    })
+}
+
+fn cache() -> Option<&'static Cache> {
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    Some(
+        CACHE.get_or_init(|| {
+            Cache::at(&target().join("guests/cache")).expect("the target folder is ours alone to write")
+        }),
+    )
+}
+
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target")
+}

@@ -1,0 +1,115 @@
+//! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library but `httparse`. It is written as
+//! a third party would write a server, against `windhover_contract` alone, and promises all that the contract asks.
+
+mod connection;
+mod content;
+mod framing;
+mod head;
+mod pipe;
+mod response;
+
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use windhover_contract::{Application, Connection, Drained, Feature, Features, Limits, Server, ServerAddresses};
+
+/// A server whose clients come through a [`MemoryClient`].
+pub struct MemoryServer {
+    accepted: mpsc::Receiver<DuplexStream>,
+    addresses: Arc<ServerAddresses>,
+    limits: Arc<Limits>,
+    lacks: Option<Feature>,
+}
+
+/// Where clients of a [`MemoryServer`] connect.
+#[derive(Clone, Debug)]
+pub struct MemoryClient(mpsc::Sender<DuplexStream>);
+
+impl MemoryServer {
+    /// A server, and the way to it.
+    pub fn bind(limits: Limits) -> (Self, MemoryClient) {
+        static BOUND: AtomicU64 = AtomicU64::new(0);
+        let address = format!("memory:{}", BOUND.fetch_add(1, Ordering::Relaxed));
+        let (connections, accepted) = mpsc::channel(BACKLOG);
+        let addresses = Arc::new(ServerAddresses::from_iter([address]));
+        (Self { accepted, addresses, limits: Arc::new(limits), lacks: None }, MemoryClient(connections))
+    }
+
+    /// The same server without a feature, for tests of what happens to a guest that needs it.
+    pub fn without(mut self, feature: Feature) -> Self {
+        self.lacks = Some(feature);
+        self
+    }
+
+    /// What the server knows about the exchanges of one more connection.
+    fn features(&self) -> Features {
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let id = format!("memory-{}", CONNECTIONS.fetch_add(1, Ordering::Relaxed));
+        let connection = Arc::new(Connection { id, remote: None, local: None });
+        Features {
+            connection: self.offers(Feature::Connection).then_some(connection),
+            server_addresses: self.offers(Feature::ServerAddresses).then(|| Arc::clone(&self.addresses)),
+        }
+    }
+}
+
+impl MemoryClient {
+    /// Connects. Fails like a refused connection when the server does not accept any more.
+    pub async fn connect(&self) -> io::Result<DuplexStream> {
+        let (near, far) = tokio::io::duplex(PIPE_SIZE);
+        self.0.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok(near)
+    }
+}
+
+impl Server for MemoryServer {
+    fn addresses(&self) -> &ServerAddresses {
+        &self.addresses
+    }
+
+    fn offers(&self, feature: Feature) -> bool {
+        self.lacks != Some(feature)
+    }
+
+    /// Must be polled inside a tokio runtime with time.
+    async fn serve<A: Application>(
+        mut self,
+        application: Arc<A>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Drained {
+        let (drain, draining) = watch::channel(false);
+        let mut connections = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(pipe) = self.accepted.recv() => {
+                    let connection = connection::Connection {
+                        application: Arc::clone(&application),
+                        features: self.features(),
+                        limits: Arc::clone(&self.limits),
+                        draining: draining.clone(),
+                    };
+                    connections.spawn(connection.serve(pipe));
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(self.accepted); // from here on connecting is refused
+        drain.send_replace(true);
+        let all_ended = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(self.limits.drain_timeout, all_ended).await;
+        Drained::from_abandoned(connections.len()) // and dropping them aborts them
+    }
+}
+
+/// Connections that wait to be accepted.
+const BACKLOG: usize = 64;
+
+/// What a pipe holds in each direction: as the buffers of a socket, so that a client that does not read is felt.
+const PIPE_SIZE: usize = 64 * 1024;

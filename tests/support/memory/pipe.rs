@@ -1,0 +1,108 @@
+//! The two ends of a connection's pipe: one that reads heads and content, one that writes with limited patience.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Frame;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use windhover_contract::ClientFault;
+
+use super::framing::{Decoded, Framing};
+use super::head::{Head, Refusal};
+
+/// The client is gone, or takes nothing any more.
+pub(super) struct Broken;
+
+/// What the client sends.
+pub(super) struct Reader {
+    pipe: ReadHalf<DuplexStream>,
+    buffer: BytesMut,
+}
+
+impl Reader {
+    pub(super) fn new(pipe: ReadHalf<DuplexStream>) -> Self {
+        Self { pipe, buffer: BytesMut::new() }
+    }
+
+    /// Reads a head of at most `max_size` octets. `None`: the client has ended the connection.
+    pub(super) async fn head(&mut self, max_size: usize) -> Result<Option<Head>, Refusal> {
+        loop {
+            if let Some(head) = Head::parse(&mut self.buffer, max_size)? {
+                return Ok(Some(head));
+            }
+            if self.fill().await.is_err() {
+                return if self.buffer.is_empty() { Ok(None) } else { Err(Refusal::BadRequest) };
+            }
+        }
+    }
+
+    /// Reads the next frame of content. `None`: it has ended. Loses nothing when dropped before its end.
+    pub(super) async fn frame(&mut self, framing: &mut Framing) -> Result<Option<Frame<Bytes>>, ClientFault> {
+        loop {
+            match framing.decode(&mut self.buffer)? {
+                Decoded::Frame(frame) => return Ok(Some(frame)),
+                Decoded::End => return Ok(None),
+                Decoded::Partial => self.fill().await.map_err(|Broken| ClientFault::BodyIncomplete)?,
+            }
+        }
+    }
+
+    /// Throws away what is left of the content, if all of it has come already: whether the next request can be found.
+    pub(super) fn discard(&mut self, mut framing: Framing) -> bool {
+        loop {
+            match framing.decode(&mut self.buffer) {
+                Ok(Decoded::Frame(_)) => {}
+                Ok(Decoded::End) => return true,
+                Ok(Decoded::Partial) | Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends when the client leaves. What it sends meanwhile, the next request perhaps, is kept, up to a bound; then
+    /// nothing is read, and so its leaving not seen.
+    pub(super) async fn ended(&mut self) {
+        while self.buffer.len() < READ_AHEAD {
+            if self.fill().await.is_err() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    async fn fill(&mut self) -> Result<(), Broken> {
+        self.buffer.reserve(READ_AHEAD);
+        match self.pipe.read_buf(&mut self.buffer).await {
+            Ok(0) | Err(_) => Err(Broken),
+            Ok(_) => Ok(()),
+        }
+    }
+}
+
+/// What the client receives.
+pub(super) struct Writer {
+    pub(super) pipe: WriteHalf<DuplexStream>,
+    /// How long the client may take nothing.
+    pub(super) patience: Option<Duration>,
+}
+
+impl Writer {
+    pub(super) async fn write(&mut self, mut octets: &[u8]) -> Result<(), Broken> {
+        while !octets.is_empty() {
+            let write = self.pipe.write(octets);
+            let written = match self.patience {
+                Some(patience) => tokio::time::timeout(patience, write).await.map_err(|_| Broken)?,
+                None => write.await,
+            };
+            octets = &octets[written.map_err(|_| Broken)?..];
+        }
+        Ok(())
+    }
+
+    /// Lets the client see the end at once, even where the application still holds the reading end.
+    pub(super) async fn close(mut self) {
+        let _ = self.pipe.shutdown().await;
+    }
+}
+
+/// What is read in one go, and held beyond the request at hand.
+const READ_AHEAD: usize = 64 * 1024;

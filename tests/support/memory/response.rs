@@ -1,0 +1,103 @@
+//! A response as it goes out: its head, and what keeps its content apart from what follows.
+
+use bytes::Bytes;
+use http::{StatusCode, Version, header};
+use windhover_contract::Response;
+
+/// What of a request decides about the form of its response.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) keep_alive: bool,
+    pub(super) only_head: bool,
+    pub(super) version: Version,
+}
+
+impl Asked {
+    /// By a client whose request could not be understood.
+    pub(super) const UNKNOWN: Self = Self { keep_alive: false, only_head: false, version: Version::HTTP_11 };
+}
+
+/// How a response's content is told apart from what follows it.
+pub(super) enum ResponseFraming {
+    /// There is none: HEAD, 204, 304.
+    Nothing,
+    /// So many octets, still.
+    Length(u64),
+    Chunked,
+    /// The end of the connection, for HTTP/1.0.
+    Close,
+}
+
+impl ResponseFraming {
+    /// A piece of content as it goes out. `None`: more than was promised.
+    pub(super) fn encode(&mut self, data: &Bytes) -> Option<[Bytes; 3]> {
+        let none = Bytes::new;
+        match self {
+            Self::Length(left) => *left = left.checked_sub(data.len() as u64)?,
+            Self::Chunked if !data.is_empty() => {
+                return Some([format!("{:X}\r\n", data.len()).into(), data.clone(), Bytes::from_static(b"\r\n")]);
+            }
+            Self::Nothing | Self::Chunked | Self::Close => {}
+        }
+        Some([none(), data.clone(), none()])
+    }
+
+    /// What stands behind the content. `None`: less than was promised.
+    pub(super) fn end(&self) -> Option<&'static [u8]> {
+        match self {
+            Self::Length(1..) => None,
+            Self::Chunked => Some(b"0\r\n\r\n"),
+            Self::Nothing | Self::Length(0) | Self::Close => Some(b""),
+        }
+    }
+}
+
+/// The head of a response, and how its content is framed.
+pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, ResponseFraming) {
+    let status = response.status;
+    let without_content = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    // A body that is known to be empty says itself how long it is, except where it stands for the content of GET.
+    let may_promise = !without_content && (asked.only_head || !response.body.is_empty());
+    let promised = response.fields.get(header::CONTENT_LENGTH).filter(|_| may_promise);
+    let promised: Option<u64> = promised.and_then(|length| length.to_str().ok()?.parse().ok());
+    let length = promised.or(http_body::Body::size_hint(&response.body).exact());
+
+    let version = if asked.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
+    let reason = status.canonical_reason().unwrap_or("<none>");
+    let mut head = format!("{version} {} {reason}\r\n", status.as_str()).into_bytes();
+    let mut add = |name: &str, value: &[u8]| head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    for (name, value) in &response.fields {
+        if name != header::CONTENT_LENGTH || promised.is_some() {
+            add(name.as_str(), value.as_bytes());
+        }
+    }
+    if !response.fields.contains_key(header::CONNECTION) {
+        match (asked.version, asked.keep_alive) {
+            (Version::HTTP_10, true) => add("connection", b"keep-alive"),
+            (Version::HTTP_10, false) | (_, true) => {}
+            (_, false) => add("connection", b"close"),
+        }
+    }
+    let framing = match length {
+        _ if without_content => ResponseFraming::Nothing,
+        // RFC 9110 §8.6: an answer to HEAD need not say what length GET's content would have.
+        Some(0) if asked.only_head && promised.is_none() => ResponseFraming::Nothing,
+        Some(length) => {
+            if promised.is_none() {
+                add("content-length", length.to_string().as_bytes());
+            }
+            ResponseFraming::Length(length)
+        }
+        None if asked.version == Version::HTTP_10 => ResponseFraming::Close,
+        None if asked.only_head => ResponseFraming::Nothing,
+        None => {
+            add("transfer-encoding", b"chunked");
+            ResponseFraming::Chunked
+        }
+    };
+    if !response.fields.contains_key(header::DATE) {
+        add("date", httpdate::fmt_http_date(std::time::SystemTime::now()).as_bytes());
+    }
+    head.extend(b"\r\n");
+    (head, if asked.only_head { ResponseFraming::Nothing } else { framing })
+}

@@ -1,0 +1,11 @@
+//! How long a test waits for what must come. Every wait of the suite ends here; none measures time.
+
+use std::time::Duration;
+
+/// Far longer than any machine needs, far shorter than a person waits.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Waits for what must come.
+pub async fn bounded<T>(awaited: &str, wait: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {awaited}"))
+}
