@@ -38,7 +38,6 @@ for_each_server! {
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
-    #[ignore = "the HTTP server waits for the rest of the head"]
     async fn a_head_that_is_half_here_is_not_waited_for(server) {
         let mut served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("rust-hello")).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);

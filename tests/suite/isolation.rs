@@ -72,7 +72,6 @@ for_each_server! {
 
     /// One worker, one core: the guest that computes must give way, and not only to what is ready already but to what
     /// comes in. A server that looks at its sockets now and then, instead of at each turn, does not end here in time.
-    #[ignore = "a spinning guest's worker polls its sockets every 61st turn only"]
     async fn a_guest_that_computes_does_not_hold_up_others(server) {
         let served = server.serve(guest("spins")).await;
         let mut spinning = served.connect().await;
@@ -90,7 +89,6 @@ for_each_server! {
     }
 
     /// A guest that waits for its client's buffers is not polled; its time must end all the same.
-    #[ignore = "the deadline is looked at only when the server asks for content"]
     async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {
         let served = server
             .limits(|limits| limits.write_timeout = None)

@@ -72,14 +72,11 @@ for_each_server! {
         }
     }
 
-    async fn every_form_of_the_target_is_a_request(server) {
+    async fn options_for_the_whole_server_reaches_the_guest(server) {
         let served = server.serve(guest("rust-wasi-http")).await;
-        for request in ["OPTIONS * HTTP/1.1\r\nhost: a", "CONNECT a:80 HTTP/1.1\r\nhost: a:80"] {
-            let mut wire = served.connect().await;
-            wire.send(format!("{request}\r\n\r\n")).await;
-            let response = wire.receive_response().await;
-            assert_eq!(response.status_line, "HTTP/1.1 404 Not Found", "for {request:?}");
-        }
+        let mut wire = served.connect().await;
+        wire.send("OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 404 Not Found");
     }
 
     async fn content_that_grows_beyond_the_limit_breaks_its_answer_off(server) {

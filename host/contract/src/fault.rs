@@ -38,6 +38,12 @@ pub enum ClientFault {
     /// 400: the target's form does not fit its method: `*` is for OPTIONS, `host:port` for CONNECT.
     #[error("the form of the request target does not fit the method")]
     TargetForm,
+    /// 501: CONNECT asks for a tunnel, and this is not a proxy (RFC 9110 §9.3.6).
+    #[error("CONNECT is for proxies")]
+    Connect,
+    /// 400: a transfer coding other than one `chunked` (RFC 9112 §6.1); what two parties decode differently smuggles.
+    #[error("the transfer coding is not chunked")]
+    TransferCoding,
     /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
     #[error("the request body is too large")]
     BodyTooLarge,
@@ -85,6 +91,7 @@ impl Fault {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Client(ClientFault::Connect) => StatusCode::NOT_IMPLEMENTED,
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,

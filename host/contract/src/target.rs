@@ -39,7 +39,7 @@ impl Target {
     /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
     /// repeated, in any version one that is malformed; a target in absolute form that Host contradicts (stricter than
     /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait); a form that does not
-    /// fit the method; an escaped NUL.
+    /// fit the method; CONNECT; an escaped NUL.
     pub fn resolve(
         scheme: Scheme,
         method: &Method,
@@ -54,7 +54,7 @@ impl Target {
         let host = host(version, fields)?;
         let authority = match (uri.authority(), host) {
             (Some(target), Some(host)) if *target != host => return Err(ClientFault::HostContradictsTarget),
-            (Some(target), _) if target.as_str().contains('@') => return Err(ClientFault::HostInvalid),
+            (Some(target), _) if !is_host(target) => return Err(ClientFault::HostInvalid),
             (Some(target), _) => Some(target.clone()),
             (None, host) => host,
         };
@@ -77,18 +77,12 @@ impl Target {
     }
 
     /// The path, as ASP.NET Core gives it: unescaped except for `%2F`, dot segments removed. Escapes that are not
-    /// UTF-8 stay escapes. Begins with `/`, or is empty for `OPTIONS *` and CONNECT.
+    /// UTF-8 stay escapes. Begins with `/`, or is empty for `OPTIONS *`.
     pub fn path(&self) -> Cow<'_, str> {
-        match self.raw_path() {
-            path if !path.starts_with('/') => Cow::Borrowed(""),
+        match self.uri.path() {
+            "*" => Cow::Borrowed(""),
             path => remove_dot_segments(unescape(path)),
         }
-    }
-
-    /// The path as it was sent, escapes untouched. `*` for `OPTIONS *`, empty for CONNECT.
-    pub fn raw_path(&self) -> &str {
-        // http::Uri answers "/" for an authority-form target, which has no path at all.
-        if self.uri.scheme().is_none() && self.uri.authority().is_some() { "" } else { self.uri.path() }
     }
 
     /// The query as it was sent, without its `?`. `None`: there is no `?`.
@@ -102,14 +96,17 @@ impl Target {
     }
 }
 
-/// RFC 9112 §3.2.3 and §3.2.4: authority form is for CONNECT and for nothing else, asterisk form for OPTIONS.
+/// RFC 9112 §3.2.3 and §3.2.4: authority form is for CONNECT and for nothing else, asterisk form for OPTIONS. CONNECT
+/// asks for a tunnel, which a success would open and no application here can serve.
 fn check_form(method: &Method, uri: &Uri) -> Result<(), ClientFault> {
     let authority_form = uri.scheme().is_none() && uri.authority().is_some();
     let asterisk_form = uri.path() == "*";
-    if authority_form != (*method == Method::CONNECT) || (asterisk_form && *method != Method::OPTIONS) {
-        return Err(ClientFault::TargetForm);
+    match (authority_form, asterisk_form) {
+        _ if *method == Method::CONNECT => Err(ClientFault::Connect),
+        (true, _) => Err(ClientFault::TargetForm),
+        (_, true) if *method != Method::OPTIONS => Err(ClientFault::TargetForm),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, ClientFault> {
@@ -125,9 +122,17 @@ fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, Clien
         return Ok(None);
     }
     match Authority::try_from(host.as_bytes()) {
-        Ok(authority) if !authority.as_str().contains('@') && !authority.host().is_empty() => Ok(Some(authority)),
+        Ok(authority) if is_host(&authority) => Ok(Some(authority)),
         _ => Err(ClientFault::HostInvalid),
     }
+}
+
+/// RFC 9110 §7.2: a host and perhaps a port. `http` takes more: a user, and anything behind the colon.
+fn is_host(authority: &Authority) -> bool {
+    let host = authority.host();
+    let port = authority.as_str().strip_prefix(host).unwrap_or("@"); // something stands before the host: a user
+    let port_is_good = port.is_empty() || port == ":" || authority.port_u16().is_some();
+    !host.is_empty() && !authority.as_str().contains('@') && port_is_good
 }
 
 /// Decodes every escape but `%2F`: a decoded slash would move the borders between segments.
@@ -229,6 +234,8 @@ mod tests {
         };
         assert_eq!(authority("/", Version::HTTP_11, &["a.example:8080"]), Some("a.example:8080".to_string()));
         assert_eq!(authority("http://b.example/", Version::HTTP_11, &["b.example"]), Some("b.example".to_string()));
+        assert_eq!(authority("/", Version::HTTP_11, &["[::1]:80"]), Some("[::1]:80".to_string()));
+        assert_eq!(authority("/", Version::HTTP_11, &["a:"]), Some("a:".to_string()));
         assert_eq!(authority("/", Version::HTTP_11, &[""]), None);
         assert_eq!(authority("/", Version::HTTP_10, &[]), None);
     }
@@ -241,6 +248,9 @@ mod tests {
             ("/", &["a b"], ClientFault::HostInvalid),
             ("/", &["user@a"], ClientFault::HostInvalid),
             ("/", &["a/b"], ClientFault::HostInvalid),
+            ("/", &["a:x"], ClientFault::HostInvalid),
+            ("/", &["a:99999"], ClientFault::HostInvalid),
+            ("/", &[":80"], ClientFault::HostInvalid),
             ("http://b/", &["a"], ClientFault::HostContradictsTarget),
         ] {
             assert_eq!(resolve("GET", target, Version::HTTP_11, hosts).err(), Some(expected), "for {target} {hosts:?}");
@@ -252,9 +262,8 @@ mod tests {
         assert_eq!(resolve("GET", "*", Version::HTTP_11, &["a"]).err(), Some(ClientFault::TargetForm));
         assert_eq!(resolve("GET", "a:80", Version::HTTP_11, &["a:80"]).err(), Some(ClientFault::TargetForm));
         assert_eq!(resolve("GET", "/%00", Version::HTTP_11, &["a"]).err(), Some(ClientFault::PathHoldsNul));
+        assert_eq!(resolve("CONNECT", "a:80", Version::HTTP_11, &["a:80"]).err(), Some(ClientFault::Connect));
         let target = resolve("OPTIONS", "*", Version::HTTP_11, &["a"]).expect("OPTIONS * is good");
-        assert_eq!((target.path().as_ref(), target.raw_path()), ("", "*"));
-        let target = resolve("CONNECT", "a:80", Version::HTTP_11, &["a:80"]).expect("CONNECT a:80 is good");
-        assert_eq!((target.path().as_ref(), target.raw_path()), ("", ""));
+        assert_eq!((target.path().as_ref(), target.uri().to_string().as_str()), ("", "*"));
     }
 }

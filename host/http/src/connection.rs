@@ -4,6 +4,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{Application, Connection, Features, Limits, Scheme, ServerAddresses};
 
+use crate::activity::Activity;
 use crate::exchange::Exchange;
 use crate::stall::Stall;
 
@@ -38,14 +40,16 @@ impl<A: Application> Connections<A> {
             let _ = stream.set_nodelay(true);
 
             let connection = Arc::new(Connection { id: next_id(), remote: Some(remote), local });
+            let activity = Arc::new(Activity::default());
             let exchange = Exchange {
                 application,
                 scheme: Scheme::Http,
                 features: Features { connection: Some(connection), server_addresses: Some(addresses) },
                 max_request_body_size: limits.max_request_body_size,
+                activity: Arc::clone(&activity),
             };
             let service = service_fn(move |request| exchange.clone().answer(request));
-            let io = TokioIo::new(Stall::new(stream, limits.write_timeout));
+            let io = TokioIo::new(Stall::new(stream, limits.write_timeout, Arc::clone(&activity)));
             let mut serving = pin!(builder(&limits).serve_connection(io, service));
             let ended = tokio::select! {
                 biased;
@@ -53,7 +57,13 @@ impl<A: Application> Connections<A> {
                 () = begun(&mut draining) => {
                     // Ends at once when idle; else after the exchange in flight, with `connection: close`.
                     serving.as_mut().graceful_shutdown();
-                    serving.await
+                    loop {
+                        match tokio::time::timeout(LAST_CHANCE, serving.as_mut()).await {
+                            Ok(ended) => break ended,
+                            Err(_) if activity.is_busy() => {}
+                            Err(_) => return debug!(%remote, "a connection without a whole request was closed"),
+                        }
+                    }
                 }
             };
             if let Err(failure) = ended {
@@ -88,6 +98,9 @@ fn next_id() -> String {
     });
     format!("{:08x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
+
+/// What a client that is in the middle of a head has left to complete it when the server drains.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
 
 /// What one connection may buffer in each direction, as Kestrel's MaxResponseBufferSize.
 const BUFFER_SIZE: usize = 64 * 1024;

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, CONTENT_LENGTH};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{Application, Body, ClientFault, Fault, Features, Request, Response, Scheme, Target};
 
+use crate::activity::{Activity, LastPart};
 use crate::body::Received;
 
 /// What every exchange of one connection starts from.
@@ -17,18 +18,25 @@ pub(crate) struct Exchange<A> {
     pub(crate) scheme: Scheme,
     pub(crate) features: Features,
     pub(crate) max_request_body_size: Option<u64>,
+    pub(crate) activity: Arc<Activity>,
 }
 
 // Derived, it would ask for `A: Clone`.
 impl<A> Clone for Exchange<A> {
     fn clone(&self) -> Self {
-        Self { application: Arc::clone(&self.application), features: self.features.clone(), ..*self }
+        Self {
+            application: Arc::clone(&self.application),
+            features: self.features.clone(),
+            activity: Arc::clone(&self.activity),
+            ..*self
+        }
     }
 }
 
 impl<A: Application> Exchange<A> {
     /// Answers a request: refuses what no application should see, and else asks the application.
-    pub(crate) async fn answer(self, request: http::Request<Incoming>) -> Result<http::Response<Body>, Infallible> {
+    pub(crate) async fn answer(self, request: http::Request<Incoming>) -> Result<http::Response<LastPart>, Infallible> {
+        let busy = self.activity.begin();
         let (application, response) = (Arc::clone(&self.application), self.receive(request));
         let response = match response {
             Ok(request) => application.handle(request).await,
@@ -37,7 +45,7 @@ impl<A: Application> Exchange<A> {
                 refusal(fault)
             }
         };
-        Ok(into_hyper(response))
+        Ok(into_hyper(response, |content| LastPart { content, _busy: busy }))
     }
 
     fn receive(self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {
@@ -45,6 +53,7 @@ impl<A: Application> Exchange<A> {
         if exceeds(content_length(&head.headers), self.max_request_body_size) {
             return Err(ClientFault::BodyTooLarge);
         }
+        check_transfer_coding(&head.headers)?;
         let target = Target::resolve(self.scheme, &head.method, head.uri, head.version, &head.headers)?;
         Ok(Request {
             method: head.method,
@@ -62,6 +71,16 @@ fn content_length(fields: &HeaderMap) -> Option<u64> {
     fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
+/// hyper sees to it that the last coding is chunked; one before it would be the guest's to undo, who does not know.
+fn check_transfer_coding(fields: &HeaderMap) -> Result<(), ClientFault> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(ClientFault::TransferCoding),
+    }
+}
+
 fn exceeds(length: Option<u64>, limit: Option<u64>) -> bool {
     matches!((length, limit), (Some(length), Some(limit)) if length > limit)
 }
@@ -74,8 +93,8 @@ fn refusal(fault: ClientFault) -> Response {
     response
 }
 
-fn into_hyper(response: Response) -> http::Response<Body> {
-    let mut message = http::Response::new(response.body);
+fn into_hyper<B>(response: Response, content: impl FnOnce(Body) -> B) -> http::Response<B> {
+    let mut message = http::Response::new(content(response.body));
     *message.status_mut() = response.status;
     *message.headers_mut() = response.fields;
     message

@@ -3,12 +3,15 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+
+use crate::activity::Activity;
 
 /// A TCP stream whose writes fail when the client has taken no byte for a while.
 pub(crate) struct Stall {
@@ -17,23 +20,23 @@ pub(crate) struct Stall {
     /// Runs while a write waits. Made at the first wait: most connections never have one.
     waiting: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
+    activity: Arc<Activity>,
 }
 
 impl Stall {
-    pub(crate) fn new(stream: TcpStream, patience: Option<Duration>) -> Self {
-        Self { stream, patience, waiting: None, is_waiting: false }
+    pub(crate) fn new(stream: TcpStream, patience: Option<Duration>, activity: Arc<Activity>) -> Self {
+        Self { stream, patience, waiting: None, is_waiting: false, activity }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.is_waiting = false;
-            return written;
+        let has_waited = std::mem::replace(&mut self.is_waiting, written.is_pending());
+        if has_waited != self.is_waiting {
+            self.activity.set_write_waits(self.is_waiting);
         }
-        let Some(patience) = self.patience else { return written };
+        let (Poll::Pending, Some(patience)) = (&written, self.patience) else { return written };
         let deadline = || Instant::now() + patience;
         let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline())));
-        if !self.is_waiting {
-            self.is_waiting = true;
+        if !has_waited {
             waiting.as_mut().reset(deadline());
         }
         match waiting.as_mut().poll(cx) {

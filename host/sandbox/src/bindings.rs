@@ -1,8 +1,6 @@
 //! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous; what can wait suspends the guest.
 
 mod generated {
-    #![expect(clippy::unwrap_used, reason = "generated code")]
-
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "windhover:http/application",

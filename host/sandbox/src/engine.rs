@@ -44,7 +44,7 @@ pub struct EngineError(wasmtime::Error);
 impl Engine {
     /// Starts an engine, and with it the thread that ticks for all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
-        let engine = match wasmtime::Engine::new(&base().allocation_strategy(pool(config))) {
+        let engine = match wasmtime::Engine::new(base().allocation_strategy(pool(config))) {
             Ok(engine) => engine,
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
             Err(failure) => {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tracing::warn;
-use wasmtime::Store;
+use wasmtime::{Store, UpdateDeadline};
 use windhover_contract::{Fault, GuestFault};
 
 use crate::admission::Permit;
@@ -55,16 +55,24 @@ impl Run {
                 let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.timeout)));
                 match deadline.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => {
-                        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
-                        Err(GuestFault::DeadlineExceeded.into())
-                    }
+                    Poll::Ready(()) => Err(self.exceeded()),
                 }
             }
         };
         self.call = Err(ended.clone()); // here the store is dropped
         self.deadline = None;
         Poll::Ready(ended)
+    }
+
+    /// When its time is over. `None`: it has not waited yet, or has ended.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline.as_ref().map(|sleep| sleep.deadline())
+    }
+
+    /// The fault of a guest that has used up its time.
+    pub(crate) fn exceeded(&self) -> Fault {
+        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
+        GuestFault::DeadlineExceeded.into()
     }
 
     pub(crate) fn has_ended_well(&self) -> bool {
@@ -84,9 +92,10 @@ impl Run {
 async fn call(deployed: Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> {
     let mut store = Store::new(deployed.guest.engine().wasmtime(), State::new(Arc::clone(&deployed), exchange));
     store.limiter(|state| &mut state.memory);
-    // A guest that computes gives way to others on its core at each tick.
+    // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would be
+    // back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
     store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
     match call_export(&deployed.guest.kind, &mut store).await {
         Ok(()) => Ok(()),
         Err(error) => Err(trap::fault(error, store.data_mut())),

@@ -1,11 +1,13 @@
 //! The content of an answer whose guest is still at work: asking for the next frame lets the guest work.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use tracing::{debug, warn};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::{Fault, GuestFault};
@@ -16,10 +18,20 @@ use crate::run::Run;
 /// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
 pub(crate) struct Streaming {
     source: Source,
-    /// `None`: ended, in whatever way.
-    run: Option<Run>,
+    /// Shared with the watchdog alone.
+    run: Arc<Mutex<Shared>>,
+    watchdog: Option<AbortHandle>,
+    is_over: bool,
     /// What must still come, where the guest promised a length.
     expected: Option<u64>,
+}
+
+/// The guest's run, as long as it lasts.
+enum Shared {
+    Running(Run),
+    /// Its time was over while nobody asked for content.
+    Exceeded(Fault),
+    Over,
 }
 
 /// Where the content comes from.
@@ -30,9 +42,35 @@ pub(crate) enum Source {
     Stream(HyperOutgoingBody),
 }
 
+impl Source {
+    fn take_piece(&self) -> Option<Bytes> {
+        match self {
+            Self::Pieces(answer) => answer.take_piece(),
+            Self::Stream(_) => None,
+        }
+    }
+}
+
 impl Streaming {
     pub(crate) fn new(source: Source, run: Run, expected: Option<u64>) -> Self {
-        Self { source, run: Some(run), expected }
+        let deadline = run.deadline();
+        let run = Arc::new(Mutex::new(Shared::Running(run)));
+        let watchdog = deadline.and_then(|deadline| watch(&run, deadline));
+        Self { source, run, watchdog, is_over: false, expected }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.run)
+    }
+
+    /// Takes the run, if it is still there.
+    fn take(&mut self) -> Option<Run> {
+        self.is_over = true;
+        self.watchdog.take().inspect(AbortHandle::abort);
+        match std::mem::replace(&mut *self.shared(), Shared::Over) {
+            Shared::Running(run) => Some(run),
+            Shared::Exceeded(_) | Shared::Over => None,
+        }
     }
 
     fn pass(&mut self, frame: Frame<Bytes>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
@@ -49,16 +87,48 @@ impl Streaming {
                 self.fail(GuestFault::ContentLengthMismatch.into())
             }
             _ => {
-                self.run.take().map(Run::detach);
+                if let Some(run) = self.take() {
+                    run.detach();
+                }
                 Poll::Ready(None)
             }
         }
     }
 
     fn fail(&mut self, fault: Fault) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        self.run = None;
+        drop(self.take());
         Poll::Ready(Some(Err(fault)))
     }
+
+    /// Lets the guest work.
+    fn work(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        match &mut *self.shared() {
+            Shared::Running(run) => run.poll(cx),
+            Shared::Exceeded(fault) => Poll::Ready(Err(fault.clone())),
+            Shared::Over => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+/// Ends the run at its deadline even if nobody asks for content: a client that reads nothing keeps the server from
+/// asking, and must not keep an instance by it.
+fn watch(run: &Arc<Mutex<Shared>>, deadline: Instant) -> Option<AbortHandle> {
+    let run = Arc::downgrade(run);
+    let runtime = tokio::runtime::Handle::try_current().ok()?;
+    let watchdog = runtime.spawn(async move {
+        tokio::time::sleep_until(deadline).await;
+        if let Some(run) = run.upgrade() {
+            let mut shared = lock(&run);
+            if let Shared::Running(run) = &*shared {
+                *shared = Shared::Exceeded(run.exceeded());
+            }
+        }
+    });
+    Some(watchdog.abort_handle())
+}
+
+fn lock(run: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    run.lock().unwrap_or_else(PoisonError::into_inner) // a panic inside a poll has ended that run; nothing is half done
 }
 
 impl Body for Streaming {
@@ -66,42 +136,36 @@ impl Body for Streaming {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let this = &mut *self;
-        let Some(run) = &mut this.run else { return Poll::Ready(None) };
-        match &mut this.source {
-            Source::Pieces(answer) => {
-                if let Some(piece) = answer.take_piece() {
-                    return this.pass(Frame::data(piece));
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        // What is there already goes first.
+        if let Some(piece) = self.source.take_piece() {
+            return self.pass(Frame::data(piece));
+        }
+        let ended = self.work(cx);
+        match &mut self.source {
+            Source::Pieces(answer) => match (answer.take_piece(), ended) {
+                (Some(piece), _) => self.pass(Frame::data(piece)), // an end, good or bad, is met next time
+                (None, Poll::Pending) => Poll::Pending,
+                (None, Poll::Ready(Ok(()))) => self.end(),
+                (None, Poll::Ready(Err(fault))) => self.fail(fault),
+            },
+            Source::Stream(body) => match (ended, Pin::new(body).poll_frame(cx)) {
+                (Poll::Ready(Err(fault)), _) => self.fail(fault),
+                (_, Poll::Pending) => Poll::Pending,
+                (_, Poll::Ready(None)) => self.end(),
+                (_, Poll::Ready(Some(Ok(frame)))) => self.pass(frame),
+                (_, Poll::Ready(Some(Err(error)))) => {
+                    debug!(?error, "the guest broke off its content");
+                    self.fail(GuestFault::Reported.into())
                 }
-                let ended = run.poll(cx);
-                if let Some(piece) = answer.take_piece() {
-                    return this.pass(Frame::data(piece)); // an end, good or bad, is asked for again next time
-                }
-                match ended {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Ok(())) => this.end(),
-                    Poll::Ready(Err(fault)) => this.fail(fault),
-                }
-            }
-            Source::Stream(body) => {
-                if let Poll::Ready(Err(fault)) = run.poll(cx) {
-                    return this.fail(fault);
-                }
-                match Pin::new(body).poll_frame(cx) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(None) => this.end(),
-                    Poll::Ready(Some(Ok(frame))) => this.pass(frame),
-                    Poll::Ready(Some(Err(error))) => {
-                        debug!(?error, "the guest broke off its content");
-                        this.fail(GuestFault::Reported.into())
-                    }
-                }
-            }
+            },
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.run.is_none()
+        self.is_over
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -112,8 +176,9 @@ impl Body for Streaming {
 impl Drop for Streaming {
     /// A server that has sent as much as was promised need not ask for the end; then the guest is not to be cancelled.
     fn drop(&mut self) {
-        if self.expected == Some(0) {
-            self.run.take().map(Run::detach);
+        let is_complete = self.expected == Some(0);
+        if let Some(run) = self.take().filter(|_| is_complete) {
+            run.detach();
         }
     }
 }

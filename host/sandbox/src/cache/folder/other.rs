@@ -46,7 +46,7 @@ impl Folder {
         let mut files = Vec::new();
         for entry in fs::read_dir(&self.0)? {
             let entry = entry?;
-            let metadata = entry.metadata()?;
+            let Ok(metadata) = entry.metadata() else { continue }; // another process may have removed it
             if metadata.is_file() {
                 files.push((metadata.modified()?, metadata.len(), entry.path()));
             }
@@ -58,7 +58,7 @@ impl Folder {
                 break;
             }
             if path.file_name() != Some(kept.as_ref()) {
-                fs::remove_file(path)?;
+                let _ = fs::remove_file(path);
                 total -= size;
             }
         }

@@ -74,7 +74,8 @@ impl Folder {
         let mut files = Vec::new();
         for entry in Dir::read_from(&self.0)? {
             let name = entry?.file_name().to_owned();
-            let stat = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+            // Another process may have removed it since, as drafts are.
+            let Ok(stat) = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
                 files.push((stat.st_mtime, stat.st_size as u64, name));
             }
@@ -86,7 +87,7 @@ impl Folder {
                 break;
             }
             if name.to_bytes() != kept.as_bytes() {
-                rustix::fs::unlinkat(&self.0, &name, AtFlags::empty())?;
+                let _ = rustix::fs::unlinkat(&self.0, &name, AtFlags::empty());
                 total -= size;
             }
         }

@@ -1,0 +1,68 @@
+//! Whether a connection is at work, which decides whether draining waits for it: a client that has sent half a head, or
+//! nothing, must not hold up a server that wants to leave.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use windhover_contract::{Body, Fault};
+
+/// What is going on on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Activity {
+    exchanges: AtomicUsize,
+    write_waits: AtomicBool,
+}
+
+impl Activity {
+    /// Whether an exchange is under way, or octets of one wait to be taken by the client.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.exchanges.load(Ordering::Relaxed) > 0 || self.write_waits.load(Ordering::Relaxed)
+    }
+
+    /// Says whether octets wait to be taken.
+    pub(crate) fn set_write_waits(&self, waits: bool) {
+        self.write_waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Begins an exchange, which lasts until what this returns is dropped.
+    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+        self.exchanges.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+}
+
+/// One exchange under way.
+pub(crate) struct Busy(Arc<Activity>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.exchanges.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A response's content, with which its exchange ends.
+pub(crate) struct LastPart {
+    pub(crate) content: Body,
+    pub(crate) _busy: Busy,
+}
+
+impl http_body::Body for LastPart {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        Pin::new(&mut self.content).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
