@@ -29,6 +29,11 @@ test: build guests
     else
         cargo test --release --workspace --locked
     fi
+    # Examples with tests of their own, which run here and not in WebAssembly.
+    export CARGO_TARGET_DIR="$PWD/{{ guests }}"
+    for example in rust-features rust-welcome; do
+        cargo test --release --locked --quiet --manifest-path "guest-examples/$example/Cargo.toml"
+    done
 
 # Build windhover
 build: setup

@@ -9,7 +9,6 @@ use tracing_appender::non_blocking::WorkerGuard;
 ///
 /// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop reading,
 /// and must not stop the server by it. Then lines are dropped, not requests.
-#[must_use]
 pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
     let (writer, guard) = tracing_appender::non_blocking(stderr());
     let _ = tracing_subscriber::fmt()
