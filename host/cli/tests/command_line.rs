@@ -1,6 +1,8 @@
 //! The command as its users meet it: what it prints, logs and answers, how it leaves, and what it says when it cannot
 //! begin. Runs the real binary.
 
+#![cfg(unix)] // it asks the server to leave by signals
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
