@@ -15,6 +15,7 @@ mod guest;
 mod invoke;
 mod limits;
 mod log;
+mod outbound;
 mod precompiled;
 mod run;
 mod state;

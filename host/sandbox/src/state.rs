@@ -11,7 +11,7 @@ use crate::Deployed;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
-use crate::wasi::Denied;
+use crate::outbound::Denied;
 
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {

@@ -1,6 +1,6 @@
 //! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use http::header::HOST;
 use http::{HeaderValue, Request};
@@ -8,9 +8,7 @@ use http_body_util::BodyExt;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks, WasiHttpView,
-};
+use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
 use windhover_contract::{ClientFault, Fault, GuestFault};
 
 use crate::answer::{Content, Head};
@@ -89,26 +87,3 @@ fn fault(code: &ErrorCode) -> Fault {
         _ => GuestFault::Reported.into(),
     }
 }
-
-/// The policy for outbound requests of a guest without grants: none leaves.
-pub(crate) struct Denied;
-
-impl WasiHttpHooks for Denied {
-    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        // The default makes a new one for each set of fields.
-        static FILTER: LazyLock<ForbiddenHeaderFilter> =
-            LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
-        Arc::clone(&FILTER)
-    }
-
-    fn send_request(
-        &mut self,
-        _: Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
-    }
-}
-
-type Sent = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
