@@ -140,9 +140,10 @@ impl Served {
     fn start(server: impl Server, client: Client, application: impl Application) -> Self {
         let addresses = server.addresses().iter().map(str::to_owned).collect();
         let (shutdown, begun) = oneshot::channel::<()>();
-        let serving = tokio::spawn(server.serve(Arc::new(application), async {
+        let serving = server.serve(Arc::new(application), async {
             let _ = begun.await; // an error: the handle was dropped, and everything ends with it
-        }));
+        });
+        let serving = tokio::spawn(async { serving.await.expect("the system lets a test serve") });
         Self { addresses, client, shutdown: Some(shutdown), serving }
     }
 

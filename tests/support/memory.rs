@@ -81,7 +81,7 @@ impl Server for MemoryServer {
         mut self,
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Drained {
+    ) -> std::io::Result<Drained> {
         let (drain, draining) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
@@ -104,7 +104,7 @@ impl Server for MemoryServer {
         drain.send_replace(true);
         let all_ended = async { while connections.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(self.limits.drain_timeout, all_ended).await;
-        Drained::from_abandoned(connections.len()) // and dropping them aborts them
+        Ok(Drained::from_abandoned(connections.len())) // and dropping them aborts them
     }
 }
 

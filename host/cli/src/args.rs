@@ -1,6 +1,6 @@
 //! The command line as typed.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -51,7 +51,7 @@ pub struct Serve {
 
     /// Instances at work at once; more requests wait
     #[arg(long, value_name = "NUMBER", default_value = "1000")]
-    pub max_instances: NonZeroUsize,
+    pub max_instances: NonZeroU32,
 
     /// Threads that serve requests [default: one per core]
     #[arg(long, value_name = "NUMBER")]

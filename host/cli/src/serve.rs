@@ -17,13 +17,10 @@ use crate::signals::Signals;
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     // Bound first: a port that is taken is told at once, and not after seconds of compiling.
     let server = HttpServer::bind(http_config(args))?;
     let sandbox = sandbox(args, &server)?;
-    for address in server.addresses().iter() {
-        println!("Listening on {address}");
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     runtime.block_on(serve_until_asked(server, sandbox))
 }
 
@@ -36,10 +33,7 @@ fn http_config(args: &Serve) -> HttpConfig {
 
 fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     let max_memory = args.max_memory.saturating_mul(MIB).get();
-    let engine = Engine::new(&EngineConfig {
-        max_instances: args.max_instances.try_into().map_or(u32::MAX, std::num::NonZeroU32::get),
-        ..EngineConfig::default()
-    })?;
+    let engine = Engine::new(&EngineConfig { max_instances: args.max_instances.get(), ..EngineConfig::default() })?;
     let cache = cache(args);
     let guest = match &args.app {
         Some(app) => Guest::load(&engine, app, cache.as_ref())?,
@@ -56,7 +50,7 @@ fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     let limits = SandboxLimits {
         timeout: Duration::from_secs(args.timeout.get()),
         max_memory,
-        max_instances: args.max_instances.get(),
+        max_instances: args.max_instances.get() as usize,
         ..SandboxLimits::default()
     };
     Ok(Sandbox::new(guest, name, limits))
@@ -73,15 +67,23 @@ fn cache(args: &Serve) -> Option<Cache> {
 
 async fn serve_until_asked(server: HttpServer, sandbox: Sandbox) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
+    for address in server.addresses().iter() {
+        println!("Listening on {address}");
+    }
     let (shutdown, asked) = oneshot::channel::<()>();
-    let serving = tokio::spawn(server.serve(Arc::new(sandbox), async move {
+    let mut serving = tokio::spawn(server.serve(Arc::new(sandbox), async move {
         let _ = asked.await;
     }));
-    signals.leave().await;
+    tokio::select! {
+        () = signals.leave() => {}
+        ended = &mut serving => {
+            ended.context("the server panicked; this is a bug in Windhover")?.context("cannot serve")?;
+        }
+    }
     info!("leaving: requests in flight may finish; once more to leave at once");
     drop(shutdown);
     tokio::select! {
-        drained = serving => match drained.context("the server panicked; this is a bug in Windhover")? {
+        drained = &mut serving => match drained.context("the server panicked; this is a bug in Windhover")?? {
             Drained::Clean => {
                 info!("every request was answered");
                 Ok(ExitCode::SUCCESS)

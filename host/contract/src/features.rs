@@ -10,7 +10,7 @@ pub use server_addresses::ServerAddresses;
 
 /// The features of one exchange, one field each. There is no `Default`: a new field makes every server fail to
 /// compile until its author has decided what to say. `None`: this server does not offer the feature at all.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Features {
     /// The connection that the exchange came in on.
     pub connection: Option<Arc<Connection>>,

@@ -1,6 +1,7 @@
 //! What speaks HTTP.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use crate::{Application, Feature, ServerAddresses};
@@ -21,12 +22,13 @@ pub trait Server: Send + Sized + 'static {
     /// Serves until `shutdown` ends, then drains: accepts nothing new, lets exchanges in flight finish within
     /// [`crate::Limits::drain_timeout`], and aborts the rest.
     ///
-    /// Never ends on an error of a client or of one connection. Dropping the future aborts everything at once.
+    /// Never ends on an error of a client or of one connection. An error is the system's: it denied what serving needs
+    /// (threads, a queue), or took it away. Dropping the future aborts everything at once.
     fn serve<A: Application>(
         self,
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> impl Future<Output = Drained> + Send;
+    ) -> impl Future<Output = io::Result<Drained>> + Send;
 }
 
 /// How a server ended.

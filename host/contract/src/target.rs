@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use http::uri::{Authority, Uri};
 use http::{HeaderMap, Method, Version, header};
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 use crate::ClientFault;
 
@@ -131,7 +131,13 @@ fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, Clien
 fn is_host(authority: &Authority) -> bool {
     let host = authority.host();
     let port = authority.as_str().strip_prefix(host).unwrap_or("@"); // something stands before the host: a user
-    let port_is_good = port.is_empty() || port == ":" || authority.port_u16().is_some();
+    let port_is_good = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        // `u16` alone would take a plus sign.
+        Some(digits) => {
+            digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits.is_empty() || digits.parse::<u16>().is_ok())
+        }
+    };
     !host.is_empty() && !authority.as_str().contains('@') && port_is_good
 }
 
@@ -152,9 +158,11 @@ fn unescape(path: &str) -> Cow<'_, str> {
 }
 
 fn push_decoded(decoded: &mut String, escaped: &str) {
-    match percent_decode_str(escaped).decode_utf8() {
-        Ok(text) => decoded.push_str(&text),
-        Err(_) => decoded.push_str(escaped),
+    let octets: Vec<u8> = percent_decode_str(escaped).collect();
+    for chunk in octets.utf8_chunks() {
+        decoded.push_str(chunk.valid());
+        // One by one, so that an octet that is no text cannot keep its neighbours escaped.
+        decoded.extend(chunk.invalid().iter().map(|octet| percent_encode_byte(*octet)));
     }
 }
 
@@ -212,6 +220,8 @@ mod tests {
             ("/a%2Fb%20c", "/a%2Fb c"),
             ("/%FF", "/%FF"),
             ("/100%", "/100%"),
+            ("/%2e%2e/%61dmin/%FF", "/admin/%FF"),
+            ("/%C3%A9%ff", "/é%FF"),
             ("/a/./b", "/a/b"),
             ("/a/../b", "/b"),
             ("/a/..", "/"),
@@ -250,6 +260,7 @@ mod tests {
             ("/", &["a/b"], ClientFault::HostInvalid),
             ("/", &["a:x"], ClientFault::HostInvalid),
             ("/", &["a:99999"], ClientFault::HostInvalid),
+            ("/", &["a:+80"], ClientFault::HostInvalid),
             ("/", &[":80"], ClientFault::HostInvalid),
             ("http://b/", &["a"], ClientFault::HostContradictsTarget),
         ] {

@@ -15,6 +15,7 @@ use windhover_contract::{Body, Fault};
 pub(crate) struct Activity {
     exchanges: AtomicUsize,
     write_waits: AtomicBool,
+    has_unread_content: AtomicBool,
 }
 
 impl Activity {
@@ -26,6 +27,16 @@ impl Activity {
     /// Says whether octets wait to be taken.
     pub(crate) fn set_write_waits(&self, waits: bool) {
         self.write_waits.store(waits, Ordering::Relaxed);
+    }
+
+    /// Whether a client may still be sending content that nobody reads.
+    pub(crate) fn has_unread_content(&self) -> bool {
+        self.has_unread_content.load(Ordering::Relaxed)
+    }
+
+    /// Says that content was given up before its end.
+    pub(crate) fn leave_content_unread(&self) {
+        self.has_unread_content.store(true, Ordering::Relaxed);
     }
 
     /// Begins an exchange, which lasts until what this returns is dropped.

@@ -11,11 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tracing::debug;
-use windhover_contract::{Application, Connection, Features, Limits, Scheme, ServerAddresses};
+use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses};
 
 use crate::activity::Activity;
 use crate::exchange::Exchange;
-use crate::stall::Stall;
+use crate::socket::Socket;
 
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
@@ -29,7 +29,7 @@ impl<A: Application> Connections<A> {
     /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
     pub(crate) fn serve(&self, stream: TcpStream, remote: SocketAddr) -> impl Future<Output = ()> + Send + use<A> {
         let (application, limits) = (Arc::clone(&self.application), Arc::clone(&self.limits));
-        let (addresses, mut draining) = (Arc::clone(&self.addresses), self.draining.clone());
+        let (server_addresses, mut draining) = (Arc::clone(&self.addresses), self.draining.clone());
         async move {
             let local = stream.local_addr().ok();
             let stream = match tokio::net::TcpStream::from_std(stream) {
@@ -41,15 +41,16 @@ impl<A: Application> Connections<A> {
 
             let connection = Arc::new(Connection { id: next_id(), remote: Some(remote), local });
             let activity = Arc::new(Activity::default());
-            let exchange = Exchange {
+            let exchange = Arc::new(Exchange {
                 application,
                 scheme: Scheme::Http,
-                features: Features { connection: Some(connection), server_addresses: Some(addresses) },
+                connection,
+                server_addresses,
                 max_request_body_size: limits.max_request_body_size,
                 activity: Arc::clone(&activity),
-            };
-            let service = service_fn(move |request| exchange.clone().answer(request));
-            let io = TokioIo::new(Stall::new(stream, limits.write_timeout, Arc::clone(&activity)));
+            });
+            let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
+            let io = TokioIo::new(Socket::new(stream, limits.write_timeout, Arc::clone(&activity)));
             let mut serving = pin!(builder(&limits).serve_connection(io, service));
             let ended = tokio::select! {
                 biased;

@@ -7,7 +7,9 @@ use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue};
 use hyper::body::Incoming;
 use tracing::debug;
-use windhover_contract::{Application, Body, ClientFault, Fault, Features, Request, Response, Scheme, Target};
+use windhover_contract::{
+    Application, Body, ClientFault, Connection, Fault, Features, Request, Response, Scheme, ServerAddresses, Target,
+};
 
 use crate::activity::{Activity, LastPart};
 use crate::body::Received;
@@ -16,30 +18,21 @@ use crate::body::Received;
 pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
     pub(crate) scheme: Scheme,
-    pub(crate) features: Features,
+    pub(crate) connection: Arc<Connection>,
+    pub(crate) server_addresses: Arc<ServerAddresses>,
     pub(crate) max_request_body_size: Option<u64>,
     pub(crate) activity: Arc<Activity>,
 }
 
-// Derived, it would ask for `A: Clone`.
-impl<A> Clone for Exchange<A> {
-    fn clone(&self) -> Self {
-        Self {
-            application: Arc::clone(&self.application),
-            features: self.features.clone(),
-            activity: Arc::clone(&self.activity),
-            ..*self
-        }
-    }
-}
-
 impl<A: Application> Exchange<A> {
     /// Answers a request: refuses what no application should see, and else asks the application.
-    pub(crate) async fn answer(self, request: http::Request<Incoming>) -> Result<http::Response<LastPart>, Infallible> {
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: http::Request<Incoming>,
+    ) -> Result<http::Response<LastPart>, Infallible> {
         let busy = self.activity.begin();
-        let (application, response) = (Arc::clone(&self.application), self.receive(request));
-        let response = match response {
-            Ok(request) => application.handle(request).await,
+        let response = match self.receive(request) {
+            Ok(request) => self.application.handle(request).await,
             Err(fault) => {
                 debug!(%fault, "a request was refused");
                 refusal(fault)
@@ -48,8 +41,9 @@ impl<A: Application> Exchange<A> {
         Ok(into_hyper(response, |content| LastPart { content, _busy: busy }))
     }
 
-    fn receive(self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {
+    fn receive(&self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {
         let (head, content) = request.into_parts();
+        let body = Received::body(content, self.max_request_body_size, &self.activity);
         if exceeds(content_length(&head.headers), self.max_request_body_size) {
             return Err(ClientFault::BodyTooLarge);
         }
@@ -60,8 +54,11 @@ impl<A: Application> Exchange<A> {
             target,
             version: head.version,
             fields: head.headers,
-            body: Received::body(content, self.max_request_body_size),
-            features: self.features,
+            body,
+            features: Features {
+                connection: Some(Arc::clone(&self.connection)),
+                server_addresses: Some(Arc::clone(&self.server_addresses)),
+            },
         })
     }
 }

@@ -9,9 +9,10 @@ mod connection;
 mod endpoint;
 mod exchange;
 mod listener;
-mod stall;
+mod socket;
 mod worker;
 
+use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -89,14 +90,14 @@ impl Server for HttpServer {
         self,
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> Drained {
+    ) -> io::Result<Drained> {
         let limits = Arc::new(self.limits);
-        let workers = worker::Workers::start(self.workers, application, self.addresses, limits);
+        let workers = worker::Workers::start(self.workers, application, self.addresses, limits)?;
         tokio::select! {
             () = shutdown => {}
             never = listener::accept_forever(self.listeners, &workers) => match never {},
         }
         // The listeners are closed here: what still comes is refused by the system, at once.
-        Drained::from_abandoned(workers.drain().await)
+        Ok(Drained::from_abandoned(workers.drain().await))
     }
 }

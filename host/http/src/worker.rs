@@ -5,12 +5,14 @@
 //! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process could
 //! take the port without an error.
 
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -40,7 +42,7 @@ impl Workers {
         application: Arc<A>,
         addresses: Arc<ServerAddresses>,
         limits: Arc<Limits>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let (drain, draining) = watch::channel(false);
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
@@ -55,12 +57,12 @@ impl Workers {
             };
             seats.push(Seat { incoming, load: Arc::clone(&load) });
             ends.push(ended);
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             thread::Builder::new()
                 .name(format!("windhover-{number}"))
-                .spawn(move || work(connections, accepted, load, end))
-                .expect("the system gives a starting server its threads");
+                .spawn(move || work(runtime, connections, accepted, load, end))?;
         }
-        Self { seats: seats.into(), drain, ends }
+        Ok(Self { seats: seats.into(), drain, ends })
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
@@ -92,15 +94,12 @@ impl Dispatch {
 
 /// The life of one worker: serves what comes until it is told to drain, or until [`Workers`] is dropped.
 fn work<A: Application>(
+    runtime: Runtime,
     connections: Connections<A>,
     mut accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
     load: Arc<AtomicUsize>,
     mut end: oneshot::Sender<usize>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("the system gives a starting server its event queue");
     let abandoned = runtime.block_on(async {
         let mut running = JoinSet::new();
         let mut draining = connections.draining.clone();

@@ -19,6 +19,7 @@ pub(crate) struct Answer(Mutex<Slots>);
 struct Slots {
     head: Option<Result<Head, Fault>>,
     piece: Option<Bytes>,
+    is_unfinished: bool,
 }
 
 /// A head with the kind of content that belongs to it.
@@ -52,6 +53,15 @@ impl Answer {
         }
         slots.piece = piece.take();
         Poll::Ready(())
+    }
+
+    /// Says that the guest has ended and left its content unfinished.
+    pub(crate) fn leave_unfinished(&self) {
+        self.slots().is_unfinished = true;
+    }
+
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.slots().is_unfinished
     }
 
     /// Whether every piece has been taken.

@@ -14,8 +14,10 @@ use tracing::{debug, warn};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::precompiled::{self, Trusted};
+use crate::precompiled;
 use folder::Folder;
+
+pub(crate) use folder::Entry;
 
 /// A folder of compiled guests.
 pub struct Cache(Folder);
@@ -47,45 +49,31 @@ impl Cache {
         Folder::open(folder).map(Self)
     }
 
-    /// Where the cache of this user belongs: `$XDG_CACHE_HOME/windhover`, else `~/.cache/windhover`; on Windows
-    /// `%LOCALAPPDATA%\windhover`. `None`: the environment names no home.
+    /// Where the cache of this user belongs: `$XDG_CACHE_HOME/windhover`, else `~/.cache/windhover`. `None`: the
+    /// environment names no home.
     pub fn default_folder() -> Option<PathBuf> {
         let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-        let caches = if cfg!(windows) {
-            folder("LOCALAPPDATA")
-        } else {
-            folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
-        };
-        Some(caches?.join("windhover"))
+        let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+        Some(caches.join("windhover"))
     }
 
     /// The compiled form of `binary`, if it is here and can be trusted.
     pub(crate) fn get(&self, engine: &Engine, binary: &[u8]) -> Option<Component> {
         let name = name(engine, binary);
-        let entry = match self.0.read(&name) {
-            Ok(entry) => entry?,
-            Err(reason) => {
-                warn!("the cached guest {name} is not used: {reason}");
-                return None;
-            }
-        };
-        let (digest, code) = entry.split_first_chunk::<{ blake3::OUT_LEN }>()?;
-        if blake3::hash(code) != *digest {
-            warn!("the cached guest {name} is not used: it was damaged or changed after it was stored");
-            return None;
-        }
-        precompiled::load(engine, Trusted::vouch(code))
-            .inspect_err(|error| warn!("the cached guest {name} is not used: {error:#}"))
+        let entry = self.0.read(&name).transpose()?;
+        entry
+            .and_then(|entry| precompiled::load(engine, &entry).map_err(|error| format!("{error:#}")))
+            .inspect_err(|reason| warn!("the cached guest {name} is not used: {reason}"))
             .ok()
     }
 
     /// Stores the compiled form of `binary`. Failing costs the next start some time.
     pub(crate) fn put(&self, component: &Component, binary: &[u8]) {
         let name = name(component.engine(), binary);
-        let stored = component.serialize().map_err(|error| error.to_string()).and_then(|code| {
-            let digest = blake3::hash(&code);
-            self.0.write(&name, &[digest.as_bytes(), &code]).map_err(|error| error.to_string())
-        });
+        let stored = component
+            .serialize()
+            .map_err(|error| error.to_string())
+            .and_then(|code| self.0.write(&name, &code).map_err(|error| error.to_string()));
         match stored {
             Ok(()) => debug!("the compiled guest is cached as {name}"),
             Err(error) => warn!("the compiled guest could not be cached: {error}"),

@@ -33,6 +33,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     engine: wasmtime::Engine,
+    max_instances: u32,
     linker: Linker<State>,
 }
 
@@ -48,13 +49,21 @@ impl Engine {
             Ok(engine) => engine,
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
             Err(failure) => {
-                warn!("no address space for a pool of instances, so each is mapped anew, which is slow: {failure:#}");
+                warn!(
+                    "no address space for a pool of {} instances, so each is mapped anew, which is slow; fewer \
+                     instances at once may fit: {failure:#}",
+                    config.max_instances
+                );
                 wasmtime::Engine::new(&base()).map_err(EngineError)?
             }
         };
         let linker = link(&engine).map_err(EngineError)?;
         tick(&engine);
-        Ok(Self(Arc::new(Inner { engine, linker })))
+        Ok(Self(Arc::new(Inner { engine, max_instances: config.max_instances, linker })))
+    }
+
+    pub(crate) fn max_instances(&self) -> usize {
+        self.0.max_instances as usize
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

@@ -34,6 +34,8 @@ pub(crate) enum Progress {
 /// The request's content and what went wrong with it.
 pub(crate) struct Content {
     source: Source,
+    /// The most that the host collects for the guest: what the guest itself may hold.
+    max_held: usize,
     /// What arrived and was not yet wanted.
     surplus: Bytes,
     /// The client's fault that ended the content.
@@ -58,8 +60,8 @@ pub(crate) enum ContentError {
 }
 
 impl Content {
-    pub(crate) fn new(body: Body) -> Self {
-        Self { source: Source::Open(body), surplus: Bytes::new(), fault: None, fault_elsewhere: None }
+    pub(crate) fn new(body: Body, max_held: usize) -> Self {
+        Self { source: Source::Open(body), max_held, surplus: Bytes::new(), fault: None, fault_elsewhere: None }
     }
 
     /// Whether there may be something to read.
@@ -103,7 +105,7 @@ impl Content {
             if piece.is_empty() {
                 return Ok(all);
             }
-            if all.len() + piece.len() > max {
+            if all.len() + piece.len() > max.min(self.max_held) {
                 return Err(ContentError::LargerThanAsked);
             }
             all.extend_from_slice(&piece);

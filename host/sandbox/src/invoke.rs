@@ -6,7 +6,6 @@ use std::task::Poll;
 
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
-use http_body_util::BodyExt;
 use tracing::warn;
 use windhover_contract::{Body, Fault, GuestFault, Request, Response};
 
@@ -25,7 +24,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     let permit = deployed.admission.admit().await.inspect_err(|fault| warn!(app = %deployed.name, %fault))?;
     let is_head = request.method == Method::HEAD;
     let answer = Arc::new(Answer::default());
-    let mut run = Run::start(deployed, exchange(request, Arc::clone(&answer)), permit);
+    let mut run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
     let head = poll_fn(|cx| {
         let ended = run.poll(cx);
         match (answer.take_head(), ended) {
@@ -39,23 +38,23 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
         }
     })
     .await?;
-    Ok(respond(head, is_head, run, answer))
+    Ok(respond(deployed, head, is_head, run, answer))
 }
 
-fn exchange(request: Request, answer: Arc<Answer>) -> Exchange {
+fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Exchange {
     Exchange {
         method: request.method,
         target: request.target,
         version: request.version,
         fields: request.fields,
         features: request.features,
-        content: exchange::Content::new(request.body),
+        content: exchange::Content::new(request.body, deployed.limits.max_memory),
         progress: Progress::Unanswered,
         answer,
     }
 }
 
-fn respond(head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {
+fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {
     let Head { status, fields, content } = head;
     let has_content = !is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
     let expected = if has_content { content_length(&fields) } else { None };
@@ -68,16 +67,16 @@ fn respond(head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response
         Content::Pieces if has_content && expected.is_none() && run.has_ended_well() => {
             return Response { status, fields, body: Body::full(answer.take_piece().unwrap_or_default()) };
         }
-        Content::Pieces => Source::Pieces(answer),
+        Content::Pieces => Source::Pieces,
         Content::Stream(body) => Source::Stream(body),
     };
-    let streaming = Streaming::new(source, run, expected);
+    let streaming = Streaming::new(Arc::clone(&deployed.name), answer, source, run, expected);
     if has_content {
         return Response { status, fields, body: Body::stream(streaming) };
     }
     // The guest may write all the same, and goes on to its end as for any other method.
     if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(streaming.collect());
+        runtime.spawn(streaming.discard());
     }
     Response { status, fields, body: Body::empty() }
 }

@@ -33,6 +33,8 @@ pub use guest::{Guest, LoadError, World};
 pub use limits::SandboxLimits;
 
 /// A guest at the ready: the application that answers each request in a fresh instance.
+///
+/// Its futures and bodies must be polled inside a tokio runtime with time.
 pub struct Sandbox(Arc<Deployed>);
 
 /// What every exchange of a deployment shares.
@@ -44,8 +46,10 @@ pub(crate) struct Deployed {
 }
 
 impl Sandbox {
-    /// Readies `guest` to answer requests within `limits`. `name` says in the log whose lines these are.
-    pub fn new(guest: Guest, name: impl Into<String>, limits: SandboxLimits) -> Self {
+    /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has. `name`
+    /// says in the log whose lines these are.
+    pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits) -> Self {
+        limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
         let admission = admission::Admission::new(&limits);
         Self(Arc::new(Deployed { name: name.into().into(), guest, limits, admission }))
     }

@@ -60,10 +60,12 @@ impl Lines {
 impl Line {
     fn push(&mut self, bytes: &[u8]) {
         let allowed = self.budget.lock().expect("nothing panics while it holds this lock").spend(bytes.len());
-        for piece in bytes[..allowed].split_inclusive(|&byte| byte == b'\n') {
-            self.pending.extend_from_slice(piece);
-            if piece.ends_with(b"\n") || self.pending.len() >= MAX_LINE {
-                self.emit();
+        for line in bytes[..allowed].split_inclusive(|&byte| byte == b'\n') {
+            for piece in line.chunks(MAX_LINE) {
+                self.pending.extend_from_slice(piece);
+                if piece.ends_with(b"\n") || self.pending.len() >= MAX_LINE {
+                    self.emit();
+                }
             }
         }
     }
@@ -99,7 +101,7 @@ impl Budget {
 }
 
 /// A guest's line cannot forge another line, nor move the cursor of the terminal that shows it.
-fn printable(line: &[u8]) -> String {
+pub(crate) fn printable(line: &[u8]) -> String {
     let mut shown = String::with_capacity(line.len());
     for char in String::from_utf8_lossy(line).chars() {
         if char.is_control() && char != '\t' { shown.extend(char.escape_default()) } else { shown.push(char) }

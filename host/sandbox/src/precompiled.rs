@@ -5,21 +5,13 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Machine code that this user's Windhover wrote and nobody changed: what [`crate::cache`] has verified.
-pub(crate) struct Trusted<'a>(&'a [u8]);
-
-impl<'a> Trusted<'a> {
-    /// Vouches for `code`. Whoever calls this has checked that only this user could write the file that `code` was
-    /// read from, and that its digest is the one it was written with.
-    pub(crate) fn vouch(code: &'a [u8]) -> Self {
-        Self(code)
-    }
-}
+use crate::cache::Entry;
 
 /// The component whose machine code this is. Fails if it was compiled for other settings, or another wasmtime.
-pub(crate) fn load(engine: &Engine, code: Trusted<'_>) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` asks that the bytes come unmodified from wasmtime's own serializer. `Trusted` is made in one
-    // place, which has checked the owner and the permissions of the file and of its folder on open descriptors, so no
-    // other user can have written it, and has compared the digest that was stored with it, so it is what was written.
-    unsafe { Component::deserialize(engine, code.0) }
+pub(crate) fn load(engine: &Engine, code: &Entry) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` asks that the bytes come unmodified from wasmtime's own serializer. An `Entry` is made in one
+    // place: from a file whose owner and permissions, like those of its folder, were checked on open descriptors, so that
+    // only this user can have written it, and whose digest matches, so that it is what `Cache::put` wrote: the output of
+    // that serializer.
+    unsafe { Component::deserialize(engine, code.content()) }
 }

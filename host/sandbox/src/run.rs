@@ -26,7 +26,8 @@ pub(crate) struct Run {
     /// Made at the first wait: most guests never wait.
     deadline: Option<Pin<Box<Sleep>>>,
     name: Arc<str>,
-    _permit: Permit,
+    /// Given back when the store is gone, not when the answer has been sent.
+    permit: Option<Permit>,
 }
 
 type Call = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
@@ -39,7 +40,7 @@ impl Run {
             name: Arc::clone(&deployed.name),
             call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
             deadline: None,
-            _permit: permit,
+            permit: Some(permit),
         }
     }
 
@@ -60,7 +61,7 @@ impl Run {
             }
         };
         self.call = Err(ended.clone()); // here the store is dropped
-        self.deadline = None;
+        (self.deadline, self.permit) = (None, None);
         Poll::Ready(ended)
     }
 
@@ -73,6 +74,10 @@ impl Run {
     pub(crate) fn exceeded(&self) -> Fault {
         warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
         GuestFault::DeadlineExceeded.into()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.call.is_err()
     }
 
     pub(crate) fn has_ended_well(&self) -> bool {
@@ -96,10 +101,13 @@ async fn call(deployed: Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> 
     // back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
-    match call_export(&deployed.guest.kind, &mut store).await {
-        Ok(()) => Ok(()),
-        Err(error) => Err(trap::fault(error, store.data_mut())),
+    // What one call may copy into the host: no more than the guest itself may hold.
+    store.set_hostcall_fuel(deployed.limits.max_memory);
+    let ended = call_export(&deployed.guest.kind, &mut store).await;
+    if store.data_mut().has_unfinished_content() {
+        store.data_mut().exchange().answer.leave_unfinished();
     }
+    ended.map_err(|error| trap::fault(error, store.data_mut()))
 }
 
 async fn call_export(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<()> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::Deployed;
@@ -43,6 +44,11 @@ impl State {
         &mut self.exchange
     }
 
+    /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
+    pub(crate) fn has_unfinished_content(&mut self) -> bool {
+        self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
+    }
+
     pub(crate) fn deployed(&self) -> &Deployed {
         &self.deployed
     }
@@ -69,5 +75,6 @@ impl WasiHttpView for State {
     }
 }
 
-/// Handles (streams, fields, pollables …) that one exchange may hold; a guest that hoards them traps.
-const MAX_RESOURCES: usize = 10_000;
+/// Handles (streams, fields, pollables …) that one exchange may hold; a guest that hoards them traps. Fields are the
+/// largest, 128 KiB at most, so what the host holds for one guest is of the size of the guest's own memory.
+const MAX_RESOURCES: usize = 1024;

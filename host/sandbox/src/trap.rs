@@ -1,9 +1,11 @@
 //! How a guest's failure becomes a fault: the log gets all of it with the backtrace, the client a status.
 
 use tracing::{error, warn};
+use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi::I32Exit;
-use windhover_contract::{Fault, GuestFault};
+use windhover_contract::{Fault, GuestFault, HostFault};
 
+use crate::log::printable;
 use crate::state::State;
 
 /// The fault that `error` ended the exchange with. Logs it.
@@ -13,13 +15,18 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         warn!(%app, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
         return client.into();
     }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        warn!(%app, "no place in the pool for another instance: {full}");
+        return HostFault::Busy.into();
+    }
+    let details = format!("{error:?}").lines().map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join("\n");
     if let Some(I32Exit(code)) = error.downcast_ref() {
         error!(%app, "the guest called exit({code}) instead of answering");
     } else if state.memory.was_refused {
         let limit = state.deployed().limits.max_memory;
-        error!(%app, "the guest trapped after it was refused memory beyond its limit of {limit} bytes: {error:?}");
+        error!(%app, "the guest trapped after it was refused memory beyond its limit of {limit} bytes: {details}");
     } else {
-        error!(%app, "the guest trapped: {error:?}");
+        error!(%app, "the guest trapped: {details}");
     }
     GuestFault::Trapped.into()
 }

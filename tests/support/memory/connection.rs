@@ -96,7 +96,10 @@ impl<A: Application> Connection<A> {
                 version: head.version,
                 fields: head.fields,
                 body: Body::stream(content),
-                features: self.features.clone(),
+                features: Features {
+                    connection: self.features.connection.clone(),
+                    server_addresses: self.features.server_addresses.clone(),
+                },
             },
             handed,
         ))

@@ -38,8 +38,8 @@ impl Imports {
         let (package, rest) = import.split_once('/').unwrap_or((import, ""));
         let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
         match (package, interface) {
-            ("windhover:http", _) if !version.starts_with("0.1.") => {
-                Err("this version of Windhover has windhover:http 0.1; build the guest against its wit/ folder")
+            ("windhover:http", _) if version != "0.1.0" => {
+                Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")
             }
             ("windhover:http", "request") => Ok(()),
             ("windhover:http", "response") => {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW};
 
-use super::MAX_SIZE;
+use super::{Entry, MAX_SIZE};
 use crate::CacheError;
 
 /// An open folder that was found private.
@@ -25,14 +25,14 @@ impl Folder {
         match distrust(&stat) {
             None => Ok(Self(folder)),
             Some(reason) => {
-                let reason = format!("{reason}; try `chmod 700 {0}`, or choose another folder", path.display());
+                let reason = format!("{reason}; choose another, or make it yours alone (chmod 700, chown)");
                 Err(CacheError::Unsafe { folder: path.into(), reason })
             }
         }
     }
 
     /// `Ok(None)`: there is no such file. `Err`: there is, and it cannot be trusted or read.
-    pub(in crate::cache) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, String> {
+    pub(in crate::cache) fn read(&self, name: &str) -> Result<Option<Entry>, String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(file) => file,
@@ -52,16 +52,16 @@ impl Folder {
         let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
         let mut bytes = Vec::with_capacity(stat.st_size as usize);
         File::from(file).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        Ok(Some(bytes))
+        Entry::verify(bytes).map(Some)
     }
 
     /// Stores a file whole or not at all.
-    pub(in crate::cache) fn write(&self, name: &str, pieces: &[&[u8]]) -> io::Result<()> {
+    pub(in crate::cache) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let draft = format!("{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.0, &draft, flags, Mode::RUSR | Mode::WUSR)?);
-        let written = pieces.iter().try_for_each(|piece| file.write_all(piece));
+        let written = file.write_all(blake3::hash(content).as_bytes()).and_then(|()| file.write_all(content));
         let stored = written.and_then(|()| Ok(rustix::fs::renameat(&self.0, &draft, &self.0, name)?));
         if stored.is_err() {
             let _ = rustix::fs::unlinkat(&self.0, &draft, AtFlags::empty());

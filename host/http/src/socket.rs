@@ -1,10 +1,14 @@
-//! Ends a connection whose client takes nothing of what waits to be sent. Without it, a guest that writes to such a
-//! client would sleep forever: it is woken by room in the socket's buffer, and there never is any.
+//! The socket as hyper sees it, with two things that a plain one lacks.
+//!
+//! A write fails when the client takes nothing for long: else a guest that writes to such a client would sleep forever,
+//! because it is woken by room in the socket's buffer. And closing lingers where a client is still sending what nobody
+//! reads: else the system answers those octets with a reset, which can destroy the response on its way (RFC 9112 §9.6).
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,19 +17,21 @@ use tokio::time::{Instant, Sleep};
 
 use crate::activity::Activity;
 
-/// A TCP stream whose writes fail when the client has taken no byte for a while.
-pub(crate) struct Stall {
+/// A TCP stream.
+pub(crate) struct Socket {
     stream: TcpStream,
     patience: Option<Duration>,
     /// Runs while a write waits. Made at the first wait: most connections never have one.
     waiting: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
     activity: Arc<Activity>,
+    is_shut: bool,
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
-impl Stall {
+impl Socket {
     pub(crate) fn new(stream: TcpStream, patience: Option<Duration>, activity: Arc<Activity>) -> Self {
-        Self { stream, patience, waiting: None, is_waiting: false, activity }
+        Self { stream, patience, waiting: None, is_waiting: false, activity, is_shut: false, lingering: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -46,13 +52,29 @@ impl Stall {
     }
 }
 
-impl AsyncRead for Stall {
+impl Socket {
+    /// Takes what the client sends, to nobody, until it closes or its time is over.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [MaybeUninit::uninit(); 8192];
+        loop {
+            let mut unwanted = ReadBuf::uninit(&mut scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut unwanted) {
+                Poll::Ready(Ok(())) if !unwanted.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        self.lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER))).as_mut().poll(cx)
+    }
+}
+
+impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Stall {
+impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.watch(cx, written)
@@ -76,6 +98,13 @@ impl AsyncWrite for Stall {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if !self.is_shut {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+            self.is_shut = true;
+        }
+        if self.activity.has_unread_content() { self.linger(cx).map(Ok) } else { Poll::Ready(Ok(())) }
     }
 }
+
+/// How long a client that is still sending has to read its answer, as Kestrel drains a body.
+const LINGER: Duration = Duration::from_secs(5);
