@@ -80,7 +80,7 @@ fn a_folder_that_others_can_write_is_refused_with_what_to_do() {
     for mode in [0o770, 0o707, 0o1777] {
         set_mode(&folder.path, mode);
         let refusal = Cache::at(&folder.path).err().expect("others can write to it").to_string();
-        assert!(refusal.contains(&format!("try `chmod 700 {}`", folder.path.display())), "{refusal}");
+        assert!(refusal.contains(&format!("run `chmod 700 {}`", folder.path.display())), "{refusal}");
     }
 }
 

@@ -103,6 +103,50 @@ for_each_server! {
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
     }
 
+    /// There is nobody to take what it writes, and it never waits: its time ends it all the same, and holds nobody up.
+    async fn a_guest_that_answers_head_without_end_is_ended_in_its_time(server) {
+        let served = server
+            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .serve(guest("streams"))
+            .await;
+        let mut wire = served.connect().await;
+        wire.send("HEAD /endless HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        wire.receive_head().await;
+        wire.send(get("/empty")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
+    }
+
+    /// Its client may take the rest of its answer as slowly as the server allows, and it holds no instance meanwhile.
+    async fn a_guest_that_has_ended_in_time_is_not_ended_again(server) {
+        let served = server
+            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .serve(guest("streams"))
+            .await;
+        let mut slow = served.connect().await;
+        slow.send(get("/large")).await;
+        let head = slow.receive_head().await;
+        // An exchange that takes all of its time: so the slow one's is over too.
+        let mut wire = served.connect().await;
+        wire.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
+        let hanging = wire.receive_head().await;
+        wire.expect_reset_mid_body(&hanging).await;
+        assert_eq!(slow.receive_chunk().await.as_deref(), Some(&b"first\n"[..]));
+        let mut size = 0;
+        while let Some(chunk) = slow.receive_chunk().await {
+            size += chunk.len();
+        }
+        assert_eq!((head.status_line.as_str(), size), ("HTTP/1.1 200 OK", 8 << 20));
+    }
+
+    async fn nothing_is_granted_to_a_guest(server) {
+        let served = server.serve(guest("reaches-out")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        let refused = "arguments: 0\nvariables: 0\nfolders: 0\nfile: refused\ntcp: refused\nudp: refused\n\
+                       lookup: refused\nhttp: ErrorCode::HttpRequestDenied\n";
+        assert_eq!(wire.receive_response().await.text(), refused);
+    }
+
     async fn a_guest_that_hogs_memory_is_refused_it(server) {
         let served = server.sandbox_limits(|limits| limits.max_memory = 16 << 20).serve(guest("hogs-memory")).await;
         let mut wire = served.connect().await;

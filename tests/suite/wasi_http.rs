@@ -111,11 +111,18 @@ for_each_server! {
         wire.send(get("/") + &get("/")).await;
         wire.expect(&fault("500 Internal Server Error")).await;
         wire.expect(&fault("500 Internal Server Error")).await;
-        for path in ["/late", "/unfinished"] {
+        for path in ["/late", "/unfinished", "/left"] {
             let mut wire = served.connect().await;
             wire.send(get(path)).await;
             wire.expect_broken_answer().await;
         }
+    }
+
+    async fn an_answer_that_is_finished_stands_whatever_its_guest_does_after(server) {
+        let served = server.serve(guest("wasi-traps")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/finished")).await;
+        assert_eq!(wire.receive_response().await.text(), "the first chunk\n");
     }
 
     async fn its_silence_and_its_errors_are_500_without_a_word(server) {

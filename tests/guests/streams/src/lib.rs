@@ -1,6 +1,6 @@
 //! Writes content over time: `/` two pieces, the second when the client has sent something after the first; `/endless`
 //! pieces of 64 KiB for as long as the client takes them; `/empty` starts and returns; `/flushed` flushes the head and
-//! waits for the client before the first piece.
+//! waits for the client before the first piece; `/large` ends with a second piece of 8 MiB, larger than any buffer.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 
@@ -24,6 +24,11 @@ impl Guest for Streams {
                 response::write(b"first\n").unwrap();
             }
             "/empty" => {}
+            "/large" => {
+                response::write(b"first\n").unwrap();
+                response::flush().unwrap();
+                response::write(&vec![b'x'; 8 << 20]).unwrap();
+            }
             "/endless" => loop {
                 response::write(&[b'x'; 64 * 1024]).unwrap();
             },

@@ -1,7 +1,7 @@
 //! Panics: `/` before its outparam is set, `/late` after the head and one chunk, `/unfinished` returns with a body
-//! that it never finished.
+//! that it never finished, `/left` returns and neither finishes nor drops it, `/finished` panics after all is finished.
 
-use wasip2::http::types::{Fields, IncomingRequest, OutgoingResponse, ResponseOutparam};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 struct WasiTraps;
 
@@ -15,8 +15,11 @@ impl wasip2::exports::http::incoming_handler::Guest for WasiTraps {
             let stream = body.write().expect("the stream is taken once");
             stream.blocking_write_and_flush(b"the first chunk\n").expect("the client reads");
             drop(stream);
-            if path == "/unfinished" {
-                return drop(body); // wasi:http: dropped without `finish` is an incomplete message
+            match path.as_str() {
+                "/unfinished" => return drop(body), // wasi:http: dropped without `finish` is an incomplete message
+                "/left" => return std::mem::forget(body),
+                "/finished" => OutgoingBody::finish(body, None).expect("no length was promised"),
+                _ => {}
             }
         }
         panic!("a secret of the guest");

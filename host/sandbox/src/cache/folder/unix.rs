@@ -25,7 +25,8 @@ impl Folder {
         match distrust(&stat) {
             None => Ok(Self(folder)),
             Some(reason) => {
-                let reason = format!("{reason}; choose another, or make it yours alone (chmod 700, chown)");
+                let reason =
+                    format!("{reason}; run `chmod 700 {}` if it is yours, else choose another", path.display());
                 Err(CacheError::Unsafe { folder: path.into(), reason })
             }
         }
