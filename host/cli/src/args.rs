@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
+use windhover_contract::Limits;
+use windhover_sandbox::SandboxLimits;
 
 /// A web server for WebAssembly apps.
 ///
@@ -38,19 +40,19 @@ pub struct Serve {
     pub urls: Vec<String>,
 
     /// Time that a request may take, from the app's first instruction to its last byte
-    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    #[arg(long, value_name = "SECONDS", default_value_t = default_timeout())]
     pub timeout: NonZeroU64,
 
     /// Memory that a request's instance may use
-    #[arg(long, value_name = "MIB", default_value = "128")]
+    #[arg(long, value_name = "MIB", default_value_t = default_max_memory())]
     pub max_memory: NonZeroUsize,
 
     /// Largest request body; 0 is unlimited
-    #[arg(long, value_name = "BYTES", default_value = "30000000")]
+    #[arg(long, value_name = "BYTES", default_value_t = default_max_body_size())]
     pub max_body_size: u64,
 
     /// Instances at work at once; more requests wait
-    #[arg(long, value_name = "NUMBER", default_value = "1000")]
+    #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
     pub max_instances: NonZeroU32,
 
     /// Threads that serve requests [default: one per core]
@@ -68,4 +70,23 @@ pub struct Serve {
     /// What to log to standard error: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: LevelFilter,
+}
+
+// The rooms own their defaults; here they are only put into the units of the command line.
+
+fn default_timeout() -> NonZeroU64 {
+    NonZeroU64::new(SandboxLimits::default().timeout.as_secs()).expect("the default is seconds long")
+}
+
+fn default_max_memory() -> NonZeroUsize {
+    NonZeroUsize::new(SandboxLimits::default().max_memory >> 20).expect("the default is mebibytes large")
+}
+
+fn default_max_body_size() -> u64 {
+    Limits::default().max_request_body_size.unwrap_or(0)
+}
+
+fn default_max_instances() -> NonZeroU32 {
+    let instances = SandboxLimits::default().max_instances.try_into().ok();
+    instances.and_then(NonZeroU32::new).expect("the default is a positive 32-bit number")
 }

@@ -31,8 +31,8 @@ impl Default for SandboxLimits {
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
             max_instances: 1000,              // as wasmtime's pool and its `serve`
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
-            queue_timeout: Duration::from_secs(10),
-            max_log: 64 << 10,
+            queue_timeout: Duration::from_secs(10), // a browser's user has gone by then
+            max_log: 64 << 10,                // a thousand lines: enough to debug, too little to fill a disk with
         }
     }
 }

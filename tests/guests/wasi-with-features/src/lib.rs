@@ -6,9 +6,7 @@ mod features {
         inline: "
             package windhover:tests;
             world features {
-                import windhover:http/request@0.1.0;
-                import windhover:http/connection@0.1.0;
-                import windhover:http/server-addresses@0.1.0;
+                include windhover:http/facts@0.1.0;
             }
         ",
         path: "../../../wit",
