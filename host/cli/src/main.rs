@@ -1,5 +1,6 @@
 //! The `windhover` command.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -13,7 +14,7 @@ fn main() -> ExitCode {
     match windhover::run(Args::parse()) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("windhover: {error:#}");
+            let _ = writeln!(std::io::stderr(), "windhover: {error:#}"); // nobody may be there to read it
             ExitCode::FAILURE
         }
     }

@@ -1,5 +1,6 @@
 //! `windhover serve`: load → bind → serve → drain.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -41,7 +42,7 @@ fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     };
     guest.require(server)?;
     let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
-    println!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis());
+    say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
 
     let name = match &args.app {
         Some(app) => app.file_stem().unwrap_or(app.as_os_str()).to_string_lossy().into_owned(),
@@ -68,7 +69,7 @@ fn cache(args: &Serve) -> Option<Cache> {
 async fn serve_until_asked(server: HttpServer, sandbox: Sandbox) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     for address in server.addresses().iter() {
-        println!("Listening on {address}");
+        say(&format!("Listening on {address}"));
     }
     let (shutdown, asked) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(Arc::new(sandbox), async move {
@@ -94,10 +95,15 @@ async fn serve_until_asked(server: HttpServer, sandbox: Sandbox) -> anyhow::Resu
             }
         },
         () = signals.leave() => {
-            warn!("left at once, with requests unanswered");
+            warn!("left at once, without waiting for requests in flight");
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// Prints a line. That nobody reads it (a closed pipe, a full disk) is no reason not to serve.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// The app that is served when none is given; built by `build.rs`.

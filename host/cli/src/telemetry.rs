@@ -3,14 +3,14 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// Starts the log. It ends, with all its lines written, when what this returns is dropped.
 ///
 /// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop reading,
 /// and must not stop the server by it. Then lines are dropped, not requests.
 pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
-    let (writer, guard) = tracing_appender::non_blocking(stderr());
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
     let _ = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(stderr().is_terminal())
@@ -19,3 +19,7 @@ pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
         .try_init();
     guard
 }
+
+/// Lines that may wait for a slow reader. A guest's line takes up to 20 KiB when all of it is escaped, so this is a bound
+/// on memory too.
+const BUFFERED_LINES: usize = 4096;

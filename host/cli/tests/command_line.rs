@@ -58,7 +58,11 @@ fn what_a_guest_prints_is_in_the_log() {
     server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
-    assert!(log.contains("app=chats stream=\"stdout\"") && log.contains("app=chats stream=\"stderr\""), "{log}");
+    assert!(log.contains("line 0 of a guest that chats app=chats stream=\"stdout\""), "{log}");
+    assert_eq!(log.matches("has logged all it may; the rest is dropped").count(), 1, "{log}");
+    let printed: usize = log.lines().filter(|line| line.contains("stream=")).map(str::len).sum();
+    assert!(printed < 10 * (64 << 10), "{printed} octets of log for 64 KiB that a guest may print");
+    assert!(!log.chars().any(|char| char.is_control() && char != '\n'), "a guest moves the cursor: {log:?}");
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn unescape(path: &str) -> Cow<'_, str> {
     }
     let mut decoded = String::with_capacity(path.len());
     let mut rest = path;
-    while let Some(at) = rest.find("%2F").into_iter().chain(rest.find("%2f")).min() {
+    while let Some(at) = rest.as_bytes().windows(3).position(|escape| matches!(escape, b"%2F" | b"%2f")) {
         push_decoded(&mut decoded, &rest[..at]);
         decoded.push_str(&rest[at..at + 3]);
         rest = &rest[at + 3..];

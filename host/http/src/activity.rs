@@ -16,6 +16,7 @@ pub(crate) struct Activity {
     exchanges: AtomicUsize,
     write_waits: AtomicBool,
     has_unread_content: AtomicBool,
+    is_cut_off: AtomicBool,
 }
 
 impl Activity {
@@ -39,6 +40,11 @@ impl Activity {
         self.has_unread_content.store(true, Ordering::Relaxed);
     }
 
+    /// Whether an answer ended before its content did.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off.load(Ordering::Relaxed)
+    }
+
     /// Begins an exchange, which lasts until what this returns is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +64,7 @@ impl Drop for Busy {
 /// A response's content, with which its exchange ends.
 pub(crate) struct LastPart {
     pub(crate) content: Body,
-    pub(crate) _busy: Busy,
+    pub(crate) busy: Busy,
 }
 
 impl http_body::Body for LastPart {
@@ -66,7 +72,11 @@ impl http_body::Body for LastPart {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        Pin::new(&mut self.content).poll_frame(cx)
+        let next = Pin::new(&mut self.content).poll_frame(cx);
+        if let Poll::Ready(Some(Err(_))) = next {
+            self.busy.0.is_cut_off.store(true, Ordering::Relaxed);
+        }
+        next
     }
 
     fn is_end_stream(&self) -> bool {

@@ -38,7 +38,7 @@ impl<A: Application> Exchange<A> {
                 refusal(fault)
             }
         };
-        Ok(into_hyper(response, |content| LastPart { content, _busy: busy }))
+        Ok(into_hyper(response, |content| LastPart { content, busy }))
     }
 
     fn receive(&self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {

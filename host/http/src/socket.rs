@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
@@ -103,6 +104,16 @@ impl AsyncWrite for Socket {
             self.is_shut = true;
         }
         if self.activity.has_unread_content() { self.linger(cx).map(Ok) } else { Poll::Ready(Ok(())) }
+    }
+}
+
+impl Drop for Socket {
+    /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the connection
+    /// must not end: it breaks.
+    fn drop(&mut self) {
+        if self.activity.is_cut_off() {
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Where a guest leaves its answer and the exchange picks it up.
 //!
-//! Both sides are polled by the same task, the guest always first, so nobody needs waking: what the guest leaves is
-//! found when it next waits. The lock is never contended; it is there because a store must be `Send`.
+//! One slot for the head and one for a piece of content: a guest that is faster than its client waits here. While the
+//! head is awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
 
 use std::sync::{Mutex, MutexGuard};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -20,6 +20,11 @@ struct Slots {
     head: Option<Result<Head, Fault>>,
     piece: Option<Bytes>,
     is_unfinished: bool,
+    ended: Option<Result<(), Fault>>,
+    /// The guest, which waits for room.
+    writer: Option<Waker>,
+    /// The exchange, which waits for content or the end.
+    reader: Option<Waker>,
 }
 
 /// A head with the kind of content that belongs to it.
@@ -46,12 +51,13 @@ impl Answer {
     }
 
     /// Leaves a piece of content if the last one has been taken; else the guest must wait.
-    pub(crate) fn offer(&self, piece: &mut Option<Bytes>) -> Poll<()> {
-        let mut slots = self.slots();
-        if slots.piece.is_some() {
+    pub(crate) fn poll_offer(&self, piece: &mut Option<Bytes>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_flushed(cx).is_pending() {
             return Poll::Pending;
         }
+        let mut slots = self.slots();
         slots.piece = piece.take();
+        wake(&mut slots.reader);
         Poll::Ready(())
     }
 
@@ -64,9 +70,21 @@ impl Answer {
         self.slots().is_unfinished
     }
 
-    /// Whether every piece has been taken.
-    pub(crate) fn is_flushed(&self) -> bool {
-        self.slots().piece.is_none()
+    /// Waits until every piece has been taken.
+    pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut slots = self.slots();
+        if slots.piece.is_some() {
+            slots.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    }
+
+    /// Says how the guest ended.
+    pub(crate) fn end(&self, ended: Result<(), Fault>) {
+        let mut slots = self.slots();
+        slots.ended = Some(ended);
+        wake(&mut slots.reader);
     }
 
     pub(crate) fn take_head(&self) -> Option<Result<Head, Fault>> {
@@ -74,10 +92,39 @@ impl Answer {
     }
 
     pub(crate) fn take_piece(&self) -> Option<Bytes> {
-        self.slots().piece.take()
+        let mut slots = self.slots();
+        let piece = slots.piece.take()?;
+        wake(&mut slots.writer);
+        Some(piece)
+    }
+
+    /// Waits for the next piece, or for the end behind the last.
+    pub(crate) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
+        match self.take_piece() {
+            Some(piece) => Poll::Ready(Ok(Some(piece))),
+            None => self.poll_ended(cx).map_ok(|()| None),
+        }
+    }
+
+    /// Waits for the guest's end.
+    pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let mut slots = self.slots();
+        match &slots.ended {
+            Some(ended) => Poll::Ready(ended.clone()),
+            None => {
+                slots.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
         self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+fn wake(waiting: &mut Option<Waker>) {
+    if let Some(waker) = waiting.take() {
+        waker.wake();
     }
 }

@@ -76,6 +76,10 @@ impl Guest {
                 component
             }
         };
+        // Now, and not at the first request, when there may be no descriptor left for it.
+        component
+            .initialize_copy_on_write_image()
+            .map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
         let took = begin.elapsed();
 
         let ty = component.component_type();

@@ -60,7 +60,7 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
     let expected = if has_content { content_length(&fields) } else { None };
     let source = match content {
         Content::Whole(content) => {
-            run.detach();
+            run.spawn();
             return Response { status, fields, body: Body::full(content) };
         }
         // What was written at once can go out at once, with its length.
@@ -75,9 +75,7 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
         return Response { status, fields, body: Body::stream(streaming) };
     }
     // The guest may write all the same, and goes on to its end as for any other method.
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(streaming.discard());
-    }
+    tokio::spawn(streaming.discard());
     Response { status, fields, body: Body::empty() }
 }
 

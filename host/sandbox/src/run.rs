@@ -1,5 +1,5 @@
-//! One guest at work on one exchange: its store, its call, its time. Polled by whoever wants what it produces, first
-//! for the head and then for the content, so a guest that answers at once costs no task and no channel.
+//! One guest at work on one exchange: its store, its call, its time. Polled by the exchange while that waits for the head,
+//! so a guest that answers at once costs no task; one that is at work longer gets a task of its own.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep};
+use tokio::task::AbortHandle;
+use tokio::time::Sleep;
 use tracing::warn;
 use wasmtime::{Store, UpdateDeadline};
-use windhover_contract::{Fault, GuestFault};
+use windhover_contract::{Fault, GuestFault, HostFault};
 
 use crate::admission::Permit;
+use crate::answer::Answer;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
 use crate::state::State;
@@ -26,6 +28,7 @@ pub(crate) struct Run {
     /// Made at the first wait: most guests never wait.
     deadline: Option<Pin<Box<Sleep>>>,
     name: Arc<str>,
+    answer: Arc<Answer>,
     /// Given back when the store is gone, not when the answer has been sent.
     permit: Option<Permit>,
 }
@@ -38,6 +41,7 @@ impl Run {
         Self {
             timeout: deployed.limits.timeout,
             name: Arc::clone(&deployed.name),
+            answer: Arc::clone(&exchange.answer),
             call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
             deadline: None,
             permit: Some(permit),
@@ -56,7 +60,11 @@ impl Run {
                 let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.timeout)));
                 match deadline.as_mut().poll(cx) {
                     Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => Err(self.exceeded()),
+                    Poll::Ready(()) => {
+                        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
+                        self.answer.leave_unfinished();
+                        Err(GuestFault::DeadlineExceeded.into())
+                    }
                 }
             }
         };
@@ -65,31 +73,33 @@ impl Run {
         Poll::Ready(ended)
     }
 
-    /// When its time is over. `None`: it has not waited yet, or has ended.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline.as_ref().map(|sleep| sleep.deadline())
-    }
-
-    /// The fault of a guest that has used up its time.
-    pub(crate) fn exceeded(&self) -> Fault {
-        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
-        GuestFault::DeadlineExceeded.into()
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.call.is_err()
-    }
-
     pub(crate) fn has_ended_well(&self) -> bool {
         matches!(self.call, Err(Ok(())))
     }
 
-    /// Lets the guest work on after its answer is complete, within its time, with nobody waiting for it.
-    pub(crate) fn detach(mut self) {
-        if self.call.is_ok()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move { poll_fn(|cx| self.poll(cx)).await });
+    /// Lets the guest work on, within its time; how it ended is in its answer then. What this returns can end it before.
+    ///
+    /// A task of its own, because whoever waits for content does not always ask for it: a client that reads nothing
+    /// must neither hold up the guest's deadline, nor its end when it has nothing left to do.
+    pub(crate) fn spawn(mut self) -> Option<AbortHandle> {
+        if let Err(ended) = &self.call {
+            self.answer.end(ended.clone());
+            return None;
+        }
+        let task = tokio::spawn(async move {
+            let ended = poll_fn(|cx| self.poll(cx)).await;
+            self.answer.end(ended);
+        });
+        Some(task.abort_handle())
+    }
+}
+
+impl Drop for Run {
+    /// Whoever waits for this guest must not wait for ever, even if the host itself panicked in one of its calls.
+    fn drop(&mut self) {
+        if self.call.is_ok() {
+            self.answer.leave_unfinished();
+            self.answer.end(Err(HostFault::Internal.into()));
         }
     }
 }

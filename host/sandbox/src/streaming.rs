@@ -1,28 +1,27 @@
-//! The content of an answer whose guest is still at work: asking for the next frame lets the guest work.
-
-mod watchdog;
+//! The content of an answer whose guest may still be at work on it.
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio::task::AbortHandle;
 use tracing::warn;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::{Fault, GuestFault};
 
 use crate::answer::Answer;
 use crate::run::Run;
-use watchdog::Watched;
 
 /// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
 pub(crate) struct Streaming {
     name: Arc<str>,
     answer: Arc<Answer>,
     source: Source,
-    run: Watched,
+    /// The guest's task. `None`: it has ended.
+    guest: Option<AbortHandle>,
     /// What must still come, where the guest promised a length.
     expected: Option<u64>,
     /// Nothing can follow what has been taken.
@@ -43,8 +42,8 @@ type NextFrame = Poll<Option<Result<Frame<Bytes>, Fault>>>;
 
 impl Streaming {
     pub(crate) fn new(name: Arc<str>, answer: Arc<Answer>, source: Source, run: Run, expected: Option<u64>) -> Self {
-        let run = Watched::new(run);
-        Self { name, answer, source, run, expected, is_complete: false, is_over: false }
+        let guest = run.spawn();
+        Self { name, answer, source, guest, expected, is_complete: false, is_over: false }
     }
 
     /// Lets the guest write to its end, to nobody.
@@ -56,16 +55,10 @@ impl Streaming {
     }
 
     fn poll_pieces(&mut self, cx: &mut Context<'_>) -> NextFrame {
-        // What is there already goes first.
-        if let Some(piece) = self.answer.take_piece() {
-            return self.pass(Frame::data(piece));
-        }
-        let ended = self.run.poll(cx);
-        match (self.answer.take_piece(), ended) {
-            (Some(piece), _) => self.pass(Frame::data(piece)), // an end, good or bad, is met next time
-            (None, Poll::Pending) => Poll::Pending,
-            (None, Poll::Ready(Ok(()))) => self.end(),
-            (None, Poll::Ready(Err(fault))) => self.fail(fault),
+        match ready!(self.answer.poll_piece(cx)) {
+            Ok(Some(piece)) => self.pass(Frame::data(piece)),
+            Ok(None) => self.end(),
+            Err(fault) => self.fail(fault),
         }
     }
 
@@ -73,23 +66,25 @@ impl Streaming {
     /// the guest says that all is well.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> NextFrame {
         let Source::Stream(body) = &mut self.source else { return Poll::Ready(None) };
-        let ended = self.run.poll(cx);
-        let fault = match &ended {
-            Poll::Ready(Err(fault)) => fault.clone(),
-            _ => GuestFault::Reported.into(),
-        };
-        match (Pin::new(body).poll_frame(cx), ended) {
-            (Poll::Ready(Some(Ok(frame))), _) => self.pass(frame),
-            (Poll::Ready(None), _) if !self.answer.is_unfinished() => self.end(),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-            (Poll::Ready(Some(Err(_))), _) => {
+        match Pin::new(body).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => self.pass(frame),
+            Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
+            Poll::Ready(Some(Err(_))) => {
                 warn!(app = %self.name, "the guest broke its content off: it dropped outgoing-body without finish");
-                self.fail(fault)
+                self.fail(GuestFault::Reported.into())
             }
-            (Poll::Ready(None) | Poll::Pending, _) => {
-                warn!(app = %self.name, "the guest ended without outgoing-body.finish, so its content is not whole");
-                self.fail(fault)
-            }
+            // The guest has ended, or was ended in a wait; either way nothing follows.
+            Poll::Ready(None) => match ready!(self.answer.poll_ended(cx)) {
+                Err(fault) => self.fail(fault),
+                Ok(()) => {
+                    warn!(app = %self.name, "the guest ended without outgoing-body.finish: its content is not whole");
+                    self.fail(GuestFault::Reported.into())
+                }
+            },
+            Poll::Pending => match ready!(self.answer.poll_ended(cx)) {
+                Err(fault) => self.fail(fault),
+                Ok(()) => self.fail(GuestFault::Reported.into()),
+            },
         }
     }
 
@@ -116,7 +111,6 @@ impl Streaming {
 
     fn fail(&mut self, fault: Fault) -> NextFrame {
         self.is_over = true;
-        drop(self.run.take());
         Poll::Ready(Some(Err(fault)))
     }
 }
@@ -145,8 +139,8 @@ impl Body for Streaming {
 impl Drop for Streaming {
     /// A server that has sent all there is need not ask for the end; the guest is not to be cancelled then.
     fn drop(&mut self) {
-        if let Some(run) = self.run.take().filter(|_| self.is_complete) {
-            run.detach();
+        if let Some(guest) = self.guest.take().filter(|_| !self.is_complete) {
+            guest.abort();
         }
     }
 }

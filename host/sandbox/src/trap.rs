@@ -19,14 +19,32 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         warn!(%app, "no place in the pool for another instance: {full}");
         return HostFault::Busy.into();
     }
-    let details = format!("{error:?}").lines().map(|line| printable(line.as_bytes())).collect::<Vec<_>>().join("\n");
+    let details = details(&error);
     if let Some(I32Exit(code)) = error.downcast_ref() {
         error!(%app, "the guest called exit({code}) instead of answering");
     } else if state.memory.was_refused {
         let limit = state.deployed().limits.max_memory;
-        error!(%app, "the guest trapped after it was refused memory beyond its limit of {limit} bytes: {details}");
+        error!(%app, "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}");
     } else {
-        error!(%app, "the guest trapped: {details}");
+        error!(%app, "the guest trapped:{details}");
     }
     GuestFault::Trapped.into()
 }
+
+/// The error with its backtrace. The names in it are the guest's, so they are cut and escaped like all that it prints.
+fn details(error: &wasmtime::Error) -> String {
+    let mut details = String::new();
+    for line in format!("{error:?}").lines() {
+        let line: String = line.chars().take(MAX_LINE).collect();
+        if details.len() + line.len() > MAX_DETAILS {
+            details.push_str("\n…");
+            break;
+        }
+        details.push('\n');
+        details.push_str(&printable(line.as_bytes()));
+    }
+    details
+}
+
+const MAX_LINE: usize = 500;
+const MAX_DETAILS: usize = 16 << 10;

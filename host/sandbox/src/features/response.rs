@@ -1,7 +1,6 @@
 //! `wit/response.wit`: what a guest may answer, checked before anything of it leaves.
 
 use std::future::poll_fn;
-use std::task::Poll;
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
@@ -48,7 +47,7 @@ impl Host for Exchange {
             *remaining = remaining.checked_sub(content.len() as u64).ok_or(Error::ContentLengthMismatch)?;
         }
         let mut piece = Some(Bytes::from(content));
-        poll_fn(|_| self.answer.offer(&mut piece)).await;
+        poll_fn(|cx| self.answer.poll_offer(&mut piece, cx)).await;
         Ok(())
     }
 
@@ -56,7 +55,7 @@ impl Host for Exchange {
         let Progress::Started { .. } = self.progress else {
             return Err(Error::NotStarted);
         };
-        poll_fn(|_| if self.answer.is_flushed() { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|cx| self.answer.poll_flushed(cx)).await;
         Ok(())
     }
 }

@@ -48,6 +48,9 @@ impl Folder {
         if let Some(reason) = distrust(&stat) {
             return Err(reason);
         }
+        if stat.st_size as u64 > MAX_SIZE {
+            return Err("it is larger than any compiled guest".to_owned());
+        }
         // Remembers the use, for `prune`. It does not matter if this fails.
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
