@@ -50,6 +50,7 @@ fn a_trap_is_in_the_log_with_its_backtrace_and_not_on_the_wire() {
     let log = server.ended().stderr;
     assert!(log.contains("ERROR") && log.contains("the guest trapped") && log.contains("app=traps"), "{log}");
     assert!(log.contains("wasm backtrace") && log.contains("traps.wasm!"), "{log}");
+    assert!(!log.contains("tokio"), "the host's own stack is not the guest's business: {log}");
 }
 
 #[test]
