@@ -1,9 +1,12 @@
 //! What a guest does wrong stays in its own exchange: its client gets a plain status or a broken connection, never a
 //! word about the inside, and everybody else notices nothing.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use windhover_tests::{bounded, for_each_server, guest};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use windhover_tests::{TestServer, bounded, for_each_server, guest};
 
 use crate::{HELLO, fault, get, ok, post};
 
@@ -207,6 +210,18 @@ for_each_server! {
             wire.expect(HELLO).await;
         }
     }
+}
+
+/// In HTTP/1.0 the end of the connection is the end of the content, so half an answer must not end like a whole one.
+#[tokio::test]
+async fn half_an_answer_in_http_1_0_ends_in_a_reset() {
+    let served = TestServer::http().serve(guest("traps")).await;
+    let address = served.addresses()[0].trim_start_matches("http://");
+    let mut client = TcpStream::connect(address).await.expect("the server accepts connections");
+    client.write_all(b"GET /late HTTP/1.0\r\n\r\n").await.expect("the server reads");
+    let mut received = Vec::new();
+    let end = bounded("the end of the connection", client.read_to_end(&mut received)).await;
+    assert_eq!(end.expect_err("the answer is cut off").kind(), ErrorKind::ConnectionReset);
 }
 
 /// A limit within which a guest ends that does nothing slow, even on a machine that is busy with all the other tests.

@@ -51,9 +51,7 @@ impl Socket {
             Poll::Pending => Poll::Pending,
         }
     }
-}
 
-impl Socket {
     /// Takes what the client sends, to nobody, until it closes or its time is over.
     fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); 8192];

@@ -38,7 +38,7 @@ pub(crate) struct Head {
 pub(crate) enum Content {
     /// All of it.
     Whole(Bytes),
-    /// It comes through [`Answer::offer`], piece by piece, until the guest ends.
+    /// It comes through [`Answer::poll_offer`], piece by piece, until the guest ends.
     Pieces,
     /// It comes from a wasi:http guest's outgoing body.
     Stream(HyperOutgoingBody),
