@@ -94,7 +94,7 @@ for_each_server! {
     /// A guest that waits for its client's buffers is not polled; its time must end all the same.
     async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {
         let served = server
-            .limits(|limits| limits.write_timeout = None)
+            .limits(|limits| limits.min_response_data_rate = None)
             .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
             .serve(guest("streams"))
             .await;

@@ -1,11 +1,9 @@
 //! Every limit of a server, met: what is larger or slower than allowed is refused, what is just within is served.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http::StatusCode;
-use windhover_contract::{Limits, Response};
+use windhover_contract::{DataRate, Limits};
 use windhover_tests::{for_each_server, guest};
 
 use crate::{HELLO, get, ok, post};
@@ -71,26 +69,31 @@ for_each_server! {
         }
     }
 
-    async fn a_content_length_beyond_the_limit_is_413_before_any_application(server) {
-        let called = Arc::new(AtomicUsize::new(0));
-        let calls = Arc::clone(&called);
-        let served = server
-            .limits(|limits| limits.max_request_body_size = Some(5))
-            .serve_fn(move |_| {
-                calls.fetch_add(1, Ordering::Relaxed);
-                std::future::ready(Response::empty(StatusCode::OK))
-            })
-            .await;
+    async fn a_content_length_beyond_the_limit_is_413_and_starts_no_guest(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("never-reads")).await;
         let mut wire = served.connect().await;
         wire.send(post("/", "12345")).await;
-        wire.expect(&ok("")).await;
+        wire.expect(&ok("not interested\n")).await;
         wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\n").await;
-        wire.expect(
-            "HTTP/1.1 413 Payload Too Large\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n",
-        )
-        .await;
+        wire.expect(TOO_LARGE_BODY).await;
         wire.expect_closed().await;
-        assert_eq!(called.load(Ordering::Relaxed), 1);
+    }
+
+    /// RFC 9110 §10.1.1: who is refused first need not send its content.
+    async fn a_client_that_waits_to_be_asked_for_too_much_is_refused_and_not_asked(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 6\r\n\r\n").await;
+        wire.expect(TOO_LARGE_BODY).await;
+        wire.expect_closed().await;
+    }
+
+    async fn content_that_comes_too_slowly_is_408(server) {
+        let served = server.limits(|limits| limits.min_request_data_rate = Some(rate(1000))).serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /must?9 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nab").await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 408 Request Timeout");
+        wire.expect_closed().await;
     }
 
     async fn chunks_that_grow_beyond_the_limit_are_413_when_the_guest_reads_them(server) {
@@ -118,7 +121,7 @@ for_each_server! {
     /// The guest that writes to such a client would sleep forever, and nobody else could have its instance.
     async fn a_client_that_takes_nothing_is_given_up(server) {
         let served = server
-            .limits(|limits| limits.write_timeout = Some(SHORT))
+            .limits(|limits| limits.min_response_data_rate = Some(rate(u32::MAX)))
             .sandbox_limits(|limits| limits.max_instances = 1)
             .serve(guest("streams"))
             .await;
@@ -134,7 +137,11 @@ for_each_server! {
 #[test]
 fn the_limits_are_on_by_default() {
     let limits = Limits::default();
-    assert!(limits.max_request_body_size.is_some() && limits.write_timeout.is_some());
+    assert!(
+        limits.max_request_body_size.is_some()
+            && limits.min_request_data_rate.is_some()
+            && limits.min_response_data_rate.is_some()
+    );
 }
 
 /// The smallest limit of a head that a server must be able to keep.
@@ -145,6 +152,17 @@ const TOO_LARGE_HEAD: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\n\
     content-length: 0\r\n\
     date: …\r\n\
     \r\n";
+
+const TOO_LARGE_BODY: &str = "HTTP/1.1 413 Payload Too Large\r\n\
+    connection: close\r\n\
+    content-length: 0\r\n\
+    date: …\r\n\
+    \r\n";
+
+/// A rate that is looked at soon.
+fn rate(octets_per_second: u32) -> DataRate {
+    DataRate { octets_per_second: NonZeroU32::new(octets_per_second).expect("it is not 0"), grace: SHORT }
+}
 
 /// A limit that a test wants to meet soon.
 const SHORT: Duration = Duration::from_millis(100);

@@ -1,6 +1,7 @@
 //! Every server there is, behind one type, so that a test is written once and runs on each: `for_each_server!`.
 
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -8,8 +9,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
 use windhover_http::{HttpConfig, HttpServer};
-use windhover_sandbox::{Guest, Sandbox, SandboxLimits};
+use windhover_sandbox::{Grants, Guest, Sandbox, SandboxLimits};
 
+use crate::memory::Facts;
 use crate::{MemoryClient, MemoryServer, Wire, bounded};
 
 /// Makes of each function a module with one test for each server: `name::memory` and `name::http`.
@@ -52,6 +54,8 @@ pub struct TestServer {
     kind: Kind,
     limits: Limits,
     sandbox_limits: SandboxLimits,
+    facts: Facts,
+    files: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy)]
@@ -72,7 +76,13 @@ impl TestServer {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, limits: Limits::default(), sandbox_limits: SandboxLimits::default() }
+        Self {
+            kind,
+            limits: Limits::default(),
+            sandbox_limits: SandboxLimits::default(),
+            facts: Facts::default(),
+            files: None,
+        }
     }
 
     /// Changes limits of the server.
@@ -87,10 +97,28 @@ impl TestServer {
         self
     }
 
+    /// The server in memory with facts that only a wire of another kind could bring.
+    pub fn memory_with(change: impl FnOnce(&mut Facts)) -> Self {
+        let mut server = Self::memory();
+        change(&mut server.facts);
+        server
+    }
+
+    /// Lets the guest send the files of a folder.
+    pub fn files(mut self, folder: &Path) -> Self {
+        self.files = Some(folder.to_owned());
+        self
+    }
+
     /// Serves a guest.
     pub async fn serve(self, guest: Guest) -> Served {
-        let sandbox = Sandbox::new(guest, "test", self.sandbox_limits.clone());
-        self.serve_application(sandbox).await
+        let Self { kind, limits, sandbox_limits, facts, files } = self;
+        let grants = match files {
+            Some(folder) => Grants::default().files(&folder).expect("a test's folder exists"),
+            None => Grants::default(),
+        };
+        let sandbox = Sandbox::new(guest, "test", sandbox_limits, grants);
+        serve(kind, limits, facts, sandbox)
     }
 
     /// Serves a function of the test's own.
@@ -99,26 +127,22 @@ impl TestServer {
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Response> + Send + 'static,
     {
-        self.serve_application(Function(answer)).await
+        serve(self.kind, self.limits, self.facts, Function(answer))
     }
+}
 
-    async fn serve_application(self, application: impl Application) -> Served {
-        match self.kind {
-            Kind::Memory => {
-                let (server, client) = MemoryServer::bind(self.limits);
-                Served::start(server, Client::Memory(client), application)
-            }
-            Kind::Http => {
-                let config = HttpConfig {
-                    urls: vec!["http://127.0.0.1:0".into()],
-                    limits: self.limits,
-                    workers: NonZeroUsize::MIN,
-                };
-                let server = HttpServer::bind(config).expect("the loopback address has a free port");
-                let address = server.addresses().iter().next().expect("one URL is one address");
-                let client = Client::Tcp(address.trim_start_matches("http://").to_owned());
-                Served::start(server, client, application)
-            }
+fn serve(kind: Kind, limits: Limits, facts: Facts, application: impl Application) -> Served {
+    match kind {
+        Kind::Memory => {
+            let (server, client) = MemoryServer::bind(limits);
+            Served::start(server.with(|own| *own = facts), Client::Memory(client), application)
+        }
+        Kind::Http => {
+            let config = HttpConfig { urls: vec!["http://127.0.0.1:0".into()], limits, workers: NonZeroUsize::MIN };
+            let server = HttpServer::bind(config).expect("the loopback address has a free port");
+            let address = server.addresses().iter().next().expect("one URL is one address");
+            let client = Client::Tcp(address.trim_start_matches("http://").to_owned());
+            Served::start(server, client, application)
         }
     }
 }

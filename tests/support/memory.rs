@@ -5,8 +5,11 @@ mod connection;
 mod content;
 mod framing;
 mod head;
+mod offer;
 mod pipe;
+mod powers;
 mod response;
+mod upgrade;
 
 use std::io;
 use std::pin::pin;
@@ -16,14 +19,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use windhover_contract::{Application, Connection, Drained, Feature, Features, Limits, Server, ServerAddresses};
+use windhover_contract::{Application, Connection, Drained, Feature, Limits, Server, ServerAddresses, ServerVariables};
+
+pub use offer::Facts;
+use offer::Offer;
 
 /// A server whose clients come through a [`MemoryClient`].
 pub struct MemoryServer {
     accepted: mpsc::Receiver<DuplexStream>,
     addresses: Arc<ServerAddresses>,
     limits: Arc<Limits>,
-    lacks: Option<Feature>,
+    variables: Arc<ServerVariables>,
+    facts: Facts,
 }
 
 /// Where clients of a [`MemoryServer`] connect.
@@ -37,23 +44,33 @@ impl MemoryServer {
         let address = format!("memory:{}", BOUND.fetch_add(1, Ordering::Relaxed));
         let (connections, accepted) = mpsc::channel(BACKLOG);
         let addresses = Arc::new(ServerAddresses::from_iter([address]));
-        (Self { accepted, addresses, limits: Arc::new(limits), lacks: None }, MemoryClient(connections))
+        let variables = [("SERVER_SOFTWARE".to_owned(), "memory".to_owned())];
+        let variables = Arc::new(ServerVariables::from_iter(variables));
+        let server = Self { accepted, addresses, limits: Arc::new(limits), variables, facts: Facts::default() };
+        (server, MemoryClient(connections))
     }
 
     /// The same server without a feature, for tests of what happens to a guest that needs it.
-    pub fn without(mut self, feature: Feature) -> Self {
-        self.lacks = Some(feature);
+    pub fn without(self, feature: Feature) -> Self {
+        self.with(|facts| facts.lacks = Some(feature))
+    }
+
+    /// The same server with other facts.
+    pub fn with(mut self, change: impl FnOnce(&mut Facts)) -> Self {
+        change(&mut self.facts);
         self
     }
 
     /// What the server knows about the exchanges of one more connection.
-    fn features(&self) -> Features {
+    fn offer(&self) -> Offer {
         static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let id = format!("memory-{}", CONNECTIONS.fetch_add(1, Ordering::Relaxed));
-        let connection = Arc::new(Connection { id, remote: None, local: None });
-        Features {
-            connection: self.offers(Feature::Connection).then_some(connection),
-            server_addresses: self.offers(Feature::ServerAddresses).then(|| Arc::clone(&self.addresses)),
+        Offer {
+            connection: Arc::new(Connection { id, remote: None, local: None }),
+            addresses: Arc::clone(&self.addresses),
+            variables: Arc::clone(&self.variables),
+            facts: self.facts.clone(),
+            exchanges: 0,
         }
     }
 }
@@ -73,7 +90,7 @@ impl Server for MemoryServer {
     }
 
     fn offers(&self, feature: Feature) -> bool {
-        self.lacks != Some(feature)
+        self.facts.offers(feature)
     }
 
     /// Must be polled inside a tokio runtime with time.
@@ -91,7 +108,7 @@ impl Server for MemoryServer {
                 Some(pipe) = self.accepted.recv() => {
                     let connection = connection::Connection {
                         application: Arc::clone(&application),
-                        features: self.features(),
+                        offer: self.offer(),
                         limits: Arc::clone(&self.limits),
                         draining: draining.clone(),
                     };

@@ -43,6 +43,14 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = default_timeout())]
     pub timeout: NonZeroU64,
 
+    /// Time that an app may choose for a request of its own, or spend on a WebSocket
+    #[arg(long, value_name = "SECONDS", default_value_t = default_max_timeout())]
+    pub max_timeout: NonZeroU64,
+
+    /// Folder whose files the app may send (windhover:http/send-file) [default: none]
+    #[arg(long, value_name = "FOLDER")]
+    pub files: Option<PathBuf>,
+
     /// Memory that a request's instance may use
     #[arg(long, value_name = "MIB", default_value_t = default_max_memory())]
     pub max_memory: NonZeroUsize,
@@ -76,6 +84,10 @@ pub struct Serve {
 
 fn default_timeout() -> NonZeroU64 {
     NonZeroU64::new(SandboxLimits::default().timeout.as_secs()).expect("the default is seconds long")
+}
+
+fn default_max_timeout() -> NonZeroU64 {
+    NonZeroU64::new(SandboxLimits::default().max_timeout.as_secs()).expect("the default is seconds long")
 }
 
 fn default_max_memory() -> NonZeroUsize {

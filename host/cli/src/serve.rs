@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::{info, warn};
 use windhover_contract::{Drained, Limits, Server};
 use windhover_http::{HttpConfig, HttpServer};
-use windhover_sandbox::{Cache, Engine, EngineConfig, Guest, Sandbox, SandboxLimits};
+use windhover_sandbox::{Cache, Engine, EngineConfig, Grants, Guest, Sandbox, SandboxLimits};
 
 use crate::args::Serve;
 use crate::signals::Signals;
@@ -50,11 +50,19 @@ fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     };
     let limits = SandboxLimits {
         timeout: Duration::from_secs(args.timeout.get()),
+        max_timeout: Duration::from_secs(args.max_timeout.get()),
         max_memory,
         max_instances: args.max_instances.get() as usize,
         ..SandboxLimits::default()
     };
-    Ok(Sandbox::new(guest, name, limits))
+    Ok(Sandbox::new(guest, name, limits, grants(args)?))
+}
+
+fn grants(args: &Serve) -> anyhow::Result<Grants> {
+    let Some(folder) = &args.files else { return Ok(Grants::default()) };
+    Grants::default().files(folder).with_context(|| {
+        format!("cannot use {} as the folder of files to send; --files takes a folder that exists", folder.display())
+    })
 }
 
 /// A cache that cannot be used is no reason not to serve.

@@ -47,6 +47,9 @@ pub enum ClientFault {
     /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
     #[error("the request body is too large")]
     BodyTooLarge,
+    /// 408: the body came more slowly than [`crate::Limits::min_request_data_rate`] allows.
+    #[error("the request body came too slowly")]
+    BodyTooSlow,
     /// 400: the body ended early, or its framing is malformed.
     #[error("the request body is malformed or incomplete")]
     BodyIncomplete,
@@ -73,6 +76,9 @@ pub enum GuestFault {
     /// 500, or a reset after the head: it reported an error of its own.
     #[error("the guest reported an error")]
     Reported,
+    /// In a log only: it broke the exchange off itself.
+    #[error("the guest broke the exchange off")]
+    Aborted,
 }
 
 /// What the host can fail at.
@@ -91,6 +97,7 @@ impl Fault {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Client(ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Client(ClientFault::Connect) => StatusCode::NOT_IMPLEMENTED,
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,

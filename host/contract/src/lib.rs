@@ -30,8 +30,11 @@ mod target;
 pub use application::Application;
 pub use body::Body;
 pub use fault::{ClientFault, Fault, GuestFault, HostFault};
-pub use features::{Connection, Feature, Features, ServerAddresses};
-pub use limits::Limits;
+pub use features::{
+    BodyLimits, Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset,
+    ServerAddresses, ServerVariables, Tls, TooLate, TraceContext, Upgrade, UpgradeKind, User,
+};
+pub use limits::{DataRate, Limits};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};

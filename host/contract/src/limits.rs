@@ -1,5 +1,6 @@
 //! Every limit of HTTP that a server enforces, with its default and where the default comes from.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The limits of a server. All are on by default; each server enforces all of them.
@@ -11,12 +12,17 @@ pub struct Limits {
     /// Time from the first moment a request may come until its head is complete; so also how long a connection may
     /// idle between requests. Exceeding it closes the connection.
     pub request_head_timeout: Duration,
-    /// Largest request body, in bytes, without framing. `None`: unlimited. A larger `content-length` answers 413
-    /// before any application runs; a chunked body that grows larger ends with [`crate::ClientFault::BodyTooLarge`].
+    /// Largest request body, in bytes, without framing. `None`: unlimited. A body that is larger, by its `content-length` or
+    /// as it grows, ends with [`crate::ClientFault::BodyTooLarge`] when it is read, which answers 413; the application may
+    /// have raised the limit before (see [`crate::ExchangeLimits`]). Not applied after an upgrade.
     pub max_request_body_size: Option<u64>,
-    /// How long a client may take no byte of a response that waits to be sent. Exceeding it resets the connection
-    /// and so ends the guest that writes. `None`: forever.
-    pub write_timeout: Option<Duration>,
+    /// How slow a client may send its request body while the application waits for it. Exceeding it ends the body with
+    /// [`crate::ClientFault::BodyTooSlow`], which answers 408. `None`: as slow as it likes.
+    pub min_request_data_rate: Option<DataRate>,
+    /// How slow a client may take a response: each piece that waits to be sent has the grace, or the time it takes at this
+    /// rate if that is longer. Exceeding it resets the connection and so ends the guest that writes. `None`: as slow
+    /// as it likes. Not applied after an upgrade.
+    pub min_response_data_rate: Option<DataRate>,
     /// How long draining waits for exchanges in flight before it aborts them.
     pub drain_timeout: Duration,
 }
@@ -27,8 +33,29 @@ impl Default for Limits {
             max_request_head_size: 40 * 1024, // as Kestrel: 8 KiB request line, 32 KiB header fields
             request_head_timeout: Duration::from_secs(30), // as Kestrel RequestHeadersTimeout
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS
-            write_timeout: Some(Duration::from_secs(30)), // as nginx' send_timeout in spirit: between two writes
+            min_request_data_rate: Some(DataRate::DEFAULT),
+            min_response_data_rate: Some(DataRate::DEFAULT),
             drain_timeout: Duration::from_secs(30), // as ASP.NET Core's ShutdownTimeout and Kubernetes' grace period
         }
+    }
+}
+
+/// The least rate at which a client must go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataRate {
+    /// Octets a second. At least 1.
+    pub octets_per_second: NonZeroU32,
+    /// How long a client may be slower before the rate is looked at: networks stall for a moment.
+    pub grace: Duration,
+}
+
+impl DataRate {
+    /// 240 octets a second after five seconds, as Kestrel's MinDataRate.
+    pub const DEFAULT: Self =
+        Self { octets_per_second: NonZeroU32::new(240).expect("it is not 0"), grace: Duration::from_secs(5) };
+
+    /// How long `octets` may take.
+    pub fn allows(&self, octets: u64) -> Duration {
+        self.grace.max(Duration::from_secs_f64(octets as f64 / f64::from(self.octets_per_second.get())))
     }
 }

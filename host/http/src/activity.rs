@@ -1,26 +1,36 @@
-//! Whether a connection is at work, which decides whether draining waits for it: a client that has sent half a head, or
-//! nothing, must not hold up a server that wants to leave.
+//! What is going on on one connection, as far as more than one part of this room must know it: whether draining waits for
+//! it, what its current exchange may do to it, and how it is to end.
 
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
-use windhover_contract::{Body, Fault};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::Notify;
+use windhover_contract::{ExchangeLimits, Informational, Lifetime};
+
+use crate::interim::Interim;
+use crate::upgrade::Accepted;
 
 /// What is going on on one connection.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Activity {
+    begun: AtomicU64,
     exchanges: AtomicUsize,
     write_waits: AtomicBool,
     has_unread_content: AtomicBool,
+    has_failed_content: AtomicBool,
     is_cut_off: AtomicBool,
+    aborted: Notify,
+    pub(crate) interim: Interim,
+    limits: Mutex<Option<Arc<ExchangeLimits>>>,
+    accepted: Mutex<Option<Accepted>>,
 }
 
 impl Activity {
-    /// Whether an exchange is under way, or octets of one wait to be taken by the client.
+    /// Whether an exchange is under way, or octets of one wait to be taken by the client. A client that has sent half a head,
+    /// or nothing, must not hold up a server that wants to leave.
     pub(crate) fn is_busy(&self) -> bool {
         self.exchanges.load(Ordering::Relaxed) > 0 || self.write_waits.load(Ordering::Relaxed)
     }
@@ -40,50 +50,85 @@ impl Activity {
         self.has_unread_content.store(true, Ordering::Relaxed);
     }
 
+    /// Whether content has broken a rule, so that nobody knows where the next request would begin.
+    pub(crate) fn has_failed_content(&self) -> bool {
+        self.has_failed_content.load(Ordering::Relaxed)
+    }
+
+    /// Says that content has broken a rule.
+    pub(crate) fn fail_content(&self) {
+        self.has_failed_content.store(true, Ordering::Relaxed);
+    }
+
     /// Whether an answer ended before its content did.
     pub(crate) fn is_cut_off(&self) -> bool {
         self.is_cut_off.load(Ordering::Relaxed)
     }
 
-    /// Begins an exchange, which lasts until what this returns is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> Busy {
+    /// Says that an answer ended before its content did.
+    pub(crate) fn cut_off(&self) {
+        self.is_cut_off.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends when the application breaks its exchange off.
+    pub(crate) async fn aborted(&self) {
+        self.aborted.notified().await;
+    }
+
+    /// How long the client may take to take `octets`. `None`: any time.
+    pub(crate) fn patience(&self, octets: u64) -> Option<Duration> {
+        let limits = self.limits.lock().expect("nothing panics while it holds this lock");
+        limits.as_ref()?.min_response_data_rate().map(|rate| rate.allows(octets))
+    }
+
+    /// Remembers what the connection becomes once the answer is out.
+    pub(crate) fn accept(&self, accepted: Accepted) {
+        *self.accepted.lock().expect("nothing panics while it holds this lock") = Some(accepted);
+    }
+
+    /// What the connection has become, if its last exchange has accepted an upgrade.
+    pub(crate) fn take_accepted(&self) -> Option<Accepted> {
+        self.accepted.lock().expect("nothing panics while it holds this lock").take()
+    }
+
+    /// Lengthens the exchange under way.
+    pub(crate) fn stay_busy(self: &Arc<Self>) -> Busy {
         self.exchanges.fetch_add(1, Ordering::Relaxed);
         Busy(Arc::clone(self))
+    }
+
+    /// Begins an exchange, which lasts until what this returns is dropped. The second is its number on this connection.
+    pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> (Busy, u64) {
+        *self.limits.lock().expect("nothing panics while it holds this lock") = Some(Arc::clone(limits));
+        (self.stay_busy(), self.begun.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+impl Lifetime for Activity {
+    /// In HTTP/1.1 the exchange's end is the connection's.
+    fn abort(&self) {
+        self.cut_off();
+        self.aborted.notify_one();
+    }
+}
+
+impl Informational for Activity {
+    fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
+        self.interim.poll_send(cx, status, fields)
     }
 }
 
 /// One exchange under way.
 pub(crate) struct Busy(Arc<Activity>);
 
+impl Busy {
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.exchanges.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A response's content, with which its exchange ends.
-pub(crate) struct LastPart {
-    pub(crate) content: Body,
-    pub(crate) busy: Busy,
-}
-
-impl http_body::Body for LastPart {
-    type Data = Bytes;
-    type Error = Fault;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let next = Pin::new(&mut self.content).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = next {
-            self.busy.0.is_cut_off.store(true, Ordering::Relaxed);
-        }
-        next
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
     }
 }

@@ -11,7 +11,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tracing::debug;
-use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses};
+use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses, ServerVariables};
 
 use crate::activity::Activity;
 use crate::exchange::Exchange;
@@ -21,6 +21,7 @@ use crate::socket::Socket;
 pub(crate) struct Connections<A> {
     pub(crate) application: Arc<A>,
     pub(crate) addresses: Arc<ServerAddresses>,
+    pub(crate) variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) draining: watch::Receiver<bool>,
 }
@@ -29,7 +30,8 @@ impl<A: Application> Connections<A> {
     /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
     pub(crate) fn serve(&self, stream: TcpStream, remote: SocketAddr) -> impl Future<Output = ()> + Send + use<A> {
         let (application, limits) = (Arc::clone(&self.application), Arc::clone(&self.limits));
-        let (server_addresses, mut draining) = (Arc::clone(&self.addresses), self.draining.clone());
+        let (server_addresses, server_variables) = (Arc::clone(&self.addresses), Arc::clone(&self.variables));
+        let mut draining = self.draining.clone();
         async move {
             let local = stream.local_addr().ok();
             let stream = match tokio::net::TcpStream::from_std(stream) {
@@ -46,26 +48,42 @@ impl<A: Application> Connections<A> {
                 scheme: Scheme::Http,
                 connection,
                 server_addresses,
-                max_request_body_size: limits.max_request_body_size,
+                server_variables,
+                limits: Arc::clone(&limits),
                 activity: Arc::clone(&activity),
             });
             let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
-            let io = TokioIo::new(Socket::new(stream, limits.write_timeout, Arc::clone(&activity)));
-            let mut serving = pin!(builder(&limits).serve_connection(io, service));
+            let io = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
+            let serving = builder(&limits).serve_connection(io, service).with_upgrades();
+            let mut serving = pin!(serving);
             let ended = tokio::select! {
                 biased;
                 ended = serving.as_mut() => ended,
+                () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
                 () = begun(&mut draining) => {
                     // Ends at once when idle; else after the exchange in flight, with `connection: close`.
                     serving.as_mut().graceful_shutdown();
                     loop {
-                        match tokio::time::timeout(LAST_CHANCE, serving.as_mut()).await {
-                            Ok(ended) => break ended,
-                            Err(_) if activity.is_busy() => {}
-                            Err(_) => return debug!(%remote, "a connection without a whole request was closed"),
+                        tokio::select! {
+                            biased;
+                            ended = serving.as_mut() => break ended,
+                            () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
+                            () = tokio::time::sleep(LAST_CHANCE) => {}
+                        }
+                        if !activity.is_busy() {
+                            return debug!(%remote, "a connection without a whole request was closed");
                         }
                     }
                 }
+            };
+            let ended = match (ended, activity.take_accepted()) {
+                (Err(failure), _) => Err(failure.to_string()),
+                (Ok(()), None) => Ok(()),
+                (Ok(()), Some(upgraded)) => tokio::select! {
+                    biased;
+                    ended = upgraded.serve() => ended.map_err(|failure| failure.to_string()),
+                    () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
+                },
             };
             if let Err(failure) = ended {
                 debug!(%remote, %failure, "a connection ended with an error");

@@ -4,15 +4,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, Connection, Fault, Features, Request, Response, Scheme, ServerAddresses, Target,
+    Application, Body, ClientFault, Connection, ExchangeLimits, Fault, Features, Identifier, Informational, Lifetime,
+    Limits, Request, Response, Scheme, ServerAddresses, ServerVariables, Target,
 };
 
-use crate::activity::{Activity, LastPart};
+use crate::activity::{Activity, Busy};
 use crate::body::Received;
+use crate::last_part::LastPart;
+use crate::upgrade::{self, Asked};
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
@@ -20,7 +23,8 @@ pub(crate) struct Exchange<A> {
     pub(crate) scheme: Scheme,
     pub(crate) connection: Arc<Connection>,
     pub(crate) server_addresses: Arc<ServerAddresses>,
-    pub(crate) max_request_body_size: Option<u64>,
+    pub(crate) server_variables: Arc<ServerVariables>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) activity: Arc<Activity>,
 }
 
@@ -28,27 +32,34 @@ impl<A: Application> Exchange<A> {
     /// Answers a request: refuses what no application should see, and else asks the application.
     pub(crate) async fn answer(
         self: Arc<Self>,
-        request: http::Request<Incoming>,
+        mut request: http::Request<Incoming>,
     ) -> Result<http::Response<LastPart>, Infallible> {
-        let busy = self.activity.begin();
-        let response = match self.receive(request) {
-            Ok(request) => self.application.handle(request).await,
+        let limits = Arc::new(ExchangeLimits::new(&self.limits));
+        let (busy, number) = self.activity.begin(&limits);
+        let length = content_length(request.headers());
+        let (asked, upgrade) = upgrade::asked(&mut request).unzip();
+        let response = match self.receive(request, &limits) {
+            Ok(mut request) => {
+                request.features.upgrade = upgrade;
+                request.features.identifier = Some(Identifier { connection: Arc::clone(&self.connection), number });
+                self.application.handle(request).await
+            }
             Err(fault) => {
                 debug!(%fault, "a request was refused");
-                refusal(fault)
+                self.activity.fail_content();
+                Response::from(Fault::from(fault))
             }
         };
-        Ok(into_hyper(response, |content| LastPart { content, busy }))
+        Ok(self.respond(response, busy, asked, is_too_much(length, &limits)))
     }
 
-    fn receive(&self, request: http::Request<Incoming>) -> Result<Request, ClientFault> {
+    fn receive(&self, request: http::Request<Incoming>, limits: &Arc<ExchangeLimits>) -> Result<Request, ClientFault> {
         let (head, content) = request.into_parts();
-        let body = Received::body(content, self.max_request_body_size, &self.activity);
-        if exceeds(content_length(&head.headers), self.max_request_body_size) {
-            return Err(ClientFault::BodyTooLarge);
-        }
+        let body = Received::body(content, limits, &self.activity);
         check_transfer_coding(&head.headers)?;
         let target = Target::resolve(self.scheme, &head.method, head.uri, head.version, &head.headers)?;
+        let has_interim_responses = head.version != Version::HTTP_10; // RFC 9110 §15.2
+        let activity = || Arc::clone(&self.activity);
         Ok(Request {
             method: head.method,
             target,
@@ -58,8 +69,45 @@ impl<A: Application> Exchange<A> {
             features: Features {
                 connection: Some(Arc::clone(&self.connection)),
                 server_addresses: Some(Arc::clone(&self.server_addresses)),
+                tls: None,
+                identifier: None,
+                lifetime: Some(activity() as Arc<dyn Lifetime>),
+                reset: None, // HTTP/1.x has no error codes
+                informational: has_interim_responses.then(|| activity() as Arc<dyn Informational>),
+                limits: Some(Arc::clone(limits)),
+                upgrade: None,
+                user: None,
+                server_variables: Some(Arc::clone(&self.server_variables)),
             },
         })
+    }
+
+    fn respond(
+        &self,
+        mut response: Response,
+        busy: Busy,
+        asked: Option<Asked>,
+        is_too_much: bool,
+    ) -> http::Response<LastPart> {
+        // A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
+        // (RFC 9112 §9.6), as Kestrel does for every rejection.
+        if is_too_much || self.activity.has_failed_content() {
+            response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let content = LastPart { content: response.body, busy };
+        let content = match asked {
+            Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
+                response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                let busy = self.activity.stay_busy();
+                self.activity.accept(asked.accept(content));
+                LastPart { content: Body::empty(), busy }
+            }
+            _ => content,
+        };
+        let mut message = http::Response::new(content);
+        *message.status_mut() = response.status;
+        *message.headers_mut() = response.fields;
+        message
     }
 }
 
@@ -78,21 +126,7 @@ fn check_transfer_coding(fields: &HeaderMap) -> Result<(), ClientFault> {
     }
 }
 
-fn exceeds(length: Option<u64>, limit: Option<u64>) -> bool {
-    matches!((length, limit), (Some(length), Some(limit)) if length > limit)
-}
-
-/// A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
-/// (RFC 9112 §9.6), as Kestrel does for every rejection.
-fn refusal(fault: ClientFault) -> Response {
-    let mut response = Response::from(Fault::from(fault));
-    response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-fn into_hyper<B>(response: Response, content: impl FnOnce(Body) -> B) -> http::Response<B> {
-    let mut message = http::Response::new(content(response.body));
-    *message.status_mut() = response.status;
-    *message.headers_mut() = response.fields;
-    message
+/// Whether more content was promised than the exchange was ready to take in the end.
+fn is_too_much(length: Option<u64>, limits: &ExchangeLimits) -> bool {
+    matches!((length, limits.body().max_size), (Some(length), Some(max)) if length > max)
 }

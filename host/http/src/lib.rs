@@ -8,8 +8,11 @@ mod body;
 mod connection;
 mod endpoint;
 mod exchange;
+mod interim;
+mod last_part;
 mod listener;
 mod socket;
+mod upgrade;
 mod worker;
 
 use std::io;
@@ -81,7 +84,18 @@ impl Server for HttpServer {
 
     fn offers(&self, feature: Feature) -> bool {
         match feature {
-            Feature::Connection | Feature::ServerAddresses => true,
+            Feature::Authentication
+            | Feature::Connection
+            | Feature::Identifier
+            | Feature::Informational
+            | Feature::Lifetime
+            | Feature::Limits
+            | Feature::Reset
+            | Feature::ServerAddresses
+            | Feature::ServerVariables
+            | Feature::Tls
+            | Feature::Upgrade
+            | Feature::WebSocket => true,
         }
     }
 

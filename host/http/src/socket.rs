@@ -1,7 +1,7 @@
-//! The socket as hyper sees it, with two things that a plain one lacks.
+//! The socket as hyper sees it, with three things that a plain one lacks.
 //!
-//! A write fails when the client takes nothing for long: else a guest that writes to such a client would sleep forever,
-//! because it is woken by room in the socket's buffer. And closing lingers where a client is still sending what nobody
+//! A write fails when the client takes too little for long: else a guest that writes to such a client would sleep forever,
+//! because it is woken by room in the socket's buffer. Interim responses go out between the writes of hyper. And closing lingers where a client is still sending what nobody
 //! reads: else the system answers those octets with a reset, which can destroy the response on its way (RFC 9112 §9.6).
 
 use std::io::{self, IoSlice};
@@ -21,7 +21,6 @@ use crate::activity::Activity;
 /// A TCP stream.
 pub(crate) struct Socket {
     stream: TcpStream,
-    patience: Option<Duration>,
     /// Runs while a write waits. Made at the first wait: most connections never have one.
     waiting: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
@@ -31,25 +30,40 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, patience: Option<Duration>, activity: Arc<Activity>) -> Self {
-        Self { stream, patience, waiting: None, is_waiting: false, activity, is_shut: false, lingering: None }
+    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
+        Self { stream, waiting: None, is_waiting: false, activity, is_shut: false, lingering: None }
     }
 
-    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Lets a write that waits fail when the client has had its time for as much as `size`.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, size: usize, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = std::mem::replace(&mut self.is_waiting, written.is_pending());
         if has_waited != self.is_waiting {
             self.activity.set_write_waits(self.is_waiting);
         }
-        let (Poll::Pending, Some(patience)) = (&written, self.patience) else { return written };
-        let deadline = || Instant::now() + patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline())));
+        if written.is_ready() {
+            return written;
+        }
         if !has_waited {
-            waiting.as_mut().reset(deadline());
+            let Some(patience) = self.activity.patience(size.min(MAX_PIECE) as u64) else {
+                self.waiting = None;
+                return Poll::Pending;
+            };
+            let deadline = Instant::now() + patience;
+            match &mut self.waiting {
+                Some(waiting) => waiting.as_mut().reset(deadline),
+                waiting => *waiting = Some(Box::pin(tokio::time::sleep_until(deadline))),
+            }
         }
-        match waiting.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Poll::Pending => Poll::Pending,
+        match self.waiting.as_mut().map(|waiting| waiting.as_mut().poll(cx)) {
+            Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Some(Poll::Pending) | None => Poll::Pending,
         }
+    }
+
+    /// Writes the interim response that waits, if there is one.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = &mut self.stream;
+        self.activity.interim.poll_write(|octets| Pin::new(&mut *stream).poll_write(cx, octets))
     }
 
     /// Takes what the client sends, to nobody, until it closes or its time is over.
@@ -75,8 +89,11 @@ impl AsyncRead for Socket {
 
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.activity.interim.is_under_way() {
+            ready!(self.poll_interim(cx))?;
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.watch(cx, written)
+        self.watch(cx, buf.len(), written)
     }
 
     fn poll_write_vectored(
@@ -84,8 +101,11 @@ impl AsyncWrite for Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if self.activity.interim.is_under_way() {
+            ready!(self.poll_interim(cx))?;
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.watch(cx, written)
+        self.watch(cx, bufs.iter().map(|buf| buf.len()).sum(), written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -93,6 +113,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper has nothing left to write: see `interim`.
+        let written = self.poll_interim(cx);
+        ready!(self.watch(cx, 0, written))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
@@ -117,3 +140,6 @@ impl Drop for Socket {
 
 /// How long a client that is still sending has to read its answer, as Kestrel drains a body.
 const LINGER: Duration = Duration::from_secs(5);
+
+/// A client's time is counted for so much of a write at most, as Kestrel's MaxResponseBufferSize: the next piece has its own.
+const MAX_PIECE: usize = 64 << 10;

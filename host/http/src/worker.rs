@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
-use windhover_contract::{Application, Limits, ServerAddresses};
+use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
 
 use crate::connection::{Connections, begun};
 
@@ -44,6 +44,7 @@ impl Workers {
         limits: Arc<Limits>,
     ) -> io::Result<Self> {
         let (drain, draining) = watch::channel(false);
+        let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
             let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
@@ -52,6 +53,7 @@ impl Workers {
             let connections = Connections {
                 application: Arc::clone(&application),
                 addresses: Arc::clone(&addresses),
+                variables: Arc::clone(&variables),
                 limits: Arc::clone(&limits),
                 draining: draining.clone(),
             };
@@ -137,3 +139,6 @@ fn work<A: Application>(
 
 /// Connections that wait for a busy worker; beyond it the system's own backlog fills.
 const HAND_OVER_QUEUE: usize = 64;
+
+/// What this server calls itself.
+const SOFTWARE: &str = concat!("Windhover/", env!("CARGO_PKG_VERSION"));

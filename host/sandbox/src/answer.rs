@@ -11,20 +11,31 @@ use http::{HeaderMap, StatusCode};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::Fault;
 
+use crate::file::FilePart;
+use crate::time_limit::TimeLimit;
+
 /// The answer of one exchange, on its way.
-#[derive(Default)]
-pub(crate) struct Answer(Mutex<Slots>);
+pub(crate) struct Answer {
+    slots: Mutex<Slots>,
+    /// How long the guest may work on it.
+    pub(crate) time: TimeLimit,
+}
 
 #[derive(Default)]
 struct Slots {
     head: Option<Result<Head, Fault>>,
+    has_begun: bool,
     piece: Option<Bytes>,
+    trailers: Option<HeaderMap>,
     is_unfinished: bool,
     ended: Option<Result<(), Fault>>,
     /// The guest, which waits for room.
     writer: Option<Waker>,
     /// The exchange, which waits for content or the end.
     reader: Option<Waker>,
+    is_abandoned: bool,
+    /// The guest, in whatever it waits for.
+    abandoned: Option<Waker>,
 }
 
 /// A head with the kind of content that belongs to it.
@@ -38,6 +49,8 @@ pub(crate) struct Head {
 pub(crate) enum Content {
     /// All of it.
     Whole(Bytes),
+    /// A part of a file.
+    File(FilePart),
     /// It comes through [`Answer::poll_offer`], piece by piece, until the guest ends.
     Pieces,
     /// It comes from a wasi:http guest's outgoing body.
@@ -45,9 +58,60 @@ pub(crate) enum Content {
 }
 
 impl Answer {
-    /// Leaves the head, or the fault instead of one.
-    pub(crate) fn begin(&self, head: Result<Head, Fault>) {
-        self.slots().head = Some(head);
+    pub(crate) fn new(time: TimeLimit) -> Self {
+        Self { slots: Mutex::default(), time }
+    }
+
+    /// Leaves the head, or the fault instead of one. `false`: there was one before, which stands.
+    pub(crate) fn begin(&self, head: Result<Head, Fault>) -> bool {
+        let mut slots = self.slots();
+        if std::mem::replace(&mut slots.has_begun, true) {
+            return false;
+        }
+        slots.head = Some(head);
+        true
+    }
+
+    /// Whether a head was left.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.slots().has_begun
+    }
+
+    /// Leaves what is sent behind the content.
+    pub(crate) fn set_trailers(&self, trailers: HeaderMap) {
+        self.slots().trailers = Some(trailers);
+    }
+
+    pub(crate) fn take_trailers(&self) -> Option<HeaderMap> {
+        self.slots().trailers.take()
+    }
+
+    pub(crate) fn has_trailers(&self) -> bool {
+        self.slots().trailers.is_some()
+    }
+
+    /// Says that nobody waits for the answer any more.
+    pub(crate) fn abandon(&self) {
+        let mut slots = self.slots();
+        slots.is_abandoned = true;
+        wake(&mut slots.abandoned);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slots().is_abandoned
+    }
+
+    /// Waits until nobody waits for the answer any more.
+    pub(crate) fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut slots = self.slots();
+        if slots.is_abandoned {
+            return Poll::Ready(());
+        }
+        match &mut slots.abandoned {
+            Some(waker) => waker.clone_from(cx.waker()),
+            waker => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
     }
 
     /// Leaves a piece of content if the last one has been taken; else the guest must wait.
@@ -119,7 +183,7 @@ impl Answer {
     }
 
     fn slots(&self) -> MutexGuard<'_, Slots> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.slots.lock().expect("nothing panics while it holds this lock")
     }
 }
 

@@ -1,21 +1,48 @@
-//! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous; what can wait suspends the guest.
+//! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous; what can wait suspends the guest; what may find
+//! its feature absent, or its client gone, can trap.
 
 mod generated {
     wasmtime::component::bindgen!({
         path: "../../wit",
         world: "windhover:http/application",
         imports: {
-            "windhover:http/request.read": async,
-            "windhover:http/request.read-all": async,
-            "windhover:http/response.write": async,
-            "windhover:http/response.flush": async,
-            // Asked of a server that lacks the feature, they trap: see Guest::require.
+            "windhover:http/request.read": async | trappable,
+            "windhover:http/request.read-all": async | trappable,
+            "windhover:http/response.send": trappable,
+            "windhover:http/response.start": trappable,
+            "windhover:http/response.write": async | trappable,
+            "windhover:http/response.flush": async | trappable,
+            "windhover:http/informational.send": async | trappable,
+            "windhover:http/send-file.send": async | trappable,
+            "windhover:http/send-file.stat": async | trappable,
             "windhover:http/connection.current": trappable,
+            "windhover:http/identifier.request-id": trappable,
+            "windhover:http/lifetime.wait": async | trappable,
+            "windhover:http/lifetime.abort": trappable,
+            "windhover:http/reset.reset": trappable,
+            "windhover:http/limits.max-request-body-size": trappable,
+            "windhover:http/limits.set-max-request-body-size": trappable,
+            "windhover:http/limits.min-request-data-rate": trappable,
+            "windhover:http/limits.set-min-request-data-rate": trappable,
+            "windhover:http/limits.min-response-data-rate": trappable,
+            "windhover:http/limits.set-min-response-data-rate": trappable,
+            "windhover:http/upgrade.accept": trappable,
+            "windhover:http/upgrade.read": async | trappable,
+            "windhover:http/upgrade.write": async | trappable,
+            "windhover:http/websocket.accept": trappable,
+            "windhover:http/websocket.receive": async | trappable,
+            "windhover:http/websocket.send-text": async | trappable,
+            "windhover:http/websocket.send-binary": async | trappable,
+            "windhover:http/websocket.close": async | trappable,
             "windhover:http/server-addresses.addresses": trappable,
+            "windhover:http/server-variables.get": trappable,
         },
         exports: { default: async },
     });
 }
 
 pub(crate) use generated::ApplicationPre;
-pub(crate) use generated::windhover::http::{connection, request, response, server_addresses};
+pub(crate) use generated::windhover::http::{
+    authentication, connection, identifier, informational, lifetime, limits, request, reset, response, send_file,
+    server_addresses, server_variables, telemetry, tls, upgrade, websocket,
+};

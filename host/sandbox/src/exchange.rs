@@ -1,6 +1,6 @@
 //! The current exchange as its guest sees it: what came in, and how far the answer is.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Version};
@@ -8,6 +8,10 @@ use http_body_util::BodyExt;
 use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
 use crate::answer::Answer;
+use crate::grants::Grants;
+use crate::limits::WebSocketLimits;
+use crate::presence::Presence;
+use crate::websocket::WebSocket;
 
 /// One exchange, owned by the store of its guest.
 pub(crate) struct Exchange {
@@ -19,6 +23,14 @@ pub(crate) struct Exchange {
     pub(crate) content: Content,
     pub(crate) progress: Progress,
     pub(crate) answer: Arc<Answer>,
+    pub(crate) presence: Presence,
+    /// What the client sends in the protocol that the guest has taken over to.
+    pub(crate) upgraded: Option<Content>,
+    pub(crate) websocket: Option<WebSocket>,
+    /// What the guest adds to the record of this exchange.
+    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) grants: Arc<Grants>,
+    pub(crate) websocket_limits: WebSocketLimits,
 }
 
 /// How far the guest is with its answer.
@@ -28,7 +40,9 @@ pub(crate) enum Progress {
     /// `send`: all is said.
     Sent,
     /// `start`: content may follow, exactly `remaining` octets of it if the guest gave itself a length.
-    Started { remaining: Option<u64>, allows_content: bool },
+    Started { remaining: Option<u64>, allows_content: bool, trailers: Vec<String> },
+    /// `upgrade.accept`: the connection is the guest's.
+    Upgraded,
 }
 
 /// The request's content and what went wrong with it.
@@ -38,6 +52,8 @@ pub(crate) struct Content {
     max_held: usize,
     /// What arrived and was not yet wanted.
     surplus: Bytes,
+    /// What stood behind the content, once that was read to its end.
+    trailers: Option<HeaderMap>,
     /// The client's fault that ended the content.
     fault: Option<ClientFault>,
     /// The same, where another reader met it.
@@ -61,7 +77,14 @@ pub(crate) enum ContentError {
 
 impl Content {
     pub(crate) fn new(body: Body, max_held: usize) -> Self {
-        Self { source: Source::Open(body), max_held, surplus: Bytes::new(), fault: None, fault_elsewhere: None }
+        Self {
+            source: Source::Open(body),
+            max_held,
+            surplus: Bytes::new(),
+            trailers: None,
+            fault: None,
+            fault_elsewhere: None,
+        }
     }
 
     /// Whether there may be something to read.
@@ -78,6 +101,16 @@ impl Content {
     /// hears of its own fault and not of a broken guest.
     pub(crate) fn fault(&self) -> Option<ClientFault> {
         self.fault.or_else(|| self.fault_elsewhere.as_ref()?.get().copied())
+    }
+
+    /// What stood behind the content. `None`: it is not read to its end.
+    pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        match &self.source {
+            Source::Open(body) if body.is_empty() => Some(&NONE),
+            Source::Ended => self.trailers.as_ref(),
+            Source::Open(_) | Source::Taken => None,
+        }
     }
 
     /// Gives the content away, whole, to another reader, who reports the client's fault into the cell.
@@ -125,10 +158,12 @@ impl Content {
             match body.frame().await.transpose() {
                 Ok(Some(frame)) => match frame.into_data() {
                     Ok(data) if data.has_remaining() => return Ok(data),
-                    _ => {} // an empty piece would look like the end; trailers are no content
+                    Ok(_) => {} // an empty piece would look like the end
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
                 Ok(None) => {
                     self.source = Source::Ended;
+                    self.trailers.get_or_insert_default();
                     return Ok(Bytes::new());
                 }
                 Err(fault) => {

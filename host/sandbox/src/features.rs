@@ -1,10 +1,23 @@
 //! The interfaces of `wit/`, one file each, written against the current exchange and nothing else.
 
+mod authentication;
 mod connection;
+mod identifier;
+mod informational;
+mod lifetime;
+mod limits;
 mod request;
+mod reset;
 mod response;
+mod send_file;
 mod server_addresses;
+mod server_variables;
+mod telemetry;
+mod tls;
+mod upgrade;
+mod websocket;
 
+use http::HeaderMap;
 use wasmtime::component::{HasData, Linker};
 use windhover_contract::Feature;
 
@@ -14,16 +27,33 @@ use crate::state::State;
 
 /// Links every interface of `wit/`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    bindings::request::add_to_linker::<_, Current>(linker, State::exchange)?;
-    bindings::response::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::authentication::add_to_linker::<_, Current>(linker, State::exchange)?;
     bindings::connection::add_to_linker::<_, Current>(linker, State::exchange)?;
-    bindings::server_addresses::add_to_linker::<_, Current>(linker, State::exchange)
+    bindings::identifier::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::informational::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::lifetime::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::limits::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::request::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::reset::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::response::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::send_file::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::server_addresses::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::server_variables::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::telemetry::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::tls::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::upgrade::add_to_linker::<_, Current>(linker, State::exchange)?;
+    bindings::websocket::add_to_linker::<_, Current>(linker, State::exchange)
 }
 
 /// A guest met a server that lacks what it needs. Composition roots ask [`crate::Guest::require`] first, so that this is
 /// a refusal at start and not a trap at the first request.
 fn absent(feature: Feature) -> wasmtime::Error {
     wasmtime::format_err!("this server does not offer windhover:http/{}", feature.name())
+}
+
+/// Fields as guests see them.
+fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
 /// Names the current exchange as what host functions work on.

@@ -86,9 +86,6 @@ impl Guest {
         let imports = imports::Imports::read(&ty, engine.wasmtime());
         imports.check(file)?;
         let world = world(&ty, engine.wasmtime(), file)?;
-        if world == World::WasiHttp && imports.has_response {
-            return Err(LoadError::TwoAnswers { file: file.into() });
-        }
         let kind =
             link(engine, &component, world).map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
         Ok(Self { file: file.into(), engine: engine.clone(), kind, needs: imports.features, was_cached, took })

@@ -7,13 +7,15 @@ use std::task::Poll;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 use tracing::warn;
-use windhover_contract::{Body, Fault, GuestFault, Request, Response};
+use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, Request, Response};
 
 use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::{self, Exchange, Progress};
-use crate::run::Run;
+use crate::presence::Presence;
+use crate::run::{LAST_WORDS, Run};
 use crate::streaming::{Source, Streaming};
+use crate::time_limit::TimeLimit;
 
 /// Answers a request with a fresh instance of the deployment's guest.
 pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Response {
@@ -21,12 +23,18 @@ pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Respon
 }
 
 async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, Fault> {
+    if !deployed.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
+        return Err(ClientFault::BodyTooLarge.into()); // nobody would raise the limit
+    }
     let permit = deployed.admission.admit().await.inspect_err(|fault| warn!(app = %deployed.name, %fault))?;
     let is_head = request.method == Method::HEAD;
-    let answer = Arc::new(Answer::default());
-    let mut run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
+    let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
+    let answer = Arc::new(Answer::new(time));
+    let run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
+    // Dropped while it waits: the client has left.
+    let mut run = Attended(Some(run));
     let head = poll_fn(|cx| {
-        let ended = run.poll(cx);
+        let ended = run.get().poll(cx);
         match (answer.take_head(), ended) {
             (Some(head), _) => Poll::Ready(head),
             (None, Poll::Pending) => Poll::Pending,
@@ -37,8 +45,38 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
             }
         }
     })
-    .await?;
-    Ok(respond(deployed, head, is_head, run, answer))
+    .await;
+    if let Err(Fault::Guest(GuestFault::Aborted)) = head {
+        // The server breaks the exchange off, as it was asked to; an answer would only be in the way.
+        tokio::time::sleep(LAST_WORDS).await;
+    }
+    Ok(respond(deployed, head?, is_head, run.into_inner(), answer))
+}
+
+/// A guest at work whose client waits for the head.
+struct Attended(Option<Run>);
+
+impl Attended {
+    fn get(&mut self) -> &mut Run {
+        self.0.as_mut().expect("it is taken out only at the end")
+    }
+
+    fn into_inner(mut self) -> Run {
+        self.0.take().expect("it is taken out only at the end")
+    }
+}
+
+impl Drop for Attended {
+    fn drop(&mut self) {
+        if let Some(run) = self.0.take() {
+            run.abandon();
+        }
+    }
+}
+
+fn is_too_large(request: &Request) -> bool {
+    let max = request.features.limits.as_ref().and_then(|limits| limits.body().max_size);
+    max.is_some_and(|max| http_body::Body::size_hint(&request.body).lower() > max)
 }
 
 fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Exchange {
@@ -51,6 +89,12 @@ fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Excha
         content: exchange::Content::new(request.body, deployed.limits.max_memory),
         progress: Progress::Unanswered,
         answer,
+        presence: Presence::default(),
+        upgraded: None,
+        websocket: None,
+        tags: Vec::new(),
+        grants: Arc::clone(&deployed.grants),
+        websocket_limits: deployed.limits.websocket.clone(),
     }
 }
 
@@ -63,8 +107,13 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
             run.spawn();
             return Response { status, fields, body: Body::full(content) };
         }
+        Content::File(part) => {
+            run.spawn();
+            let body = if has_content { Body::stream(part) } else { Body::empty() };
+            return Response { status, fields, body };
+        }
         // What was written at once can go out at once, with its length.
-        Content::Pieces if has_content && expected.is_none() && run.has_ended_well() => {
+        Content::Pieces if has_content && expected.is_none() && run.has_ended_well() && !answer.has_trailers() => {
             return Response { status, fields, body: Body::full(answer.take_piece().unwrap_or_default()) };
         }
         Content::Pieces => Source::Pieces,

@@ -11,17 +11,23 @@ mod cache;
 mod engine;
 mod exchange;
 mod features;
+mod fields;
+mod file;
+mod grants;
 mod guest;
 mod invoke;
 mod limits;
 mod log;
 mod outbound;
 mod precompiled;
+mod presence;
 mod run;
 mod state;
 mod streaming;
+mod time_limit;
 mod trap;
 mod wasi;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -29,8 +35,9 @@ use windhover_contract::{Application, Request, Response};
 
 pub use cache::{Cache, CacheError};
 pub use engine::{Engine, EngineConfig, EngineError};
+pub use grants::Grants;
 pub use guest::{Guest, LoadError, World};
-pub use limits::SandboxLimits;
+pub use limits::{SandboxLimits, WebSocketLimits};
 
 /// A guest at the ready: the application that answers each request in a fresh instance.
 ///
@@ -43,15 +50,16 @@ pub(crate) struct Deployed {
     pub(crate) guest: Guest,
     pub(crate) limits: SandboxLimits,
     pub(crate) admission: admission::Admission,
+    pub(crate) grants: Arc<Grants>,
 }
 
 impl Sandbox {
     /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has. `name`
     /// says in the log whose lines these are.
-    pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits) -> Self {
+    pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
         limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
         let admission = admission::Admission::new(&limits);
-        Self(Arc::new(Deployed { name: name.into().into(), guest, limits, admission }))
+        Self(Arc::new(Deployed { name: name.into().into(), guest, limits, admission, grants: Arc::new(grants) }))
     }
 }
 

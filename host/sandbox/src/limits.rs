@@ -10,6 +10,9 @@ pub struct SandboxLimits {
     /// Wall time from the first instruction of the guest to the last byte it produces. Exceeding it answers 504, or
     /// resets what was begun.
     pub timeout: Duration,
+    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes when
+    /// the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
+    pub max_timeout: Duration,
     /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
@@ -22,17 +25,39 @@ pub struct SandboxLimits {
     /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
     /// log says once.
     pub max_log: usize,
+    /// WebSockets.
+    pub websocket: WebSocketLimits,
+}
+
+/// The limits of each WebSocket.
+#[derive(Clone, Debug)]
+pub struct WebSocketLimits {
+    /// Bytes of a message that a client may send, all of its frames together. A larger one closes with 1009.
+    pub max_message: usize,
+    /// How long a client may be silent before it gets a ping, and after that before it is taken for lost.
+    pub keep_alive: Duration,
+}
+
+impl Default for WebSocketLimits {
+    fn default() -> Self {
+        Self {
+            max_message: 1 << 20,                // as the `websockets` package of Python
+            keep_alive: Duration::from_secs(30), // shorter than the idle timeouts of proxies: nginx has 60 s
+        }
+    }
 }
 
 impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(30), // as most gateways' read timeouts: nobody waits longer
+            max_timeout: Duration::from_secs(3600), // event streams and WebSockets reconnect
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
             max_instances: 1000,              // as wasmtime's pool and its `serve`
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
             queue_timeout: Duration::from_secs(10), // a browser's user has gone by then
             max_log: 64 << 10,                // a thousand lines: enough to debug, too little to fill a disk with
+            websocket: WebSocketLimits::default(),
         }
     }
 }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::Sleep;
-use tracing::warn;
+use tokio::time::{Instant, Sleep};
+use tracing::{info, warn};
 use wasmtime::{Store, UpdateDeadline};
-use windhover_contract::{Fault, GuestFault, HostFault};
+use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault};
 
 use crate::admission::Permit;
 use crate::answer::Answer;
@@ -24,9 +25,12 @@ use crate::{Deployed, trap, wasi};
 pub(crate) struct Run {
     /// `Err`: how it ended.
     call: Result<Call, Result<(), Fault>>,
-    timeout: Duration,
     /// Made at the first wait: most guests never wait.
-    deadline: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Pin<Box<Sleep>>>,
+    /// Whether the guest wants to hear that its client has left.
+    is_told: bool,
+    /// When a guest that was told ends at the latest.
+    last_words: Option<Instant>,
     name: Arc<str>,
     answer: Arc<Answer>,
     /// Given back when the store is gone, not when the answer has been sent.
@@ -39,11 +43,12 @@ impl Run {
     /// Readies a call; nothing happens before the first poll.
     pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Exchange, permit: Permit) -> Self {
         Self {
-            timeout: deployed.limits.timeout,
+            alarm: None,
+            is_told: deployed.guest.needs().contains(&Feature::Lifetime),
+            last_words: None,
             name: Arc::clone(&deployed.name),
             answer: Arc::clone(&exchange.answer),
             call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
-            deadline: None,
             permit: Some(permit),
         }
     }
@@ -56,21 +61,48 @@ impl Run {
         };
         let ended = match call.as_mut().poll(cx) {
             Poll::Ready(ended) => ended,
-            Poll::Pending => {
-                let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.timeout)));
-                match deadline.as_mut().poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(()) => {
-                        warn!(app = %self.name, "the guest exceeded its time limit of {:?}", self.timeout);
-                        self.answer.leave_unfinished();
-                        Err(GuestFault::DeadlineExceeded.into())
-                    }
+            Poll::Pending => match self.poll_alarm(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(fault) => {
+                    self.answer.leave_unfinished();
+                    Err(fault)
                 }
-            }
+            },
         };
         self.call = Err(ended.clone()); // here the store is dropped
-        (self.deadline, self.permit) = (None, None);
+        (self.alarm, self.permit) = (None, None);
         Poll::Ready(ended)
+    }
+
+    /// Ready when the guest's time is over.
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        if self.is_told && self.last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
+            self.last_words = Some(Instant::now() + LAST_WORDS);
+        }
+        let deadline = self.answer.time.deadline();
+        let deadline = self.last_words.map_or(deadline, |last_words| last_words.min(deadline));
+        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if alarm.deadline() != deadline {
+            alarm.as_mut().reset(deadline); // the guest has changed it, or its client has left
+        }
+        std::task::ready!(alarm.as_mut().poll(cx));
+        Poll::Ready(if self.last_words.is_some() {
+            warn!(app = %self.name, "the guest went on for {LAST_WORDS:?} after its client had left");
+            ClientFault::Gone.into()
+        } else {
+            let limit = self.answer.time.limit();
+            warn!(app = %self.name, "the guest exceeded its time limit of {limit:?}");
+            GuestFault::DeadlineExceeded.into()
+        })
+    }
+
+    /// The client has left. A guest that wants to hear of it does, and has a moment to put away what it has begun; any other
+    /// ends here.
+    pub(crate) fn abandon(self) {
+        if self.is_told && self.call.is_ok() && Handle::try_current().is_ok() {
+            self.answer.abandon();
+            self.spawn();
+        }
     }
 
     pub(crate) fn has_ended_well(&self) -> bool {
@@ -81,16 +113,31 @@ impl Run {
     ///
     /// A task of its own, because whoever waits for content does not always ask for it: a client that reads nothing
     /// must neither hold up the guest's deadline, nor its end when it has nothing left to do.
-    pub(crate) fn spawn(mut self) -> Option<AbortHandle> {
+    pub(crate) fn spawn(mut self) -> Option<Working> {
         if let Err(ended) = &self.call {
             self.answer.end(ended.clone());
             return None;
         }
+        let (is_told, answer) = (self.is_told, Arc::clone(&self.answer));
         let task = tokio::spawn(async move {
             let ended = poll_fn(|cx| self.poll(cx)).await;
             self.answer.end(ended);
         });
-        Some(task.abort_handle())
+        Some(Working { task: task.abort_handle(), is_told, answer })
+    }
+}
+
+/// A guest at work in a task of its own.
+pub(crate) struct Working {
+    task: AbortHandle,
+    is_told: bool,
+    answer: Arc<Answer>,
+}
+
+impl Working {
+    /// As [`Run::abandon`].
+    pub(crate) fn abandon(self) {
+        if self.is_told { self.answer.abandon() } else { self.task.abort() }
     }
 }
 
@@ -114,6 +161,16 @@ async fn call(deployed: Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> 
     // What one call may copy into the host: no more than the guest itself may hold.
     store.set_hostcall_fuel(deployed.limits.max_memory);
     let ended = call_export(&deployed.guest.kind, &mut store).await;
+    let exchange = store.data_mut().exchange();
+    if !exchange.tags.is_empty() {
+        let id = exchange.features.identifier.as_ref().map(|identifier| identifier.to_string()).unwrap_or_default();
+        let tags: Vec<_> = exchange.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+        info!(app = %deployed.name, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
+    }
+    if let Some(websocket) = exchange.websocket.take() {
+        let (answer, code) = (Arc::clone(&exchange.answer), if ended.is_ok() { NORMAL } else { INTERNAL_ERROR });
+        websocket.finish(&answer, code).await;
+    }
     if store.data_mut().has_unfinished_content() {
         store.data_mut().exchange().answer.leave_unfinished();
     }
@@ -130,3 +187,10 @@ async fn call_export(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<
         }
     }
 }
+
+/// What a guest has left to do when there is nobody left to do it for.
+pub(crate) const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
+const NORMAL: u16 = 1000;
+const INTERNAL_ERROR: u16 = 1011;

@@ -7,13 +7,12 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio::task::AbortHandle;
 use tracing::warn;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::{Fault, GuestFault};
 
 use crate::answer::Answer;
-use crate::run::Run;
+use crate::run::{Run, Working};
 
 /// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
 pub(crate) struct Streaming {
@@ -21,7 +20,7 @@ pub(crate) struct Streaming {
     answer: Arc<Answer>,
     source: Source,
     /// The guest's task. `None`: it has ended.
-    guest: Option<AbortHandle>,
+    guest: Option<Working>,
     /// What must still come, where the guest promised a length.
     expected: Option<u64>,
     /// Nothing can follow what has been taken.
@@ -57,7 +56,10 @@ impl Streaming {
     fn poll_pieces(&mut self, cx: &mut Context<'_>) -> NextFrame {
         match ready!(self.answer.poll_piece(cx)) {
             Ok(Some(piece)) => self.pass(Frame::data(piece)),
-            Ok(None) => self.end(),
+            Ok(None) => match self.answer.take_trailers() {
+                Some(trailers) => self.pass(Frame::trailers(trailers)),
+                None => self.end(),
+            },
             Err(fault) => self.fail(fault),
         }
     }
@@ -140,7 +142,7 @@ impl Drop for Streaming {
     /// A server that has sent all there is need not ask for the end; the guest is not to be cancelled then.
     fn drop(&mut self) {
         if let Some(guest) = self.guest.take().filter(|_| !self.is_complete) {
-            guest.abort();
+            guest.abandon();
         }
     }
 }

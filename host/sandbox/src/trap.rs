@@ -1,16 +1,25 @@
 //! How a guest's failure becomes a fault: the log gets all of it with the backtrace, the client a status.
 
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi::I32Exit;
-use windhover_contract::{Fault, GuestFault, HostFault};
+use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 
 use crate::log::printable;
+use crate::presence::{Abandoned, BrokenOff};
 use crate::state::State;
 
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     let app = state.deployed().name.clone();
+    if error.is::<Abandoned>() {
+        debug!(%app, "the guest was ended, because its client has left");
+        return ClientFault::Gone.into();
+    }
+    if error.is::<BrokenOff>() {
+        debug!(%app, "the guest broke the exchange off");
+        return GuestFault::Aborted.into();
+    }
     if let Some(client) = state.exchange().content.fault() {
         warn!(%app, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
         return client.into();

@@ -30,7 +30,7 @@ pub(crate) fn resources(
     let answer = Arc::clone(&state.exchange().answer);
     let app = Arc::clone(&state.deployed().name);
     let outparam = state.http().new_response_outparam_from_callback(move |response| {
-        answer.begin(match response {
+        let head = match response {
             Ok(response) if response.status().is_informational() => {
                 tracing::warn!(%app, status = %response.status(), "the guest answered with an interim status");
                 Err(GuestFault::Reported.into())
@@ -43,7 +43,10 @@ pub(crate) fn resources(
                 tracing::warn!(%app, ?code, "the guest answered with an error code");
                 Err(fault(&code))
             }
-        });
+        };
+        if !answer.begin(head) {
+            tracing::warn!(%app, "the guest set its response-outparam after it had answered through windhover:http");
+        }
     })?;
     Ok((request, outparam))
 }

@@ -9,17 +9,20 @@ use http_body_util::BodyExt;
 use tokio::io::DuplexStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
-use windhover_contract::{Application, Body, ClientFault, Fault, Features, Limits, Request, Response, Scheme, Target};
+use windhover_contract::{Application, Body, ClientFault, ExchangeLimits, Fault, Limits, Request, Response, Target};
 
 use super::content::{Content, Handed, Unread};
 use super::framing::Framing;
 use super::head::{Head, Refusal};
+use super::offer::Offer;
 use super::pipe::{Broken, Reader, Writer};
-use super::response::{Asked, ResponseFraming, response_head};
+use super::powers::Powers;
+use super::response::{Asked, ResponseFraming, encode_trailers, response_head};
+use super::upgrade::{Asking, asking};
 
 pub(super) struct Connection<A> {
     pub(super) application: Arc<A>,
-    pub(super) features: Features,
+    pub(super) offer: Offer,
     pub(super) limits: Arc<Limits>,
     pub(super) draining: watch::Receiver<bool>,
 }
@@ -28,7 +31,7 @@ impl<A: Application> Connection<A> {
     pub(super) async fn serve(mut self, pipe: DuplexStream) {
         let (reader, writer) = tokio::io::split(pipe);
         let mut reader = Reader::new(reader);
-        let mut writer = Writer { pipe: writer, patience: self.limits.write_timeout };
+        let mut writer = Writer { pipe: writer, limits: Arc::new(ExchangeLimits::new(&self.limits)) };
         while let Ok(next) = self.exchange(reader, &mut writer).await {
             reader = next;
         }
@@ -49,25 +52,33 @@ impl<A: Application> Connection<A> {
             Ok(None) => return Err(Broken),
             Err(refusal) => return self.refuse(refusal, writer).await,
         };
+        writer.limits = Arc::new(ExchangeLimits::new(&self.limits));
+        let powers = Arc::new(Powers::default());
         let mut asked = head.asked();
-        let (request, handed) = match self.receive(head, reader) {
+        let asking = asking(&head);
+        let (request, handed) = match self.receive(head, reader, &writer.limits, &powers) {
             Ok(received) => received,
             Err(fault) => {
-                let mut response = Response::from(Fault::from(fault));
-                response.fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
-                respond(response, asked, writer).await?;
+                respond(closing(Response::from(Fault::from(fault))), asked, writer).await?;
                 return Err(Broken);
             }
         };
-        let Handed { first_read, unread } = handed;
-        let mut unread = Lent { unread: None, lent: unread };
-        tokio::select! {
-            answered = self.answer(request, first_read, &mut asked, writer) => answered?,
-            () = unread.client_left() => return Err(Broken),
+        match asking {
+            Some((asking, upgrade)) => {
+                self.exchange_upgrade(request, handed, asking, upgrade, powers, asked, writer).await
+            }
+            None => {
+                let Handed { first_read, unread } = handed;
+                let mut unread = Lent { unread: None, lent: unread };
+                tokio::select! {
+                    answered = self.answer(request, first_read, &powers, &mut asked, writer) => answered?,
+                    () = unread.client_left() => return Err(Broken),
+                }
+                let unread = timeout(self.limits.request_head_timeout, unread.back()).await.map_err(|_| Broken)?;
+                let Unread { mut reader, framing } = unread.ok_or(Broken)?;
+                if asked.keep_alive && reader.discard(framing) { Ok(reader) } else { Err(Broken) }
+            }
         }
-        let Unread { mut reader, framing } =
-            timeout(self.limits.request_head_timeout, unread.back()).await.map_err(|_| Broken)?.ok_or(Broken)?;
-        if asked.keep_alive && reader.discard(framing) { Ok(reader) } else { Err(Broken) }
     }
 
     async fn refuse(&self, refusal: Refusal, writer: &mut Writer) -> Result<Reader, Broken> {
@@ -79,51 +90,114 @@ impl<A: Application> Connection<A> {
         Err(Broken)
     }
 
-    fn receive(&self, head: Head, reader: Reader) -> Result<(Request, Handed), ClientFault> {
-        let limit = self.limits.max_request_body_size;
-        if matches!((head.framing.length(), limit), (Some(length), Some(limit)) if length > limit) {
-            return Err(ClientFault::BodyTooLarge);
-        }
-        let target = Target::resolve(Scheme::Http, &head.method, head.uri, head.version, &head.fields)?;
-        let (content, mut handed) = Content::new(Unread { reader, framing: head.framing }, limit);
+    fn receive(
+        &mut self,
+        head: Head,
+        reader: Reader,
+        limits: &Arc<ExchangeLimits>,
+        powers: &Arc<Powers>,
+    ) -> Result<(Request, Handed), ClientFault> {
+        let target = Target::resolve(self.offer.scheme(), &head.method, head.uri, head.version, &head.fields)?;
+        let (content, mut handed) = Content::new(Unread { reader, framing: head.framing }, Arc::clone(limits));
         if !head.expects_continue {
             handed.first_read = oneshot::channel().1; // whoever reads need not tell
         }
-        Ok((
-            Request {
-                method: head.method,
-                target,
-                version: head.version,
-                fields: head.fields,
-                body: Body::stream(content),
-                features: Features {
-                    connection: self.features.connection.clone(),
-                    server_addresses: self.features.server_addresses.clone(),
-                },
-            },
-            handed,
-        ))
+        let request = Request {
+            method: head.method,
+            target,
+            version: head.version,
+            fields: head.fields,
+            body: Body::stream(content),
+            features: self.offer.features(head.version, limits, powers),
+        };
+        Ok((request, handed))
     }
 
     async fn answer(
         &self,
         request: Request,
-        mut first_read: oneshot::Receiver<()>,
+        first_read: oneshot::Receiver<()>,
+        powers: &Powers,
         asked: &mut Asked,
         writer: &mut Writer,
     ) -> Result<(), Broken> {
+        let length = http_body::Body::size_hint(&request.body).exact();
+        let mut response = self.handle(request, first_read, powers, writer).await?;
+        asked.keep_alive &= !*self.draining.borrow();
+        let limits = writer.limits.body();
+        if matches!((length, limits.max_size), (Some(length), Some(max)) if length > max) {
+            response = closing(response);
+        }
+        tokio::select! {
+            biased;
+            () = powers.aborted() => Err(Broken),
+            responded = respond(response, *asked, writer) => responded,
+        }
+    }
+
+    /// Lets the application answer, and does meanwhile what it may ask for before its answer.
+    async fn handle(
+        &self,
+        request: Request,
+        mut first_read: oneshot::Receiver<()>,
+        powers: &Powers,
+        writer: &mut Writer,
+    ) -> Result<Response, Broken> {
         let mut handling = pin!(self.application.handle(request));
+        let mut may_be_asked = true;
+        loop {
+            tokio::select! {
+                biased;
+                response = &mut handling => return Ok(response),
+                read = &mut first_read, if may_be_asked => {
+                    may_be_asked = false;
+                    if read.is_ok() {
+                        // RFC 9110 §10.1.1: the client waits for this before it sends its content.
+                        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                    }
+                }
+                head = powers.interim_response() => {
+                    writer.write(&head).await?;
+                    powers.is_sent();
+                }
+                () = powers.aborted() => return Err(Broken),
+            }
+        }
+    }
+
+    /// An exchange whose client asks for another protocol. Its request has no content, so the reader waits here.
+    #[expect(clippy::too_many_arguments, reason = "all of an exchange, once")]
+    async fn exchange_upgrade(
+        &mut self,
+        mut request: Request,
+        handed: Handed,
+        asking: Asking,
+        upgrade: windhover_contract::Upgrade,
+        powers: Arc<Powers>,
+        mut asked: Asked,
+        writer: &mut Writer,
+    ) -> Result<Reader, Broken> {
+        request.body = Body::empty();
+        let Unread { mut reader, .. } = handed.unread.await.map_err(|_| Broken)?;
+        if self.offer.has_upgrade() {
+            request.features.upgrade = Some(upgrade);
+        }
         let response = tokio::select! {
             biased;
-            response = &mut handling => response,
-            Ok(()) = &mut first_read => {
-                // RFC 9110 §10.1.1: the client waits for this before it sends its content.
-                writer.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-                handling.await
-            }
+            response = self.handle(request, handed.first_read, &powers, writer) => response?,
+            () = reader.ended() => return Err(Broken),
         };
-        asked.keep_alive &= !*self.draining.borrow();
-        respond(response, *asked, writer).await
+        if response.status != StatusCode::SWITCHING_PROTOCOLS {
+            asked.keep_alive &= !*self.draining.borrow();
+            respond(response, asked, writer).await?;
+            return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
+        }
+        asking.accept(reader);
+        tokio::select! {
+            biased;
+            () = powers.aborted() => Err(Broken),
+            switched = switch(response, writer) => switched.and(Err(Broken)),
+        }
     }
 }
 
@@ -154,6 +228,12 @@ impl Lent {
     }
 }
 
+/// RFC 9112 §9.6: nobody knows where the next request would begin.
+fn closing(mut response: Response) -> Response {
+    response.fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// Writes a whole response. An error of its body breaks the connection: the client learns that it has not seen all.
 async fn respond(response: Response, asked: Asked, writer: &mut Writer) -> Result<(), Broken> {
     let (head, mut framing) = response_head(&response, asked);
@@ -162,13 +242,33 @@ async fn respond(response: Response, asked: Asked, writer: &mut Writer) -> Resul
         return Ok(());
     }
     let mut body = response.body;
+    let mut trailers = Vec::new();
     while let Some(frame) = body.frame().await {
-        // RFC 9110 §6.5.1: trailers go only to who asked for them. This server drops them, as it may.
-        let Ok(data) = frame.map_err(|_| Broken)?.into_data() else { continue };
-        for piece in framing.encode(&data).ok_or(Broken)? {
-            writer.write(&piece).await?;
+        match frame.map_err(|_| Broken)?.into_data() {
+            Ok(data) => {
+                for piece in framing.encode(&data).ok_or(Broken)? {
+                    writer.write(&piece).await?;
+                }
+            }
+            // RFC 9110 §6.5.1: trailers go only to who asked for them.
+            Err(frame) if asked.takes_trailers => trailers = encode_trailers(frame.trailers_ref()),
+            Err(_) => {}
         }
     }
-    writer.write(framing.end().ok_or(Broken)?).await?;
+    writer.write(&framing.end(&trailers).ok_or(Broken)?).await?;
     if let ResponseFraming::Close = framing { Err(Broken) } else { Ok(()) }
+}
+
+/// Writes the head that changes the protocol, and then what the application says in the new one.
+async fn switch(mut response: Response, writer: &mut Writer) -> Result<(), Broken> {
+    response.fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    let mut body = std::mem::replace(&mut response.body, Body::empty());
+    let (head, _) = response_head(&response, Asked::UNKNOWN);
+    writer.write(&head).await?;
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| Broken)?.into_data() {
+            writer.write(&data).await?;
+        }
+    }
+    Ok(())
 }

@@ -2,12 +2,15 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
-use windhover_contract::{ClientFault, Fault};
+use tokio::time::{Instant, Sleep};
+use windhover_contract::{BodyLimits, ClientFault, ExchangeLimits, Fault};
 
 use super::framing::Framing;
 use super::pipe::Reader;
@@ -16,8 +19,13 @@ use super::pipe::Reader;
 pub(super) struct Content {
     /// `None`: the content has ended, well or not.
     unread: Option<Unread>,
-    /// What may still come. `None`: any amount.
-    allowance: Option<u64>,
+    limits: Arc<ExchangeLimits>,
+    /// Known from the first read on.
+    reading: Option<BodyLimits>,
+    received: u64,
+    /// The waits that are over, together; and the one that is not.
+    waited: Duration,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
     first_read: Option<oneshot::Sender<()>>,
     give_back: Option<oneshot::Sender<Unread>>,
 }
@@ -37,19 +45,50 @@ pub(super) struct Handed {
 }
 
 impl Content {
-    pub(super) fn new(unread: Unread, limit: Option<u64>) -> (Self, Handed) {
+    pub(super) fn new(unread: Unread, limits: Arc<ExchangeLimits>) -> (Self, Handed) {
         let (first_read, first_read_receiver) = oneshot::channel();
         let (give_back, unread_receiver) = oneshot::channel();
-        let content =
-            Self { unread: Some(unread), allowance: limit, first_read: Some(first_read), give_back: Some(give_back) };
+        let content = Self {
+            unread: Some(unread),
+            limits,
+            reading: None,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+            first_read: Some(first_read),
+            give_back: Some(give_back),
+        };
         (content, Handed { first_read: first_read_receiver, unread: unread_receiver })
     }
 
-    fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), ClientFault> {
-        if let (Some(allowance), Some(data)) = (&mut self.allowance, frame.data_ref()) {
-            *allowance = allowance.checked_sub(data.len() as u64).ok_or(ClientFault::BodyTooLarge)?;
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, ClientFault>> {
+        let Some(Unread { reader, framing }) = &mut self.unread else { return Poll::Ready(Ok(None)) };
+        let limits = *self.reading.get_or_insert_with(|| self.limits.begin_reading());
+        let is_too_much = |size: u64| limits.max_size.is_some_and(|max| size > max);
+        if is_too_much(self.received.saturating_add(framing.length().unwrap_or(0))) {
+            return Poll::Ready(Err(ClientFault::BodyTooLarge));
         }
-        Ok(())
+        if let Some(first_read) = self.first_read.take() {
+            let _ = first_read.send(());
+        }
+        // A read that is dropped loses nothing, so it may begin anew at each poll.
+        let read = pin!(reader.frame(framing)).poll(cx);
+        let frame = match read {
+            Poll::Ready(frame) => frame?,
+            Poll::Pending => return self.poll_too_slow(cx, limits).map(|()| Err(ClientFault::BodyTooSlow)),
+        };
+        if let Some((since, _)) = self.waiting.take() {
+            self.waited += since.elapsed();
+        }
+        self.received += frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        Poll::Ready(if is_too_much(self.received) { Err(ClientFault::BodyTooLarge) } else { Ok(frame) })
+    }
+
+    fn poll_too_slow(&mut self, cx: &mut Context<'_>, limits: BodyLimits) -> Poll<()> {
+        let Some(rate) = limits.min_data_rate else { return Poll::Pending };
+        let left = rate.allows(self.received).saturating_sub(self.waited);
+        let (_, sleep) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
+        sleep.as_mut().poll(cx)
     }
 
     fn give_back(&mut self) {
@@ -65,13 +104,7 @@ impl http_body::Body for Content {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let content = &mut *self;
-        let Some(Unread { reader, framing }) = &mut content.unread else { return Poll::Ready(None) };
-        if let Some(first_read) = content.first_read.take() {
-            let _ = first_read.send(());
-        }
-        // A read that is dropped loses nothing, so it may begin anew at each poll.
-        let read = ready!(pin!(reader.frame(framing)).poll(cx));
-        match read.and_then(|frame| frame.map(|frame| content.count(&frame).map(|()| frame)).transpose()) {
+        match std::task::ready!(content.poll_next(cx)) {
             Ok(Some(frame)) => Poll::Ready(Some(Ok(frame))),
             Ok(None) => {
                 content.give_back();

@@ -66,7 +66,12 @@ impl Head {
     }
 
     pub(super) fn asked(&self) -> Asked {
-        Asked { keep_alive: self.keep_alive, only_head: self.method == Method::HEAD, version: self.version }
+        Asked {
+            keep_alive: self.keep_alive,
+            only_head: self.method == Method::HEAD,
+            version: self.version,
+            takes_trailers: has_option(&self.fields, header::TE, "trailers"),
+        }
     }
 }
 

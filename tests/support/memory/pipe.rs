@@ -1,11 +1,11 @@
 //! The two ends of a connection's pipe: one that reads heads and content, one that writes with limited patience.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use windhover_contract::ClientFault;
+use windhover_contract::{ClientFault, ExchangeLimits};
 
 use super::framing::{Decoded, Framing};
 use super::head::{Head, Refusal};
@@ -69,6 +69,14 @@ impl Reader {
         std::future::pending().await
     }
 
+    /// Reads whatever comes. `None`: the client sends no more.
+    pub(super) async fn some(&mut self) -> Option<Bytes> {
+        if self.buffer.is_empty() {
+            self.fill().await.ok()?;
+        }
+        Some(self.buffer.split().freeze())
+    }
+
     async fn fill(&mut self) -> Result<(), Broken> {
         self.buffer.reserve(READ_AHEAD);
         match self.pipe.read_buf(&mut self.buffer).await {
@@ -81,16 +89,19 @@ impl Reader {
 /// What the client receives.
 pub(super) struct Writer {
     pub(super) pipe: WriteHalf<DuplexStream>,
-    /// How long the client may take nothing.
-    pub(super) patience: Option<Duration>,
+    /// Those of the current exchange, which say how slow the client may be.
+    pub(super) limits: Arc<ExchangeLimits>,
 }
 
 impl Writer {
     pub(super) async fn write(&mut self, mut octets: &[u8]) -> Result<(), Broken> {
         while !octets.is_empty() {
             let write = self.pipe.write(octets);
-            let written = match self.patience {
-                Some(patience) => tokio::time::timeout(patience, write).await.map_err(|_| Broken)?,
+            let written = match self.limits.min_response_data_rate() {
+                Some(rate) => {
+                    let patience = rate.allows(octets.len().min(MAX_PIECE) as u64);
+                    tokio::time::timeout(patience, write).await.map_err(|_| Broken)?
+                }
                 None => write.await,
             };
             octets = &octets[written.map_err(|_| Broken)?..];
@@ -106,3 +117,6 @@ impl Writer {
 
 /// What is read in one go, and held beyond the request at hand.
 const READ_AHEAD: usize = 64 * 1024;
+
+/// The client's time is counted for so much of a write at most.
+const MAX_PIECE: usize = 64 * 1024;

@@ -1,7 +1,7 @@
 //! A response as it goes out: its head, and what keeps its content apart from what follows.
 
 use bytes::Bytes;
-use http::{StatusCode, Version, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use windhover_contract::Response;
 
 /// What of a request decides about the form of its response.
@@ -10,11 +10,14 @@ pub(super) struct Asked {
     pub(super) keep_alive: bool,
     pub(super) only_head: bool,
     pub(super) version: Version,
+    /// RFC 9110 §6.5.1: whether it wants to have trailers.
+    pub(super) takes_trailers: bool,
 }
 
 impl Asked {
     /// By a client whose request could not be understood.
-    pub(super) const UNKNOWN: Self = Self { keep_alive: false, only_head: false, version: Version::HTTP_11 };
+    pub(super) const UNKNOWN: Self =
+        Self { keep_alive: false, only_head: false, version: Version::HTTP_11, takes_trailers: false };
 }
 
 /// How a response's content is told apart from what follows it.
@@ -43,19 +46,26 @@ impl ResponseFraming {
     }
 
     /// What stands behind the content. `None`: less than was promised.
-    pub(super) fn end(&self) -> Option<&'static [u8]> {
+    pub(super) fn end(&self, trailers: &[u8]) -> Option<Vec<u8>> {
         match self {
             Self::Length(1..) => None,
-            Self::Chunked => Some(b"0\r\n\r\n"),
-            Self::Nothing | Self::Length(0) | Self::Close => Some(b""),
+            Self::Chunked => Some([b"0\r\n", trailers, b"\r\n"].concat()),
+            Self::Nothing | Self::Length(0) | Self::Close => Some(Vec::new()),
         }
     }
+}
+
+/// Trailers as they stand behind the last chunk.
+pub(super) fn encode_trailers(trailers: Option<&HeaderMap>) -> Vec<u8> {
+    let fields = trailers.into_iter().flatten();
+    fields.flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat()).collect()
 }
 
 /// The head of a response, and how its content is framed.
 pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, ResponseFraming) {
     let status = response.status;
-    let without_content = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let without_content =
+        status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     // A body that is known to be empty says itself how long it is, except where it stands for the content of GET.
     let may_promise = !without_content && (asked.only_head || !response.body.is_empty());
     let promised = response.fields.get(header::CONTENT_LENGTH).filter(|_| may_promise);
@@ -95,7 +105,7 @@ pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, Resp
             ResponseFraming::Chunked
         }
     };
-    if !response.fields.contains_key(header::DATE) {
+    if !response.fields.contains_key(header::DATE) && !status.is_informational() {
         add("date", httpdate::fmt_http_date(std::time::SystemTime::now()).as_bytes());
     }
     head.extend(b"\r\n");

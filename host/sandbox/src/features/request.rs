@@ -1,6 +1,8 @@
 //! `wit/request.wit`.
 
-use http::{HeaderMap, Version};
+use std::sync::Arc;
+
+use http::Version;
 use windhover_contract::ClientFault;
 
 use crate::bindings::request::{BodyError, Host, RequestHead};
@@ -62,7 +64,7 @@ impl Host for Exchange {
     }
 
     fn fields(&mut self) -> Vec<(String, Vec<u8>)> {
-        to_list(&self.fields)
+        super::to_list(&self.fields)
     }
 
     fn field(&mut self, name: String) -> Option<Vec<u8>> {
@@ -73,24 +75,33 @@ impl Host for Exchange {
         self.content.may_have_more()
     }
 
-    async fn read(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
-        let max = if max == 0 { DEFAULT_PIECE } else { max as usize };
-        Ok(self.content.read(max).await?.into())
+    async fn read(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, BodyError>> {
+        let answer = Arc::clone(&self.answer);
+        let read = self.presence.wait(&answer, self.content.read(piece(max))).await?;
+        Ok(read.map_err(|_| BodyError::Aborted).and_then(|read| Ok(read?.into())))
     }
 
-    async fn read_all(&mut self, max: u32) -> Result<Vec<u8>, BodyError> {
-        Ok(self.content.read_all(max as usize).await?)
+    async fn read_all(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, BodyError>> {
+        let answer = Arc::clone(&self.answer);
+        let read = self.presence.wait(&answer, self.content.read_all(max as usize)).await?;
+        Ok(read.map_err(|_| BodyError::Aborted).and_then(|read| Ok(read?)))
+    }
+
+    fn trailers(&mut self) -> Option<Vec<(String, Vec<u8>)>> {
+        self.content.trailers().map(super::to_list)
     }
 }
 
-fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+/// How much a guest wants at most that says `max`.
+pub(super) fn piece(max: u32) -> usize {
+    if max == 0 { DEFAULT_PIECE } else { max as usize }
 }
 
 impl From<ContentError> for BodyError {
     fn from(error: ContentError) -> Self {
         match error {
             ContentError::Client(ClientFault::BodyTooLarge) | ContentError::LargerThanAsked => Self::TooLarge,
+            ContentError::Client(ClientFault::BodyTooSlow) => Self::TooSlow,
             ContentError::Client(_) => Self::Incomplete,
             ContentError::Taken => Self::Taken,
         }

@@ -1,17 +1,108 @@
 //! `wit/response.wit`: what a guest may answer, checked before anything of it leaves.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 
 use crate::answer::{Content, Head};
 use crate::bindings::response::{Error, Host};
 use crate::exchange::{Exchange, Progress};
+use crate::fields::{self, FieldError};
 
 impl Host for Exchange {
-    fn send(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>, content: Vec<u8>) -> Result<(), Error> {
+    fn send(
+        &mut self,
+        status: u16,
+        fields: Vec<(String, Vec<u8>)>,
+        content: Vec<u8>,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        self.presence.check()?;
+        Ok(self.send_whole(status, fields, content))
+    }
+
+    fn start(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
+        self.presence.check()?;
+        Ok(self.check(status, fields).map(|head| {
+            let trailers = head.announced_trailers();
+            self.progress = Progress::Started { remaining: head.length, allows_content: head.allows_content, trailers };
+            self.begin(head, Content::Pieces);
+        }))
+    }
+
+    async fn write(&mut self, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        let Progress::Started { remaining, allows_content, .. } = &mut self.progress else {
+            return Ok(Err(Error::NotStarted));
+        };
+        if content.is_empty() {
+            return Ok(Ok(()));
+        }
+        if !*allows_content {
+            return Ok(Err(Error::ContentNotAllowed));
+        }
+        if let Some(remaining) = remaining {
+            let Some(left) = remaining.checked_sub(content.len() as u64) else {
+                return Ok(Err(Error::ContentLengthMismatch));
+            };
+            *remaining = left;
+        }
+        let answer = Arc::clone(&self.answer);
+        let mut piece = Some(Bytes::from(content));
+        let written = self.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
+        Ok(written.map_err(|_| Error::Aborted))
+    }
+
+    async fn flush(&mut self) -> wasmtime::Result<Result<(), Error>> {
+        let Progress::Started { .. } = self.progress else {
+            return Ok(Err(Error::NotStarted));
+        };
+        let answer = Arc::clone(&self.answer);
+        let flushed = self.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?;
+        Ok(flushed.map_err(|_| Error::Aborted))
+    }
+
+    fn has_started(&mut self) -> bool {
+        Exchange::has_started(self)
+    }
+
+    fn set_trailers(&mut self, list: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        let Progress::Started { remaining, allows_content, trailers } = &self.progress else {
+            return Err(Error::NotStarted);
+        };
+        if !allows_content || remaining.is_some() || self.version == Version::HTTP_10 {
+            return Err(Error::TrailersNotPossible);
+        }
+        let fields = fields::check(list)?;
+        for name in fields.keys() {
+            if is_needed_before_content(name) {
+                return Err(Error::ForbiddenField(name.to_string()));
+            }
+            if !trailers.iter().any(|announced| announced == name.as_str()) {
+                return Err(Error::UndeclaredTrailer(name.to_string()));
+            }
+        }
+        self.answer.set_trailers(fields);
+        Ok(())
+    }
+}
+
+/// A head that may be sent.
+pub(super) struct Checked {
+    pub(super) status: StatusCode,
+    pub(super) fields: HeaderMap,
+    pub(super) length: Option<u64>,
+    pub(super) allows_content: bool,
+}
+
+impl Exchange {
+    /// Whether an answer was begun, by this interface, another one, or `wasi:http`.
+    pub(super) fn has_started(&self) -> bool {
+        self.answer.has_begun()
+    }
+
+    fn send_whole(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>, content: Vec<u8>) -> Result<(), Error> {
         let head = self.check(status, fields)?;
         if !content.is_empty() && !head.allows_content {
             return Err(Error::ContentNotAllowed);
@@ -26,58 +117,27 @@ impl Host for Exchange {
         Ok(())
     }
 
-    fn start(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
-        let head = self.check(status, fields)?;
-        self.progress = Progress::Started { remaining: head.length, allows_content: head.allows_content };
-        self.begin(head, Content::Pieces);
-        Ok(())
+    /// The fields of an answer that has its status already.
+    pub(super) fn check_fields_of_start(&self, list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, Error> {
+        if self.has_started() {
+            return Err(Error::AlreadyStarted);
+        }
+        let fields = fields::check(list)?;
+        if fields.contains_key(CONTENT_LENGTH) {
+            return Err(Error::ForbiddenField(CONTENT_LENGTH.to_string())); // what follows has no length
+        }
+        Ok(fields)
     }
 
-    async fn write(&mut self, content: Vec<u8>) -> Result<(), Error> {
-        let Progress::Started { remaining, allows_content } = &mut self.progress else {
-            return Err(Error::NotStarted);
-        };
-        if content.is_empty() {
-            return Ok(());
-        }
-        if !*allows_content {
-            return Err(Error::ContentNotAllowed);
-        }
-        if let Some(remaining) = remaining {
-            *remaining = remaining.checked_sub(content.len() as u64).ok_or(Error::ContentLengthMismatch)?;
-        }
-        let mut piece = Some(Bytes::from(content));
-        poll_fn(|cx| self.answer.poll_offer(&mut piece, cx)).await;
-        Ok(())
-    }
-
-    async fn flush(&mut self) -> Result<(), Error> {
-        let Progress::Started { .. } = self.progress else {
-            return Err(Error::NotStarted);
-        };
-        poll_fn(|cx| self.answer.poll_flushed(cx)).await;
-        Ok(())
-    }
-}
-
-/// A head that may be sent.
-struct Checked {
-    status: StatusCode,
-    fields: HeaderMap,
-    length: Option<u64>,
-    allows_content: bool,
-}
-
-impl Exchange {
-    fn check(&self, status: u16, fields: Vec<(String, Vec<u8>)>) -> Result<Checked, Error> {
-        if !matches!(self.progress, Progress::Unanswered) {
+    pub(super) fn check(&self, status: u16, fields: Vec<(String, Vec<u8>)>) -> Result<Checked, Error> {
+        if self.has_started() {
             return Err(Error::AlreadyStarted);
         }
         let status = match StatusCode::from_u16(status) {
             Ok(code) if !code.is_informational() => code,
             _ => return Err(Error::InvalidStatus(status)),
         };
-        let fields = check_fields(fields)?;
+        let fields = fields::check(fields)?;
         let length = match fields.get(CONTENT_LENGTH) {
             None => None,
             Some(length) => Some(parse_length(length).ok_or_else(|| Error::InvalidField(CONTENT_LENGTH.to_string()))?),
@@ -86,38 +146,45 @@ impl Exchange {
         Ok(Checked { status, fields, length, allows_content })
     }
 
-    fn begin(&self, head: Checked, content: Content) {
+    pub(super) fn begin(&self, head: Checked, content: Content) {
         self.answer.begin(Ok(Head { status: head.status, fields: head.fields, content }));
     }
 }
 
-fn check_fields(list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, Error> {
-    let mut size = 0;
-    let mut fields = HeaderMap::with_capacity(list.len().min(MAX_FIELDS));
-    for (name, value) in list {
-        size += name.len() + value.len();
-        // The error carries the name back into the guest, so a name of megabytes is cut.
-        let refused = |name: &str| Error::InvalidField(name.chars().take(MAX_NAME_IN_ERROR).collect());
-        let Ok(parsed) = HeaderName::try_from(name.as_str()) else { return Err(refused(&name)) };
-        if is_connection_level(&parsed) {
-            return Err(Error::ForbiddenField(name));
-        }
-        if fields.len() == MAX_FIELDS || size > MAX_FIELDS_SIZE {
-            return Err(refused(&name));
-        }
-        let Ok(value) = HeaderValue::try_from(value) else { return Err(refused(&name)) };
-        if parsed == CONTENT_LENGTH && fields.contains_key(CONTENT_LENGTH) {
-            return Err(refused(&name)); // two lengths are smuggling bait, even if they agree
-        }
-        fields.append(parsed, value);
+impl Checked {
+    /// The names in the `trailer` field (RFC 9110 §6.6.2), in lower case.
+    fn announced_trailers(&self) -> Vec<String> {
+        let lines = self.fields.get_all(TRAILER).iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).map(|name| name.trim().to_ascii_lowercase()).collect()
     }
-    Ok(fields)
 }
 
-/// RFC 9110 §7.6.1: these are about the connection, which is the server's.
-fn is_connection_level(name: &HeaderName) -> bool {
-    matches!(*name, CONNECTION | TRANSFER_ENCODING | UPGRADE)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        match error {
+            FieldError::Invalid(name) => Self::InvalidField(name),
+            FieldError::Forbidden(name) => Self::ForbiddenField(name),
+        }
+    }
+}
+
+/// RFC 9110 §6.5.1: framing, routing, authentication, and how to read the content.
+fn is_needed_before_content(name: &HeaderName) -> bool {
+    use http::header as field;
+    [
+        field::AUTHORIZATION,
+        field::CACHE_CONTROL,
+        field::CONTENT_ENCODING,
+        field::CONTENT_LENGTH,
+        field::CONTENT_RANGE,
+        field::CONTENT_TYPE,
+        field::HOST,
+        field::MAX_FORWARDS,
+        field::SET_COOKIE,
+        field::TE,
+        field::TRAILER,
+    ]
+    .contains(name)
 }
 
 /// RFC 9110 §8.6: digits and nothing else; `u64`'s own parser would take a plus sign.
@@ -125,8 +192,3 @@ fn parse_length(length: &HeaderValue) -> Option<u64> {
     let length = length.to_str().ok()?;
     if length.bytes().all(|digit| digit.is_ascii_digit()) { length.parse().ok() } else { None }
 }
-
-/// As the WIT says. Far more than any client takes, and little enough to hold for every instance.
-const MAX_FIELDS: usize = 1000;
-const MAX_FIELDS_SIZE: usize = 128 << 10;
-const MAX_NAME_IN_ERROR: usize = 256;

@@ -11,13 +11,12 @@ use super::LoadError;
 pub(super) struct Imports {
     /// The features it needs.
     pub(super) features: Vec<Feature>,
-    pub(super) has_response: bool,
     unknown: Vec<(String, &'static str)>,
 }
 
 impl Imports {
     pub(super) fn read(ty: &types::Component, engine: &wasmtime::Engine) -> Self {
-        let mut imports = Self { features: Vec::new(), has_response: false, unknown: Vec::new() };
+        let mut imports = Self { features: Vec::new(), unknown: Vec::new() };
         for (name, _) in ty.imports(engine) {
             if let Err(remedy) = imports.add(name) {
                 imports.unknown.push((name.to_owned(), remedy));
@@ -41,11 +40,8 @@ impl Imports {
             ("windhover:http", _) if version != "0.1.0" => {
                 Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")
             }
-            ("windhover:http", "request") => Ok(()),
-            ("windhover:http", "response") => {
-                self.has_response = true;
-                Ok(())
-            }
+            // Every server has these.
+            ("windhover:http", "request" | "response" | "send-file" | "telemetry") => Ok(()),
             ("windhover:http", feature) => match Feature::from_name(feature) {
                 Some(feature) => {
                     self.features.push(feature);

@@ -43,13 +43,6 @@ pub enum LoadError {
     /// It cannot answer requests.
     #[error("{} has no handler for requests; it exports {}.\n{hint}", file.display(), names(exports))]
     NoHandler { file: PathBuf, exports: Vec<String>, hint: &'static str },
-    /// It would answer in two ways.
-    #[error(
-        "{} answers through wasi:http and imports windhover:http/response too, which is the other way to answer.\n\
-         Remove that import; request, connection and server-addresses may stay.",
-        file.display()
-    )]
-    TwoAnswers { file: PathBuf },
     /// Its imports or exports have the right names and the wrong types.
     #[error("{} does not fit this host: {reason:#}", file.display())]
     DoesNotFit { file: PathBuf, reason: wasmtime::Error },

@@ -86,6 +86,9 @@ fn text(outcome: Result<(), Error>) -> String {
         Err(Error::ForbiddenField(name)) => format!("forbidden-field({name:?})\n"),
         Err(Error::ContentNotAllowed) => "content-not-allowed\n".into(),
         Err(Error::ContentLengthMismatch) => "content-length-mismatch\n".into(),
+        Err(Error::TrailersNotPossible) => "trailers-not-possible\n".into(),
+        Err(Error::UndeclaredTrailer(name)) => format!("undeclared-trailer {name}\n"),
+        Err(Error::Aborted) => "aborted\n".into(),
     }
 }
 

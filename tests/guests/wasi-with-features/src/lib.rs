@@ -6,7 +6,7 @@ mod features {
         inline: "
             package windhover:tests;
             world features {
-                include windhover:http/facts@0.1.0;
+                include windhover:http/features@0.1.0;
             }
         ",
         path: "../../../wit",

@@ -1,0 +1,18 @@
+//! TLS as the server ended it.
+
+use bytes::Bytes;
+
+/// The TLS session of a connection (ASP.NET Core: `ITlsHandshakeFeature`, `ITlsConnectionFeature`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// `TLSv1.2` or `TLSv1.3`.
+    pub protocol: String,
+    /// The IANA name of the cipher suite.
+    pub cipher_suite: String,
+    /// What ALPN chose (RFC 7301). `None`: the client did not ask.
+    pub alpn: Option<String>,
+    /// The name that the client asked for (RFC 6066 §3), in lower case. `None`: it named none.
+    pub server_name: Option<String>,
+    /// The client's certificate and those it sent with it, as DER, its own first. Empty: none.
+    pub client_certificates: Vec<Bytes>,
+}

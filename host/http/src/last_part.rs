@@ -1,0 +1,37 @@
+//! A response's content, with which its exchange ends.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use windhover_contract::{Body, Fault};
+
+use crate::activity::Busy;
+
+/// A response's content, with which its exchange ends.
+pub(crate) struct LastPart {
+    pub(crate) content: Body,
+    pub(crate) busy: Busy,
+}
+
+impl http_body::Body for LastPart {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let next = Pin::new(&mut self.content).poll_frame(cx);
+        if let Poll::Ready(Some(Err(_))) = next {
+            self.busy.activity().cut_off();
+        }
+        next
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}

@@ -1,0 +1,124 @@
+//! The connection after an upgrade: what the application sends is the body of its 101, what the client sends is the content
+//! of the [`Upgrade`]. Octets are read only when the application asks for them, and taken from it only when the client
+//! takes them.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderValue, Version};
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf};
+use tokio::sync::oneshot;
+use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
+
+use crate::last_part::LastPart;
+
+/// The server's end of an upgrade that the client asks for, until the application has answered.
+pub(crate) struct Asked {
+    on_upgrade: OnUpgrade,
+    reader: oneshot::Sender<Reader>,
+}
+
+/// An upgrade that the application has accepted.
+pub(crate) struct Accepted {
+    asked: Asked,
+    content: LastPart,
+}
+
+type Reader = ReadHalf<TokioIo<Upgraded>>;
+
+/// The upgrade that a request asks for. A request with content asks for none, as in Kestrel: its content would have to be
+/// read before the connection changes, and who reads it is not yet known.
+pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upgrade)> {
+    let fields = request.headers();
+    let protocols = fields.get(UPGRADE)?;
+    let has_content = !request.body().is_end_stream()
+        || fields.contains_key(TRANSFER_ENCODING)
+        || fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if request.version() != Version::HTTP_11 || has_content {
+        return None;
+    }
+    let protocols = join(protocols, request);
+    let (reader, waiting) = oneshot::channel();
+    let content = Body::stream(Content { waiting: Some(waiting), reader: None });
+    let upgrade = Upgrade { kind: UpgradeKind::Connection, protocols, content };
+    Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
+}
+
+/// A list may come in several field lines (RFC 9110 §5.3).
+fn join(first: &HeaderValue, request: &http::Request<Incoming>) -> HeaderValue {
+    let lines: Vec<&[u8]> = request.headers().get_all(UPGRADE).iter().map(HeaderValue::as_bytes).collect();
+    if lines.len() == 1 {
+        return first.clone();
+    }
+    HeaderValue::from_bytes(&lines.join(&b", "[..])).unwrap_or_else(|_| first.clone())
+}
+
+impl Asked {
+    /// The application has accepted, and this is what it sends.
+    pub(crate) fn accept(self, content: LastPart) -> Accepted {
+        Accepted { asked: self, content }
+    }
+}
+
+impl Accepted {
+    /// Serves the connection until the application has sent all. An error: the client has broken it, or the application.
+    pub(crate) async fn serve(self) -> io::Result<()> {
+        let Self { asked, content } = self;
+        let upgraded = asked.on_upgrade.await.map_err(io::Error::other)?;
+        let (reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
+        let _ = asked.reader.send(reader); // the application may not want to read
+        let mut content = pin!(content);
+        while let Some(frame) = std::future::poll_fn(|cx| content.as_mut().poll_frame(cx)).await {
+            let frame = frame.map_err(io::Error::other)?;
+            if let Ok(mut data) = frame.into_data() {
+                writer.write_all_buf(&mut data).await?;
+                writer.flush().await?;
+            }
+        }
+        writer.shutdown().await
+    }
+}
+
+/// What the client sends in the new protocol.
+struct Content {
+    /// `None`: the reader is here, or will never be.
+    waiting: Option<oneshot::Receiver<Reader>>,
+    reader: Option<Reader>,
+}
+
+impl http_body::Body for Content {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let content = &mut *self;
+        if let Some(waiting) = &mut content.waiting {
+            content.reader = ready!(Pin::new(waiting).poll(cx)).ok(); // an error: it was not accepted after all
+            content.waiting = None;
+        }
+        let Some(reader) = &mut content.reader else { return Poll::Ready(None) };
+        // On the stack, because most upgraded connections wait most of the time and should hold nothing meanwhile.
+        let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        let read = ready!(Pin::new(reader).poll_read(cx, &mut buffer));
+        let octets = Bytes::copy_from_slice(buffer.filled());
+        match read {
+            Ok(()) if !octets.is_empty() => Poll::Ready(Some(Ok(Frame::data(octets)))),
+            end => {
+                content.reader = None;
+                Poll::Ready(end.err().map(|_| Err(ClientFault::BodyIncomplete.into())))
+            }
+        }
+    }
+}
+
+/// What is read at once.
+const READ_SIZE: usize = 16 << 10;

@@ -1,0 +1,18 @@
+//! `wit/identifier.wit`.
+
+use windhover_contract::{Feature, TraceContext};
+
+use crate::bindings::identifier::{Host, TraceContext as Context};
+use crate::exchange::Exchange;
+
+impl Host for Exchange {
+    fn request_id(&mut self) -> wasmtime::Result<String> {
+        let identifier = self.features.identifier.as_ref().ok_or_else(|| super::absent(Feature::Identifier))?;
+        Ok(identifier.to_string())
+    }
+
+    fn trace(&mut self) -> Option<Context> {
+        let TraceContext { trace_id, parent_id, flags, state } = TraceContext::from_fields(&self.fields)?;
+        Some(Context { trace_id, parent_id, trace_flags: flags, state })
+    }
+}

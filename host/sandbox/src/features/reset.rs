@@ -1,0 +1,21 @@
+//! `wit/reset.wit`.
+
+use crate::bindings::reset::{Error, Host};
+use crate::exchange::Exchange;
+use crate::presence::BrokenOff;
+
+impl Host for Exchange {
+    fn is_possible(&mut self) -> bool {
+        self.features.reset.is_some()
+    }
+
+    fn reset(&mut self, code: u32) -> wasmtime::Result<Result<(), Error>> {
+        match &self.features.reset {
+            Some(reset) => {
+                reset.reset(code);
+                Err(BrokenOff.into())
+            }
+            None => Ok(Err(Error::NotPossible)),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `wit/telemetry.wit`.
+
+use crate::bindings::telemetry::{Error, Host};
+use crate::exchange::Exchange;
+
+impl Host for Exchange {
+    fn set_tag(&mut self, name: String, value: String) -> Result<(), Error> {
+        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'_' | b'-');
+        if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_name) {
+            return Err(Error::InvalidName);
+        }
+        if value.len() > MAX_VALUE {
+            return Err(Error::ValueTooLong);
+        }
+        match self.tags.iter().position(|(tag, _)| *tag == name) {
+            Some(at) => self.tags[at].1 = value,
+            None if self.tags.len() == MAX_TAGS => return Err(Error::TooMany),
+            None => self.tags.push((name, value)),
+        }
+        Ok(())
+    }
+}
+
+/// As the WIT says.
+const MAX_TAGS: usize = 16;
+const MAX_NAME: usize = 64;
+const MAX_VALUE: usize = 256;

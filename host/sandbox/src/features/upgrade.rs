@@ -1,0 +1,82 @@
+//! `wit/upgrade.wit`.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::UPGRADE;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use windhover_contract::UpgradeKind;
+
+use crate::answer::{Content, Head};
+use crate::bindings::upgrade::{Error, Host};
+use crate::exchange::{self, Exchange, Progress};
+use crate::fields::FieldError;
+
+impl Host for Exchange {
+    fn requested(&mut self) -> Vec<String> {
+        self.features.upgrade.iter().flat_map(|upgrade| upgrade.protocols()).map(str::to_owned).collect()
+    }
+
+    fn accept(&mut self, protocol: String, list: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
+        self.presence.check()?;
+        Ok(self.accept_protocol(&protocol, list))
+    }
+
+    async fn read(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, Error>> {
+        let Some(upgraded) = &mut self.upgraded else { return Ok(Err(Error::NotAccepted)) };
+        let answer = Arc::clone(&self.answer);
+        Ok(match self.presence.wait(&answer, upgraded.read(super::request::piece(max))).await? {
+            Ok(Ok(octets)) => Ok(octets.into()),
+            Ok(Err(_)) | Err(_) => Err(Error::Closed),
+        })
+    }
+
+    async fn write(&mut self, octets: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        if self.upgraded.is_none() {
+            return Ok(Err(Error::NotAccepted));
+        }
+        let answer = Arc::clone(&self.answer);
+        let mut piece = Some(Bytes::from(octets)).filter(|octets| !octets.is_empty());
+        let written = self.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
+        Ok(written.map_err(|_| Error::Closed))
+    }
+}
+
+impl Exchange {
+    fn accept_protocol(&mut self, protocol: &str, list: Vec<(String, Vec<u8>)>) -> Result<(), Error> {
+        let upgrade = self.features.upgrade.as_ref().filter(|upgrade| upgrade.offers(protocol));
+        let kind = upgrade.ok_or(Error::NotRequested)?.kind;
+        let mut fields = self.check_fields_of_start(list).map_err(Error::Response)?;
+        let status = match kind {
+            UpgradeKind::Connection => {
+                let protocol = HeaderValue::try_from(protocol).map_err(|_| Error::NotRequested)?;
+                fields.insert(UPGRADE, protocol);
+                StatusCode::SWITCHING_PROTOCOLS
+            }
+            UpgradeKind::ExtendedConnect => StatusCode::OK,
+        };
+        let content = self.take_over(status, fields).ok_or(Error::NotRequested)?;
+        self.upgraded = Some(exchange::Content::new(content, usize::MAX));
+        Ok(())
+    }
+
+    /// Answers with the head that changes the protocol. Gives what the client sends from there on.
+    pub(super) fn take_over(&mut self, status: StatusCode, fields: HeaderMap) -> Option<windhover_contract::Body> {
+        let upgrade = self.features.upgrade.take()?;
+        self.progress = Progress::Upgraded;
+        self.content.take();
+        if let Some(limits) = &self.features.limits {
+            limits.set_min_response_data_rate(None); // who says how much in the new protocol, and when, is not ours to judge
+        }
+        self.answer.time.change(None);
+        self.answer.begin(Ok(Head { status, fields, content: Content::Pieces }));
+        Some(upgrade.content)
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        Self::Response(error.into())
+    }
+}

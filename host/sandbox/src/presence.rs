@@ -1,0 +1,74 @@
+//! Whether the client is still there, and what a guest hears of it.
+//!
+//! A guest that does not import `lifetime` hears nothing: it is dropped where it waits. One that does is told once, by the
+//! call in which it waits or by asking; what it calls after that to reach its client ends it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::answer::Answer;
+
+/// The call that waits ends here: the client has left.
+pub(crate) struct Left;
+
+/// Ends a guest that goes on although it was told that its client has left.
+#[derive(Debug)]
+pub(crate) struct Abandoned;
+
+impl fmt::Display for Abandoned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client has left, and the guest was told")
+    }
+}
+
+impl std::error::Error for Abandoned {}
+
+/// Ends a guest that has broken its exchange off.
+#[derive(Debug)]
+pub(crate) struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the guest has broken its exchange off")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
+
+/// What the guest knows of its client.
+#[derive(Default)]
+pub(crate) struct Presence {
+    was_told: bool,
+}
+
+impl Presence {
+    /// Lets a call go on, unless the guest knows already that there is nobody.
+    pub(crate) fn check(&self) -> wasmtime::Result<()> {
+        if self.was_told { Err(Abandoned.into()) } else { Ok(()) }
+    }
+
+    /// Whether the client has left. From now on the guest knows.
+    pub(crate) fn has_left(&mut self, answer: &Answer) -> bool {
+        self.was_told |= answer.is_abandoned();
+        self.was_told
+    }
+
+    /// Waits, but not beyond the client's leaving.
+    pub(crate) async fn wait<T>(
+        &mut self,
+        answer: &Answer,
+        wait: impl Future<Output = T>,
+    ) -> wasmtime::Result<Result<T, Left>> {
+        self.check()?;
+        let mut wait = pin!(wait);
+        let waited = poll_fn(|cx| match wait.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Ok(done)),
+            Poll::Pending => answer.poll_abandoned(cx).map(|()| Err(Left)),
+        })
+        .await;
+        self.was_told |= waited.is_err();
+        Ok(waited)
+    }
+}

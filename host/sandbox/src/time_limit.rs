@@ -1,0 +1,42 @@
+//! How long an exchange may take: what the deployment says, unless the guest asks for something else and may have it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time limit of one exchange.
+pub(crate) struct TimeLimit {
+    begin: Instant,
+    milliseconds: AtomicU64,
+    max: Duration,
+}
+
+impl TimeLimit {
+    /// Begins now.
+    pub(crate) fn begin(limit: Duration, max: Duration) -> Self {
+        Self { begin: Instant::now(), milliseconds: AtomicU64::new(in_milliseconds(limit)), max: max.max(limit) }
+    }
+
+    pub(crate) fn limit(&self) -> Duration {
+        Duration::from_millis(self.milliseconds.load(Ordering::Relaxed))
+    }
+
+    /// Changes the limit, to at most what the deployment allows any exchange. `None`: to that.
+    pub(crate) fn change(&self, limit: Option<Duration>) {
+        let limit = limit.map_or(self.max, |limit| limit.min(self.max));
+        self.milliseconds.store(in_milliseconds(limit), Ordering::Relaxed);
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.begin + self.limit()
+    }
+
+    pub(crate) fn left(&self) -> Duration {
+        self.deadline().saturating_duration_since(Instant::now())
+    }
+}
+
+fn in_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

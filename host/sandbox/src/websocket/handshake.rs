@@ -1,0 +1,80 @@
+//! The handshake: whether a request asks for a WebSocket, and the fields that accept it.
+
+use http::header::{
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tungstenite::handshake::derive_accept_key;
+use windhover_contract::{Upgrade, UpgradeKind};
+
+/// What a client's handshake asks for.
+pub(crate) struct Handshake {
+    kind: UpgradeKind,
+    accept: Option<HeaderValue>,
+}
+
+/// The subprotocols that a client offers, most wanted first.
+pub(crate) fn offered(fields: &HeaderMap) -> Vec<String> {
+    let lines = fields.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
+    let offered = lines.flat_map(|line| line.split(',')).map(str::trim);
+    offered.filter(|protocol| !protocol.is_empty()).map(str::to_owned).collect()
+}
+
+impl Handshake {
+    /// The handshake of a request, if it is one (RFC 6455 §4.2.1; RFC 8441 §5 for HTTP/2, which needs no key).
+    pub(crate) fn of(method: &Method, fields: &HeaderMap, upgrade: Option<&Upgrade>) -> Option<Self> {
+        let upgrade = upgrade.filter(|upgrade| upgrade.offers("websocket"))?;
+        if single(fields, SEC_WEBSOCKET_VERSION)?.as_bytes() != b"13" {
+            return None;
+        }
+        let accept = match upgrade.kind {
+            UpgradeKind::Connection if *method != Method::GET => return None,
+            UpgradeKind::Connection => {
+                let key = single(fields, SEC_WEBSOCKET_KEY)?.as_bytes();
+                if !is_key(key) {
+                    return None;
+                }
+                let accept = derive_accept_key(key);
+                Some(HeaderValue::from_str(&accept).expect("it is base64"))
+            }
+            UpgradeKind::ExtendedConnect => None,
+        };
+        Some(Self { kind: upgrade.kind, accept })
+    }
+
+    /// The status that accepts, and with it what belongs into the fields.
+    pub(crate) fn accept(self, fields: &mut HeaderMap, subprotocol: Option<HeaderValue>) -> StatusCode {
+        if let Some(subprotocol) = subprotocol {
+            fields.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        }
+        if let Some(accept) = self.accept {
+            fields.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        }
+        match self.kind {
+            UpgradeKind::Connection => {
+                fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                StatusCode::SWITCHING_PROTOCOLS
+            }
+            UpgradeKind::ExtendedConnect => StatusCode::OK,
+        }
+    }
+}
+
+/// The fields of the handshake itself, which a guest does not send.
+pub(crate) fn is_own(name: &HeaderName) -> bool {
+    [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_KEY]
+        .contains(name)
+}
+
+fn single(fields: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
+    let mut values = fields.get_all(name).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    Some(value)
+}
+
+/// RFC 6455 §4.1: 16 octets in base64: 22 digits and two signs of filling.
+fn is_key(key: &[u8]) -> bool {
+    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+    key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_digit)
+}

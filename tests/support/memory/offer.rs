@@ -1,0 +1,77 @@
+//! What the server in memory knows and can do: everything, as long as a test does not take it away. Facts that come from a
+//! wire (TLS, a user) are what a test says.
+
+use std::sync::Arc;
+
+use http::Version;
+use windhover_contract::{
+    Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset, Scheme, ServerAddresses,
+    ServerVariables, Tls, User,
+};
+
+use super::powers::Powers;
+
+/// The features of one connection's exchanges.
+pub(super) struct Offer {
+    pub(super) connection: Arc<Connection>,
+    pub(super) addresses: Arc<ServerAddresses>,
+    pub(super) variables: Arc<ServerVariables>,
+    pub(super) facts: Facts,
+    pub(super) exchanges: u64,
+}
+
+/// What a test says about every connection.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// TLS, as if there were any.
+    pub tls: Option<Arc<Tls>>,
+    /// Who the client is.
+    pub user: Option<Arc<User>>,
+    /// Whether the protocol has error codes, as if it were HTTP/2.
+    pub has_reset: bool,
+    /// A feature that is not offered.
+    pub lacks: Option<Feature>,
+}
+
+impl Facts {
+    pub(super) fn offers(&self, feature: Feature) -> bool {
+        self.lacks != Some(feature)
+    }
+}
+
+impl Offer {
+    pub(super) fn scheme(&self) -> Scheme {
+        if self.facts.tls.is_some() { Scheme::Https } else { Scheme::Http }
+    }
+
+    pub(super) fn has_upgrade(&self) -> bool {
+        self.facts.offers(Feature::Upgrade)
+    }
+
+    /// The features of the connection's next exchange.
+    pub(super) fn features(
+        &mut self,
+        version: Version,
+        limits: &Arc<ExchangeLimits>,
+        powers: &Arc<Powers>,
+    ) -> Features {
+        self.exchanges += 1;
+        let offers = |feature| self.facts.offers(feature);
+        let powers = || Arc::clone(powers);
+        let has_interim_responses = version != Version::HTTP_10 && offers(Feature::Informational);
+        Features {
+            connection: offers(Feature::Connection).then(|| Arc::clone(&self.connection)),
+            server_addresses: offers(Feature::ServerAddresses).then(|| Arc::clone(&self.addresses)),
+            tls: self.facts.tls.clone(),
+            identifier: offers(Feature::Identifier)
+                .then(|| Identifier { connection: Arc::clone(&self.connection), number: self.exchanges }),
+            lifetime: offers(Feature::Lifetime).then(|| powers() as Arc<dyn Lifetime>),
+            reset: self.facts.has_reset.then(|| powers() as Arc<dyn Reset>),
+            informational: has_interim_responses.then(|| powers() as Arc<dyn Informational>),
+            limits: offers(Feature::Limits).then(|| Arc::clone(limits)),
+            upgrade: None,
+            user: self.facts.user.clone(),
+            server_variables: offers(Feature::ServerVariables).then(|| Arc::clone(&self.variables)),
+        }
+    }
+}
