@@ -6,7 +6,7 @@ use std::time::Duration;
 use windhover_contract::{DataRate, Limits};
 use windhover_tests::{for_each_server, guest};
 
-use crate::{HELLO, get, ok, post};
+use crate::{HELLO, fault, get, in_every_world, ok, post};
 
 for_each_server! {
     async fn a_head_of_the_largest_size_is_served_and_one_octet_more_is_431(server) {
@@ -131,6 +131,87 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send(get("/empty")).await;
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
+    }
+
+    async fn a_guest_is_told_the_limits_of_its_exchange(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/limits/tell")).await;
+            wire.expect(&ok("Some(30000000) Some((240, 5000)) Some((240, 5000)) 30000\n")).await;
+            wire.send(get("/limits/no-rate")).await;
+            wire.expect(&ok("(Err(\"invalid\"), Err(\"invalid\"))\n")).await;
+        }
+    }
+
+    async fn a_guest_may_raise_or_lower_the_limit_of_its_content(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(post("/limits/size?6", "123456") + &get("/limits/none")).await;
+        wire.expect(&ok("6 octets\n")).await;
+        wire.expect(&ok("0 octets\n")).await;
+    }
+
+    async fn a_guest_that_changes_nothing_meets_the_limit_when_it_reads(server) {
+        let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("uses-features")).await;
+        for (request, answer) in [
+            (post("/limits/none", "12345"), "5 octets\n"),
+            (post("/limits/none", "123456"), "0 octets, then too-large\n"),
+            (post("/limits/size?4", "12345"), "0 octets, then too-large\n"),
+            (post("/limits/size?none", "123456"), "6 octets\n"),
+            (
+                "POST /limits/size?4 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\
+                 4\r\n1234\r\n1\r\n5\r\n0\r\n\r\n"
+                    .into(),
+                "4 octets, then too-large\n",
+            ),
+        ] {
+            let mut wire = served.connect().await;
+            wire.send(request).await;
+            assert_eq!(wire.receive_response().await.text(), answer);
+        }
+    }
+
+    async fn what_bounds_the_content_stands_once_it_is_read(server) {
+        let served = server.serve(guest("uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(post("/limits/late", "123")).await;
+        wire.expect(&ok("Some(1) Err(\"too-late\") Err(\"too-late\") true\n")).await;
+    }
+
+    async fn a_guest_may_ask_its_client_to_be_faster(server) {
+        let served = server.sandbox_limits(|limits| limits.max_instances = 1).serve(guest("uses-features")).await;
+        let mut slow = served.connect().await;
+        slow.send("POST /limits/request-rate?1000,50 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nab").await;
+        assert_eq!(slow.receive_response().await.text(), "2 octets, then too-slow\n");
+        slow.expect_closed().await;
+        let mut deaf = served.connect().await;
+        deaf.send(get("/limits/response-rate?4294967295,50")).await;
+        deaf.receive_head().await;
+        // It takes nothing more: so its guest is ended, and the one instance is free for the next.
+        let mut next = served.connect().await;
+        next.send(get("/limits/none")).await;
+        next.expect(&ok("0 octets\n")).await;
+    }
+
+    async fn a_guest_may_change_its_time_within_what_the_deployment_allows(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.timeout, limits.max_timeout) = (SHORT, Duration::from_secs(60));
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut wire = served.connect().await;
+            for (asked, got) in [("70", 70), ("30000", 30_000), ("18446744073709551615", 60_000), ("none", 60_000)] {
+                wire.send(get(&format!("/limits/timeout?{asked}"))).await;
+                wire.expect(&ok(&format!("{got}\n"))).await;
+            }
+            // Longer than the limit was, and shorter than it was.
+            wire.send(get("/limits/long?200")).await;
+            wire.expect(&ok("false\n")).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/limits/short?10")).await;
+            wire.expect(&fault("504 Gateway Timeout")).await;
+        }
     }
 }
 

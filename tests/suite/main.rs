@@ -1,19 +1,39 @@
 //! The suite: what Windhover promises on the wire, on every server. A test's name is a sentence about behaviour; its
 //! body sends real octets and compares real octets. `tests/README.md` says where a new test belongs.
 
+mod authentication; // the user that the server knows
 mod body; // the request's content: read in pieces or at once, with back-pressure, or not at all
 mod cache; // compiled guests on disk: used when nobody else can have written them, and only then
 mod connection; // the facts of the connection, and what happens when the client leaves
 mod drain; // the server's polite end
 mod fixtures; // every guest of the tests has a test
+mod identifier; // what an exchange is called, and its trace
+mod informational; // interim responses
 mod isolation; // what a guest does wrong stays in its own exchange
 mod keep_alive; // several exchanges on one connection, and its end
+mod lifetime; // the client's leaving, as a guest is told of it, and the breaking off
 mod limits; // every limit, met
 mod load; // guests that are refused, and with which words
 mod request; // the facts of the request
+mod reset; // the end of a stream with an error code
 mod response; // what a guest answers, and what it is not allowed to
+mod send_file; // answers from a granted folder
 mod server_addresses; // what the server is bound to
+mod server_variables; // the names of CGI
+mod telemetry; // what a guest adds to the record of its exchange
+mod tls; // the session, where there is one
+mod trailers; // fields behind the content, both ways
+mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2
+mod websocket; // messages both ways, and clients that lie
+
+use windhover_sandbox::Guest;
+use windhover_tests::guest;
+
+/// The guest that uses features, once for each world that it is built in: they must behave the same.
+fn in_every_world() -> [Guest; 2] {
+    [guest("uses-features"), guest("wasi-uses-features")]
+}
 
 /// A request without content.
 fn get(target: &str) -> String {

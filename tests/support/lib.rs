@@ -1,12 +1,14 @@
 //! What the suite stands on: a served host ([`TestServer`]), raw bytes in and out ([`Wire`]), guests by name
 //! ([`guest`]), and a server in memory ([`MemoryServer`]) that proves the contract has no favourite.
 
+pub mod frames;
 pub mod guests;
 pub mod matrix;
 pub mod memory;
 pub mod patience;
 pub mod wire;
 
+pub use frames::Frame;
 pub use guests::{engine, guest, guest_file};
 pub use matrix::{Served, TestServer};
 pub use memory::{MemoryClient, MemoryServer};

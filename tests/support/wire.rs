@@ -187,6 +187,11 @@ impl Wire {
         bounded("the server to take the end", self.stream.shutdown()).await.expect("the connection is open");
     }
 
+    /// Receives exactly so many octets.
+    pub async fn receive_exactly(&mut self, size: usize, awaited: &str) -> Vec<u8> {
+        self.take(size, awaited, "").await
+    }
+
     /// Takes exactly so many octets.
     async fn take(&mut self, size: usize, awaited: &str, of: impl Display) -> Vec<u8> {
         if let Err(end) = self.read_until(|octets| octets.len() >= size).await {

@@ -67,6 +67,78 @@ fn what_a_guest_prints_is_in_the_log() {
 }
 
 #[test]
+fn a_guest_that_is_told_of_its_clients_leaving_says_so_in_the_log() {
+    let server = Server::start(&[guest_file("uses-features").as_ref(), "--max-instances".as_ref(), "1".as_ref()]);
+    // One instance: each request is served when the guest of the one before has ended.
+    for path in ["told-by-wait", "told-by-write", "told-by-read", "told-before-the-head", "goes-on"] {
+        let mut client = server.connect();
+        client.write_all(format!("GET /life/{path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).expect("the server reads");
+        if path != "told-before-the-head" {
+            read_until(&mut client, "begun");
+        }
+    }
+    server.ask("GET /life/there HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    let told = "told that the client has left: true, and again: true";
+    assert_eq!(log.matches(told).count(), 4, "{log}");
+    assert!(!log.contains("goes on although there is nobody"), "{log}");
+}
+
+#[test]
+fn a_guest_hears_how_its_websocket_was_closed() {
+    let server = Server::start(&[guest_file("uses-features").as_ref()]);
+    let open = |last: &[u8]| {
+        let mut client = server.connect();
+        client
+            .write_all(
+                b"GET /websocket/tells HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                  sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n",
+            )
+            .expect("the server reads");
+        read_until(&mut client, "\r\n\r\n");
+        client.write_all(last).expect("the server reads");
+        client
+    };
+    // Masked with zeros: a close with 4000 and "why", one without a code.
+    let mut clients = [open(b"\x88\x85\0\0\0\0\x0f\xa0why"), open(b"\x88\x80\0\0\0\0")];
+    for client in &mut clients {
+        client.read_to_end(&mut Vec::new()).expect("the server closes");
+    }
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    for closed in ["closed with 4000 \\\"why\\\"", "closed with 1005 \\\"\\\""] {
+        assert!(log.contains(closed) || log.contains(&closed.replace('\\', "")), "no {closed} in {log}");
+    }
+    assert_eq!(log.matches("then: Err(").count(), 2, "{log}");
+}
+
+#[test]
+fn the_tags_of_an_exchange_are_in_the_log_with_its_id() {
+    let server = Server::start(&[guest_file("uses-features").as_ref()]);
+    let ask = |path: &str| server.ask(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));
+    ask("/telemetry?order.kind=gift");
+    let id = ask("/identifier");
+    let process =
+        id.lines().last().and_then(|id| id.split_once('-')).expect("an id begins with its process").0.to_owned();
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    let line = log.lines().find(|line| line.contains("order.kind=")).unwrap_or_else(|| panic!("no tag in {log}"));
+    assert!(line.contains(&format!("id={process}-")) && line.contains("gift"), "{line}");
+}
+
+#[test]
+fn files_are_sent_from_the_folder_that_the_option_names() {
+    let folder = tempfile::tempdir().expect("the system has a place for temporary files");
+    std::fs::write(folder.path().join("a.txt"), "of the file").expect("a new folder can be written to");
+    let server = Server::start(&[guest_file("uses-features").as_ref(), "--files".as_ref(), folder.path()]);
+    let answer = server.ask("GET /files/send?a.txt HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.ends_with("\r\n\r\nof the file"), "{answer}");
+    server.signal(Signal::TERM);
+    server.ended();
+}
+
+#[test]
 fn a_request_in_flight_is_answered_before_it_leaves() {
     let server = Server::start(&[guest_file("echoes").as_ref()]);
     let mut client = server.connect();
@@ -104,6 +176,10 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
         (vec!["serve", "--url", &taken], "another program listens there"),
         (vec!["serve", "--url", "8080"], "write for example http://127.0.0.1:8080"),
         (vec!["serve", "--timeout", "soon"], "--timeout <SECONDS>"),
+        (
+            vec!["serve", "--files", "missing"],
+            "cannot use missing as the folder of files to send; --files takes a folder",
+        ),
         (vec!["serv"], "a similar subcommand exists: 'serve'"),
     ] {
         let output = command().args(&args).output().expect("the command runs");

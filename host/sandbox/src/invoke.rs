@@ -13,7 +13,7 @@ use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::{self, Exchange, Progress};
 use crate::presence::Presence;
-use crate::run::{LAST_WORDS, Run};
+use crate::run::Run;
 use crate::streaming::{Source, Streaming};
 use crate::time_limit::TimeLimit;
 
@@ -48,7 +48,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     .await;
     if let Err(Fault::Guest(GuestFault::Aborted)) = head {
         // The server breaks the exchange off, as it was asked to; an answer would only be in the way.
-        tokio::time::sleep(LAST_WORDS).await;
+        tokio::time::sleep(deployed.limits.last_words).await;
     }
     Ok(respond(deployed, head?, is_head, run.into_inner(), answer))
 }

@@ -13,6 +13,8 @@ pub struct SandboxLimits {
     /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes when
     /// the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
     pub max_timeout: Duration,
+    /// What a guest that was told of its client's leaving has left to put away what it has begun.
+    pub last_words: Duration,
     /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
@@ -52,6 +54,7 @@ impl Default for SandboxLimits {
         Self {
             timeout: Duration::from_secs(30), // as most gateways' read timeouts: nobody waits longer
             max_timeout: Duration::from_secs(3600), // event streams and WebSockets reconnect
+            last_words: Duration::from_secs(5), // as long as Kestrel drains a body
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
             max_instances: 1000,              // as wasmtime's pool and its `serve`
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit

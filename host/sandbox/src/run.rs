@@ -29,8 +29,9 @@ pub(crate) struct Run {
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether the guest wants to hear that its client has left.
     is_told: bool,
-    /// When a guest that was told ends at the latest.
-    last_words: Option<Instant>,
+    /// How long it may go on then, and until when that is.
+    last_words: Duration,
+    end_of_last_words: Option<Instant>,
     name: Arc<str>,
     answer: Arc<Answer>,
     /// Given back when the store is gone, not when the answer has been sent.
@@ -45,7 +46,8 @@ impl Run {
         Self {
             alarm: None,
             is_told: deployed.guest.needs().contains(&Feature::Lifetime),
-            last_words: None,
+            last_words: deployed.limits.last_words,
+            end_of_last_words: None,
             name: Arc::clone(&deployed.name),
             answer: Arc::clone(&exchange.answer),
             call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
@@ -76,18 +78,18 @@ impl Run {
 
     /// Ready when the guest's time is over.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
-        if self.is_told && self.last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
-            self.last_words = Some(Instant::now() + LAST_WORDS);
+        if self.is_told && self.end_of_last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
+            self.end_of_last_words = Some(Instant::now() + self.last_words);
         }
         let deadline = self.answer.time.deadline();
-        let deadline = self.last_words.map_or(deadline, |last_words| last_words.min(deadline));
+        let deadline = self.end_of_last_words.map_or(deadline, |end| end.min(deadline));
         let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline); // the guest has changed it, or its client has left
         }
         std::task::ready!(alarm.as_mut().poll(cx));
-        Poll::Ready(if self.last_words.is_some() {
-            warn!(app = %self.name, "the guest went on for {LAST_WORDS:?} after its client had left");
+        Poll::Ready(if self.end_of_last_words.is_some() {
+            warn!(app = %self.name, "the guest went on for {:?} after its client had left", self.last_words);
             ClientFault::Gone.into()
         } else {
             let limit = self.answer.time.limit();
@@ -187,9 +189,6 @@ async fn call_export(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<
         }
     }
 }
-
-/// What a guest has left to do when there is nobody left to do it for.
-pub(crate) const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
 const NORMAL: u16 = 1000;

@@ -105,7 +105,7 @@ pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, Resp
             ResponseFraming::Chunked
         }
     };
-    if !response.fields.contains_key(header::DATE) && !status.is_informational() {
+    if !response.fields.contains_key(header::DATE) {
         add("date", httpdate::fmt_http_date(std::time::SystemTime::now()).as_bytes());
     }
     head.extend(b"\r\n");

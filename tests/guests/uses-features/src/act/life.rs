@@ -1,0 +1,55 @@
+//! `lifetime`.
+
+use crate::windhover::http::{lifetime, request, response};
+
+pub fn act(what: &str, query: &str) {
+    match what {
+        "there" => super::answer(&format!("{} {}", lifetime::is_aborted(), lifetime::wait(0))),
+        "left" => super::answer_with(lifetime::time_left() <= query.parse().unwrap()),
+        "wait" => super::answer_with(lifetime::wait(query.parse().unwrap())),
+        "abort" => lifetime::abort(),
+        "abort-late" => {
+            begin();
+            lifetime::abort();
+        }
+        // Each of these begins, is told that its client has left, and says so.
+        "told-by-wait" => {
+            begin();
+            told(lifetime::wait(u32::MAX));
+        }
+        "told-by-write" => {
+            begin();
+            while response::write(&[0; 65_536]).is_ok() {}
+            told(lifetime::is_aborted());
+        }
+        "told-by-read" => {
+            begin();
+            told(matches!(request::read(0), Err(request::BodyError::Aborted | request::BodyError::Incomplete)));
+        }
+        "told-before-the-head" => told(lifetime::wait(u32::MAX)),
+        "goes-on" => {
+            begin();
+            lifetime::wait(u32::MAX);
+            let _ = response::write(b"to nobody");
+            eprintln!("goes on although there is nobody");
+        }
+        "never-ends" => {
+            begin();
+            lifetime::wait(u32::MAX);
+            loop {
+                lifetime::is_aborted();
+            }
+        }
+        what => panic!("no such use: {what}"),
+    }
+}
+
+fn begin() {
+    response::start(200, &[]).unwrap();
+    response::write(b"begun\n").unwrap();
+    response::flush().unwrap();
+}
+
+fn told(has_left: bool) {
+    eprintln!("told that the client has left: {has_left}, and again: {}", lifetime::is_aborted());
+}

@@ -1,0 +1,95 @@
+//! The client's leaving, as a guest is told of it, and the breaking off of an exchange. What a guest that does not import
+//! `lifetime` meets is in `connection` and `isolation`. What a guest that was told says about it is in the log, and so in the
+//! command line's tests.
+
+use std::time::Duration;
+
+use windhover_tests::{for_each_server, guest};
+
+use crate::{get, in_every_world, ok};
+
+for_each_server! {
+    async fn a_client_that_is_there_has_not_left(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/life/there") + &get("/life/wait?1")).await;
+            wire.expect(&ok("false false\n")).await;
+            wire.expect(&ok("false\n")).await;
+        }
+    }
+
+    async fn the_time_that_is_left_is_within_the_limit(server) {
+        for guest in in_every_world() {
+            let server = server.clone().sandbox_limits(|limits| limits.timeout = Duration::from_secs(7));
+            let served = server.serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/life/left?7000") + &get("/life/left?0")).await;
+            wire.expect(&ok("true\n")).await;
+            wire.expect(&ok("false\n")).await;
+        }
+    }
+
+    /// The one instance is free again for the next: whatever call it was that told the guest.
+    async fn a_guest_whose_client_has_left_is_told_and_ends(server) {
+        for path in ["told-by-wait", "told-by-write", "told-by-read", "told-before-the-head", "goes-on"] {
+            for guest in in_every_world() {
+                let served = server.clone().sandbox_limits(|limits| limits.max_instances = 1).serve(guest).await;
+                let mut leaving = served.connect().await;
+                leaving.send(get(&format!("/life/{path}"))).await;
+                if path != "told-before-the-head" {
+                    leaving.receive_head().await;
+                }
+                drop(leaving);
+                let mut wire = served.connect().await;
+                wire.send(get("/life/there")).await;
+                wire.expect(&ok("false false\n")).await;
+            }
+        }
+    }
+
+    async fn a_guest_that_was_told_and_never_ends_is_ended(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.max_instances, limits.last_words) = (1, Duration::from_millis(100));
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut leaving = served.connect().await;
+            leaving.send(get("/life/never-ends")).await;
+            leaving.receive_head().await;
+            drop(leaving);
+            let mut wire = served.connect().await;
+            wire.send(get("/life/there")).await;
+            wire.expect(&ok("false false\n")).await;
+        }
+    }
+
+    async fn a_guest_that_breaks_off_sends_no_answer(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/life/abort")).await;
+            wire.expect_closed().await;
+        }
+    }
+
+    async fn a_guest_that_breaks_off_in_the_middle_leaves_no_whole_answer(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/life/abort-late")).await;
+            wire.expect_broken_answer().await;
+        }
+    }
+
+    /// A guest that was broken off frees its instance.
+    async fn breaking_off_frees_the_instance(server) {
+        let served = server.sandbox_limits(|limits| limits.max_instances = 1).serve(guest("uses-features")).await;
+        let mut broken = served.connect().await;
+        broken.send(get("/life/abort")).await;
+        broken.expect_closed().await;
+        let mut wire = served.connect().await;
+        wire.send(get("/life/there")).await;
+        wire.expect(&ok("false false\n")).await;
+    }
+}

@@ -1,0 +1,41 @@
+//! The TLS session of a connection.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use windhover_contract::Tls;
+use windhover_tests::{TestServer, for_each_server};
+
+use crate::{get, in_every_world, ok};
+
+for_each_server! {
+    async fn a_plain_connection_has_no_session(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/tls")).await;
+            wire.expect(&ok("plain []\n")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_and_its_certificates_are_told_and_the_scheme_is_https() {
+    let tls = Arc::new(Tls {
+        protocol: "TLSv1.3".into(),
+        cipher_suite: "TLS13_AES_128_GCM_SHA256".into(),
+        alpn: None,
+        server_name: Some("example.com".into()),
+        client_certificates: vec![Bytes::from_static(&[1, 2]), Bytes::from_static(&[3])],
+    });
+    for guest in in_every_world() {
+        let served = TestServer::memory_with(|facts| facts.tls = Some(Arc::clone(&tls))).serve(guest).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/tls")).await;
+        let session = "Session { protocol: \"TLSv1.3\", cipher-suite: \"TLS13_AES_128_GCM_SHA256\", alpn: None, \
+                       server-name: Some(\"example.com\") } [[1, 2], [3]]\n";
+        wire.expect(&ok(session)).await;
+        wire.send(get("/variables?HTTPS,REQUEST_SCHEME,SERVER_PORT")).await;
+        wire.expect(&ok("HTTPS=on\nREQUEST_SCHEME=https\nSERVER_PORT=443\n")).await;
+    }
+}

@@ -1,0 +1,288 @@
+//! Messages both ways over a WebSocket, and what becomes of clients that break its rules.
+
+use std::time::Duration;
+
+use windhover_tests::frames::{BINARY, CONTINUATION, PING, PONG, TEXT};
+use windhover_tests::{Frame, Served, Wire, for_each_server};
+
+use crate::{get, in_every_world, ok};
+
+for_each_server! {
+    /// RFC 6455 §1.3, whose example this key is.
+    async fn the_handshake_is_answered_and_messages_come_back(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "accept").await;
+            wire.send_frame(Frame::text("grüße")).await;
+            wire.expect_text("grüße").await;
+            for size in [0, 125, 126, 65_535, 65_536, 300_000] {
+                let data: Vec<u8> = (0..size).map(|octet: u32| octet as u8).collect();
+                wire.send_frame(Frame::binary(&data)).await;
+                assert!(wire.receive_frame().await == (BINARY, data), "{size} octets come back");
+            }
+            wire.send_frame(Frame::close(1000, "done")).await;
+            wire.expect_close(1000).await;
+            wire.expect_closed().await;
+        }
+    }
+
+    async fn a_message_in_fragments_is_one_message(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "accept").await;
+            wire.send_frame(Frame::text("on").unfinished()).await;
+            // Control frames may come between them (RFC 6455 §5.4).
+            wire.send_frame(Frame::new(PING, "are you there?")).await;
+            assert_eq!(wire.receive_frame().await, (PONG, b"are you there?".to_vec()));
+            wire.send_frame(Frame::new(CONTINUATION, "").unfinished()).await;
+            wire.send_frame(Frame::new(CONTINUATION, "e")).await;
+            wire.expect_text("one").await;
+            // A character may be cut in two.
+            wire.send_frame(Frame::new(TEXT, [0xc3]).unfinished()).await;
+            wire.send_frame(Frame::new(CONTINUATION, [0xa9])).await;
+            wire.expect_text("é").await;
+        }
+    }
+
+    async fn frames_may_come_octet_by_octet_or_many_at_once(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "accept").await;
+            for octet in Frame::text("slowly").octets() {
+                wire.send([octet]).await;
+            }
+            wire.expect_text("slowly").await;
+            wire.send((0..100).flat_map(|number| Frame::text(&number.to_string()).octets()).collect::<Vec<_>>()).await;
+            for number in 0..100 {
+                wire.expect_text(&number.to_string()).await;
+            }
+        }
+    }
+
+    async fn a_subprotocol_is_chosen_of_those_that_are_offered(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let offering = |path: &str| handshake(path).replace("\r\n\r\n", "\r\nsec-websocket-protocol: chat, superchat\r\n\r\n");
+            let mut wire = served.connect().await;
+            wire.send(offering("requested")).await;
+            wire.expect(&ok("Some([\"chat\", \"superchat\"])\n")).await;
+            wire.send(offering("accept?another")).await;
+            wire.expect(&ok("AcceptError::NotOffered\n")).await;
+            wire.send(offering("accept?superchat")).await;
+            let head = wire.receive_head().await;
+            assert_eq!(head.field("sec-websocket-protocol"), Some("superchat"));
+            wire.send_frame(Frame::text("hello")).await;
+            wire.expect_text("hello").await;
+        }
+    }
+
+    async fn a_guest_pushes_without_being_asked(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "pushes").await;
+            for tick in 0..3 {
+                wire.expect_text(&format!("tick {tick}")).await;
+            }
+            wire.send_frame(Frame::text("and asked")).await;
+            wire.expect_text("and asked").await;
+        }
+    }
+
+    async fn a_guest_waits_for_a_message_and_for_its_time(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "chats").await;
+            wire.expect_text("tick 0").await;
+            wire.expect_text("tick 1").await;
+            wire.send_frame(Frame::text("enough")).await;
+            loop {
+                match wire.receive_frame().await {
+                    (TEXT, text) if text.starts_with(b"tick ") => {}
+                    other => break assert_eq!(other, (TEXT, b"enough".to_vec())),
+                }
+            }
+            wire.expect_close(1000).await;
+            let mut wire = open(&served, "polls").await;
+            wire.expect_text("Event::TimedOut").await;
+        }
+    }
+
+    async fn a_guest_closes_with_a_code_and_hears_the_clients(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "closes?4321").await;
+            let (_, close) = wire.receive_frame().await;
+            assert_eq!(close, [&4321_u16.to_be_bytes()[..], b"as the path says"].concat());
+            wire.send_frame(Frame::close(4321, "")).await;
+            wire.expect_closed().await;
+            for code in [0, 999, 1004, 1005, 1006, 1015, 2000, 5000] {
+                let mut wire = open(&served, &format!("closes?{code}")).await;
+                wire.expect_text(r#"Err("invalid-close")"#).await;
+            }
+            let mut wire = open(&served, "long-reason").await;
+            wire.expect_text(r#"Err("invalid-close")"#).await;
+        }
+    }
+
+    async fn a_guest_that_returns_or_traps_has_its_connection_closed_for_it(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            for (path, code) in [("returns", 1000), ("traps", 1011)] {
+                let mut wire = open(&served, path).await;
+                wire.expect_close(code).await;
+                wire.send_frame(Frame::close(code, "")).await;
+                wire.expect_closed().await;
+            }
+        }
+    }
+
+    /// RFC 6455 §7.4.1.
+    async fn a_client_that_breaks_the_rules_is_told_which(server) {
+        for guest in in_every_world() {
+            let server = server.clone().sandbox_limits(|limits| limits.websocket.max_message = 1000);
+            let served = server.serve(guest).await;
+            for (lie, frames, code) in [
+                ("unmasked", vec![Frame::text("x").unmasked()], 1002),
+                ("a reserved bit", vec![Frame::text("x").reserved()], 1002),
+                ("an unknown opcode", vec![Frame::new(3, "x")], 1002),
+                ("an unknown control opcode", vec![Frame::new(11, "")], 1002),
+                ("a control frame in fragments", vec![Frame::new(PING, "x").unfinished()], 1002),
+                ("a control frame that is too long", vec![Frame::new(PING, [0; 126])], 1002),
+                ("a continuation of nothing", vec![Frame::new(CONTINUATION, "x")], 1002),
+                ("a new message inside of one", vec![Frame::text("x").unfinished(), Frame::text("y")], 1002),
+                ("bad UTF-8", vec![Frame::new(TEXT, [0xff])], 1007),
+                ("bad UTF-8 in fragments", vec![Frame::new(TEXT, [0xc3]).unfinished(), Frame::new(CONTINUATION, "x")], 1007),
+                ("a frame that is too large", vec![Frame::binary([0; 1001])], 1009),
+                ("a frame that says it is an exabyte", vec![Frame::binary("x").claiming(1 << 60)], 1009),
+                ("a message that is too large", vec![Frame::binary([0; 600]).unfinished(), Frame::new(CONTINUATION, [0; 600])], 1009),
+                ("a close of one octet", vec![Frame::new(8, "x")], 1002),
+                ("a close with bad UTF-8", vec![Frame::new(8, [3, 232, 0xff])], 1007),
+                ("a close with a code that is never sent", vec![Frame::close(1005, "")], 1002),
+            ] {
+                let mut wire = open(&served, "accept").await;
+                for frame in frames {
+                    wire.send_frame(frame).await;
+                }
+                let (opcode, payload) = wire.receive_frame().await;
+                assert_eq!((opcode, payload.get(..2)), (8, Some(&u16::to_be_bytes(code)[..])), "for {lie}");
+                wire.expect_closed().await;
+            }
+            let mut wire = open(&served, "accept").await;
+            wire.send_frame(Frame::binary([7; 1000])).await;
+            assert_eq!(wire.receive_frame().await, (BINARY, vec![7; 1000]));
+        }
+    }
+
+    async fn a_client_that_is_silent_is_pinged_and_one_that_stays_silent_is_given_up(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.max_instances, limits.websocket.keep_alive) = (1, Duration::from_millis(50));
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut wire = open(&served, "accept").await;
+            for _ in 0..3 {
+                assert_eq!(wire.receive_frame().await, (PING, Vec::new()));
+                wire.send_frame(Frame::new(PONG, "")).await;
+            }
+            assert_eq!(wire.receive_frame().await, (PING, Vec::new()));
+            wire.expect_closed().await;
+            let mut next = served.connect().await;
+            next.send(get("/websocket/requested")).await;
+            next.expect(&ok("None\n")).await;
+        }
+    }
+
+    /// Its instance is free again for the next.
+    async fn a_client_that_leaves_ends_the_guest(server) {
+        for guest in in_every_world() {
+            let served = server.clone().sandbox_limits(|limits| limits.max_instances = 1).serve(guest).await;
+            for close in [true, false] {
+                let mut wire = open(&served, "accept").await;
+                if close {
+                    wire.send_frame(Frame::new(8, "")).await;
+                }
+            }
+            let mut next = served.connect().await;
+            next.send(get("/websocket/requested")).await;
+            next.expect(&ok("None\n")).await;
+        }
+    }
+
+    async fn what_is_no_handshake_is_not_accepted(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let good = handshake("accept");
+            for bad in [
+                get("/websocket/accept"),
+                good.replace("GET", "POST"),
+                good.replace("upgrade: websocket", "upgrade: echo"),
+                good.replace("-version: 13", "-version: 8"),
+                good.replace("sec-websocket-version: 13\r\n", ""),
+                good.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ=="),
+                good.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=?"),
+                good.replace("\r\n\r\n", "\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"),
+            ] {
+                let mut wire = served.connect().await;
+                wire.send(&bad).await;
+                wire.expect(&ok("AcceptError::NotRequested\n")).await;
+            }
+        }
+    }
+
+    async fn calls_out_of_order_are_refused(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(handshake("unaccepted")).await;
+            wire.expect(&ok("(Err(\"not-accepted\"), Err(\"not-accepted\"), Err(\"not-accepted\"))\n")).await;
+            wire.send(handshake("own-field")).await;
+            wire.expect(&ok(
+                "Err(AcceptError::Response(Error::ForbiddenField(\"sec-websocket-extensions\")))\n",
+            ))
+            .await;
+            let mut wire = served.connect().await;
+            wire.send(handshake("late")).await;
+            let late = wire.receive_response().await;
+            assert_eq!(late.text(), "Err(AcceptError::Response(Error::AlreadyStarted))\n");
+        }
+    }
+
+    /// The time limit is that of an exchange with an end; a conversation has the larger one.
+    async fn a_conversation_may_last_longer_than_an_exchange(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| limits.timeout = Duration::from_millis(50);
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut wire = open(&served, "chats").await;
+            for tick in 0..10 {
+                wire.expect_text(&format!("tick {tick}")).await;
+            }
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.timeout, limits.max_timeout) = (Duration::from_millis(50), Duration::from_millis(100));
+            };
+            let served = server.clone().sandbox_limits(change).serve(windhover_tests::guest("uses-features")).await;
+            let mut wire = open(&served, "accept").await;
+            wire.expect_closed().await;
+        }
+    }
+}
+
+/// A connection that has become a WebSocket.
+async fn open(served: &Served, path: &str) -> Wire {
+    let mut wire = served.connect().await;
+    wire.send(handshake(path)).await;
+    let head = wire.receive_head().await;
+    assert_eq!(head.status_line, "HTTP/1.1 101 Switching Protocols");
+    for (name, value) in
+        [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")]
+    {
+        assert_eq!(head.field(name), Some(value), "{head}");
+    }
+    wire
+}
+
+fn handshake(path: &str) -> String {
+    format!(
+        "GET /websocket/{path} HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n"
+    )
+}
