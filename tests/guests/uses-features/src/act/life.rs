@@ -1,6 +1,6 @@
 //! `lifetime`.
 
-use crate::windhover::http::{lifetime, request, response};
+use crate::windhover::http::{informational, lifetime, request, response};
 
 pub fn act(what: &str, query: &str) {
     match what {
@@ -26,7 +26,10 @@ pub fn act(what: &str, query: &str) {
             begin();
             told(matches!(request::read(0), Err(request::BodyError::Aborted | request::BodyError::Incomplete)));
         }
-        "told-before-the-head" => told(lifetime::wait(u32::MAX)),
+        "told-before-the-head" => {
+            informational::send(103, &[super::field("link", "<begun>")]).unwrap();
+            told(lifetime::wait(u32::MAX));
+        }
         "goes-on" => {
             begin();
             lifetime::wait(u32::MAX);
