@@ -2,7 +2,7 @@
 
 use windhover_tests::for_each_server;
 
-use crate::{get, in_every_world, ok};
+use crate::{fault, get, in_every_world, ok};
 
 for_each_server! {
     async fn hints_come_before_the_answer_and_in_their_order(server) {
@@ -49,6 +49,19 @@ for_each_server! {
                     wire.expect("HTTP/1.1 103 Early Hints\r\na%20b: c\r\n\r\n").await;
                 }
                 wire.expect(&ok(&format!("{expected}\n"))).await;
+            }
+        }
+    }
+
+    /// What the host holds to look at them is bounded by what the guest itself may hold.
+    async fn more_fields_than_memory_end_the_guest_and_nobody_else(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/interim/many?10000000") + &get("/interim/many?1000000") + &get("/interim/many?1000")).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+            for _ in 0..2 {
+                wire.expect(&ok("Err(Error::InvalidField(\"\"))\n")).await;
             }
         }
     }

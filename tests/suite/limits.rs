@@ -111,6 +111,20 @@ for_each_server! {
         assert_eq!(wire.receive_response().await.text(), "3 then too-large\n");
     }
 
+    async fn a_terabyte_is_refused_by_its_announcement(server) {
+        let served = server.serve(guest("never-reads")).await;
+        for (length, status) in [
+            ("1099511627776", "413 Payload Too Large"),
+            ("9223372036854775807", "413 Payload Too Large"),
+            ("18446744073709551616", "400 Bad Request"),
+        ] {
+            let mut wire = served.connect().await;
+            wire.send(format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n")).await;
+            assert_eq!(wire.receive_response().await.status_line, format!("HTTP/1.1 {status}"));
+            wire.expect_closed().await;
+        }
+    }
+
     async fn content_may_be_unlimited(server) {
         let served = server.limits(|limits| limits.max_request_body_size = None).serve(guest("echoes")).await;
         let mut wire = served.connect().await;

@@ -2,7 +2,7 @@
 
 use windhover_tests::{for_each_server, guest};
 
-use crate::{fault, get, post};
+use crate::{fault, get, ok, post};
 
 for_each_server! {
     async fn a_standard_component_answers(server) {
@@ -96,6 +96,22 @@ for_each_server! {
         let response = wire.receive_response().await;
         let remote = wire.local().map(|address| address.ip().to_string());
         assert_eq!(response.text(), format!("GET /a%20b?c from {remote:?} to 1 address\n"));
+    }
+
+    async fn it_may_answer_through_windhover_too_and_the_first_answer_counts(server) {
+        let served = server.serve(guest("wasi-uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/twice") + &get("/twice-the-other-way")).await;
+        wire.expect(&ok("the first\n")).await;
+        assert_eq!(wire.receive_response().await.text(), "Err(Error::AlreadyStarted)\n");
+    }
+
+    async fn it_cannot_hoard_handles(server) {
+        let served = server.serve(guest("wasi-uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/hoards") + &get("/identifier")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
     }
 
     async fn its_content_has_one_reader(server) {

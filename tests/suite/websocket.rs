@@ -192,6 +192,16 @@ for_each_server! {
         }
     }
 
+    /// What it would have to be answered is held in memory: so nothing more is taken from it.
+    async fn a_client_that_pings_without_end_and_takes_no_pong_is_not_read_any_more(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = open(&served, "accept").await;
+            let pings: Vec<u8> = (0..1000).flat_map(|_| Frame::new(PING, [0; 125]).octets()).collect();
+            assert!(wire.send_until_stuck(&pings, 64 << 20).await < 64 << 20, "the server takes pings without end");
+        }
+    }
+
     /// Its instance is free again for the next.
     async fn a_client_that_leaves_ends_the_guest(server) {
         for guest in in_every_world() {

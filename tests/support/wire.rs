@@ -79,6 +79,19 @@ impl Wire {
         self.unread.drain(..part.len());
     }
 
+    /// Sends the same again and again until the server takes nothing for a moment, or until `max` octets are sent. Gives how
+    /// many were.
+    pub async fn send_until_stuck(&mut self, octets: &[u8], max: usize) -> usize {
+        let mut sent = 0;
+        while sent < max {
+            match timeout(MOMENT, self.stream.write(&octets[sent % octets.len()..])).await {
+                Ok(Ok(size)) => sent += size,
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        sent
+    }
+
     /// Receives a whole response to a request that was not HEAD. Interim responses are not skipped.
     pub async fn receive_response(&mut self) -> Received {
         let mut received = self.receive_head().await;
@@ -261,3 +274,6 @@ pub(crate) fn is_date(date: &[u8]) -> bool {
 }
 
 const DATE_SIZE: usize = 29;
+
+/// How long a server takes nothing that will take nothing any more.
+const MOMENT: Duration = Duration::from_millis(500);

@@ -132,8 +132,12 @@ impl WebSocket {
                 Ok(Message::Close(frame)) => self.end_by_client(frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(_)) => {
-                    // What it has to say by itself (a pong) goes out beside the wait, and does not hold it up.
-                    let _ = self.poll_flush(cx, answer);
+                    // What it has to say by itself (a pong) goes out beside the wait, and does not hold it up, unless the client
+                    // takes none of it: then nothing is taken from the client either.
+                    let flushed = self.poll_flush(cx, answer);
+                    if self.pipe.is_full() {
+                        ready!(flushed);
+                    }
                     ready!(self.poll_more(cx));
                 }
                 Err(error) => self.end_by_error(&error),

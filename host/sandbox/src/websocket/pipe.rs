@@ -24,6 +24,11 @@ impl Pipe {
         self.has_ended = true;
     }
 
+    /// Whether so much waits to be sent that no more should come about by itself.
+    pub(super) fn is_full(&self) -> bool {
+        self.outgoing.len() > MAX_OUTGOING
+    }
+
     /// What is to be sent. `None`: nothing.
     pub(super) fn take(&mut self) -> Option<Bytes> {
         if self.outgoing.is_empty() { None } else { Some(self.outgoing.split().freeze()) }
@@ -60,3 +65,6 @@ impl Write for Pipe {
         Ok(())
     }
 }
+
+/// What may wait to be sent that nobody has asked for: pongs.
+const MAX_OUTGOING: usize = 64 << 10;

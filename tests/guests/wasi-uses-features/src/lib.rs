@@ -1,4 +1,5 @@
-//! The same as `uses-features`, as a `wasi:http` 0.2 component, which answers through Windhover all the same.
+//! The same as `uses-features`, as a `wasi:http` 0.2 component, which answers through Windhover all the same. `/hoards` takes handles
+//! without end; `/twice` and `/twice-the-other-way` answer through both.
 
 wit_bindgen::generate!({
     inline: "
@@ -15,13 +16,32 @@ wit_bindgen::generate!({
 #[path = "../../uses-features/src/act/mod.rs"]
 mod act;
 
-use wasip2::http::types::{IncomingRequest, ResponseOutparam};
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
 struct UsesFeatures;
 
 impl wasip2::exports::http::incoming_handler::Guest for UsesFeatures {
-    fn handle(_: IncomingRequest, _: ResponseOutparam) {
-        act::act();
+    fn handle(_: IncomingRequest, outparam: ResponseOutparam) {
+        match windhover::http::request::path().as_str() {
+            "/hoards" => {
+                let hoard: Vec<Fields> = (0..1_000_000).map(|_| Fields::new()).collect();
+                panic!("it holds {} fields", hoard.len());
+            }
+            // The first answer counts.
+            "/twice" => {
+                windhover::http::response::send(200, &[], b"the first\n").unwrap();
+                ResponseOutparam::set(outparam, Ok(OutgoingResponse::new(Fields::new())));
+            }
+            "/twice-the-other-way" => {
+                let response = OutgoingResponse::new(Fields::new());
+                let body = response.body().unwrap();
+                ResponseOutparam::set(outparam, Ok(response));
+                let late = windhover::http::response::send(200, &[], b"the second\n");
+                body.write().unwrap().blocking_write_and_flush(format!("{late:?}\n").as_bytes()).unwrap();
+                OutgoingBody::finish(body, None).unwrap();
+            }
+            _ => act::act(),
+        }
     }
 }
 

@@ -21,6 +21,10 @@ pub fn act(what: &str, query: &str) {
             let (name, value) = query.split_once('=').unwrap();
             super::answer_with(informational::send(103, &[super::field(name, &value.replace("LF", "\n"))]));
         }
+        "many" => {
+            let fields = vec![(String::new(), Vec::new()); query.parse().unwrap()];
+            super::answer_with(informational::send(103, &fields));
+        }
         "possible" => super::answer_with(hint().map_err(|error| matches!(error, Error::NotPossible))),
         what => panic!("no such use: {what}"),
     }
