@@ -14,6 +14,7 @@ mod keep_alive; // several exchanges on one connection, and its end
 mod lifetime; // the client's leaving, as a guest is told of it, and the breaking off
 mod limits; // every limit, met
 mod load; // guests that are refused, and with which words
+mod middleware; // what stands before an app, and is composed with it
 mod request; // the facts of the request
 mod reset; // the end of a stream with an error code
 mod response; // what a guest answers, and what it is not allowed to

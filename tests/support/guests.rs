@@ -3,11 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use windhover_sandbox::{Cache, Engine, EngineConfig, Guest};
+use windhover_sandbox::{Cache, Engine, EngineConfig, Guest, Part, compose};
 
 /// The guest with this name, compiled: by the process' one engine, or taken from the cache of an earlier run.
 pub fn guest(name: &str) -> Guest {
     Guest::load(engine(), &guest_file(name), cache()).unwrap_or_else(|error| panic!("guest {name}: {error}"))
+}
+
+/// The guest with this name behind others, the outermost first: as one component, compiled.
+pub fn guest_behind(name: &str, middleware: &[&str]) -> Guest {
+    let read = |name: &&str| {
+        let file = guest_file(name);
+        let bytes = std::fs::read(&file).unwrap_or_else(|error| panic!("guest {name}: {error}"));
+        (file, bytes)
+    };
+    let files: Vec<_> = middleware.iter().chain([&name]).map(read).collect();
+    let parts: Vec<_> = files.iter().map(|(file, bytes)| Part { file, bytes }).collect();
+    let (app, middleware) = parts.split_last().expect("the app is one of them");
+    let whole = compose(*app, middleware).unwrap_or_else(|error| panic!("guest {name}: {error}"));
+    Guest::from_bytes(engine(), &whole.bytes, app.file, cache()).unwrap_or_else(|error| panic!("guest {name}: {error}"))
 }
 
 /// The file of the guest with this name.
@@ -26,7 +40,7 @@ pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
         // Small: tests run many processes at once, and none needs more than a few instances.
-        let config = EngineConfig { max_instances: 16, ..EngineConfig::default() };
+        let config = EngineConfig { max_instances: 16, max_components: 3, ..EngineConfig::default() };
         Engine::new(&config).expect("this machine can run guests")
     })
 }

@@ -26,6 +26,10 @@ pub enum Command {
     ///
     /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
     Serve(Serve),
+    /// Tell what a file is, what it needs, and whether this host can serve it
+    ///
+    /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
+    Check(Check),
 }
 
 /// `windhover serve`.
@@ -34,6 +38,10 @@ pub struct Serve {
     /// The app: a .wasm component, or its text (.wat). Without it, a welcome page is served
     #[arg(value_name = "APP.wasm")]
     pub app: Option<PathBuf>,
+
+    /// A component that sees each request before the app; may be given more than once, the outermost first
+    #[arg(long, value_name = "M.wasm")]
+    pub middleware: Vec<PathBuf>,
 
     /// Where to listen; may be given more than once. Port 0 takes a free port, * every address
     #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
@@ -78,6 +86,22 @@ pub struct Serve {
     /// What to log to standard error: off, error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: LevelFilter,
+}
+
+/// `windhover check`.
+#[derive(Debug, Parser)]
+pub struct Check {
+    /// The app: a .wasm component, or its text (.wat)
+    #[arg(value_name = "APP.wasm")]
+    pub app: PathBuf,
+
+    /// A component that is to stand before the app, as for `serve`; may be given more than once
+    #[arg(long, value_name = "M.wasm")]
+    pub middleware: Vec<PathBuf>,
+
+    /// Print JSON, for programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 // The rooms own their defaults; here they are only put into the units of the command line.

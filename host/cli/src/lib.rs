@@ -2,6 +2,8 @@
 //! prints, and knows of signals.
 
 pub mod args;
+mod check;
+mod parts;
 mod serve;
 mod signals;
 mod telemetry;
@@ -18,5 +20,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             let _log = telemetry::init(serve.log);
             serve::serve(&serve)
         }
+        Command::Check(check) => check::check(&check),
     }
 }

@@ -1,7 +1,6 @@
 //! `windhover serve`: load → bind → serve → drain.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use windhover_http::{HttpConfig, HttpServer};
 use windhover_sandbox::{Cache, Engine, EngineConfig, Grants, Guest, Sandbox, SandboxLimits};
 
 use crate::args::Serve;
+use crate::parts::Parts;
 use crate::signals::Signals;
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
@@ -34,12 +34,17 @@ fn http_config(args: &Serve) -> HttpConfig {
 
 fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     let max_memory = args.max_memory.saturating_mul(MIB).get();
-    let engine = Engine::new(&EngineConfig { max_instances: args.max_instances.get(), ..EngineConfig::default() })?;
-    let cache = cache(args);
-    let guest = match &args.app {
-        Some(app) => Guest::load(&engine, app, cache.as_ref())?,
-        None => Guest::from_bytes(&engine, WELCOME, Path::new("the welcome app"), cache.as_ref())?,
-    };
+    let parts = Parts::read(args.app.as_deref(), &args.middleware)?;
+    let whole = parts.compose()?;
+    for warning in &whole.warnings {
+        warn!("{warning}");
+    }
+    let engine = Engine::new(&EngineConfig {
+        max_instances: args.max_instances.get(),
+        max_components: u32::try_from(1 + args.middleware.len()).unwrap_or(u32::MAX),
+        ..EngineConfig::default()
+    })?;
+    let guest = Guest::from_bytes(&engine, &whole.bytes, &whole.name, cache(args).as_ref())?;
     guest.require(server)?;
     let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
     say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
@@ -109,12 +114,9 @@ async fn serve_until_asked(server: HttpServer, sandbox: Sandbox) -> anyhow::Resu
     }
 }
 
-/// Prints a line. That nobody reads it (a closed pipe, a full disk) is no reason not to serve.
-fn say(line: &str) {
+/// Prints a line. That nobody reads it (a closed pipe, a full disk) is no reason to stop.
+pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
-
-/// The app that is served when none is given; built by `build.rs`.
-const WELCOME: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/welcome.wasm"));
 
 const MIB: std::num::NonZeroUsize = std::num::NonZeroUsize::new(1 << 20).expect("it is not 0");

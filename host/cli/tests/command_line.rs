@@ -32,6 +32,32 @@ fn an_app_is_served_at_the_address_that_is_printed() {
 }
 
 #[test]
+fn an_app_is_served_behind_its_middleware() {
+    let (app, auth) = (guest_file("rust-hello"), guest_file("rust-basic-auth"));
+    let filter = guest_file("rust-remote-address");
+    let option = Path::new("--middleware");
+    let server = Server::start(&[&app, option, &auth, option, &filter]);
+    let expected = format!(
+        "Serving {} behind {}, {} (windhover:http/application 0.1), compiled in ",
+        app.display(),
+        auth.display(),
+        filter.display()
+    );
+    assert!(server.printed[0].starts_with(&expected), "{}", server.printed[0]);
+    let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("WARN") && log.contains("connection@0.1.0, which nothing behind it imports"), "{log}");
+}
+
+#[test]
+fn the_welcome_page_can_have_middleware_too() {
+    let server = Server::start(&["--middleware".as_ref(), guest_file("rust-basic-auth").as_ref()]);
+    assert!(server.printed[0].starts_with("Serving the welcome app behind "), "{}", server.printed[0]);
+}
+
+#[test]
 fn compiled_apps_are_kept_where_the_option_says() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let app = guest_file("rust-hello");
@@ -173,6 +199,8 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
     for (args, expected) in [
         (vec!["serve", "missing.wasm"], "windhover: cannot read missing.wasm: "),
         (vec!["serve", "Cargo.toml"], "Cargo.toml is not WebAssembly"),
+        (vec!["serve", "--middleware", "missing.wasm"], "windhover: cannot read missing.wasm: "),
+        (vec!["serve", "--middleware", "Cargo.toml"], "Cargo.toml is not WebAssembly"),
         (vec!["serve", "--url", &taken], "another program listens there"),
         (vec!["serve", "--url", "8080"], "write for example http://127.0.0.1:8080"),
         (vec!["serve", "--timeout", "soon"], "--timeout <SECONDS>"),

@@ -75,14 +75,9 @@ impl HttpServer {
             workers: config.workers,
         })
     }
-}
 
-impl Server for HttpServer {
-    fn addresses(&self) -> &ServerAddresses {
-        &self.addresses
-    }
-
-    fn offers(&self, feature: Feature) -> bool {
+    /// What [`Server::offers`] says, before there is a server to ask.
+    pub fn can_offer(feature: Feature) -> bool {
         match feature {
             Feature::Authentication
             | Feature::Connection
@@ -97,6 +92,16 @@ impl Server for HttpServer {
             | Feature::Upgrade
             | Feature::WebSocket => true,
         }
+    }
+}
+
+impl Server for HttpServer {
+    fn addresses(&self) -> &ServerAddresses {
+        &self.addresses
+    }
+
+    fn offers(&self, feature: Feature) -> bool {
+        Self::can_offer(feature)
     }
 
     /// Must be polled inside a tokio runtime with I/O and time.

@@ -19,11 +19,13 @@ pub struct EngineConfig {
     pub max_instances: u32,
     /// The largest linear memory of any guest, in bytes.
     pub max_memory_size: usize,
+    /// Components that a guest is made of at most: an app and its middleware, each with a memory of its own.
+    pub max_components: u32,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { max_instances: 1000, max_memory_size: 4 << 30 }
+        Self { max_instances: 1000, max_memory_size: 4 << 30, max_components: 1 }
     }
 }
 
@@ -89,12 +91,13 @@ fn base() -> Config {
 fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     let instances = config.max_instances;
+    let components = instances.saturating_mul(config.max_components);
     pool.total_component_instances(instances)
         .total_stacks(instances)
-        // A component is made of several core modules: adapters, shared libraries, middleware.
-        .total_core_instances(instances.saturating_mul(32))
-        .total_memories(instances.saturating_mul(2))
-        .total_tables(instances.saturating_mul(4))
+        // A component is made of several core modules: adapters, shared libraries.
+        .total_core_instances(components.saturating_mul(32))
+        .total_memories(components.saturating_mul(2))
+        .total_tables(components.saturating_mul(4))
         .max_tables_per_module(4)
         .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(config.max_memory_size)

@@ -2,13 +2,14 @@
 
 mod imports;
 mod load_error;
+mod outline;
 mod source;
+mod world;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{Component, types};
+use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use windhover_contract::{Feature, Server};
 
@@ -17,6 +18,10 @@ use crate::state::State;
 use crate::{Cache, Engine};
 
 pub use load_error::LoadError;
+pub(crate) use load_error::names;
+pub(crate) use outline::Outline;
+pub(crate) use source::binary;
+pub use world::World;
 
 /// A component that can answer requests.
 pub struct Guest {
@@ -34,24 +39,6 @@ pub(crate) enum Kind {
     WasiHttp(ProxyPre<State>),
 }
 
-/// The world that a component was written for. Told from the component itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum World {
-    /// It exports `handle`, as the world `application` of `wit/` asks.
-    Application,
-    /// It exports `wasi:http/incoming-handler` 0.2, as the standard world `wasi:http/proxy` asks.
-    WasiHttp,
-}
-
-impl fmt::Display for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Application => "windhover:http/application 0.1",
-            Self::WasiHttp => "wasi:http/proxy 0.2",
-        })
-    }
-}
-
 impl Guest {
     /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
     pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
@@ -62,7 +49,8 @@ impl Guest {
     /// Loads a component that is in memory. `file` is its name in errors.
     pub fn from_bytes(engine: &Engine, bytes: &[u8], file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
         let begin = Instant::now();
-        let binary = source::binary(bytes, file)?;
+        let binary = binary(bytes, file)?;
+        let (world, imports) = Outline::read(&binary, file)?.examine(file)?;
         let cached = cache.and_then(|cache| cache.get(engine.wasmtime(), &binary));
         let was_cached = cached.is_some();
         let component = match cached {
@@ -82,10 +70,6 @@ impl Guest {
             .map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
         let took = begin.elapsed();
 
-        let ty = component.component_type();
-        let imports = imports::Imports::read(&ty, engine.wasmtime());
-        imports.check(file)?;
-        let world = world(&ty, engine.wasmtime(), file)?;
         let kind =
             link(engine, &component, world).map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
         Ok(Self { file: file.into(), engine: engine.clone(), kind, needs: imports.features, was_cached, took })
@@ -137,25 +121,6 @@ fn link(engine: &Engine, component: &Component, world: World) -> wasmtime::Resul
     Ok(match world {
         World::Application => Kind::Application(ApplicationPre::new(linked)?),
         World::WasiHttp => Kind::WasiHttp(ProxyPre::new(linked)?),
+        World::WasiHttp3 => unreachable!("Outline::examine refuses it"),
     })
-}
-
-/// Other exports are fine: some toolchains add their own.
-fn world(ty: &types::Component, engine: &wasmtime::Engine, file: &Path) -> Result<World, LoadError> {
-    let exports: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
-    let has = |prefix: &str| exports.iter().any(|name| name.starts_with(prefix));
-    if exports.iter().any(|name| name == "handle") {
-        Ok(World::Application)
-    } else if has("wasi:http/incoming-handler@0.2.") {
-        Ok(World::WasiHttp)
-    } else {
-        let hint = if has("wasi:http/handler@0.3.") {
-            "It is written for wasi:http 0.3, which this version does not run yet; build it for wasi:http 0.2."
-        } else if has("wasi:cli/run@") {
-            "It is a command-line program (wasi:cli/run); a server needs a handler that is called for each request."
-        } else {
-            "Build it for the world windhover:http/application, or for the standard world wasi:http/proxy 0.2."
-        };
-        Err(LoadError::NoHandler { file: file.into(), exports, hint })
-    }
 }

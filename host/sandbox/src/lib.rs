@@ -8,6 +8,7 @@ mod admission;
 mod answer;
 mod bindings;
 mod cache;
+mod compose;
 mod engine;
 mod exchange;
 mod features;
@@ -15,6 +16,7 @@ mod fields;
 mod file;
 mod grants;
 mod guest;
+mod inspect;
 mod invoke;
 mod limits;
 mod log;
@@ -34,9 +36,11 @@ use std::sync::Arc;
 use windhover_contract::{Application, Request, Response};
 
 pub use cache::{Cache, CacheError};
+pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use grants::Grants;
 pub use guest::{Guest, LoadError, World};
+pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use limits::{SandboxLimits, WebSocketLimits};
 
 /// A guest at the ready: the application that answers each request in a fresh instance.

@@ -2,24 +2,23 @@
 
 use std::path::Path;
 
-use wasmtime::component::types;
 use windhover_contract::Feature;
 
 use super::LoadError;
 
 /// The imports of one component.
-pub(super) struct Imports {
+pub(crate) struct Imports {
     /// The features it needs.
     pub(super) features: Vec<Feature>,
     unknown: Vec<(String, &'static str)>,
 }
 
 impl Imports {
-    pub(super) fn read(ty: &types::Component, engine: &wasmtime::Engine) -> Self {
+    pub(super) fn read<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
         let mut imports = Self { features: Vec::new(), unknown: Vec::new() };
-        for (name, _) in ty.imports(engine) {
+        for name in names {
             if let Err(remedy) = imports.add(name) {
-                imports.unknown.push((name.to_owned(), remedy));
+                imports.unknown.push((name.clone(), remedy));
             }
         }
         imports
@@ -49,6 +48,7 @@ impl Imports {
                 }
                 None => Err("this version of Windhover does not have this feature; a newer one may"),
             },
+            ("next", "") | ("wasi:http", "incoming-handler" | "handler") => Err(MIDDLEWARE),
             ("wasi:http", "types" | "outgoing-handler") if version.starts_with("0.2.") => Ok(()),
             (package, _) if LINKED_WASI.contains(&package) && version.starts_with("0.2.") => Ok(()),
             (package, _) if package.starts_with("wasi:") && version.starts_with("0.3.") => {
@@ -65,3 +65,6 @@ impl Imports {
 
 /// The packages that `wasi::add_to_linker` links whole.
 const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+/// A middleware's own import: what stands behind it.
+const MIDDLEWARE: &str = "the component is middleware; serve an app, and name this file with --middleware";

@@ -59,6 +59,7 @@ fn list(imports: &[(String, &'static str)]) -> String {
     imports.iter().map(|(name, remedy)| format!("\n  {name}: {remedy}")).collect()
 }
 
-fn names(exports: &[String]) -> String {
+/// Names in a sentence.
+pub(crate) fn names(exports: &[String]) -> String {
     if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") }
 }

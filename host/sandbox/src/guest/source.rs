@@ -6,7 +6,7 @@ use std::path::Path;
 use super::LoadError;
 
 /// The binary of a component; its text is turned into it.
-pub(super) fn binary<'a>(bytes: &'a [u8], file: &Path) -> Result<Cow<'a, [u8]>, LoadError> {
+pub(crate) fn binary<'a>(bytes: &'a [u8], file: &Path) -> Result<Cow<'a, [u8]>, LoadError> {
     let not_wasm = |reason| LoadError::NotWasm { file: file.into(), reason };
     let binary = if bytes.starts_with(MAGIC) {
         Cow::Borrowed(bytes)

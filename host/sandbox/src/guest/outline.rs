@@ -1,0 +1,92 @@
+//! The names that a component imports and exports, read without compiling it: enough to tell what it is, what it needs,
+//! and whether this host has it. `serve`, `check` and the composition all ask here.
+
+use std::path::Path;
+
+use wasmparser::{BinaryReaderError, Parser, Payload};
+use windhover_contract::Feature;
+
+use super::imports::Imports;
+use super::{LoadError, World};
+
+/// A component from outside.
+pub(crate) struct Outline {
+    pub(crate) imports: Vec<String>,
+    pub(crate) exports: Vec<String>,
+}
+
+impl Outline {
+    /// Reads a binary component. What it contains beyond names is not looked at, and need not be valid.
+    pub(crate) fn read(binary: &[u8], file: &Path) -> Result<Self, LoadError> {
+        Self::parse(binary).map_err(|reason| LoadError::Invalid { file: file.into(), reason: reason.into() })
+    }
+
+    fn parse(binary: &[u8]) -> Result<Self, BinaryReaderError> {
+        let mut outline = Self { imports: Vec::new(), exports: Vec::new() };
+        let mut depth = 0_usize; // what it is made of has imports and exports too
+        for payload in Parser::new(0).parse_all(binary) {
+            match payload? {
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::End(_) => depth = depth.saturating_sub(1),
+                Payload::ComponentImportSection(section) if depth == 0 => {
+                    for import in section {
+                        outline.imports.push(import?.name.name.to_owned());
+                    }
+                }
+                Payload::ComponentExportSection(section) if depth == 0 => {
+                    for export in section {
+                        outline.exports.push(export?.name.name.to_owned());
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(outline)
+    }
+
+    /// Whether this host can run it, as far as names tell: the world it was written for, and what it imports.
+    pub(crate) fn examine(&self, file: &Path) -> Result<(World, Imports), LoadError> {
+        let imports = Imports::read(&self.imports);
+        imports.check(file)?;
+        match World::of(&self.exports) {
+            Some(World::WasiHttp3) => Err(self.no_handler(
+                file,
+                "It is written for wasi:http 0.3, which this version does not run yet; build it for wasi:http 0.2.",
+            )),
+            Some(world) => Ok((world, imports)),
+            None => Err(self.refusal(file)),
+        }
+    }
+
+    /// Refuses imports that neither this host has nor another component answers.
+    pub(crate) fn check_imports(&self, file: &Path, is_answered: impl Fn(&str) -> bool) -> Result<(), LoadError> {
+        Imports::read(self.imports.iter().filter(|name| !is_answered(name))).check(file)
+    }
+
+    /// The features it needs of a server.
+    pub(crate) fn features(&self) -> Vec<Feature> {
+        Imports::read(&self.imports).features
+    }
+
+    /// Says that it has no handler.
+    pub(crate) fn refusal(&self, file: &Path) -> LoadError {
+        self.no_handler(file, self.hint())
+    }
+
+    fn no_handler(&self, file: &Path, hint: &'static str) -> LoadError {
+        LoadError::NoHandler { file: file.into(), exports: self.exports.clone(), hint }
+    }
+
+    /// What to do about a component without a handler.
+    fn hint(&self) -> &'static str {
+        let has = |prefix: &str| self.exports.iter().any(|name| name.starts_with(prefix));
+        if has("wasi:cli/run@") {
+            "It is a command-line program (wasi:cli/run); a server needs a handler that is called for each request."
+        } else if has("windhover:http/") {
+            "It is middleware, which tells an app something else than the server would; serve the app, and name this \
+             file with --middleware."
+        } else {
+            "Build it for the world windhover:http/application, or for the standard world wasi:http/proxy 0.2."
+        }
+    }
+}
