@@ -5,6 +5,7 @@ mod authentication; // the user that the server knows
 mod body; // the request's content: read in pieces or at once, with back-pressure, or not at all
 mod cache; // compiled guests on disk: used when nobody else can have written them, and only then
 mod connection; // the facts of the connection, and what happens when the client leaves
+mod contract; // the table of features is true
 mod drain; // the server's polite end
 mod fixtures; // every guest of the tests has a test
 mod identifier; // what an exchange is called, and its trace

@@ -65,8 +65,10 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     let contenders = [
         ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()])),
         ("windhover, application world (rust-hello)", windhover("rust_hello.wasm")),
+        ("windhover, application world, five features used", windhover("five_features.wasm")),
         ("windhover, wasi:http 0.2 (rust-wasi-http)", windhover("rust_wasi_http.wasm")),
     ];
+    let echo = &contenders[3].1;
 
     let mut table = table::Table::new(contenders.iter().map(|(name, _)| *name));
     for round in 1..=args.rounds {
@@ -82,7 +84,7 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     }
     print!("{table}");
 
-    let streamed = stream::echo(&contenders[2].1.start()?)?;
+    let streamed = stream::echo(&echo.start()?)?;
     println!(
         "\n{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
         stream::SIZE >> 20,
