@@ -14,12 +14,15 @@ fn the_world_is_told_from_the_component() {
     assert_eq!(guest("rust-hello").world(), World::Application);
     assert_eq!(guest("rust-wasi-http").world(), World::WasiHttp);
     assert_eq!(guest("wasi-with-features").world(), World::WasiHttp);
+    assert_eq!(guest("rust-wasi-http-p3").world(), World::WasiHttp3);
+    assert_eq!(guest("wasi3-with-features").world(), World::WasiHttp3);
 }
 
 #[test]
 fn the_imports_are_the_requirements() {
     assert_eq!(guest("rust-hello").needs(), []);
     assert_eq!(guest("rust-wasi-http").needs(), []);
+    assert_eq!(guest("rust-wasi-http-p3").needs(), []);
     for guest in [guest("facts"), guest("wasi-with-features")] {
         let mut needs = guest.needs().to_vec();
         needs.sort();
@@ -72,9 +75,16 @@ fn what_is_no_component_is_refused_with_what_to_give_instead() {
         (&importing("acme:things/stuff@1.0.0"), "\n  acme:things/stuff@1.0.0: compose the guest with a component"),
         (&importing("windhover:http/teapot@0.1.0"), "\n  windhover:http/teapot@0.1.0: this version of Windhover does"),
         (&importing("windhover:http/request@0.2.0"), "\n  windhover:http/request@0.2.0: this version of Windhover has"),
-        (&importing("wasi:http/types@0.3.0"), "\n  wasi:http/types@0.3.0: this version runs WASI 0.2"),
+        (
+            &importing("wasi:http/handler@0.3.0"),
+            "\n  wasi:http/handler@0.3.0: the component is middleware; serve an app",
+        ),
+        (&importing("wasi:io/poll@0.3.0"), "\n  wasi:io/poll@0.3.0: WASI 0.3 has no wasi:io"),
         (&importing("wasi:keyvalue/store@0.2.0"), "\n  wasi:keyvalue/store@0.2.0: Windhover does not offer"),
-        (&exporting("wasi:http/handler@0.3.0"), "It is written for wasi:http 0.3"),
+        (
+            &exporting("wasi:http/handler@0.4.0"),
+            "or for a standard world: wasi:http/proxy 0.2 or wasi:http/service 0.3",
+        ),
         (&exporting("wasi:cli/run@0.2.0"), "It is a command-line program"),
         (&HANDLER.replace("(component", WRONG_TYPE), "does not fit this host"),
     ] {
@@ -92,6 +102,28 @@ fn all_unknown_imports_are_named_at_once() {
     let two = importing("acme:a/one@1.0.0").replacen("(core", "(import \"acme:a/two@1.0.0\" (instance)) (core", 1);
     let refusal = load("app.wasm", &two).err().expect("both are unknown").to_string();
     assert!(refusal.contains("acme:a/one@1.0.0") && refusal.contains("acme:a/two@1.0.0"), "{refusal}");
+}
+
+/// Versions that differ in the last number are the same to a component, and more exports than the handler are fine.
+#[test]
+fn standard_components_of_every_version_are_accepted() {
+    for patch in 0..=12 {
+        let content = WASI_HTTP.replace("0.2.0", &format!("0.2.{patch}"));
+        let guest = load("app.wat", &content).unwrap_or_else(|refusal| panic!("0.2.{patch}: {refusal}"));
+        assert_eq!(guest.world(), World::WasiHttp);
+    }
+    let built = fs::read(guest_file("rust-wasi-http-p3")).expect("the guest is built");
+    for patch in b'0'..=b'9' {
+        let mut patched = built.clone();
+        for at in 0..patched.len() {
+            if patched[at..].starts_with(b"@0.3.") && patched[at + 5].is_ascii_digit() {
+                patched[at + 5] = patch;
+            }
+        }
+        let guest = Guest::from_bytes(engine(), &patched, Path::new("app.wasm"), None);
+        let guest = guest.unwrap_or_else(|refusal| panic!("0.3.{}: {refusal}", patch as char));
+        assert_eq!(guest.world(), World::WasiHttp3);
+    }
 }
 
 #[test]
@@ -123,3 +155,18 @@ const HANDLER: &str = r#"(component
 
 const WRONG_TYPE: &str =
     r#"(component (import "windhover:http/request@0.1.0" (instance (export "method" (func (result u32)))))"#;
+
+/// The smallest guest of wasi:http 0.2, with one export more than it needs.
+const WASI_HTTP: &str = r#"(component
+    (import "wasi:http/types@0.2.0" (instance $types
+        (export "incoming-request" (type (sub resource)))
+        (export "response-outparam" (type (sub resource)))))
+    (alias export $types "incoming-request" (type $request))
+    (alias export $types "response-outparam" (type $outparam))
+    (core module $guest (func (export "handle") (param i32 i32)) (func (export "more")))
+    (core instance $guest (instantiate $guest))
+    (func $handle (param "request" (own $request)) (param "response-out" (own $outparam))
+        (canon lift (core func $guest "handle")))
+    (instance $handler (export "handle" (func $handle)))
+    (export "wasi:http/incoming-handler@0.2.0" (instance $handler))
+    (func (export "more") (canon lift (core func $guest "more"))))"#;

@@ -19,6 +19,7 @@ mod middleware; // what stands before an app, and is composed with it
 mod request; // the facts of the request
 mod reset; // the end of a stream with an error code
 mod response; // what a guest answers, and what it is not allowed to
+mod reuse; // instances that answer more than one exchange
 mod send_file; // answers from a granted folder
 mod server_addresses; // what the server is bound to
 mod server_variables; // the names of CGI
@@ -27,14 +28,15 @@ mod tls; // the session, where there is one
 mod trailers; // fields behind the content, both ways
 mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2
+mod wasi_http_p3; // standard components of wasi:http 0.3
 mod websocket; // messages both ways, and clients that lie
 
 use windhover_sandbox::Guest;
 use windhover_tests::guest;
 
 /// The guest that uses features, once for each world that it is built in: they must behave the same.
-fn in_every_world() -> [Guest; 2] {
-    [guest("uses-features"), guest("wasi-uses-features")]
+fn in_every_world() -> [Guest; 3] {
+    [guest("uses-features"), guest("wasi-uses-features"), guest("wasi3-uses-features")]
 }
 
 /// A request without content.

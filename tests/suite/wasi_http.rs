@@ -1,5 +1,7 @@
 //! Standard components of `wasi:http` 0.2: they run unchanged, and may ask Windhover for more.
 
+use std::time::Duration;
+
 use windhover_tests::{for_each_server, guest};
 
 use crate::{fault, get, ok, post};
@@ -150,4 +152,28 @@ for_each_server! {
             wire.expect(&fault("500 Internal Server Error")).await;
         }
     }
+
+    /// Guards against: wasmtime hands `te` to guests, and what `connection` names, as if they were about the request.
+    async fn the_fields_of_the_connection_are_not_its_business(server) {
+        let served = server.serve(guest("wasi-counts")).await;
+        let mut wire = served.connect().await;
+        // Whatever the client calls a field of the connection: whom it asks is not one.
+        wire.send(
+            "POST /fields HTTP/1.1\r\nhost: a\r\nconnection: keep-alive, X-Hop, host, te\r\nkeep-alive: timeout=5\r\n\
+             te: trailers\r\nx-hop: 1\r\nx-end: 1\r\ntrailer: x-sum\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+        )
+        .await;
+        assert_eq!(wire.receive_response().await.text(), "trailer x-end");
+    }
+
+    /// Nobody reads the content before there is a head, and the guest waits for that before it gives one.
+    async fn content_before_the_outparam_ends_with_its_time(server) {
+        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("wasi-writes-early")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(&fault("504 Gateway Timeout")).await;
+    }
 }
+
+/// A limit that a test wants to meet soon.
+const SHORT: Duration = Duration::from_millis(100);

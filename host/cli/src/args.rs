@@ -2,11 +2,12 @@
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use windhover_contract::Limits;
-use windhover_sandbox::SandboxLimits;
+use windhover_sandbox::{Reuse, SandboxLimits};
 
 /// A web server for WebAssembly apps.
 ///
@@ -71,6 +72,22 @@ pub struct Serve {
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
     pub max_instances: NonZeroU32,
 
+    /// Whether an instance answers more than one request: never, one after the other, or several at once (wasi:http 0.3)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ReuseMode::Never)]
+    pub reuse: ReuseMode,
+
+    /// Requests that a reused instance answers before a fresh one takes its place
+    #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_requests())]
+    pub reuse_requests: NonZeroU32,
+
+    /// Requests that an instance answers at once, with --reuse concurrent
+    #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_concurrency())]
+    pub reuse_concurrency: NonZeroU32,
+
+    /// Time after which an instance without requests is dropped
+    #[arg(long, value_name = "SECONDS", default_value_t = Reuse::DEFAULT_IDLE.as_secs())]
+    pub reuse_idle: u64,
+
     /// Threads that serve requests [default: one per core]
     #[arg(long, value_name = "NUMBER")]
     pub workers: Option<NonZeroUsize>,
@@ -104,6 +121,31 @@ pub struct Check {
     pub json: bool,
 }
 
+/// How `--reuse` is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ReuseMode {
+    /// Each request has a fresh instance
+    Never,
+    /// One request after the other
+    Serial,
+    /// Several requests at once; serial for guests that cannot do that
+    Concurrent,
+}
+
+impl Serve {
+    /// How instances are used, as the sandbox understands it.
+    pub(crate) fn reuse(&self) -> Reuse {
+        let (max_requests, idle) = (self.reuse_requests.get(), Duration::from_secs(self.reuse_idle));
+        match self.reuse {
+            ReuseMode::Never => Reuse::Never,
+            ReuseMode::Serial => Reuse::Serial { max_requests, idle },
+            ReuseMode::Concurrent => {
+                Reuse::Concurrent { max_requests, max_concurrent: self.reuse_concurrency.get(), idle }
+            }
+        }
+    }
+}
+
 // The rooms own their defaults; here they are only put into the units of the command line.
 
 fn default_timeout() -> NonZeroU64 {
@@ -125,4 +167,12 @@ fn default_max_body_size() -> u64 {
 fn default_max_instances() -> NonZeroU32 {
     let instances = SandboxLimits::default().max_instances.try_into().ok();
     instances.and_then(NonZeroU32::new).expect("the default is a positive 32-bit number")
+}
+
+fn default_reuse_requests() -> NonZeroU32 {
+    NonZeroU32::new(Reuse::DEFAULT_MAX_REQUESTS).expect("the default is positive")
+}
+
+fn default_reuse_concurrency() -> NonZeroU32 {
+    NonZeroU32::new(Reuse::DEFAULT_MAX_CONCURRENT).expect("the default is positive")
 }

@@ -58,6 +58,7 @@ fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
         max_timeout: Duration::from_secs(args.max_timeout.get()),
         max_memory,
         max_instances: args.max_instances.get() as usize,
+        reuse: args.reuse(),
         ..SandboxLimits::default()
     };
     Ok(Sandbox::new(guest, name, limits, grants(args)?))

@@ -80,6 +80,34 @@ fn a_trap_is_in_the_log_with_its_backtrace_and_not_on_the_wire() {
 }
 
 #[test]
+fn a_guest_that_waits_for_itself_is_explained_in_the_log() {
+    let server = Server::start(&[guest_file("wasi-writes-early").as_ref(), "--timeout".as_ref(), "1".as_ref()]);
+    let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 504 Gateway Timeout\r\n"), "{answer}");
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("it wrote content before it called response-outparam.set"), "{log}");
+}
+
+#[test]
+fn instances_are_reused_as_the_options_say() {
+    for (app, world) in [("wasi3-facts", "wasi:http/service 0.3"), ("wasi-counts", "wasi:http/proxy 0.2")] {
+        let app = guest_file(app);
+        let options = ["--reuse", "concurrent", "--reuse-requests", "2", "--reuse-idle", "60", "--workers", "1"];
+        let options: Vec<&Path> = [app.as_path()].into_iter().chain(options.map(Path::new)).collect();
+        let server = Server::start(&options);
+        assert!(server.printed[0].contains(world), "{:?}", server.printed);
+        for expected in ["1", "2", "1"] {
+            let answer = server.ask("GET /count HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            assert!(answer.contains(&format!("\r\n{expected}\n")), "{expected} is not in {answer}");
+        }
+        server.signal(Signal::TERM);
+        let log = server.ended().stderr;
+        assert_eq!(log.contains("the guest is reused serially"), world.ends_with("0.2"), "{log}");
+    }
+}
+
+#[test]
 fn what_a_guest_prints_is_in_the_log() {
     let server = Server::start(&[guest_file("chats").as_ref()]);
     server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
@@ -208,6 +236,7 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
             vec!["serve", "--files", "missing"],
             "cannot use missing as the folder of files to send; --files takes a folder",
         ),
+        (vec!["serve", "--reuse", "always"], "[possible values: never, serial, concurrent]"),
         (vec!["serv"], "a similar subcommand exists: 'serve'"),
     ] {
         let output = command().args(&args).output().expect("the command runs");

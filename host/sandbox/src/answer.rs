@@ -28,6 +28,7 @@ struct Slots {
     piece: Option<Bytes>,
     trailers: Option<HeaderMap>,
     is_unfinished: bool,
+    is_held_back: bool,
     ended: Option<Result<(), Fault>>,
     /// The guest, which waits for room.
     writer: Option<Waker>,
@@ -53,7 +54,7 @@ pub(crate) enum Content {
     File(FilePart),
     /// It comes through [`Answer::poll_offer`], piece by piece, until the guest ends.
     Pieces,
-    /// It comes from a wasi:http guest's outgoing body.
+    /// It comes from a wasi:http guest's own body.
     Stream(HyperOutgoingBody),
 }
 
@@ -69,7 +70,17 @@ impl Answer {
             return false;
         }
         slots.head = Some(head);
+        wake(&mut slots.reader);
         true
+    }
+
+    /// Gives a head that nobody has taken yet other content: all of it, where it turned out that there is no more.
+    pub(crate) fn complete(&self, content: impl FnOnce(&HeaderMap) -> Option<Bytes>) {
+        if let Some(Ok(head)) = &mut self.slots().head
+            && let Some(content) = content(&head.fields)
+        {
+            head.content = Content::Whole(content);
+        }
     }
 
     /// Whether a head was left.
@@ -134,6 +145,15 @@ impl Answer {
         self.slots().is_unfinished
     }
 
+    /// Says that the guest has written content for a head that it has not left: nobody could read it.
+    pub(crate) fn hold_back(&self) {
+        self.slots().is_held_back = true;
+    }
+
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.slots().is_held_back
+    }
+
     /// Waits until every piece has been taken.
     pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut slots = self.slots();
@@ -151,8 +171,16 @@ impl Answer {
         wake(&mut slots.reader);
     }
 
-    pub(crate) fn take_head(&self) -> Option<Result<Head, Fault>> {
-        self.slots().head.take()
+    /// Waits for the head; where it is not there yet, whoever leaves it wakes.
+    pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Head, Fault>> {
+        let mut slots = self.slots();
+        match slots.head.take() {
+            Some(head) => Poll::Ready(head),
+            None => {
+                slots.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
     }
 
     pub(crate) fn take_piece(&self) -> Option<Bytes> {

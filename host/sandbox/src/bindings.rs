@@ -41,8 +41,8 @@ mod generated {
     });
 }
 
-pub(crate) use generated::ApplicationPre;
 pub(crate) use generated::windhover::http::{
     authentication, connection, identifier, informational, lifetime, limits, request, reset, response, send_file,
     server_addresses, server_variables, telemetry, tls, upgrade, websocket,
 };
+pub(crate) use generated::{Application, ApplicationPre};

@@ -1,6 +1,8 @@
 //! One engine a process: how guests are compiled, where their memory comes from, and the clock that interrupts them.
+//! Inside it are two of wasmtime's, because one that can do several things at once in an instance is slower for the
+//! guests that do not; the second is made when the first guest needs it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
@@ -15,7 +17,8 @@ use crate::{features, wasi};
 /// What an [`Engine`] is made for.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Instances at once, of all deployments together. Address space is reserved for all of them, memory is not.
+    /// Instances at once, of all deployments together; counted apart for guests that need concurrency (WASI 0.3).
+    /// Address space is reserved for all of them, memory is not.
     pub max_instances: u32,
     /// The largest linear memory of any guest, in bytes.
     pub max_memory_size: usize,
@@ -34,9 +37,15 @@ impl Default for EngineConfig {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    engine: wasmtime::Engine,
-    max_instances: u32,
-    linker: Linker<State>,
+    config: EngineConfig,
+    sequential: Runtime,
+    concurrent: OnceLock<Runtime>,
+}
+
+/// One of wasmtime's engines, with everything linked that a guest of it may import.
+pub(crate) struct Runtime {
+    pub(crate) engine: wasmtime::Engine,
+    pub(crate) linker: Linker<State>,
 }
 
 /// Why there is no engine. Not to be expected on a machine that wasmtime supports.
@@ -47,7 +56,35 @@ pub struct EngineError(wasmtime::Error);
 impl Engine {
     /// Starts an engine, and with it the thread that ticks for all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
-        let engine = match wasmtime::Engine::new(base().allocation_strategy(pool(config))) {
+        let sequential = Runtime::new(config, false)?;
+        if PoolingAllocationConfig::is_pagemap_scan_available() {
+            info!("memory of ended instances is reset page by page (PAGEMAP_SCAN)");
+        } else {
+            info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
+        }
+        Ok(Self(Arc::new(Inner { config: config.clone(), sequential, concurrent: OnceLock::new() })))
+    }
+
+    pub(crate) fn max_instances(&self) -> usize {
+        self.0.config.max_instances as usize
+    }
+
+    /// What runs guests that need concurrency, or those that do not.
+    pub(crate) fn runtime(&self, needs_concurrency: bool) -> Result<&Runtime, EngineError> {
+        if !needs_concurrency {
+            return Ok(&self.0.sequential);
+        }
+        if let Some(runtime) = self.0.concurrent.get() {
+            return Ok(runtime);
+        }
+        let runtime = Runtime::new(&self.0.config, true)?;
+        Ok(self.0.concurrent.get_or_init(|| runtime))
+    }
+}
+
+impl Runtime {
+    fn new(config: &EngineConfig, has_concurrency: bool) -> Result<Self, EngineError> {
+        let engine = match wasmtime::Engine::new(base(has_concurrency).allocation_strategy(pool(config))) {
             Ok(engine) => engine,
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
             Err(failure) => {
@@ -56,29 +93,18 @@ impl Engine {
                      instances at once may fit: {failure:#}",
                     config.max_instances
                 );
-                wasmtime::Engine::new(&base()).map_err(EngineError)?
+                wasmtime::Engine::new(&base(has_concurrency)).map_err(EngineError)?
             }
         };
-        let linker = link(&engine).map_err(EngineError)?;
+        let linker = link(&engine, has_concurrency).map_err(EngineError)?;
         tick(&engine);
-        Ok(Self(Arc::new(Inner { engine, max_instances: config.max_instances, linker })))
-    }
-
-    pub(crate) fn max_instances(&self) -> usize {
-        self.0.max_instances as usize
-    }
-
-    pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
-        &self.0.engine
-    }
-
-    pub(crate) fn linker(&self) -> &Linker<State> {
-        &self.0.linker
+        Ok(Self { engine, linker })
     }
 }
 
-fn base() -> Config {
+fn base(has_concurrency: bool) -> Config {
     let mut config = Config::new();
+    config.concurrency_support(has_concurrency);
     config.epoch_interruption(true);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
@@ -104,20 +130,21 @@ fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
         .table_keep_resident(64 << 10);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
         pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(2 << 20);
-        info!("memory of ended instances is reset page by page (PAGEMAP_SCAN)");
     } else {
         pool.linear_memory_keep_resident(64 << 10).decommit_batch_size(64);
-        info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
     }
     InstanceAllocationStrategy::Pooling(pool)
 }
 
 /// Links everything that any guest may import: what it may do with it is decided by its grants, not by absence, because
 /// the runtimes of most languages import far more than they use.
-fn link(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
+fn link(engine: &wasmtime::Engine, has_concurrency: bool) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     features::add_to_linker(&mut linker)?;
     wasi::add_to_linker(&mut linker)?;
+    if has_concurrency {
+        wasi::p3::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, OnceLock};
 use bytes::{Buf, Bytes};
 use http::{HeaderMap, Method, Version};
 use http_body_util::BodyExt;
+use tracing::info;
 use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
 use crate::answer::Answer;
@@ -31,6 +32,20 @@ pub(crate) struct Exchange {
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) websocket_limits: WebSocketLimits,
+}
+
+impl Exchange {
+    /// What is left to do when the guest has ended, well or not: its tags are recorded, its WebSocket is closed.
+    pub(crate) async fn conclude(&mut self, app: &str, is_well: bool) {
+        if !self.tags.is_empty() {
+            let id = self.features.identifier.as_ref().map(|identifier| identifier.to_string()).unwrap_or_default();
+            let tags: Vec<_> = self.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+            info!(%app, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
+        }
+        if let Some(websocket) = self.websocket.take() {
+            websocket.finish(&self.answer, if is_well { NORMAL } else { INTERNAL_ERROR }).await;
+        }
+    }
 }
 
 /// How far the guest is with its answer.
@@ -184,3 +199,7 @@ pub(crate) fn client_fault(fault: &Fault) -> ClientFault {
         Fault::Guest(_) | Fault::Host(_) => ClientFault::BodyIncomplete,
     }
 }
+
+/// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
+const NORMAL: u16 = 1000;
+const INTERNAL_ERROR: u16 = 1011;

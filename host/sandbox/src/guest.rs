@@ -1,5 +1,6 @@
 //! One component file, checked, compiled and linked: once a deployment, so that an exchange only instantiates.
 
+mod concurrency;
 mod imports;
 mod load_error;
 mod outline;
@@ -11,9 +12,11 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
+use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::{Feature, Server};
 
 use crate::bindings::ApplicationPre;
+use crate::engine::Runtime;
 use crate::state::State;
 use crate::{Cache, Engine};
 
@@ -27,8 +30,10 @@ pub use world::World;
 pub struct Guest {
     file: PathBuf,
     engine: Engine,
+    runtime: wasmtime::Engine,
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
+    has_current_exchange: bool,
     was_cached: bool,
     took: Duration,
 }
@@ -37,6 +42,7 @@ pub struct Guest {
 pub(crate) enum Kind {
     Application(ApplicationPre<State>),
     WasiHttp(ProxyPre<State>),
+    WasiHttp3(ServicePre<State>),
 }
 
 impl Guest {
@@ -51,12 +57,15 @@ impl Guest {
         let begin = Instant::now();
         let binary = binary(bytes, file)?;
         let (world, imports) = Outline::read(&binary, file)?.examine(file)?;
-        let cached = cache.and_then(|cache| cache.get(engine.wasmtime(), &binary));
+        let runtime = engine
+            .runtime(concurrency::is_needed(&binary))
+            .map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
+        let cached = cache.and_then(|cache| cache.get(&runtime.engine, &binary));
         let was_cached = cached.is_some();
         let component = match cached {
             Some(component) => component,
             None => {
-                let component = Component::from_binary(engine.wasmtime(), &binary)
+                let component = Component::from_binary(&runtime.engine, &binary)
                     .map_err(|reason| LoadError::Invalid { file: file.into(), reason })?;
                 if let Some(cache) = cache {
                     cache.put(&component, &binary);
@@ -71,8 +80,17 @@ impl Guest {
         let took = begin.elapsed();
 
         let kind =
-            link(engine, &component, world).map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
-        Ok(Self { file: file.into(), engine: engine.clone(), kind, needs: imports.features, was_cached, took })
+            link(runtime, &component, world).map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;
+        Ok(Self {
+            file: file.into(),
+            engine: engine.clone(),
+            runtime: runtime.engine.clone(),
+            kind,
+            needs: imports.features,
+            has_current_exchange: imports.has_current_exchange,
+            was_cached,
+            took,
+        })
     }
 
     /// The file it came from.
@@ -85,6 +103,7 @@ impl Guest {
         match self.kind {
             Kind::Application(_) => World::Application,
             Kind::WasiHttp(_) => World::WasiHttp,
+            Kind::WasiHttp3(_) => World::WasiHttp3,
         }
     }
 
@@ -114,13 +133,23 @@ impl Guest {
     pub(crate) fn engine(&self) -> &Engine {
         &self.engine
     }
+
+    /// The engine of wasmtime that it was compiled for.
+    pub(crate) fn runtime(&self) -> &wasmtime::Engine {
+        &self.runtime
+    }
+
+    /// Whether one instance may answer several exchanges at once: it can, and asks for nothing about *the* exchange.
+    pub(crate) fn can_answer_concurrently(&self) -> bool {
+        matches!(self.kind, Kind::WasiHttp3(_)) && !self.has_current_exchange
+    }
 }
 
-fn link(engine: &Engine, component: &Component, world: World) -> wasmtime::Result<Kind> {
-    let linked = engine.linker().instantiate_pre(component)?;
+fn link(runtime: &Runtime, component: &Component, world: World) -> wasmtime::Result<Kind> {
+    let linked = runtime.linker.instantiate_pre(component)?;
     Ok(match world {
         World::Application => Kind::Application(ApplicationPre::new(linked)?),
         World::WasiHttp => Kind::WasiHttp(ProxyPre::new(linked)?),
-        World::WasiHttp3 => unreachable!("Outline::examine refuses it"),
+        World::WasiHttp3 => Kind::WasiHttp3(ServicePre::new(linked)?),
     })
 }

@@ -35,11 +35,11 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     let mut run = Attended(Some(run));
     let head = poll_fn(|cx| {
         let ended = run.get().poll(cx);
-        match (answer.take_head(), ended) {
-            (Some(head), _) => Poll::Ready(head),
-            (None, Poll::Pending) => Poll::Pending,
-            (None, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
-            (None, Poll::Ready(Ok(()))) => {
+        match (answer.poll_head(cx), ended) {
+            (Poll::Ready(head), _) => Poll::Ready(head),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+            (Poll::Pending, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
+            (Poll::Pending, Poll::Ready(Ok(()))) => {
                 warn!(app = %deployed.name, "the guest returned without a response");
                 Poll::Ready(Err(GuestFault::NoResponse.into()))
             }

@@ -17,12 +17,14 @@ mod file;
 mod grants;
 mod guest;
 mod inspect;
+mod instance;
 mod invoke;
 mod limits;
 mod log;
 mod outbound;
 mod precompiled;
 mod presence;
+mod reuse;
 mod run;
 mod state;
 mod streaming;
@@ -42,8 +44,9 @@ pub use grants::Grants;
 pub use guest::{Guest, LoadError, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use limits::{SandboxLimits, WebSocketLimits};
+pub use reuse::Reuse;
 
-/// A guest at the ready: the application that answers each request in a fresh instance.
+/// A guest at the ready: the application that answers each request in a fresh instance, unless told to reuse them.
 ///
 /// Its futures and bodies must be polled inside a tokio runtime with time.
 pub struct Sandbox(Arc<Deployed>);
@@ -55,6 +58,7 @@ pub(crate) struct Deployed {
     pub(crate) limits: SandboxLimits,
     pub(crate) admission: admission::Admission,
     pub(crate) grants: Arc<Grants>,
+    pub(crate) instances: reuse::Instances,
 }
 
 impl Sandbox {
@@ -62,8 +66,18 @@ impl Sandbox {
     /// says in the log whose lines these are.
     pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
         limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
+        let name = name.into();
         let admission = admission::Admission::new(&limits);
-        Self(Arc::new(Deployed { name: name.into().into(), guest, limits, admission, grants: Arc::new(grants) }))
+        let instances = reuse::Instances::new(&name, &guest, &limits);
+        let grants = Arc::new(grants);
+        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, grants, instances }))
+    }
+}
+
+impl Drop for Sandbox {
+    /// Instances that rest hold on to what is deployed, and it to them.
+    fn drop(&mut self) {
+        self.0.instances.close();
     }
 }
 

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-/// The limits of one deployment. Each applies to one exchange, except for `max_instances` and `max_queue`.
+use crate::Reuse;
+
+/// The limits of one deployment. Each applies to one exchange, except for `max_instances` and `max_queue`; where an
+/// instance is reused, what it holds counts over all of its exchanges.
 #[derive(Clone, Debug)]
 pub struct SandboxLimits {
     /// Wall time from the first instruction of the guest to the last byte it produces. Exceeding it answers 504, or
@@ -18,7 +21,7 @@ pub struct SandboxLimits {
     /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
-    /// Instances at work at once; at most [`crate::EngineConfig::max_instances`] for all deployments together.
+    /// Instances at work at once, and exchanges, where they share instances; at most [`crate::EngineConfig::max_instances`] for all deployments together.
     pub max_instances: usize,
     /// Exchanges that may wait for an instance. One more is answered 503 with Retry-After at once.
     pub max_queue: usize,
@@ -27,6 +30,8 @@ pub struct SandboxLimits {
     /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
     /// log says once.
     pub max_log: usize,
+    /// Whether an instance answers more than one exchange.
+    pub reuse: Reuse,
     /// WebSockets.
     pub websocket: WebSocketLimits,
 }
@@ -60,6 +65,7 @@ impl Default for SandboxLimits {
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
             queue_timeout: Duration::from_secs(10), // a browser's user has gone by then
             max_log: 64 << 10,                // a thousand lines: enough to debug, too little to fill a disk with
+            reuse: Reuse::Never,              // what one request leaves behind, the next one cannot find
             websocket: WebSocketLimits::default(),
         }
     }

@@ -38,6 +38,12 @@ impl GuestLog {
         Self { budget: Arc::new(Mutex::new(Budget { name, left: max, is_spent: false })) }
     }
 
+    /// Allows `max` bytes anew, for another exchange of the same instance.
+    pub(crate) fn begin(&self, max: usize) {
+        let mut budget = self.budget.lock().expect("nothing panics while it holds this lock");
+        (budget.left, budget.is_spent) = (max, false);
+    }
+
     pub(crate) fn stdout(&self) -> Lines {
         self.lines("stdout")
     }

@@ -1,4 +1,4 @@
-//! One guest at work on one exchange: its store, its call, its time. Polled by the exchange while that waits for the head,
+//! One guest at work on one exchange: its call, its time. Polled by the exchange while that waits for the head,
 //! so a guest that answers at once costs no task; one that is at work longer gets a task of its own.
 
 use std::future::poll_fn;
@@ -10,16 +10,13 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
-use tracing::{info, warn};
-use wasmtime::{Store, UpdateDeadline};
+use tracing::warn;
 use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault};
 
+use crate::Deployed;
 use crate::admission::Permit;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
-use crate::guest::Kind;
-use crate::state::State;
-use crate::{Deployed, trap, wasi};
 
 /// A call under way. Dropping it cancels the guest and frees all it held.
 pub(crate) struct Run {
@@ -50,7 +47,10 @@ impl Run {
             end_of_last_words: None,
             name: Arc::clone(&deployed.name),
             answer: Arc::clone(&exchange.answer),
-            call: Ok(Box::pin(call(Arc::clone(deployed), exchange))),
+            call: Ok(Box::pin({
+                let deployed = Arc::clone(deployed);
+                async move { deployed.instances.answer(&deployed, exchange).await }
+            })),
             permit: Some(permit),
         }
     }
@@ -65,9 +65,10 @@ impl Run {
             Poll::Ready(ended) => ended,
             Poll::Pending => match self.poll_alarm(cx) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(fault) => {
+                Poll::Ready(()) => {
                     self.answer.leave_unfinished();
-                    Err(fault)
+                    self.call = Err(Ok(())); // the store is dropped, and may say why it came to this
+                    Err(self.overdue())
                 }
             },
         };
@@ -77,7 +78,7 @@ impl Run {
     }
 
     /// Ready when the guest's time is over.
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_told && self.end_of_last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
             self.end_of_last_words = Some(Instant::now() + self.last_words);
         }
@@ -87,15 +88,26 @@ impl Run {
         if alarm.deadline() != deadline {
             alarm.as_mut().reset(deadline); // the guest has changed it, or its client has left
         }
-        std::task::ready!(alarm.as_mut().poll(cx));
-        Poll::Ready(if self.end_of_last_words.is_some() {
-            warn!(app = %self.name, "the guest went on for {:?} after its client had left", self.last_words);
-            ClientFault::Gone.into()
+        alarm.as_mut().poll(cx)
+    }
+
+    /// What a guest has done whose time is over.
+    fn overdue(&self) -> Fault {
+        let (app, limit) = (&self.name, self.answer.time.limit());
+        if self.end_of_last_words.is_some() {
+            warn!(%app, "the guest went on for {:?} after its client had left", self.last_words);
+            return ClientFault::Gone.into();
+        }
+        if self.answer.is_held_back() {
+            warn!(
+                %app,
+                "the guest exceeded its time limit of {limit:?}: it wrote content before it called \
+                 response-outparam.set, and nobody reads content until then; set the outparam first"
+            );
         } else {
-            let limit = self.answer.time.limit();
-            warn!(app = %self.name, "the guest exceeded its time limit of {limit:?}");
-            GuestFault::DeadlineExceeded.into()
-        })
+            warn!(%app, "the guest exceeded its time limit of {limit:?}");
+        }
+        GuestFault::DeadlineExceeded.into()
     }
 
     /// The client has left. A guest that wants to hear of it does, and has a moment to put away what it has begun; any other
@@ -152,44 +164,3 @@ impl Drop for Run {
         }
     }
 }
-
-async fn call(deployed: Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> {
-    let mut store = Store::new(deployed.guest.engine().wasmtime(), State::new(Arc::clone(&deployed), exchange));
-    store.limiter(|state| &mut state.memory);
-    // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would be
-    // back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
-    // What one call may copy into the host: no more than the guest itself may hold.
-    store.set_hostcall_fuel(deployed.limits.max_memory);
-    let ended = call_export(&deployed.guest.kind, &mut store).await;
-    let exchange = store.data_mut().exchange();
-    if !exchange.tags.is_empty() {
-        let id = exchange.features.identifier.as_ref().map(|identifier| identifier.to_string()).unwrap_or_default();
-        let tags: Vec<_> = exchange.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        info!(app = %deployed.name, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
-    }
-    if let Some(websocket) = exchange.websocket.take() {
-        let (answer, code) = (Arc::clone(&exchange.answer), if ended.is_ok() { NORMAL } else { INTERNAL_ERROR });
-        websocket.finish(&answer, code).await;
-    }
-    if store.data_mut().has_unfinished_content() {
-        store.data_mut().exchange().answer.leave_unfinished();
-    }
-    ended.map_err(|error| trap::fault(error, store.data_mut()))
-}
-
-async fn call_export(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<()> {
-    match kind {
-        Kind::Application(guest) => guest.instantiate_async(&mut *store).await?.call_handle(store).await,
-        Kind::WasiHttp(guest) => {
-            let guest = guest.instantiate_async(&mut *store).await?;
-            let (request, outparam) = wasi::resources(store.data_mut())?;
-            guest.wasi_http_incoming_handler().call_handle(store, request, outparam).await
-        }
-    }
-}
-
-/// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
-const NORMAL: u16 = 1000;
-const INTERNAL_ERROR: u16 = 1011;

@@ -8,30 +8,36 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use windhover_contract::ClientFault;
+
 use crate::Deployed;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::outbound::Denied;
+use crate::wasi;
 
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {
-    exchange: Exchange,
+    /// `None`: the instance rests, or it is in several at once.
+    exchange: Option<Exchange>,
     pub(crate) memory: MemoryLimiter,
     deployed: Arc<Deployed>,
     table: ResourceTable,
+    log: GuestLog,
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Denied,
 }
 
 impl State {
-    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Exchange) -> Self {
+    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Exchange>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
             exchange,
             memory: MemoryLimiter::new(deployed.limits.max_memory),
+            log: GuestLog::new(Arc::clone(&deployed.name), deployed.limits.max_log),
             deployed,
             table,
             wasi: None,
@@ -40,8 +46,35 @@ impl State {
         }
     }
 
+    /// The current exchange. A guest that asks for it is in one exchange at a time, and does not run in between.
     pub(crate) fn exchange(&mut self) -> &mut Exchange {
-        &mut self.exchange
+        self.exchange.as_mut().expect("an instance that rests does not run, and one in several exchanges never asks")
+    }
+
+    /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
+    pub(crate) fn begin(&mut self, exchange: Option<Exchange>) {
+        self.exchange = exchange;
+        self.memory.was_refused = false;
+        self.log.begin(self.deployed.limits.max_log);
+    }
+
+    /// Ends the current exchange, and frees what the host held for it.
+    pub(crate) fn rest(&mut self) {
+        self.exchange = None;
+    }
+
+    /// Whether the guest has kept so many handles that the next exchange may lack them.
+    pub(crate) fn hoards(&mut self) -> bool {
+        self.table.iter_mut().count() > MAX_RESOURCES / 2
+    }
+
+    /// What the client of the current exchange did wrong.
+    pub(crate) fn client_fault(&self) -> Option<ClientFault> {
+        self.exchange.as_ref()?.content.fault()
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
     }
 
     /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
@@ -54,12 +87,21 @@ impl State {
     }
 }
 
+impl Drop for State {
+    /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
+    fn drop(&mut self) {
+        let Some(exchange) = &self.exchange else { return };
+        if exchange.answer.is_unfinished() && self.table.iter_mut().any(wasi::is_written_early) {
+            exchange.answer.hold_back();
+        }
+    }
+}
+
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { wasi, deployed, table, .. } = self;
+        let Self { wasi, log, table, .. } = self;
         let ctx = wasi.get_or_insert_with(|| {
             // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed.
-            let log = GuestLog::new(Arc::clone(&deployed.name), deployed.limits.max_log);
             let mut builder = WasiCtx::builder();
             builder.stdout(log.stdout()).stderr(log.stderr());
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);

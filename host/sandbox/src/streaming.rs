@@ -71,15 +71,15 @@ impl Streaming {
         match Pin::new(body).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => self.pass(frame),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
-            Poll::Ready(Some(Err(_))) => {
-                warn!(app = %self.name, "the guest broke its content off: it dropped outgoing-body without finish");
+            Poll::Ready(Some(Err(error))) => {
+                warn!(app = %self.name, "the guest broke its content off, or left it unfinished: {error:?}");
                 self.fail(GuestFault::Reported.into())
             }
             // The guest has ended, or was ended in a wait; either way nothing follows.
             Poll::Ready(None) => match ready!(self.answer.poll_ended(cx)) {
                 Err(fault) => self.fail(fault),
                 Ok(()) => {
-                    warn!(app = %self.name, "the guest ended without outgoing-body.finish: its content is not whole");
+                    warn!(app = %self.name, "the guest ended and left its content unfinished");
                     self.fail(GuestFault::Reported.into())
                 }
             },

@@ -20,7 +20,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         debug!(%app, "the guest broke the exchange off");
         return GuestFault::Aborted.into();
     }
-    if let Some(client) = state.exchange().content.fault() {
+    if let Some(client) = state.client_fault() {
         warn!(%app, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
         return client.into();
     }

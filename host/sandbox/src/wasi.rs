@@ -1,18 +1,26 @@
-//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing.
+//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing. What 0.3
+//! adds is in `p3`.
 
+mod content;
+pub(crate) mod p3;
+mod request;
+
+use std::any::Any;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use http::header::HOST;
 use http::{HeaderValue, Request};
-use http_body_util::BodyExt;
+use http_body::Body;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
-use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostResponseOutparam};
-use wasmtime_wasi_http::{Error, WasiBody, WasiHttpView};
+use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostOutgoingResponse, HostResponseOutparam};
+use wasmtime_wasi_http::{WasiBody, WasiHttpView};
 use windhover_contract::{ClientFault, Fault, GuestFault};
 
 use crate::answer::{Content, Head};
-use crate::exchange::{Exchange, client_fault};
+use crate::exchange::Exchange;
 use crate::state::State;
 
 /// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2.
@@ -52,21 +60,14 @@ pub(crate) fn resources(
 }
 
 fn incoming(exchange: &mut Exchange) -> (Scheme, Request<WasiBody>) {
-    let (content, fault) = exchange.content.take();
-    let content = content.map_err(move |error| {
-        let _ = fault.set(client_fault(&error));
-        match client_fault(&error) {
-            ClientFault::BodyTooLarge => Error::HttpRequestBodySize(None),
-            _ => Error::ConnectionTerminated,
-        }
-    });
-    let mut request = Request::new(content.boxed_unsync());
+    let mut request = Request::new(request::content(exchange));
     *request.method_mut() = exchange.method.clone();
     *request.uri_mut() = exchange.target.uri().clone();
     *request.version_mut() = exchange.version;
-    *request.headers_mut() = exchange.fields.clone();
+    *request.headers_mut() = request::fields(exchange);
     if exchange.target.authority().is_none() {
-        request.headers_mut().insert(HOST, own_name(exchange));
+        let authority = HeaderValue::from_str(request::authority(exchange).as_str());
+        request.headers_mut().insert(HOST, authority.expect("an authority is visible ASCII"));
     }
     let scheme = match exchange.target.scheme() {
         windhover_contract::Scheme::Http => Scheme::Http,
@@ -75,12 +76,12 @@ fn incoming(exchange: &mut Exchange) -> (Scheme, Request<WasiBody>) {
     (scheme, request)
 }
 
-/// wasi:http wants an authority always; a client of HTTP/1.0 need not send one. Then it is ours (RFC 9110 §7.2).
-fn own_name(exchange: &Exchange) -> HeaderValue {
-    let local = exchange.features.connection.as_deref().and_then(|connection| connection.local);
-    local
-        .and_then(|address| HeaderValue::from_str(&address.to_string()).ok())
-        .unwrap_or(HeaderValue::from_static("localhost"))
+/// Whether this is a response that has content and was not given to the outparam yet.
+pub(crate) fn is_written_early(resource: &mut (dyn Any + Send)) -> bool {
+    let Some(response) = resource.downcast_mut::<HostOutgoingResponse>() else { return false };
+    let Some(content) = &mut response.body else { return false };
+    let mut cx = Context::from_waker(Waker::noop());
+    matches!(Pin::new(content).poll_frame(&mut cx), Poll::Ready(Some(Ok(_))))
 }
 
 /// What a guest's own error code means to the client: whose fault it says it was.

@@ -10,12 +10,14 @@ use super::LoadError;
 pub(crate) struct Imports {
     /// The features it needs.
     pub(super) features: Vec<Feature>,
+    /// Whether it asks for facts or powers of the exchange that it is in: of any interface of `wit/`.
+    pub(super) has_current_exchange: bool,
     unknown: Vec<(String, &'static str)>,
 }
 
 impl Imports {
     pub(super) fn read<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
-        let mut imports = Self { features: Vec::new(), unknown: Vec::new() };
+        let mut imports = Self { features: Vec::new(), has_current_exchange: false, unknown: Vec::new() };
         for name in names {
             if let Err(remedy) = imports.add(name) {
                 imports.unknown.push((name.clone(), remedy));
@@ -35,6 +37,8 @@ impl Imports {
     fn add(&mut self, import: &str) -> Result<(), &'static str> {
         let (package, rest) = import.split_once('/').unwrap_or((import, ""));
         let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
+        self.has_current_exchange |= package == "windhover:http";
+        self.has_current_exchange |= package == "windhover:http";
         match (package, interface) {
             ("windhover:http", _) if version != "0.1.0" => {
                 Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")
@@ -50,9 +54,12 @@ impl Imports {
             },
             ("next", "") | ("wasi:http", "incoming-handler" | "handler") => Err(MIDDLEWARE),
             ("wasi:http", "types" | "outgoing-handler") if version.starts_with("0.2.") => Ok(()),
-            (package, _) if LINKED_WASI.contains(&package) && version.starts_with("0.2.") => Ok(()),
-            (package, _) if package.starts_with("wasi:") && version.starts_with("0.3.") => {
-                Err("this version runs WASI 0.2; build the guest for WASI 0.2")
+            ("wasi:http", "types" | "client") if version.starts_with("0.3.") => Ok(()),
+            ("wasi:io", _) if version.starts_with("0.3.") => Err("WASI 0.3 has no wasi:io; build the guest anew"),
+            (package, _)
+                if LINKED_WASI.contains(&package) && (version.starts_with("0.2.") || version.starts_with("0.3.")) =>
+            {
+                Ok(())
             }
             ("wasi_snapshot_preview1", _) => {
                 Err("it was made for WASI preview 1; wrap it with the preview 1 adapter when making the component")
@@ -63,7 +70,7 @@ impl Imports {
     }
 }
 
-/// The packages that `wasi::add_to_linker` links whole.
+/// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.
 const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
 /// A middleware's own import: what stands behind it.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::EngineError;
+
 /// Why a file cannot be served.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages show")]
@@ -33,6 +35,9 @@ pub enum LoadError {
     /// It is malformed, or uses what the engine does not have.
     #[error("{} does not compile: {reason:#}", file.display())]
     Invalid { file: PathBuf, reason: wasmtime::Error },
+    /// It needs concurrency, and the engine with it does not start.
+    #[error("{} needs an engine with concurrency: {reason}", file.display())]
+    NoEngine { file: PathBuf, reason: EngineError },
     /// It imports what the host does not have.
     #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
     UnknownImports {

@@ -49,10 +49,6 @@ impl Outline {
         let imports = Imports::read(&self.imports);
         imports.check(file)?;
         match World::of(&self.exports) {
-            Some(World::WasiHttp3) => Err(self.no_handler(
-                file,
-                "It is written for wasi:http 0.3, which this version does not run yet; build it for wasi:http 0.2.",
-            )),
             Some(world) => Ok((world, imports)),
             None => Err(self.refusal(file)),
         }
@@ -86,7 +82,8 @@ impl Outline {
             "It is middleware, which tells an app something else than the server would; serve the app, and name this \
              file with --middleware."
         } else {
-            "Build it for the world windhover:http/application, or for the standard world wasi:http/proxy 0.2."
+            "Build it for the world windhover:http/application, or for a standard world: wasi:http/proxy 0.2 or \
+             wasi:http/service 0.3."
         }
     }
 }

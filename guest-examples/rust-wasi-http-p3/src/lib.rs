@@ -1,0 +1,62 @@
+//! A guest of the standard world `wasi:http/service` 0.3. It imports nothing of Windhover, so the same file also runs on
+//! every other server of that world.
+
+use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
+use wasip3::{wit_bindgen, wit_future, wit_stream};
+
+struct Example;
+
+wasip3::http::service::export!(Example);
+
+impl wasip3::exports::http::handler::Guest for Example {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let target = request.get_path_with_query().unwrap_or_default();
+        let path = target.split('?').next().unwrap_or_default();
+        Ok(match (request.get_method(), path) {
+            (Method::Get | Method::Head, "/") => answer(200, "Hello from wasi:http!\n"),
+            (Method::Get | Method::Head, "/request") => answer(200, &facts(&request, &target)),
+            (Method::Post, "/echo") => echo(request),
+            _ => answer(404, ""),
+        })
+    }
+}
+
+fn facts(request: &Request, target: &str) -> String {
+    let method = if matches!(request.get_method(), Method::Head) { "HEAD" } else { "GET" };
+    let scheme = match request.get_scheme() {
+        Some(Scheme::Http) => "http".into(),
+        Some(Scheme::Https) => "https".into(),
+        Some(Scheme::Other(name)) => name,
+        None => String::new(),
+    };
+    let authority = request.get_authority().unwrap_or_default();
+    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={target}\n")
+}
+
+fn answer(status: u16, text: &str) -> Response {
+    let mut fields = vec![("content-length".into(), text.len().to_string().into())];
+    if !text.is_empty() {
+        fields.push(("content-type".into(), "text/plain".into()));
+    }
+    let fields = Fields::from_list(&fields).expect("fields are well-formed");
+    let (mut writer, content) = wit_stream::new();
+    let (_, no_trailers) = wit_future::new(|| Ok(None));
+    let (response, _) = Response::new(fields, Some(content), no_trailers);
+    response.set_status_code(status).expect("status is a valid one");
+    // The handler returns now, and the content follows: what is left over was not wanted, as for HEAD.
+    let text = text.as_bytes().to_vec();
+    wit_bindgen::spawn_local(async move { writer.write_all(text).await });
+    response
+}
+
+/// Sends the content back while it still comes in, trailers and all. The streams of the request become those of the
+/// response, so the octets never enter this guest's memory.
+fn echo(request: Request) -> Response {
+    let types = request.get_headers().get("content-type");
+    let fields: Vec<_> = types.into_iter().map(|value| ("content-type".into(), value)).collect();
+    let (_, fine) = wit_future::new(|| Ok(()));
+    let (content, trailers) = Request::consume_body(request, fine);
+    let fields = Fields::from_list(&fields).expect("they were well-formed when they came in");
+    let (response, _) = Response::new(fields, Some(content), trailers);
+    response
+}

@@ -1,0 +1,104 @@
+//! One instance of a guest, in a store of its own. It answers one exchange after the other, if it is asked to; dropping it
+//! frees all it held.
+
+use std::sync::Arc;
+
+use wasmtime::{Store, UpdateDeadline};
+use wasmtime_wasi_http::p2::bindings::Proxy;
+use wasmtime_wasi_http::p3::bindings::Service;
+use windhover_contract::Fault;
+
+use crate::bindings::Application;
+use crate::exchange::Exchange;
+use crate::guest::Kind;
+use crate::state::State;
+use crate::wasi::p3::Call;
+use crate::{Deployed, trap, wasi};
+
+/// An instance, and the exchange that it is in.
+pub(crate) struct Instance {
+    pub(crate) store: Store<State>,
+    pub(crate) guest: Instantiated,
+    answered: u32,
+}
+
+/// The exports of an instance.
+pub(crate) enum Instantiated {
+    Application(Application),
+    WasiHttp(Proxy),
+    WasiHttp3(Service),
+}
+
+impl Instance {
+    /// A fresh instance, for an exchange or for several at once.
+    pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Exchange>) -> Result<Self, Fault> {
+        let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
+        store.limiter(|state| &mut state.memory);
+        // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would be
+        // back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+        // What one call may copy into the host: no more than the guest itself may hold.
+        store.set_hostcall_fuel(deployed.limits.max_memory);
+        match instantiate(&deployed.guest.kind, &mut store).await {
+            Ok(guest) => Ok(Self { store, guest, answered: 0 }),
+            Err(error) => Err(trap::fault(error, store.data_mut())),
+        }
+    }
+
+    /// Answers the exchange and ends with it.
+    pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
+        let Self { store, guest, answered } = self;
+        *answered += 1;
+        let ended = match guest {
+            Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
+            Instantiated::WasiHttp(guest) => call_wasi_http(store, guest).await,
+            Instantiated::WasiHttp3(guest) => call_wasi_http3(store, guest).await,
+        };
+        if store.data_mut().has_unfinished_content() {
+            store.data_mut().exchange().answer.leave_unfinished();
+        }
+        let app = Arc::clone(&store.data().deployed().name);
+        store.data_mut().exchange().conclude(&app, ended.is_ok()).await;
+        ended.map_err(|error| trap::fault(error, store.data_mut()))
+    }
+
+    /// Puts an instance that rested into another exchange.
+    pub(crate) fn begin(&mut self, exchange: Exchange) {
+        self.store.data_mut().begin(Some(exchange));
+        // The clock went on while it rested, and its first turn is not to end at once.
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it keeps so
+    /// much that the next one may fail by it.
+    pub(crate) fn rest(&mut self) -> u32 {
+        let state = self.store.data_mut();
+        let is_worn = state.has_unfinished_content() || state.hoards();
+        state.rest();
+        if is_worn { u32::MAX } else { self.answered }
+    }
+}
+
+async fn instantiate(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<Instantiated> {
+    Ok(match kind {
+        Kind::Application(guest) => Instantiated::Application(guest.instantiate_async(store).await?),
+        Kind::WasiHttp(guest) => Instantiated::WasiHttp(guest.instantiate_async(store).await?),
+        Kind::WasiHttp3(guest) => Instantiated::WasiHttp3(guest.instantiate_async(store).await?),
+    })
+}
+
+async fn call_wasi_http(store: &mut Store<State>, guest: &Proxy) -> wasmtime::Result<()> {
+    let (request, outparam) = wasi::resources(store.data_mut())?;
+    guest.wasi_http_incoming_handler().call_handle(store, request, outparam).await
+}
+
+async fn call_wasi_http3(store: &mut Store<State>, guest: &Service) -> wasmtime::Result<()> {
+    let app = Arc::clone(&store.data().deployed().name);
+    let (call, request) = Call::new(app, store.data_mut().exchange());
+    let ended = store.run_concurrent(async |accessor| call.run(accessor, guest, request).await).await.flatten();
+    if ended.is_err() {
+        call.leave();
+    }
+    ended
+}

@@ -1,0 +1,225 @@
+//! The task that owns an instance of several exchanges, and drives all of them.
+//!
+//! Each exchange keeps its own time and gives its seat up when it is over: a guest that computes stops everything in its
+//! store, also what would watch the time there. What is left to this task is the time after the answers.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tracing::warn;
+use wasmtime::component::Accessor;
+use wasmtime_wasi_http::p3::Request;
+use wasmtime_wasi_http::p3::bindings::Service;
+use windhover_contract::Fault;
+
+use super::{Instances, Seats};
+use crate::instance::{Instance, Instantiated};
+use crate::state::State;
+use crate::wasi::p3::Call;
+use crate::{Deployed, trap};
+
+/// How an exchange hears of its end.
+type End = oneshot::Sender<Result<(), Fault>>;
+
+/// What an exchange asks of an instance.
+pub(super) struct Work {
+    pub(super) call: Arc<Call>,
+    pub(super) request: Box<Request>,
+    pub(super) ended: End,
+}
+
+/// One instance's task, before it works.
+pub(super) struct Worker {
+    pub(super) deployed: Arc<Deployed>,
+    pub(super) id: u64,
+    pub(super) works: mpsc::UnboundedReceiver<Work>,
+    pub(super) is_busy: Arc<AtomicBool>,
+}
+
+/// What the part inside the store tells the part outside.
+#[derive(Default)]
+struct Shared {
+    under_way: Mutex<Vec<(Arc<Call>, End)>>,
+    rest: Mutex<Rest>,
+}
+
+/// What the instance does when it is in no exchange.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Rest {
+    #[default]
+    None,
+    /// The guest goes on after its answers.
+    Finishing,
+    Idle,
+}
+
+type Ended<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<Arc<Call>>> + Send + 'a>>;
+
+impl Worker {
+    pub(super) async fn work(mut self) {
+        let fault = match Instance::new(&self.deployed, None).await {
+            Err(fault) => fault,
+            Ok(mut instance) => {
+                let shared = Shared::default();
+                match self.drive(&mut instance, &shared).await {
+                    Ok(()) => return,
+                    Err(error) => {
+                        // Before the store goes, so that what is cut off is known to be.
+                        let under_way = std::mem::take(&mut *lock(&shared.under_way));
+                        under_way.iter().for_each(|(call, _)| call.leave());
+                        self.seats().shut(self.id);
+                        let fault = trap::fault(error, instance.store.data_mut());
+                        if under_way.len() > 1 {
+                            warn!(app = %self.deployed.name, "{} exchanges fail with that instance", under_way.len());
+                        }
+                        drop(instance);
+                        for (_, ended) in under_way {
+                            let _ = ended.send(Err(fault.clone()));
+                        }
+                        fault
+                    }
+                }
+            }
+        };
+        self.seats().shut(self.id);
+        while let Some(work) = self.works.recv().await {
+            let _ = work.ended.send(Err(fault.clone())); // it came too late to be begun
+        }
+    }
+
+    /// Drives the instance until it is to go. An error ends all exchanges in it.
+    async fn drive(&mut self, instance: &mut Instance, shared: &Shared) -> wasmtime::Result<()> {
+        let Instantiated::WasiHttp3(guest) = &instance.guest else { unreachable!("only such guests have seats") };
+        let (id, is_busy, deployed) = (self.id, Arc::clone(&self.is_busy), Arc::clone(&self.deployed));
+        let works = &mut self.works;
+        let mut inside =
+            pin!(instance.store.run_concurrent(async |accessor| serve(accessor, guest, works, shared).await));
+        let mut rest = Rest::None;
+        let mut end = pin!(tokio::time::sleep(Duration::ZERO));
+        poll_fn(|cx| {
+            is_busy.store(true, Ordering::Relaxed);
+            let polled = inside.as_mut().poll(cx);
+            is_busy.store(false, Ordering::Relaxed);
+            if let Poll::Ready(ended) = polled {
+                return Poll::Ready(ended.flatten());
+            }
+            let now = *lock(&shared.rest);
+            if now != rest {
+                rest = now;
+                let time = if rest == Rest::Idle { seats(&deployed).idle } else { deployed.limits.timeout };
+                end.as_mut().reset(Instant::now() + time.min(FAR));
+            }
+            if rest == Rest::None {
+                return Poll::Pending;
+            }
+            ready!(end.as_mut().poll(cx));
+            if !seats(&deployed).leave(id) {
+                return Poll::Pending; // somebody has come in at the last moment, and wakes
+            }
+            if rest == Rest::Finishing {
+                warn!(app = %deployed.name, "the guest works on after its answers, beyond its time limit of {:?}",
+                    deployed.limits.timeout);
+            }
+            Poll::Ready(Ok(()))
+        })
+        .await
+    }
+
+    fn seats(&self) -> &Seats {
+        seats(&self.deployed)
+    }
+}
+
+/// The part inside the store: begins what comes in, until the door is closed and nothing is left to do.
+async fn serve(
+    accessor: &Accessor<State>,
+    guest: &Service,
+    works: &mut mpsc::UnboundedReceiver<Work>,
+    shared: &Shared,
+) -> wasmtime::Result<()> {
+    let handler = *guest.wasi_http_handler().func_handle().func();
+    let mut calls: Vec<Ended<'_>> = Vec::new();
+    poll_fn(|cx| {
+        loop {
+            if let Err(error) = poll_calls(&mut calls, shared, cx) {
+                return Poll::Ready(Err(error));
+            }
+            // A guest can say that it does not want more for now; then they wait at the door.
+            let work = match accessor.poll_ready_for_concurrent_call(handler, cx) {
+                Poll::Ready(()) => works.poll_recv(cx),
+                Poll::Pending => Poll::Pending,
+            };
+            let is_closed = match work {
+                Poll::Ready(Some(Work { call, request, ended })) => {
+                    accessor.with(|mut access| access.get().begin(None));
+                    *lock(&shared.rest) = Rest::None;
+                    lock(&shared.under_way).push((Arc::clone(&call), ended));
+                    calls.push(Box::pin(run(accessor, guest, call, *request)));
+                    continue;
+                }
+                Poll::Ready(None) => true,
+                Poll::Pending => false,
+            };
+            if !calls.is_empty() {
+                return Poll::Pending;
+            }
+            let is_done = accessor.poll_no_interesting_tasks(cx).is_ready();
+            if is_done && is_closed {
+                return Poll::Ready(Ok(()));
+            }
+            *lock(&shared.rest) = if is_done { Rest::Idle } else { Rest::Finishing };
+            return Poll::Pending;
+        }
+    })
+    .await
+}
+
+/// Polls all calls, and tells the exchanges of those that have ended.
+fn poll_calls(calls: &mut Vec<Ended<'_>>, shared: &Shared, cx: &mut Context<'_>) -> wasmtime::Result<()> {
+    let mut at = 0;
+    while at < calls.len() {
+        let Poll::Ready(ended) = calls[at].as_mut().poll(cx) else {
+            at += 1;
+            continue;
+        };
+        let ended = ended?;
+        drop(calls.swap_remove(at));
+        let mut under_way = lock(&shared.under_way);
+        if let Some(at) = under_way.iter().position(|(call, _)| Arc::ptr_eq(call, &ended)) {
+            let _ = under_way.swap_remove(at).1.send(Ok(()));
+        }
+    }
+    Ok(())
+}
+
+async fn run(
+    accessor: &Accessor<State>,
+    guest: &Service,
+    call: Arc<Call>,
+    request: Request,
+) -> wasmtime::Result<Arc<Call>> {
+    call.begin(accessor, guest, request).await?;
+    poll_fn(|cx| call.poll_content(cx)).await;
+    call.complete();
+    Ok(call)
+}
+
+fn seats(deployed: &Deployed) -> &Seats {
+    match &deployed.instances {
+        Instances::Seats(seats) => seats,
+        Instances::Fresh | Instances::Shelf(_) => unreachable!("only a deployment with seats has workers"),
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("nothing panics while it holds this lock")
+}
+
+/// No instance lasts this long; and clocks have an end.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

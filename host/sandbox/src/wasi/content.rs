@@ -1,0 +1,169 @@
+//! The content of a 0.3 guest's answer, between the store that makes it and the exchange that reads it.
+//!
+//! What wasmtime gives looks whole when its store is gone, even where the guest was cut off in the middle. So the side of
+//! the store keeps an eye on it: it looks ahead by a piece as long as nobody reads, which also shows that a short answer is
+//! whole; and before the store goes, it takes what is there and so learns whether that is all.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+use tokio::sync::oneshot;
+use wasmtime_wasi_http::{Error, WasiBody};
+
+/// The side that is read. Dropping it says that nothing more is wanted.
+pub(super) struct Content(Arc<Mutex<Inner>>);
+
+/// The side of the store.
+pub(crate) struct Watch(Arc<Mutex<Inner>>);
+
+struct Inner {
+    body: WasiBody,
+    /// Taken ahead.
+    ahead: VecDeque<Frame<Bytes>>,
+    /// The body has come to its end, good or bad: of the store nothing more is needed.
+    end: Option<Result<(), Error>>,
+    /// Somebody reads; from then on the pace is theirs.
+    is_read: bool,
+    /// Nobody reads any more.
+    is_over: bool,
+    reader: Option<Waker>,
+    watcher: Option<Waker>,
+    /// Tells the guest what became of its content.
+    told: Option<oneshot::Sender<Result<(), Error>>>,
+}
+
+/// The two sides of a body; how reading it ended is told to `told`.
+pub(super) fn watched(body: WasiBody, told: oneshot::Sender<Result<(), Error>>) -> (Content, Watch) {
+    let inner = Inner {
+        body,
+        ahead: VecDeque::new(),
+        end: None,
+        is_read: false,
+        is_over: false,
+        reader: None,
+        watcher: None,
+        told: Some(told),
+    };
+    let inner = Arc::new(Mutex::new(inner));
+    (Content(Arc::clone(&inner)), Watch(inner))
+}
+
+impl Watch {
+    /// Waits until the store is not needed any more: all of the content has left it, or nobody wants it.
+    pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = lock(&self.0);
+        while !inner.is_read && inner.ahead.len() < 2 && inner.end.is_none() {
+            if inner.poll_ahead(cx).is_pending() {
+                break;
+            }
+        }
+        inner.poll_done(cx)
+    }
+
+    /// Takes all that the store has ready. `true`: that was all there is.
+    pub(super) fn settle(&self) -> bool {
+        let mut inner = lock(&self.0);
+        let mut cx = Context::from_waker(Waker::noop());
+        while inner.end.is_none() && inner.poll_ahead(&mut cx).is_ready() {}
+        wake(&mut inner.reader); // who must ask again: the body remembers only who asked last
+        inner.end.is_some() || inner.is_over
+    }
+
+    /// The content, if all of it is here, in one piece at most, without trailers, and of the `expected` size.
+    pub(super) fn whole(&self, expected: Option<u64>) -> Option<Bytes> {
+        let mut inner = lock(&self.0);
+        if inner.is_read || !matches!(inner.end, Some(Ok(()))) || inner.ahead.len() > 1 {
+            return None;
+        }
+        let content = match inner.ahead.front() {
+            None => Bytes::new(),
+            Some(frame) => frame.data_ref()?.clone(),
+        };
+        if expected.is_some_and(|expected| expected != content.len() as u64) {
+            return None;
+        }
+        inner.ahead.clear();
+        Some(content)
+    }
+}
+
+impl Inner {
+    fn poll_ahead(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) => self.ahead.push_back(frame),
+            Some(Err(error)) => self.end = Some(Err(error)),
+            None => self.end = Some(Ok(())),
+        }
+        Poll::Ready(())
+    }
+
+    fn poll_done(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.end.is_some() || self.is_over {
+            return Poll::Ready(());
+        }
+        self.watcher = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn finish(&mut self, result: Result<(), Error>) {
+        self.is_over = true;
+        if let Some(told) = self.told.take() {
+            let _ = told.send(result);
+        }
+        wake(&mut self.watcher);
+    }
+
+    /// All has been read but the end itself, which a server need not ask for.
+    fn is_complete(&self) -> bool {
+        self.ahead.is_empty() && (matches!(self.end, Some(Ok(()))) || self.body.size_hint().exact() == Some(0))
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let mut inner = lock(&self.0);
+        inner.is_read = true;
+        if inner.ahead.is_empty() && inner.end.is_none() && inner.poll_ahead(cx).is_pending() {
+            inner.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if let Some(frame) = inner.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        Poll::Ready(match inner.end.replace(Ok(())) {
+            Some(Err(error)) => {
+                inner.finish(Err(Error::HttpProtocolError));
+                Some(Err(error))
+            }
+            _ => {
+                inner.finish(Ok(()));
+                None
+            }
+        })
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        let mut inner = lock(&self.0);
+        let result = if inner.is_complete() { Ok(()) } else { Err(Error::ConnectionTerminated) };
+        inner.finish(result);
+    }
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().expect("nothing panics while it holds this lock")
+}
+
+fn wake(waiting: &mut Option<Waker>) {
+    if let Some(waker) = waiting.take() {
+        waker.wake();
+    }
+}

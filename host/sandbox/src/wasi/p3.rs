@@ -1,0 +1,166 @@
+//! WASI 0.3 for guests that ask for it, next to 0.2, and one exchange of `wasi:http/handler` 0.3.
+
+use std::future::poll_fn;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::uri::{PathAndQuery, Scheme};
+use http_body_util::BodyExt;
+use tokio::sync::oneshot;
+use tracing::warn;
+use wasmtime::AsContextMut;
+use wasmtime::component::{Accessor, Linker};
+use wasmtime_wasi_http::p3::bindings::Service;
+use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
+use wasmtime_wasi_http::p3::{Request, Response};
+use wasmtime_wasi_http::{Error, FieldMap};
+use windhover_contract::{ClientFault, Fault, GuestFault};
+
+use super::content::{Watch, watched};
+use super::request;
+use crate::answer::{Answer, Content, Head};
+use crate::exchange::Exchange;
+use crate::outbound::Denied;
+use crate::state::State;
+
+/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `random` and `sockets` 0.3.
+pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+    wasmtime_wasi::p3::add_to_linker(linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(linker)
+}
+
+/// One exchange under way in an instance.
+pub(crate) struct Call {
+    app: Arc<str>,
+    answer: Arc<Answer>,
+    content: OnceLock<Watch>,
+}
+
+impl Call {
+    /// The call that an exchange asks for, and what it passes.
+    pub(crate) fn new(app: Arc<str>, exchange: &mut Exchange) -> (Self, Request) {
+        let scheme = match exchange.target.scheme() {
+            windhover_contract::Scheme::Http => Scheme::HTTP,
+            windhover_contract::Scheme::Https => Scheme::HTTPS,
+        };
+        let path = exchange.target.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        let (method, authority) = (exchange.method.clone(), request::authority(exchange));
+        let (fields, content) = (request::fields(exchange), request::content(exchange));
+        let fields = FieldMap::new_immutable(&mut Denied, fields);
+        // How the guest fared with the content is its own affair: the host has nobody to tell.
+        let (request, _) = Request::new(method, Some(scheme), Some(authority), Some(path), fields, None, content);
+        (Self { app, answer: Arc::clone(&exchange.answer), content: OnceLock::new() }, request)
+    }
+
+    /// Calls the handler and sees its answer through, and whatever the guest does after it. For an instance that has no
+    /// other exchange.
+    pub(crate) async fn run(
+        &self,
+        accessor: &Accessor<State>,
+        guest: &Service,
+        request: Request,
+    ) -> wasmtime::Result<()> {
+        self.begin(accessor, guest, request).await?;
+        let mut is_settled = false;
+        poll_fn(|cx| {
+            let content = self.poll_content(cx);
+            if accessor.poll_no_interesting_tasks(cx).is_pending() {
+                return Poll::Pending;
+            }
+            // A guest that has nothing left to do need not wait for a client that takes its time.
+            if !is_settled {
+                is_settled = true;
+                if self.settle() {
+                    return Poll::Ready(());
+                }
+                return self.poll_content(cx);
+            }
+            content
+        })
+        .await;
+        self.complete();
+        Ok(())
+    }
+
+    /// Calls the handler and leaves the head. The content may follow.
+    pub(crate) async fn begin(
+        &self,
+        accessor: &Accessor<State>,
+        guest: &Service,
+        request: Request,
+    ) -> wasmtime::Result<()> {
+        let request = accessor.with(|mut access| access.get().table().push(request))?;
+        let answered = guest.wasi_http_handler().call_handle(accessor, request).await?;
+        if self.answer.has_begun() {
+            return Ok(()); // through windhover:http; what the handler must return all the same is not sent
+        }
+        let head = match answered {
+            Ok(response) => accessor.with(|mut access| {
+                let response = access.get().table().delete(response)?;
+                self.head(access, response)
+            })?,
+            Err(code) => {
+                warn!(app = %self.app, ?code, "the guest answered with an error code");
+                Err(fault(&code))
+            }
+        };
+        self.answer.begin(head);
+        Ok(())
+    }
+
+    fn head(
+        &self,
+        store: impl AsContextMut<Data = State>,
+        response: Response,
+    ) -> wasmtime::Result<Result<Head, Fault>> {
+        let (told, outcome) = oneshot::channel();
+        let outcome = async { outcome.await.unwrap_or(Err(Error::ConnectionTerminated)) };
+        let (head, body) = response.into_http(store, outcome)?.into_parts();
+        let (content, watch) = watched(body, told);
+        if head.status.is_informational() {
+            warn!(app = %self.app, status = %head.status, "the guest answered with an interim status");
+            return Ok(Err(GuestFault::Reported.into()));
+        }
+        let _ = self.content.set(watch); // a call begins once
+        let content = Content::Stream(content.boxed_unsync());
+        Ok(Ok(Head { status: head.status, fields: head.headers, content }))
+    }
+
+    /// Waits until the content, if there is any, has left the store or nobody wants it.
+    pub(crate) fn poll_content(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.content.get().map_or(Poll::Ready(()), |content| content.poll_done(cx))
+    }
+
+    /// Takes what the store has of the content. `true`: that was all. Before a store goes whose guest failed.
+    pub(crate) fn settle(&self) -> bool {
+        self.content.get().is_none_or(Watch::settle)
+    }
+
+    /// Says that the content is cut off, if it is. After this the store may go.
+    pub(crate) fn leave(&self) {
+        if !self.settle() {
+            self.answer.leave_unfinished();
+        }
+    }
+
+    /// Answers in one piece, where the content turned out to be one and nobody has taken the head yet.
+    pub(crate) fn complete(&self) {
+        if let Some(content) = self.content.get() {
+            self.answer.complete(|fields| content.whole(content_length(fields)));
+        }
+    }
+}
+
+fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// What a guest's own error code means to the client: whose fault it says it was.
+fn fault(code: &ErrorCode) -> Fault {
+    match code {
+        ErrorCode::HttpRequestBodySize(_) => ClientFault::BodyTooLarge.into(),
+        _ => GuestFault::Reported.into(),
+    }
+}

@@ -1,0 +1,32 @@
+//! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields` answers
+//! with the names of the fields that it was given.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+
+static REQUESTS: AtomicU32 = AtomicU32::new(0);
+
+struct WasiCounts;
+
+impl wasip2::exports::http::incoming_handler::Guest for WasiCounts {
+    fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
+        let count = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
+        let text = if request.path_with_query().as_deref() == Some("/fields") {
+            let mut names: Vec<_> = request.headers().entries().into_iter().map(|(name, _)| name).collect();
+            names.sort();
+            names.join(" ")
+        } else {
+            format!("{count}\n")
+        };
+        let response = OutgoingResponse::new(Fields::new());
+        let body = response.body().expect("the body is taken once");
+        ResponseOutparam::set(outparam, Ok(response));
+        let stream = body.write().expect("the stream is taken once");
+        stream.blocking_write_and_flush(text.as_bytes()).expect("the client reads");
+        drop(stream);
+        OutgoingBody::finish(body, None).expect("no length was promised");
+    }
+}
+
+wasip2::http::proxy::export!(WasiCounts);

@@ -1,0 +1,111 @@
+//! Tells what it is told: `/` method, scheme, authority, target and fields, one a line; `/count` how many requests this
+//! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its own
+//! memory; `/measure` reads all of the content, answers with its size and the names of its trailers.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme, Trailers};
+use wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
+use wasip3::{wit_bindgen, wit_future, wit_stream};
+
+static REQUESTS: AtomicU32 = AtomicU32::new(0);
+
+struct Wasi3Facts;
+
+wasip3::http::service::export!(Wasi3Facts);
+
+impl wasip3::exports::http::handler::Guest for Wasi3Facts {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let count = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
+        let path = request.get_path_with_query().unwrap_or_default();
+        Ok(match path.as_str() {
+            "/count" => answer(format!("{count}\n")),
+            "/wait" => {
+                measure(request).await?;
+                answer(format!("{count}\n"))
+            }
+            "/copy" => copy(request),
+            "/measure" => answer(measure(request).await?),
+            _ => answer(facts(&request)),
+        })
+    }
+}
+
+fn facts(request: &Request) -> String {
+    let method = match request.get_method() {
+        Method::Other(name) => name,
+        method => format!("{method:?}").trim_start_matches("Method::").to_uppercase(),
+    };
+    let scheme = match request.get_scheme() {
+        Some(Scheme::Http) => "http",
+        Some(Scheme::Https) => "https",
+        other => panic!("no scheme of HTTP: {other:?}"),
+    };
+    let authority = request.get_authority().unwrap_or("none".into());
+    let target = request.get_path_with_query().unwrap_or("none".into());
+    let mut facts = format!("{method} {scheme} {authority} {target}\n");
+    let mut fields = request.get_headers().copy_all();
+    fields.sort();
+    for (name, value) in fields {
+        facts += &format!("{name}: {}\n", String::from_utf8_lossy(&value));
+    }
+    facts
+}
+
+fn answer(text: String) -> Response {
+    let (mut writer, content) = wit_stream::new();
+    let (_, no_trailers) = wit_future::new(|| Ok(None));
+    wit_bindgen::spawn_local(async move { writer.write_all(text.into_bytes()).await });
+    Response::new(Fields::new(), Some(content), no_trailers).0
+}
+
+fn content(request: Request) -> (StreamReader<u8>, FutureReader<Result<Option<Trailers>, ErrorCode>>) {
+    let (_, fine) = wit_future::new(|| Ok(()));
+    Request::consume_body(request, fine)
+}
+
+async fn measure(request: Request) -> Result<String, ErrorCode> {
+    let (mut source, trailers) = content(request);
+    let (mut sum, mut buffer) = (0, Vec::with_capacity(PIECE));
+    loop {
+        let result;
+        buffer.clear();
+        (result, buffer) = source.read(buffer).await;
+        match result {
+            StreamResult::Complete(size) => sum += size,
+            _ => break,
+        }
+    }
+    drop(source);
+    let names: Vec<_> = match trailers.await? {
+        Some(trailers) => trailers.copy_all().into_iter().map(|(name, _)| name).collect(),
+        None => Vec::new(),
+    };
+    Ok(format!("{sum} {}\n", names.join(",")))
+}
+
+fn copy(request: Request) -> Response {
+    let (mut source, trailers) = content(request);
+    let (mut writer, sink) = wit_stream::new();
+    let (late, promised) = wit_future::new(|| Ok(None));
+    wit_bindgen::spawn_local(async move {
+        let mut buffer = Vec::with_capacity(PIECE);
+        loop {
+            let result;
+            (result, buffer) = source.read(buffer).await;
+            if !matches!(result, StreamResult::Complete(_)) {
+                break;
+            }
+            buffer = writer.write_all(buffer).await;
+            if !buffer.is_empty() {
+                return; // nobody reads
+            }
+            buffer = Vec::with_capacity(PIECE);
+        }
+        drop((source, writer));
+        let _ = late.write(trailers.await).await;
+    });
+    Response::new(Fields::new(), Some(sink), promised).0
+}
+
+const PIECE: usize = 64 << 10;
