@@ -7,6 +7,7 @@ mod cache; // compiled guests on disk: used when nobody else can have written th
 mod connection; // the facts of the connection, and what happens when the client leaves
 mod contract; // the table of features is true
 mod drain; // the server's polite end
+mod examples; // each guest example does what its README says
 mod fixtures; // every guest of the tests has a test
 mod identifier; // what an exchange is called, and its trace
 mod informational; // interim responses

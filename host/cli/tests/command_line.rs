@@ -140,6 +140,21 @@ fn a_guest_that_is_told_of_its_clients_leaving_says_so_in_the_log() {
 }
 
 #[test]
+fn a_stream_of_events_ends_with_a_word_when_its_client_leaves() {
+    // One instance: the second is served when the first has ended.
+    let server = Server::start(&[guest_file("rust-sse").as_ref(), "--max-instances".as_ref(), "1".as_ref()]);
+    for id in ["41", "0"] {
+        let mut client = server.connect();
+        let request = format!("GET / HTTP/1.1\r\nhost: a\r\nlast-event-id: {id}\r\n\r\n");
+        client.write_all(request.as_bytes()).expect("the server reads");
+        read_until(&mut client, "This is event");
+    }
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("INFO the client left after event 42 app=rust_sse stream=\"stderr\""), "{log}");
+}
+
+#[test]
 fn a_guest_hears_how_its_websocket_was_closed() {
     let server = Server::start(&[guest_file("uses-features").as_ref()]);
     let open = |last: &[u8]| {
