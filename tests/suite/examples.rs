@@ -1,8 +1,8 @@
 //! The guest examples that show a feature each do what their READMEs say, on every server.
 
 use windhover_contract::Drained;
-use windhover_tests::frames::{BINARY, CLOSE, CONTINUATION, PING, PONG};
-use windhover_tests::{Frame, Framing, Received, Served, Wire, for_each_server, guest};
+use windhover_tests::frames::{BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT};
+use windhover_tests::{Frame, Framing, Received, Served, TestServer, Wire, for_each_server, guest};
 
 use crate::get;
 
@@ -137,6 +137,19 @@ for_each_server! {
         wire.send("GET / HTTP/1.0\r\n\r\n").await; // which knows no interim answer
         assert!(wire.receive_response().await.text().starts_with("<!doctype html>"));
     }
+}
+
+/// Only a socket can lose what is on its way: a system answers octets that nobody reads with a reset.
+#[tokio::test]
+async fn a_client_that_goes_on_sending_after_its_mistake_still_reads_the_close() {
+    let served = TestServer::http().serve(guest("rust-websocket")).await;
+    let (mut wire, _) = open(&served, "/?tick=60000", "").await;
+    wire.send_frame(Frame::new(TEXT, [0xff])).await;
+    for _ in 0..64 {
+        wire.send_frame(Frame::binary([0; 128 << 10])).await; // together more than the system holds on the way
+    }
+    wire.expect_close(1007).await;
+    wire.expect_closed().await;
 }
 
 /// A WebSocket, asked for with more fields, each with its line end, and the head that accepts it.

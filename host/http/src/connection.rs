@@ -81,7 +81,7 @@ impl<A: Application> Connections<A> {
                 (Ok(()), None) => Ok(()),
                 (Ok(()), Some(upgraded)) => tokio::select! {
                     biased;
-                    ended = upgraded.serve() => ended.map_err(|failure| failure.to_string()),
+                    ended = upgraded.serve(&activity) => ended.map_err(|failure| failure.to_string()),
                     () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
                 },
             };

@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf};
 use tokio::sync::oneshot;
 use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 
+use crate::activity::Activity;
 use crate::last_part::LastPart;
 
 /// The server's end of an upgrade that the client asks for, until the application has answered.
@@ -70,7 +71,7 @@ impl Asked {
 
 impl Accepted {
     /// Serves the connection until the application has sent all. An error: the client has broken it, or the application.
-    pub(crate) async fn serve(self) -> io::Result<()> {
+    pub(crate) async fn serve(self, activity: &Activity) -> io::Result<()> {
         let Self { asked, content } = self;
         let upgraded = asked.on_upgrade.await.map_err(io::Error::other)?;
         let (reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
@@ -83,6 +84,8 @@ impl Accepted {
                 writer.flush().await?;
             }
         }
+        // Whether the application has read to the client's end or not: at an end that was read, closing does not linger.
+        activity.leave_content_unread();
         writer.shutdown().await
     }
 }
