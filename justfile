@@ -88,13 +88,17 @@ languages: build guests
     export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
     cargo test --release --locked --package windhover-tests --test languages
 
+# Talk to rust-websocket with clients that others wrote (needs Python with pip, Node.js and Chromium)
+interop: build guests
+    @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release/rust_websocket.wasm target/interop
+
 # Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)
 bench *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench
     @target/release/windhover-bench {{ ARGS }}
 
 # What CI runs
-ci: check test languages
+ci: check test languages interop
 
 # Add what Rust needs for guests, and say what is missing
 setup:
