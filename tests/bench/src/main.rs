@@ -11,6 +11,7 @@ mod native;
 mod process;
 mod stream;
 mod table;
+mod websocket;
 
 use std::path::PathBuf;
 
@@ -42,31 +43,26 @@ struct Args {
 enum Command {
     /// The bare native server that the others are compared with
     Native,
+    /// Only small messages over WebSockets
+    Websocket,
 }
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.command {
         Some(Command::Native) => native::serve(),
-        None => compare(&args),
+        Some(Command::Websocket) => talk(&args),
+        None => compare(&args).and_then(|()| talk(&args)),
     }
 }
 
 fn compare(args: &Args) -> anyhow::Result<()> {
     let this = std::env::current_exe()?;
-    let windhover = |guest: &str| {
-        let guest = args.guests.join(guest);
-        let options = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
-        process::Contender::new(
-            &args.windhover,
-            ["serve".into(), guest.into()].into_iter().chain(options.map(Into::into)),
-        )
-    };
     let contenders = [
         ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()])),
-        ("windhover, application world (rust-hello)", windhover("rust_hello.wasm")),
-        ("windhover, application world, five features used", windhover("five_features.wasm")),
-        ("windhover, wasi:http 0.2 (rust-wasi-http)", windhover("rust_wasi_http.wasm")),
+        ("windhover, application world (rust-hello)", windhover(args, "rust_hello.wasm")),
+        ("windhover, application world, five features used", windhover(args, "five_features.wasm")),
+        ("windhover, wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm")),
     ];
     let echo = &contenders[3].1;
 
@@ -92,4 +88,27 @@ fn compare(args: &Args) -> anyhow::Result<()> {
         streamed.peak_memory as f64 / (1 << 20) as f64,
     );
     Ok(())
+}
+
+fn talk(args: &Args) -> anyhow::Result<()> {
+    let server = windhover(args, "rust_websocket.wasm").start()?;
+    for in_flight in [1, 8] {
+        websocket::echo(&server, in_flight, 1)?; // warms up
+        let echoed = websocket::echo(&server, in_flight, args.seconds)?;
+        println!(
+            "{} WebSockets of rust-websocket, {in_flight} messages of 16 bytes in flight on each: {:.0} messages/s, \
+             {:.1} CPU µs each",
+            websocket::CONNECTIONS,
+            echoed.messages_per_second,
+            echoed.cpu_microseconds,
+        );
+    }
+    Ok(())
+}
+
+fn windhover(args: &Args, guest: &str) -> process::Contender {
+    let guest = args.guests.join(guest);
+    let options = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
+    let options = options.map(Into::into);
+    process::Contender::new(&args.windhover, ["serve".into(), guest.into()].into_iter().chain(options))
 }
