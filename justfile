@@ -77,7 +77,7 @@ floors:
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 
-# Build the C and JavaScript examples and run them on every server (needs clang-19 and Node.js)
+# Build the C, JavaScript and Python examples and run them on every server (needs clang-19, Node.js, and Python with pip)
 languages: build guests
     #!/usr/bin/env bash
     set -euo pipefail
@@ -85,6 +85,7 @@ languages: build guests
     for example in c-wasi-http js-wasi-http; do
         "guest-examples/$example/build.sh" "$PWD/{{ guests }}/languages/${example//-/_}.wasm"
     done
+    guest-examples/python-wasi-http-p3/build.sh "$PWD/{{ guests }}/languages/python_wasi_http_p3.wasm" "$PWD/target/componentize-py"
     export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
     cargo test --release --locked --package windhover-tests --test languages
 

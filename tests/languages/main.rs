@@ -14,6 +14,11 @@ for_each_server! {
         answers(&mut served.connect().await, "Hello from JavaScript\n").await;
     }
 
+    async fn a_guest_written_in_python_answers_as_its_language_would(server) {
+        let served = server.serve(guest("python-wasi-http-p3")).await;
+        answers(&mut served.connect().await, "Hello from Python\n").await;
+    }
+
     async fn a_guest_written_in_c_echoes_each_piece_as_it_comes(server) {
         let served = server.serve(guest("c-wasi-http")).await;
         echoes(&mut served.connect().await).await;
@@ -21,6 +26,11 @@ for_each_server! {
 
     async fn a_guest_written_in_javascript_echoes_each_piece_as_it_comes(server) {
         let served = server.serve(guest("js-wasi-http")).await;
+        echoes(&mut served.connect().await).await;
+    }
+
+    async fn a_guest_written_in_python_echoes_each_piece_as_it_comes(server) {
+        let served = server.serve(guest("python-wasi-http-p3")).await;
         echoes(&mut served.connect().await).await;
     }
 }
