@@ -26,8 +26,8 @@ pub(crate) struct Exchange {
     pub(crate) answer: Arc<Answer>,
     pub(crate) presence: Presence,
     /// What the client sends in the protocol that the guest has taken over to.
-    pub(crate) upgraded: Option<Content>,
-    pub(crate) websocket: Option<WebSocket>,
+    pub(crate) upgraded: Option<Box<Content>>,
+    pub(crate) websocket: Option<Box<WebSocket>>,
     /// What the guest adds to the record of this exchange.
     pub(crate) tags: Vec<(String, String)>,
     pub(crate) grants: Arc<Grants>,
@@ -35,7 +35,12 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// What is left to do when the guest has ended, well or not: its tags are recorded, its WebSocket is closed.
+    /// Whether something is left to do when the guest has ended.
+    pub(crate) fn has_loose_ends(&self) -> bool {
+        !self.tags.is_empty() || self.websocket.is_some()
+    }
+
+    /// Does what is left to do when the guest has ended, well or not: its tags are recorded, its WebSocket is closed.
     pub(crate) async fn conclude(&mut self, app: &str, is_well: bool) {
         if !self.tags.is_empty() {
             let id = self.features.identifier.as_ref().map(|identifier| identifier.to_string()).unwrap_or_default();

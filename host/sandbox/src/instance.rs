@@ -31,7 +31,7 @@ pub(crate) enum Instantiated {
 
 impl Instance {
     /// A fresh instance, for an exchange or for several at once.
-    pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Exchange>) -> Result<Self, Fault> {
+    pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Result<Self, Fault> {
         let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
         store.limiter(|state| &mut state.memory);
         // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would be
@@ -53,18 +53,20 @@ impl Instance {
         let ended = match guest {
             Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
             Instantiated::WasiHttp(guest) => call_wasi_http(store, guest).await,
-            Instantiated::WasiHttp3(guest) => call_wasi_http3(store, guest).await,
+            Instantiated::WasiHttp3(guest) => Box::pin(call_wasi_http3(store, guest)).await, // large, and seldom
         };
         if store.data_mut().has_unfinished_content() {
             store.data_mut().exchange().answer.leave_unfinished();
         }
-        let app = Arc::clone(&store.data().deployed().name);
-        store.data_mut().exchange().conclude(&app, ended.is_ok()).await;
+        if store.data_mut().exchange().has_loose_ends() {
+            let app = Arc::clone(&store.data().deployed().name);
+            Box::pin(store.data_mut().exchange().conclude(&app, ended.is_ok())).await;
+        }
         ended.map_err(|error| trap::fault(error, store.data_mut()))
     }
 
     /// Puts an instance that rested into another exchange.
-    pub(crate) fn begin(&mut self, exchange: Exchange) {
+    pub(crate) fn begin(&mut self, exchange: Box<Exchange>) {
         self.store.data_mut().begin(Some(exchange));
         // The clock went on while it rested, and its first turn is not to end at once.
         self.store.set_epoch_deadline(1);

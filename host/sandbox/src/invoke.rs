@@ -79,8 +79,9 @@ fn is_too_large(request: &Request) -> bool {
     max.is_some_and(|max| http_body::Body::size_hint(&request.body).lower() > max)
 }
 
-fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Exchange {
-    Exchange {
+/// Boxed, because it passes through many hands.
+fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
+    Box::new(Exchange {
         method: request.method,
         target: request.target,
         version: request.version,
@@ -95,7 +96,7 @@ fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Excha
         tags: Vec::new(),
         grants: Arc::clone(&deployed.grants),
         websocket_limits: deployed.limits.websocket.clone(),
-    }
+    })
 }
 
 fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {

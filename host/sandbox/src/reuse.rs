@@ -99,11 +99,12 @@ impl Instances {
     }
 
     /// Answers an exchange and ends with it. Dropping the future cancels it.
-    pub(crate) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> {
+    pub(crate) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Box<Exchange>) -> Result<(), Fault> {
         match self {
             Self::Fresh => Instance::new(deployed, Some(exchange)).await?.answer().await,
-            Self::Shelf(shelf) => shelf.answer(deployed, exchange).await,
-            Self::Seats(seats) => seats.answer(deployed, exchange).await,
+            // Boxed: what a fresh instance needs is moved with every exchange, and should not have room for these.
+            Self::Shelf(shelf) => Box::pin(shelf.answer(deployed, exchange)).await,
+            Self::Seats(seats) => Box::pin(seats.answer(deployed, exchange)).await,
         }
     }
 

@@ -39,7 +39,7 @@ type Call = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
 impl Run {
     /// Readies a call; nothing happens before the first poll.
-    pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Exchange, permit: Permit) -> Self {
+    pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Box<Exchange>, permit: Permit) -> Self {
         Self {
             alarm: None,
             is_told: deployed.guest.needs().contains(&Feature::Lifetime),

@@ -20,7 +20,7 @@ use crate::wasi;
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {
     /// `None`: the instance rests, or it is in several at once.
-    exchange: Option<Exchange>,
+    exchange: Option<Box<Exchange>>,
     pub(crate) memory: MemoryLimiter,
     deployed: Arc<Deployed>,
     table: ResourceTable,
@@ -31,7 +31,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Exchange>) -> Self {
+    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -52,7 +52,7 @@ impl State {
     }
 
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
-    pub(crate) fn begin(&mut self, exchange: Option<Exchange>) {
+    pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.exchange = exchange;
         self.memory.was_refused = false;
         self.log.begin(self.deployed.limits.max_log);

@@ -57,7 +57,7 @@ impl Exchange {
             UpgradeKind::ExtendedConnect => StatusCode::OK,
         };
         let content = self.take_over(status, fields).ok_or(Error::NotRequested)?;
-        self.upgraded = Some(exchange::Content::new(content, usize::MAX));
+        self.upgraded = Some(Box::new(exchange::Content::new(content, usize::MAX)));
         Ok(())
     }
 

@@ -82,7 +82,7 @@ impl Exchange {
         };
         let status = handshake.accept(&mut fields, subprotocol);
         let incoming = self.take_over(status, fields).ok_or(AcceptError::NotRequested)?;
-        self.websocket = Some(WebSocket::new(incoming, &self.websocket_limits));
+        self.websocket = Some(Box::new(WebSocket::new(incoming, &self.websocket_limits)));
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl Exchange {
     }
 
     fn socket(&mut self) -> Option<(&mut WebSocket, &mut Presence, Arc<Answer>)> {
-        Some((self.websocket.as_mut()?, &mut self.presence, Arc::clone(&self.answer)))
+        Some((self.websocket.as_deref_mut()?, &mut self.presence, Arc::clone(&self.answer)))
     }
 }
 

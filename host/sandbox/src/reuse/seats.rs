@@ -51,7 +51,7 @@ impl Seats {
         }
     }
 
-    pub(super) async fn answer(&self, deployed: &Arc<Deployed>, mut exchange: Exchange) -> Result<(), Fault> {
+    pub(super) async fn answer(&self, deployed: &Arc<Deployed>, mut exchange: Box<Exchange>) -> Result<(), Fault> {
         let (call, request) = Call::new(Arc::clone(&deployed.name), &mut exchange);
         let (ended, end) = oneshot::channel();
         let mut seat = self.sit(deployed, Work { call: Arc::new(call), request: Box::new(request), ended }).await;

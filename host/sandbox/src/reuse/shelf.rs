@@ -37,7 +37,7 @@ impl Shelf {
     }
 
     /// Answers with an instance that rests, the one that did so for the shortest time, or with a fresh one.
-    pub(super) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Exchange) -> Result<(), Fault> {
+    pub(super) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Box<Exchange>) -> Result<(), Fault> {
         let mut instance = match self.take() {
             Some(mut instance) => {
                 instance.begin(exchange);
