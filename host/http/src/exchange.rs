@@ -89,6 +89,7 @@ impl<A: Application> Exchange<A> {
         asked: Option<Asked>,
         is_too_much: bool,
     ) -> http::Response<LastPart> {
+        self.activity.interim.forget();
         // A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
         // (RFC 9112 §9.6), as Kestrel does for every rejection.
         if is_too_much || self.activity.has_failed_content() {

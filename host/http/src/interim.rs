@@ -17,6 +17,8 @@ struct State {
     stage: Stage,
     octets: BytesMut,
     sender: Option<Waker>,
+    /// Nobody waits for it any more.
+    is_forgotten: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -48,6 +50,21 @@ impl Interim {
         Poll::Pending
     }
 
+    /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has not
+    /// begun must not follow the answer; one that has must still be whole.
+    pub(crate) fn forget(&self) {
+        let mut state = self.state();
+        state.sender = None;
+        match state.stage {
+            Stage::Idle => {}
+            Stage::IsUnderWay => state.is_forgotten = true,
+            Stage::Waits | Stage::IsOut => {
+                state.octets.clear();
+                state.stage = Stage::Idle;
+            }
+        }
+    }
+
     /// Whether something must be written before anything else.
     pub(crate) fn is_under_way(&self) -> bool {
         self.state().stage == Stage::IsUnderWay
@@ -67,7 +84,7 @@ impl Interim {
             }
             state.stage = Stage::IsUnderWay;
         }
-        state.stage = Stage::IsOut;
+        state.stage = if std::mem::take(&mut state.is_forgotten) { Stage::Idle } else { Stage::IsOut };
         if let Some(sender) = state.sender.take() {
             sender.wake();
         }
@@ -93,4 +110,61 @@ fn encode(octets: &mut BytesMut, status: StatusCode, fields: &HeaderMap) {
         octets.extend_from_slice(b"\r\n");
     }
     octets.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes to `out` as much as there is room.
+    fn write(interim: &Interim, out: &mut Vec<u8>, room: usize) -> Poll<Result<(), ()>> {
+        let end = out.len() + room;
+        interim.poll_write(|octets| match octets.len().min(end - out.len()) {
+            0 => Poll::Pending,
+            size => {
+                out.extend_from_slice(&octets[..size]);
+                Poll::Ready(Ok(size))
+            }
+        })
+    }
+
+    fn send(interim: &Interim) -> Poll<()> {
+        interim.poll_send(&mut Context::from_waker(Waker::noop()), StatusCode::EARLY_HINTS, &HeaderMap::new())
+    }
+
+    const HINTS: &[u8] = b"HTTP/1.1 103 Early Hints\r\n\r\n";
+
+    #[test]
+    fn one_after_the_other_is_sent_whole() {
+        let (interim, mut out) = (Interim::default(), Vec::new());
+        for _ in 0..2 {
+            assert_eq!(send(&interim), Poll::Pending);
+            assert_eq!(write(&interim, &mut out, 5), Poll::Pending);
+            assert!(interim.is_under_way());
+            assert_eq!((send(&interim), write(&interim, &mut out, 100)), (Poll::Pending, Poll::Ready(Ok(()))));
+            assert_eq!((send(&interim), interim.is_under_way()), (Poll::Ready(()), false));
+        }
+        assert_eq!(out, [HINTS, HINTS].concat());
+    }
+
+    #[test]
+    fn what_has_not_begun_does_not_follow_the_answer() {
+        let (interim, mut out) = (Interim::default(), Vec::new());
+        assert_eq!((send(&interim), write(&interim, &mut out, 0)), (Poll::Pending, Poll::Pending));
+        interim.forget();
+        assert_eq!((write(&interim, &mut out, 100), out.len()), (Poll::Ready(Ok(())), 0));
+        // The next exchange's is sent, and not taken for this one.
+        assert_eq!((send(&interim), write(&interim, &mut out, 100)), (Poll::Pending, Poll::Ready(Ok(()))));
+        assert_eq!((send(&interim), out.as_slice()), (Poll::Ready(()), HINTS));
+    }
+
+    #[test]
+    fn what_has_begun_is_finished_and_not_taken_for_the_next() {
+        let (interim, mut out) = (Interim::default(), Vec::new());
+        assert_eq!((send(&interim), write(&interim, &mut out, 5)), (Poll::Pending, Poll::Pending));
+        interim.forget();
+        assert!(interim.is_under_way());
+        assert_eq!((write(&interim, &mut out, 100), out.as_slice()), (Poll::Ready(Ok(())), HINTS));
+        assert_eq!(send(&interim), Poll::Pending);
+    }
 }
