@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::DuplexStream;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use windhover_contract::{Application, Connection, Drained, Feature, Limits, Server, ServerAddresses, ServerVariables};
 
@@ -102,11 +102,19 @@ impl Server for MemoryServer {
         let (drain, draining) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
+        let room = |max: Option<usize>| Arc::new(Semaphore::new(max.unwrap_or(Semaphore::MAX_PERMITS)));
+        let (open, upgraded) = (room(self.limits.max_connections), room(self.limits.max_upgraded_connections));
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
                 Some(pipe) = self.accepted.recv() => {
+                    let Ok(place) = Arc::clone(&open).try_acquire_owned() else {
+                        connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits)));
+                        continue;
+                    };
                     let connection = connection::Connection {
+                        place: Some(place),
+                        upgraded: Arc::clone(&upgraded),
                         application: Arc::clone(&application),
                         offer: self.offer(),
                         limits: Arc::clone(&self.limits),

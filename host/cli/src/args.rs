@@ -68,6 +68,10 @@ pub struct Serve {
     #[arg(long, value_name = "BYTES", default_value_t = default_max_body_size())]
     pub max_body_size: u64,
 
+    /// Connections at once; one more is answered 503. 0 is any number
+    #[arg(long, value_name = "NUMBER", default_value_t = default_max_connections())]
+    pub max_connections: usize,
+
     /// Instances at work at once; more requests wait
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
     pub max_instances: NonZeroU32,
@@ -162,6 +166,10 @@ fn default_max_memory() -> NonZeroUsize {
 
 fn default_max_body_size() -> u64 {
     Limits::default().max_request_body_size.unwrap_or(0)
+}
+
+fn default_max_connections() -> usize {
+    Limits::default().max_connections.unwrap_or(0)
 }
 
 fn default_max_instances() -> NonZeroU32 {

@@ -27,8 +27,11 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
 
 fn http_config(args: &Serve) -> HttpConfig {
     let defaults = HttpConfig::default();
-    let limits =
-        Limits { max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size), ..defaults.limits };
+    let limits = Limits {
+        max_connections: (args.max_connections != 0).then_some(args.max_connections),
+        max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size),
+        ..defaults.limits
+    };
     HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers) }
 }
 

@@ -6,6 +6,12 @@ use std::time::Duration;
 /// The limits of a server. All are on by default; each server enforces all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
+    /// Connections at once. `None`: any number. One more is answered 503 with Retry-After and closed. Those that were upgraded
+    /// are counted apart. Range: 1 and more.
+    pub max_connections: Option<usize>,
+    /// Connections at once that speak another protocol after an upgrade. `None`: any number. One more is answered 503 with
+    /// Retry-After in place of the application's 101.
+    pub max_upgraded_connections: Option<usize>,
     /// Largest request head, in bytes: request line and header fields together, also the largest trailer section.
     /// Range: 8,192 and more. Exceeding it answers 431 and closes the connection.
     pub max_request_head_size: usize,
@@ -30,6 +36,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            max_connections: Some(10_000), // Kestrel has none; what one machine was once thought to be able to serve
+            max_upgraded_connections: Some(10_000), // the same
             max_request_head_size: 40 * 1024, // as Kestrel: 8 KiB request line, 32 KiB header fields
             request_head_timeout: Duration::from_secs(30), // as Kestrel RequestHeadersTimeout
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS

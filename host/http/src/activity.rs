@@ -10,12 +10,13 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 use windhover_contract::{ExchangeLimits, Informational, Lifetime};
 
+use crate::census::Place;
 use crate::interim::Interim;
 use crate::upgrade::Accepted;
 
 /// What is going on on one connection.
-#[derive(Default)]
 pub(crate) struct Activity {
+    pub(crate) place: Place,
     begun: AtomicU64,
     exchanges: AtomicUsize,
     write_waits: AtomicBool,
@@ -29,6 +30,23 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
+    /// A connection on which nothing has happened yet.
+    pub(crate) fn new(place: Place) -> Self {
+        Self {
+            place,
+            begun: AtomicU64::new(0),
+            exchanges: AtomicUsize::new(0),
+            write_waits: AtomicBool::new(false),
+            has_unread_content: AtomicBool::new(false),
+            has_failed_content: AtomicBool::new(false),
+            is_cut_off: AtomicBool::new(false),
+            aborted: Notify::new(),
+            interim: Interim::default(),
+            limits: Mutex::new(None),
+            accepted: Mutex::new(None),
+        }
+    }
+
     /// Whether an exchange is under way, or octets of one wait to be taken by the client. A client that has sent half a head,
     /// or nothing, must not hold up a server that wants to leave.
     pub(crate) fn is_busy(&self) -> bool {

@@ -14,6 +14,7 @@ use tracing::debug;
 use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses, ServerVariables};
 
 use crate::activity::Activity;
+use crate::census::Place;
 use crate::exchange::Exchange;
 use crate::socket::Socket;
 
@@ -28,7 +29,12 @@ pub(crate) struct Connections<A> {
 
 impl<A: Application> Connections<A> {
     /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
-    pub(crate) fn serve(&self, stream: TcpStream, remote: SocketAddr) -> impl Future<Output = ()> + Send + use<A> {
+    pub(crate) fn serve(
+        &self,
+        stream: TcpStream,
+        remote: SocketAddr,
+        place: Place,
+    ) -> impl Future<Output = ()> + Send + use<A> {
         let (application, limits) = (Arc::clone(&self.application), Arc::clone(&self.limits));
         let (server_addresses, server_variables) = (Arc::clone(&self.addresses), Arc::clone(&self.variables));
         let mut draining = self.draining.clone();
@@ -42,7 +48,7 @@ impl<A: Application> Connections<A> {
             let _ = stream.set_nodelay(true);
 
             let connection = Arc::new(Connection { id: next_id(), remote: Some(remote), local });
-            let activity = Arc::new(Activity::default());
+            let activity = Arc::new(Activity::new(place));
             let exchange = Arc::new(Exchange {
                 application,
                 scheme: Scheme::Http,

@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, Connection, ExchangeLimits, Fault, Features, Identifier, Informational, Lifetime,
-    Limits, Request, Response, Scheme, ServerAddresses, ServerVariables, Target,
+    Application, Body, ClientFault, Connection, ExchangeLimits, Fault, Features, HostFault, Identifier, Informational,
+    Lifetime, Limits, Request, Response, Scheme, ServerAddresses, ServerVariables, Target,
 };
 
 use crate::activity::{Activity, Busy};
@@ -90,6 +90,11 @@ impl<A: Application> Exchange<A> {
         is_too_much: bool,
     ) -> http::Response<LastPart> {
         self.activity.interim.forget();
+        let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switches && asked.is_some() && !self.activity.place.upgrade() {
+            debug!("there are as many upgraded connections as there may be");
+            response = Response::from(Fault::from(HostFault::Busy));
+        }
         // A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
         // (RFC 9112 §9.6), as Kestrel does for every rejection.
         if is_too_much || self.activity.has_failed_content() {

@@ -5,6 +5,7 @@
 
 mod activity;
 mod body;
+mod census;
 mod connection;
 mod endpoint;
 mod exchange;

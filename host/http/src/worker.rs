@@ -18,23 +18,35 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
 
+use crate::census::{Census, Place};
 use crate::connection::{Connections, begun};
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
     seats: Arc<[Seat]>,
+    census: Arc<Census>,
     drain: watch::Sender<bool>,
     ends: Vec<oneshot::Receiver<usize>>,
 }
 
 /// Where a worker takes its connections from.
 struct Seat {
-    incoming: mpsc::Sender<(TcpStream, SocketAddr)>,
+    incoming: mpsc::Sender<Accepted>,
     load: Arc<AtomicUsize>,
 }
 
+/// A connection on its way to a worker.
+struct Accepted {
+    stream: TcpStream,
+    remote: SocketAddr,
+    place: Place,
+}
+
 /// Hands connections to workers.
-pub(crate) struct Dispatch(Arc<[Seat]>);
+pub(crate) struct Dispatch {
+    seats: Arc<[Seat]>,
+    census: Arc<Census>,
+}
 
 impl Workers {
     pub(crate) fn start<A: Application>(
@@ -44,6 +56,7 @@ impl Workers {
         limits: Arc<Limits>,
     ) -> io::Result<Self> {
         let (drain, draining) = watch::channel(false);
+        let census = Arc::new(Census::new(&limits));
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
@@ -64,11 +77,11 @@ impl Workers {
                 .name(format!("windhover-{number}"))
                 .spawn(move || work(runtime, connections, accepted, load, end))?;
         }
-        Ok(Self { seats: seats.into(), drain, ends })
+        Ok(Self { seats: seats.into(), census, drain, ends })
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
-        Dispatch(Arc::clone(&self.seats))
+        Dispatch { seats: Arc::clone(&self.seats), census: Arc::clone(&self.census) }
     }
 
     /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
@@ -83,11 +96,16 @@ impl Workers {
 }
 
 impl Dispatch {
+    /// A place for one more connection. `None`: there is none.
+    pub(crate) fn place(&self) -> Option<Place> {
+        self.census.enter()
+    }
+
     /// Gives the connection to the worker with the fewest.
-    pub(crate) async fn hand_over(&self, stream: TcpStream, remote: SocketAddr) {
-        let seat = self.0.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
+    pub(crate) async fn hand_over(&self, stream: TcpStream, remote: SocketAddr, place: Place) {
+        let seat = self.seats.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
         seat.load.fetch_add(1, Ordering::Relaxed);
-        if seat.incoming.send((stream, remote)).await.is_err() {
+        if seat.incoming.send(Accepted { stream, remote, place }).await.is_err() {
             seat.load.fetch_sub(1, Ordering::Relaxed);
             debug!(%remote, "a connection came after the workers had ended");
         }
@@ -98,7 +116,7 @@ impl Dispatch {
 fn work<A: Application>(
     runtime: Runtime,
     connections: Connections<A>,
-    mut accepted: mpsc::Receiver<(TcpStream, SocketAddr)>,
+    mut accepted: mpsc::Receiver<Accepted>,
     load: Arc<AtomicUsize>,
     mut end: oneshot::Sender<usize>,
 ) {
@@ -115,15 +133,15 @@ fn work<A: Application>(
                         warn!(%panic, "a connection's task panicked; this is a bug in Windhover");
                     }
                 }
-                Some((stream, remote)) = accepted.recv() => {
-                    running.spawn(connections.serve(stream, remote));
+                Some(Accepted { stream, remote, place }) = accepted.recv() => {
+                    running.spawn(connections.serve(stream, remote, place));
                 }
             }
         }
         // Connections that were handed over in the last moment are served: their clients were accepted.
         accepted.close();
-        while let Some((stream, remote)) = accepted.recv().await {
-            running.spawn(connections.serve(stream, remote));
+        while let Some(Accepted { stream, remote, place }) = accepted.recv().await {
+            running.spawn(connections.serve(stream, remote, place));
         }
         let all_ended = async { while running.join_next().await.is_some() {} };
         tokio::select! {

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::io::DuplexStream;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::timeout;
-use windhover_contract::{Application, Body, ClientFault, ExchangeLimits, Fault, Limits, Request, Response, Target};
+use windhover_contract::{
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Limits, Request, Response, Target,
+};
 
 use super::content::{Content, Handed, Unread};
 use super::framing::Framing;
@@ -21,6 +23,10 @@ use super::response::{Asked, ResponseFraming, encode_trailers, response_head};
 use super::upgrade::{Asking, asking};
 
 pub(super) struct Connection<A> {
+    /// Among those that speak HTTP.
+    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// The places of those that speak something else.
+    pub(super) upgraded: Arc<Semaphore>,
     pub(super) application: Arc<A>,
     pub(super) offer: Offer,
     pub(super) limits: Arc<Limits>,
@@ -192,6 +198,11 @@ impl<A: Application> Connection<A> {
             respond(response, asked, writer).await?;
             return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
         }
+        let Ok(place) = Arc::clone(&self.upgraded).try_acquire_owned() else {
+            respond(Response::from(Fault::from(HostFault::Busy)), asked, writer).await?;
+            return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
+        };
+        self.place = Some(place);
         asking.accept(reader);
         tokio::select! {
             biased;
@@ -199,6 +210,15 @@ impl<A: Application> Connection<A> {
             switched = switch(response, writer) => switched.and(Err(Broken)),
         }
     }
+}
+
+/// Says that there are as many connections as there may be.
+pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>) {
+    let (_reader, pipe) = tokio::io::split(pipe);
+    let mut writer = Writer { pipe, limits: Arc::new(ExchangeLimits::new(&limits)) };
+    let response = closing(Response::from(Fault::from(HostFault::Busy)));
+    let _ = respond(response, Asked::UNKNOWN, &mut writer).await;
+    writer.close().await;
 }
 
 /// The reading end, while the application has it and after.
