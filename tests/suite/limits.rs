@@ -57,16 +57,50 @@ for_each_server! {
         wire.expect_closed().await;
     }
 
-    async fn a_head_that_does_not_come_in_time_ends_the_connection(server) {
+    async fn a_head_that_does_not_come_to_its_end_in_time_is_408(server) {
         let served = server.limits(|limits| limits.request_head_timeout = SHORT).serve(guest("rust-hello")).await;
-        let (mut silent, mut slow, mut idle) =
-            (served.connect().await, served.connect().await, served.connect().await);
-        slow.send("GET / HTTP/1.1\r\nho").await;
-        idle.send(get("/")).await;
-        idle.expect(HELLO).await;
-        for wire in [&mut silent, &mut slow, &mut idle] {
+        let (mut first, mut second) = (served.connect().await, served.connect().await);
+        second.send(get("/")).await;
+        second.expect(HELLO).await;
+        for wire in [&mut first, &mut second] {
+            wire.send("GET / HTTP/1.1\r\nho").await;
+            wire.expect("HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
             wire.expect_closed().await;
         }
+    }
+
+    /// Dribbling does not help: the time is that of the whole head.
+    async fn a_head_that_comes_octet_by_octet_is_408_all_the_same(server) {
+        let served = server.limits(|limits| limits.request_head_timeout = SHORT).serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nx: ").await;
+        while !wire.has_something().await && wire.try_send("y").await.is_ok() {}
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 408 Request Timeout");
+    }
+
+    async fn a_connection_that_idles_for_too_long_is_closed_without_a_word(server) {
+        let served = server.limits(|limits| limits.keep_alive_timeout = SHORT).serve(guest("rust-hello")).await;
+        let (mut silent, mut idle) = (served.connect().await, served.connect().await);
+        idle.send(get("/")).await;
+        idle.expect(HELLO).await;
+        for wire in [&mut silent, &mut idle] {
+            wire.expect_closed().await;
+        }
+    }
+
+    /// The time between exchanges does not run in one.
+    async fn an_exchange_may_take_longer_than_a_connection_may_idle(server) {
+        let change = |limits: &mut Limits| (limits.keep_alive_timeout, limits.request_head_timeout) = (SHORT, SHORT);
+        let served = server.limits(change).serve(guest("uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/life/wait?300")).await;
+        wire.expect(&ok("false\n")).await;
+        wire.send("POST /limits/none HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\na").await;
+        let mut other = served.connect().await;
+        other.send(get("/life/wait?300")).await;
+        other.expect(&ok("false\n")).await;
+        wire.send("b").await;
+        wire.expect(&ok("2 octets\n")).await;
     }
 
     async fn a_content_length_beyond_the_limit_is_413_and_starts_no_guest(server) {

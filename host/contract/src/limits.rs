@@ -15,9 +15,11 @@ pub struct Limits {
     /// Largest request head, in bytes: request line and header fields together, also the largest trailer section.
     /// Range: 8,192 and more. Exceeding it answers 431 and closes the connection.
     pub max_request_head_size: usize,
-    /// Time from the first moment a request may come until its head is complete; so also how long a connection may
-    /// idle between requests. Exceeding it closes the connection.
+    /// Time from a request's first octet until its head is complete. Exceeding it answers 408 and closes the connection.
     pub request_head_timeout: Duration,
+    /// How long a connection may idle before its first request and between two. Exceeding it closes the connection without a
+    /// word, so that no client takes an answer for that to its next request.
+    pub keep_alive_timeout: Duration,
     /// Largest request body, in bytes, without framing. `None`: unlimited. A body that is larger, by its `content-length` or
     /// as it grows, ends with [`crate::ClientFault::BodyTooLarge`] when it is read, which answers 413; the application may
     /// have raised the limit before (see [`crate::ExchangeLimits`]). Not applied after an upgrade.
@@ -40,6 +42,7 @@ impl Default for Limits {
             max_upgraded_connections: Some(10_000), // the same
             max_request_head_size: 40 * 1024, // as Kestrel: 8 KiB request line, 32 KiB header fields
             request_head_timeout: Duration::from_secs(30), // as Kestrel RequestHeadersTimeout
+            keep_alive_timeout: Duration::from_secs(130), // as Kestrel: longer than the 120 s of common clients' pools
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS
             min_request_data_rate: Some(DataRate::DEFAULT),
             min_response_data_rate: Some(DataRate::DEFAULT),

@@ -50,7 +50,17 @@ impl Activity {
     /// Whether an exchange is under way, or octets of one wait to be taken by the client. A client that has sent half a head,
     /// or nothing, must not hold up a server that wants to leave.
     pub(crate) fn is_busy(&self) -> bool {
-        self.exchanges.load(Ordering::Relaxed) > 0 || self.write_waits.load(Ordering::Relaxed)
+        self.has_exchange() || self.write_waits.load(Ordering::Relaxed)
+    }
+
+    /// Whether an exchange is under way.
+    pub(crate) fn has_exchange(&self) -> bool {
+        self.exchanges.load(Ordering::Relaxed) > 0
+    }
+
+    /// How many exchanges have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
     }
 
     /// Says whether octets wait to be taken.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses, ServerVariables};
@@ -59,7 +59,7 @@ impl<A: Application> Connections<A> {
                 activity: Arc::clone(&activity),
             });
             let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
-            let io = TokioIo::new(Socket::new(stream, Arc::clone(&activity)));
+            let io = TokioIo::new(Socket::new(stream, &limits, Arc::clone(&activity)));
             let serving = builder(&limits).serve_connection(io, service).with_upgrades();
             let mut serving = pin!(serving);
             let ended = tokio::select! {
@@ -106,8 +106,7 @@ pub(crate) async fn begun(draining: &mut watch::Receiver<bool>) {
 fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new()) // without it the head timeout would do nothing
-        .header_read_timeout(limits.request_head_timeout)
+        .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
         .max_header_size(limits.max_request_head_size)
         .max_buf_size(limits.max_request_head_size.max(BUFFER_SIZE))
         .half_close(false);

@@ -12,6 +12,7 @@ mod exchange;
 mod interim;
 mod last_part;
 mod listener;
+mod silence;
 mod socket;
 mod upgrade;
 mod worker;

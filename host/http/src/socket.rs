@@ -1,5 +1,6 @@
-//! The socket as hyper sees it, with three things that a plain one lacks.
+//! The socket as hyper sees it, with four things that a plain one lacks.
 //!
+//! A read fails when the client is silent for too long between two exchanges, or too slow with a head (408).
 //! A write fails when the client takes too little for long: else a guest that writes to such a client would sleep forever,
 //! because it is woken by room in the socket's buffer. Interim responses go out between the writes of hyper. And closing lingers where a client is still sending what nobody
 //! reads: else the system answers those octets with a reset, which can destroy the response on its way (RFC 9112 §9.6).
@@ -9,18 +10,22 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use httpdate::fmt_http_date;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
+use windhover_contract::Limits;
 
 use crate::activity::Activity;
+use crate::silence::{Silence, TooLong};
 
 /// A TCP stream.
 pub(crate) struct Socket {
     stream: TcpStream,
+    silence: Silence,
     /// Runs while a write waits. Made at the first wait: most connections never have one.
     waiting: Option<Pin<Box<Sleep>>>,
     is_waiting: bool,
@@ -30,8 +35,9 @@ pub(crate) struct Socket {
 }
 
 impl Socket {
-    pub(crate) fn new(stream: TcpStream, activity: Arc<Activity>) -> Self {
-        Self { stream, waiting: None, is_waiting: false, activity, is_shut: false, lingering: None }
+    pub(crate) fn new(stream: TcpStream, limits: &Limits, activity: Arc<Activity>) -> Self {
+        let silence = Silence::new(limits);
+        Self { stream, silence, waiting: None, is_waiting: false, activity, is_shut: false, lingering: None }
     }
 
     /// Lets a write that waits fail when the client has had its time for as much as `size`.
@@ -83,7 +89,24 @@ impl Socket {
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let socket = &mut *self;
+        let before = buf.filled().len();
+        match Pin::new(&mut socket.stream).poll_read(cx, buf) {
+            Poll::Ready(read) => {
+                if buf.filled().len() > before {
+                    socket.silence.hear(&socket.activity);
+                }
+                Poll::Ready(read)
+            }
+            Poll::Pending => {
+                if let TooLong::Head = ready!(socket.silence.poll(cx, &socket.activity)) {
+                    // hyper has nothing to write now: there is no exchange.
+                    let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
+                    let _ = Pin::new(&mut socket.stream).poll_write(cx, answer.as_bytes()); // if it finds room
+                }
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
     }
 }
 
@@ -143,3 +166,6 @@ const LINGER: Duration = Duration::from_secs(5);
 
 /// A client's time is counted for so much of a write at most, as Kestrel's MaxResponseBufferSize: the next piece has its own.
 const MAX_PIECE: usize = 64 << 10;
+
+/// As Kestrel answers a head that does not come to its end, up to the date.
+const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n";

@@ -48,9 +48,7 @@ impl<A: Application> Connection<A> {
     async fn exchange(&mut self, mut reader: Reader, writer: &mut Writer) -> Result<Reader, Broken> {
         let head = tokio::select! {
             biased;
-            head = timeout(self.limits.request_head_timeout, reader.head(self.limits.max_request_head_size)) => {
-                head.map_err(|_| Broken)?
-            }
+            head = reader.timed_head(&self.limits) => head,
             _ = self.draining.wait_for(|draining| *draining) => return Err(Broken),
         };
         let head = match head {
@@ -91,6 +89,7 @@ impl<A: Application> Connection<A> {
         let status = match refusal {
             Refusal::BadRequest => StatusCode::BAD_REQUEST,
             Refusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Refusal::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
         };
         respond(Response::empty(status), Asked::UNKNOWN, writer).await?;
         Err(Broken)

@@ -21,6 +21,7 @@ pub(super) struct Head {
 pub(super) enum Refusal {
     BadRequest,
     HeadTooLarge,
+    HeadTooSlow,
 }
 
 impl Head {

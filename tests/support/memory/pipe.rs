@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use windhover_contract::{ClientFault, ExchangeLimits};
+use tokio::time::timeout;
+use windhover_contract::{ClientFault, ExchangeLimits, Limits};
 
 use super::framing::{Decoded, Framing};
 use super::head::{Head, Refusal};
@@ -22,6 +23,15 @@ pub(super) struct Reader {
 impl Reader {
     pub(super) fn new(pipe: ReadHalf<DuplexStream>) -> Self {
         Self { pipe, buffer: BytesMut::new() }
+    }
+
+    /// Reads a head in the time that it has, once it has begun. `None`: none has, in the time for that, or the client has left.
+    pub(super) async fn timed_head(&mut self, limits: &Limits) -> Result<Option<Head>, Refusal> {
+        if self.buffer.is_empty() && !matches!(timeout(limits.keep_alive_timeout, self.fill()).await, Ok(Ok(()))) {
+            return Ok(None);
+        }
+        let head = timeout(limits.request_head_timeout, self.head(limits.max_request_head_size)).await;
+        head.unwrap_or(Err(Refusal::HeadTooSlow))
     }
 
     /// Reads a head of at most `max_size` octets. `None`: the client has ended the connection.
