@@ -1,4 +1,4 @@
-//! What the server tells about the current request, gathered from every feature. JSON has the names of the WIT.
+//! What the server tells about the current request, gathered from three features. JSON has the names of the WIT.
 
 use serde::Serialize;
 

@@ -1,4 +1,4 @@
-//! Shows every fact that the server tells about a request: as JSON to programs, as a page to people.
+//! Shows the facts of a request, its connection and its server: as JSON to programs, as a page to people.
 
 mod facts;
 mod page;

@@ -18,7 +18,7 @@ pub fn page(facts: &Facts) -> Markup {
             body {
                 h1 { "The features of this request" }
                 p {
-                    "All that the server tells the application, by the names of the WIT. The same "
+                    "What the server tells about it, by the names of the WIT. The same "
                     a href={ (request.path_base) "/json" } { "as JSON" } "."
                 }
                 table {

@@ -52,7 +52,7 @@ pub fn welcome(facts: &Facts) -> String {
         pre { "curl http://localhost:8080/json" }
         dl {
             dt { code { "guest-examples/rust-features" } }
-            dd { "every fact that the server tells about a request" }
+            dd { "the facts of a request, its connection and its server" }
             dt { code { "guest-examples/rust-wasi-http" } }
             dd { "a standard " code { "wasi:http" } " component, which echoes content while it comes in" }
             dt { code { "guest-examples/rust-welcome" } }
