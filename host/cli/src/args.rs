@@ -40,7 +40,7 @@ pub struct Serve {
     #[arg(value_name = "APP.wasm")]
     pub app: Option<PathBuf>,
 
-    /// A component that sees each request before the app; may be given more than once, the outermost first
+    /// A component that stands before the app; may be given more than once, the outermost first
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
@@ -52,7 +52,7 @@ pub struct Serve {
     #[arg(long, value_name = "SECONDS", default_value_t = default_timeout())]
     pub timeout: NonZeroU64,
 
-    /// Time that an app may choose for a request of its own, or spend on a WebSocket
+    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once
     #[arg(long, value_name = "SECONDS", default_value_t = default_max_timeout())]
     pub max_timeout: NonZeroU64,
 
@@ -76,7 +76,7 @@ pub struct Serve {
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
     pub max_instances: NonZeroU32,
 
-    /// Whether an instance answers more than one request: never, one after the other, or several at once (wasi:http 0.3)
+    /// Whether an instance answers more than one request
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ReuseMode::Never)]
     pub reuse: ReuseMode,
 
@@ -84,11 +84,11 @@ pub struct Serve {
     #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_requests())]
     pub reuse_requests: NonZeroU32,
 
-    /// Requests that an instance answers at once, with --reuse concurrent
+    /// Requests that a reused instance answers at once, with --reuse concurrent
     #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_concurrency())]
     pub reuse_concurrency: NonZeroU32,
 
-    /// Time after which an instance without requests is dropped
+    /// Time after which a reused instance without requests is dropped; 0 is at once
     #[arg(long, value_name = "SECONDS", default_value_t = Reuse::DEFAULT_IDLE.as_secs())]
     pub reuse_idle: u64,
 
@@ -116,7 +116,7 @@ pub struct Check {
     #[arg(value_name = "APP.wasm")]
     pub app: PathBuf,
 
-    /// A component that is to stand before the app, as for `serve`; may be given more than once
+    /// A component that stands before the app, as for `serve`; may be given more than once
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
@@ -132,7 +132,7 @@ pub enum ReuseMode {
     Never,
     /// One request after the other
     Serial,
-    /// Several requests at once; serial for guests that cannot do that
+    /// Several requests at once (wasi:http 0.3); serial for apps that cannot do that
     Concurrent,
 }
 
