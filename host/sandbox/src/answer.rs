@@ -215,7 +215,8 @@ impl Answer {
     }
 }
 
-fn wake(waiting: &mut Option<Waker>) {
+/// Wakes who waits, if anybody does.
+pub(crate) fn wake(waiting: &mut Option<Waker>) {
     if let Some(waker) = waiting.take() {
         waker.wake();
     }

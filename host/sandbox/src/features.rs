@@ -17,6 +17,8 @@ mod tls;
 mod upgrade;
 mod websocket;
 
+use std::net::SocketAddr;
+
 use http::HeaderMap;
 use wasmtime::component::{HasData, Linker};
 use windhover_contract::Feature;
@@ -54,6 +56,11 @@ fn absent(feature: Feature) -> wasmtime::Error {
 /// Fields as guests see them.
 fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+/// The address of one end as guests see it: an IPv4 client of a dual-stack socket is an IPv4 client.
+fn ip(address: SocketAddr) -> String {
+    address.ip().to_canonical().to_string()
 }
 
 /// Names the current exchange as what host functions work on.

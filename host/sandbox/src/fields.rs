@@ -35,6 +35,11 @@ pub(crate) fn check(list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, FieldErro
     Ok(fields)
 }
 
+/// The length that a guest has promised for its content, if it has.
+pub(crate) fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// The error carries a name back into the guest, so a name of megabytes is cut.
 pub(crate) fn cut(name: &str) -> String {
     name.chars().take(MAX_NAME_IN_ERROR).collect()

@@ -4,14 +4,14 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, StatusCode};
+use http::{Method, StatusCode};
 use tracing::warn;
 use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, Request, Response};
 
 use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::{self, Exchange, Progress};
+use crate::fields::content_length;
 use crate::presence::Presence;
 use crate::run::Run;
 use crate::streaming::{Source, Streaming};
@@ -127,8 +127,4 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
     // The guest may write all the same, and goes on to its end as for any other method.
     tokio::spawn(streaming.discard());
     Response { status, fields, body: Body::empty() }
-}
-
-fn content_length(fields: &HeaderMap) -> Option<u64> {
-    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

@@ -3,7 +3,6 @@
 //! A guest that does not import `lifetime` hears nothing: it is dropped where it waits. One that does is told once, by the
 //! call in which it waits or by asking; what it calls after that to reach its client ends it.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -14,28 +13,14 @@ use crate::answer::Answer;
 pub(crate) struct Left;
 
 /// Ends a guest that goes on although it was told that its client has left.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the client has left, and the guest was told")]
 pub(crate) struct Abandoned;
 
-impl fmt::Display for Abandoned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client has left, and the guest was told")
-    }
-}
-
-impl std::error::Error for Abandoned {}
-
 /// Ends a guest that has broken its exchange off.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the guest has broken its exchange off")]
 pub(crate) struct BrokenOff;
-
-impl fmt::Display for BrokenOff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the guest has broken its exchange off")
-    }
-}
-
-impl std::error::Error for BrokenOff {}
 
 /// What the guest knows of its client.
 #[derive(Default)]

@@ -37,6 +37,7 @@ impl TimeLimit {
     }
 }
 
-fn in_milliseconds(time: Duration) -> u64 {
+/// Milliseconds that fit a guest's number.
+pub(crate) fn in_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

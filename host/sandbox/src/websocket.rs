@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::error::ProtocolError;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
@@ -186,7 +186,7 @@ impl WebSocket {
     /// RFC 6455 §7.1.7 and §7.4.1: a client that breaks the rules is told which, and nothing more is taken from it.
     fn end_by_error(&mut self, error: &Error) {
         let code = match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) | Error::Capacity(_) => CloseCode::Size,
+            Error::Capacity(_) => CloseCode::Size,
             Error::Utf8(_) => CloseCode::Invalid,
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
             | Error::ConnectionClosed

@@ -20,7 +20,6 @@ impl Host for Exchange {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        // An IPv4 client of a dual-stack socket is an IPv4 client.
-        Self { address: address.ip().to_canonical().to_string(), port: address.port() }
+        Self { address: super::ip(address), port: address.port() }
     }
 }

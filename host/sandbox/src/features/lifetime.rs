@@ -8,6 +8,7 @@ use windhover_contract::Feature;
 use crate::bindings::lifetime::Host;
 use crate::exchange::Exchange;
 use crate::presence::BrokenOff;
+use crate::time_limit::in_milliseconds;
 
 impl Host for Exchange {
     fn is_aborted(&mut self) -> bool {
@@ -35,6 +36,6 @@ impl Host for Exchange {
     }
 
     fn time_left(&mut self) -> u64 {
-        super::limits::in_milliseconds(self.answer.time.left())
+        in_milliseconds(self.answer.time.left())
     }
 }

@@ -7,6 +7,7 @@ use windhover_contract::{ExchangeLimits, Feature, TooLate};
 
 use crate::bindings::limits::{DataRate, Error, Host};
 use crate::exchange::Exchange;
+use crate::time_limit::in_milliseconds;
 
 type Rate = windhover_contract::DataRate;
 
@@ -50,11 +51,6 @@ impl Exchange {
     fn limits(&self) -> wasmtime::Result<&ExchangeLimits> {
         self.features.limits.as_deref().ok_or_else(|| super::absent(Feature::Limits))
     }
-}
-
-/// Milliseconds that fit a guest's number.
-pub(super) fn in_milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn parse(rate: Option<DataRate>) -> Result<Option<Rate>, Error> {

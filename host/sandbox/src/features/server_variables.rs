@@ -27,10 +27,10 @@ impl Exchange {
             "CONTENT_LENGTH" => self.text_field(&CONTENT_LENGTH),
             "CONTENT_TYPE" => self.text_field(&CONTENT_TYPE),
             "HTTPS" => Some(if self.target.scheme() == Scheme::Https { "on" } else { "off" }.to_owned()),
-            "LOCAL_ADDR" => Some(canonical(self.local()?)),
+            "LOCAL_ADDR" => Some(super::ip(self.local()?)),
             "PATH_INFO" => Some(self.path()),
             "QUERY_STRING" => Some(self.query().unwrap_or_default()),
-            "REMOTE_ADDR" => Some(canonical(self.remote()?)),
+            "REMOTE_ADDR" => Some(super::ip(self.remote()?)),
             "REMOTE_PORT" => Some(self.remote()?.port().to_string()),
             "REMOTE_USER" => Some(self.features.user.as_ref()?.name.clone()),
             "REQUEST_METHOD" => Some(self.method()),
@@ -39,7 +39,7 @@ impl Exchange {
             "SCRIPT_NAME" => Some(self.path_base()),
             "SERVER_NAME" => Some(match self.target.authority() {
                 Some(authority) => authority.host().to_owned(),
-                None => canonical(self.local()?),
+                None => super::ip(self.local()?),
             }),
             "SERVER_PORT" => self.server_port(),
             "SERVER_PROTOCOL" => Some(self.protocol()),
@@ -69,10 +69,6 @@ impl Exchange {
     fn remote(&self) -> Option<SocketAddr> {
         self.features.connection.as_ref()?.remote
     }
-}
-
-fn canonical(address: SocketAddr) -> String {
-    address.ip().to_canonical().to_string()
 }
 
 /// No variable's name is longer.

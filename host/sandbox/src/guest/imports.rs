@@ -38,7 +38,6 @@ impl Imports {
         let (package, rest) = import.split_once('/').unwrap_or((import, ""));
         let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
         self.has_current_exchange |= package == "windhover:http";
-        self.has_current_exchange |= package == "windhover:http";
         match (package, interface) {
             ("windhover:http", _) if version != "0.1.0" => {
                 Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")

@@ -14,6 +14,8 @@ use http_body::{Body, Frame};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{Error, WasiBody};
 
+use crate::answer::wake;
+
 /// The side that is read. Dropping it says that nothing more is wanted.
 pub(super) struct Content(Arc<Mutex<Inner>>);
 
@@ -160,10 +162,4 @@ impl Drop for Content {
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().expect("nothing panics while it holds this lock")
-}
-
-fn wake(waiting: &mut Option<Waker>) {
-    if let Some(waker) = waiting.take() {
-        waker.wake();
-    }
 }

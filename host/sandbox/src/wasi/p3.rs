@@ -4,8 +4,6 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
 use http::uri::{PathAndQuery, Scheme};
 use http_body_util::BodyExt;
 use tokio::sync::oneshot;
@@ -22,6 +20,7 @@ use super::content::{Watch, watched};
 use super::request;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::Exchange;
+use crate::fields::content_length;
 use crate::outbound::Denied;
 use crate::state::State;
 
@@ -151,10 +150,6 @@ impl Call {
             self.answer.complete(|fields| content.whole(content_length(fields)));
         }
     }
-}
-
-fn content_length(fields: &HeaderMap) -> Option<u64> {
-    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// What a guest's own error code means to the client: whose fault it says it was.
