@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::{Method, StatusCode};
-use tracing::warn;
-use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, Request, Response};
+use tracing::{debug, warn};
+use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFault, Request, Response};
 
 use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
@@ -24,9 +24,12 @@ pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Respon
 
 async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, Fault> {
     if !deployed.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
-        return Err(ClientFault::BodyTooLarge.into()); // nobody would raise the limit
+        let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
+        debug!(app = %deployed.name, %fault, "a request was refused");
+        return Err(fault.into());
     }
-    let permit = deployed.admission.admit().await.inspect_err(|fault| warn!(app = %deployed.name, %fault))?;
+    let refused = |fault: &HostFault| warn!(app = %deployed.name, %fault, "a request was refused");
+    let permit = deployed.admission.admit().await.inspect_err(refused)?;
     let is_head = request.method == Method::HEAD;
     let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
     let answer = Arc::new(Answer::new(time));
