@@ -1,4 +1,5 @@
-//! The log: events of all rooms, one line each, on standard error. Standard output is for what was asked for.
+//! The log: events of all rooms, one line each (a trap has its backtrace below it), on standard error. Standard output is
+//! for what was asked for.
 
 use std::io::{IsTerminal, stderr};
 

@@ -16,7 +16,8 @@ pub struct SandboxLimits {
     /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes when
     /// the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
     pub max_timeout: Duration,
-    /// What a guest that was told of its client's leaving has left to put away what it has begun.
+    /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long to
+    /// break an exchange off that the guest has broken off.
     pub last_words: Duration,
     /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
