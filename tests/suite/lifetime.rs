@@ -1,6 +1,6 @@
-//! The client's leaving, as a guest is told of it, and the breaking off of an exchange. What a guest that does not import
-//! `lifetime` meets is in `connection` and `isolation`. What a guest that was told says about it is in the log, and so in the
-//! command line's tests.
+//! The client's leaving, as a guest is told of it, and the breaking off of an exchange. What a guest that does not
+//! import `lifetime` meets is in `connection` and `isolation`. What a guest that was told says about it is in the log,
+//! and so in the command line's tests.
 
 use std::time::Duration;
 

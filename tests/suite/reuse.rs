@@ -1,4 +1,5 @@
-//! Instances that answer more than one exchange, where the deployment wants that: what they share, and what they never do.
+//! Instances that answer more than one exchange, where the deployment wants that: what they share, and what they never
+//! do.
 
 use std::time::Duration;
 
@@ -121,8 +122,8 @@ for_each_server! {
         }
     }
 
-    /// Guards against: wasmtime's own handler lets an exchange whose time is over, or whose client is gone, run on. Only
-    /// one instance is allowed here, so the next exchange shows that it was let go.
+    /// Guards against: wasmtime's own handler lets an exchange whose time is over, or whose client is gone, run on.
+    /// Only one instance is allowed here, so the next exchange shows that it was let go.
     async fn an_instance_whose_exchange_was_given_up_is_let_go(server) {
         for reuse in [serial(128), concurrent(128)] {
             let change = |limits: &mut SandboxLimits| (limits.max_instances, limits.reuse) = (1, reuse);

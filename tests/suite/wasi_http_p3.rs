@@ -1,5 +1,5 @@
-//! Standard components of `wasi:http` 0.3: they run unchanged, their content streams in both directions, and what they do
-//! wrong is like any guest's.
+//! Standard components of `wasi:http` 0.3: they run unchanged, their content streams in both directions, and what they
+//! do wrong is like any guest's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,8 +55,8 @@ for_each_server! {
         }
     }
 
-    /// Guards against: `wasmtime serve` 48 tells a guest of 0.3 neither scheme nor authority where the client of HTTP/1.1
-    /// did not send them in the target, which no client does.
+    /// Guards against: `wasmtime serve` 48 tells a guest of 0.3 neither scheme nor authority where the client of
+    /// HTTP/1.1 did not send them in the target, which no client does.
     async fn it_is_told_scheme_authority_and_target(server) {
         let served = server.serve(guest("wasi3-facts")).await;
         let mut wire = served.connect().await;

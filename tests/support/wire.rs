@@ -79,8 +79,8 @@ impl Wire {
         self.unread.drain(..part.len());
     }
 
-    /// Sends the same again and again until the server takes nothing for a moment, or until `max` octets are sent. Gives how
-    /// many were.
+    /// Sends the same again and again until the server takes nothing for a moment, or until `max` octets are sent.
+    /// Gives how many were.
     pub async fn send_until_stuck(&mut self, octets: &[u8], max: usize) -> usize {
         let mut sent = 0;
         while sent < max {

@@ -1,5 +1,5 @@
-//! Early hints: 103 tells the browser what the page will need, so that it fetches the style sheet while the page is still
-//! being made.
+//! Early hints: 103 tells the browser what the page will need, so that it fetches the style sheet while the page is
+//! still being made.
 
 wit_bindgen::generate!({
     path: "../../wit",

@@ -25,8 +25,8 @@ impl Guest for Events {
         loop {
             number += 1;
             let event = format!("id: {number}\ndata: This is event {number}.\n\n");
-            // Whoever imports `lifetime` is told that the client has left, by an error or by `true`, and may still put its
-            // things away. Whoever does not import it ends without a word in the call in which it waits.
+            // Whoever imports `lifetime` is told that the client has left, by an error or by `true`, and may still put
+            // its things away. Whoever does not import it ends without a word in the call in which it waits.
             if response::write(event.as_bytes()).is_err() || lifetime::wait(SECOND) {
                 eprintln!("the client left after event {number}");
                 return;

@@ -1,5 +1,6 @@
-//! A unary call as gRPC frames it: one message in, one message out, and the outcome in trailers. Trailers come behind the
-//! content, so they can tell what nobody knew at its beginning. (The messages are plain text here, not Protocol Buffers.)
+//! A unary call as gRPC frames it: one message in, one message out, and the outcome in trailers. Trailers come behind
+//! the content, so they can tell what nobody knew at its beginning. (The messages are plain text here, not Protocol
+//! Buffers.)
 
 wit_bindgen::generate!({
     path: "../../wit",

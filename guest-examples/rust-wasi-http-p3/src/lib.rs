@@ -1,5 +1,5 @@
-//! A guest of the standard world `wasi:http/service` 0.3. It imports nothing of Windhover, so the same file also runs on
-//! every other server of that world.
+//! A guest of the standard world `wasi:http/service` 0.3. It imports nothing of Windhover, so the same file also runs
+//! on every other server of that world.
 
 use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use wasip3::{wit_bindgen, wit_future, wit_stream};

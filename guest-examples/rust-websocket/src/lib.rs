@@ -1,5 +1,5 @@
-//! A WebSocket that sends back what it gets and speaks on its own when it is quiet, and a page with a client for it. The
-//! handshake, the framing, the pings and the limits are the server's work.
+//! A WebSocket that sends back what it gets and speaks on its own when it is quiet, and a page with a client for it.
+//! The handshake, the framing, the pings and the limits are the server's work.
 
 wit_bindgen::generate!({
     path: "../../wit",

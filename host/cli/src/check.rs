@@ -1,5 +1,5 @@
-//! `windhover check`: tells what a file is, what it needs, and who can serve it. Asks the code that `serve` asks, and ends
-//! with 0 if this host would serve it, else with 1.
+//! `windhover check`: tells what a file is, what it needs, and who can serve it. Asks the code that `serve` asks, and
+//! ends with 0 if this host would serve it, else with 1.
 
 mod report;
 mod table;

@@ -1,5 +1,5 @@
-//! The log: events of all rooms, one line each (a trap has its backtrace below it), on standard error. Standard output is
-//! for what was asked for.
+//! The log: events of all rooms, one line each (a trap has its backtrace below it), on standard error. Standard output
+//! is for what was asked for.
 
 use std::io::{IsTerminal, stderr};
 
@@ -8,8 +8,8 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 
 /// Starts the log. It ends, with all its lines written, when what this returns is dropped.
 ///
-/// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop reading,
-/// and must not stop the server by it. Then lines are dropped, not requests.
+/// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop
+/// reading, and must not stop the server by it. Then lines are dropped, not requests.
 pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
     let _ = tracing_subscriber::fmt()
@@ -21,6 +21,6 @@ pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
     guard
 }
 
-/// Lines that may wait for a slow reader. A guest's line takes up to 20 KiB when all of it is escaped, so this is a bound
-/// on memory too.
+/// Lines that may wait for a slow reader. A guest's line takes up to 20 KiB when all of it is escaped, so this is a
+/// bound on memory too.
 const BUFFERED_LINES: usize = 4096;

@@ -29,8 +29,8 @@ pub use server_variables::ServerVariables;
 pub use tls::Tls;
 pub use upgrade::{Upgrade, UpgradeKind};
 
-/// The features of one exchange, one field each. There is no `Default`: a new field makes every server fail to
-/// compile until its author has decided what to say. `None`: this server does not offer the feature at all, or has nothing to
+/// The features of one exchange, one field each. There is no `Default`: a new field makes every server fail to compile
+/// until its author has decided what to say. `None`: this server does not offer the feature at all, or has nothing to
 /// say about this exchange; each field says which.
 pub struct Features {
     /// The connection that the exchange came in on. `None`: not offered.
@@ -69,8 +69,8 @@ impl fmt::Debug for Features {
     }
 }
 
-/// The name of a feature that a server may offer or lack. Not listed are those that every server has (the request and the
-/// response), and those that need no server (sending a file, telemetry).
+/// The name of a feature that a server may offer or lack. Not listed are those that every server has (the request and
+/// the response), and those that need no server (sending a file, telemetry).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Feature {
     /// [`Features::user`].

@@ -6,30 +6,32 @@ use std::time::Duration;
 /// The limits of a server. All are on by default; each server enforces all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at once. `None`: any number. One more is answered 503 with Retry-After and closed. Those that were upgraded
-    /// are counted apart. Range: 1 and more.
+    /// Connections at once. `None`: any number. One more is answered 503 with Retry-After and closed. Those that were
+    /// upgraded are counted apart. Range: 1 and more.
     pub max_connections: Option<usize>,
-    /// Connections at once that speak another protocol after an upgrade. `None`: any number. One more is answered 503 with
-    /// Retry-After in place of the application's 101.
+    /// Connections at once that speak another protocol after an upgrade. `None`: any number. One more is answered 503
+    /// with Retry-After in place of the application's 101.
     pub max_upgraded_connections: Option<usize>,
     /// Largest request head, in bytes: request line and header fields together, also the largest trailer section.
     /// Range: 8,192 and more. Exceeding it answers 431 and closes the connection.
     pub max_request_head_size: usize,
-    /// Time from a request's first octet until its head is complete. Exceeding it answers 408 and closes the connection.
+    /// Time from a request's first octet until its head is complete. Exceeding it answers 408 and closes the
+    /// connection.
     pub request_head_timeout: Duration,
-    /// How long a connection may idle before its first request and between two. Exceeding it closes the connection without a
-    /// word, so that no client takes an answer for that to its next request.
+    /// How long a connection may idle before its first request and between two. Exceeding it closes the connection
+    /// without a word, so that no client takes an answer for that to its next request.
     pub keep_alive_timeout: Duration,
-    /// Largest request body, in bytes, without framing. `None`: unlimited. A body that is larger, by its `content-length` or
-    /// as it grows, ends with [`crate::ClientFault::BodyTooLarge`] when it is read, which answers 413; the application may
-    /// have raised the limit before (see [`crate::ExchangeLimits`]). Not applied after an upgrade.
+    /// Largest request body, in bytes, without framing. `None`: unlimited. A body that is larger, by its
+    /// `content-length` or as it grows, ends with [`crate::ClientFault::BodyTooLarge`] when it is read, which answers
+    /// 413; the application may have raised the limit before (see [`crate::ExchangeLimits`]). Not applied after an
+    /// upgrade.
     pub max_request_body_size: Option<u64>,
     /// How slow a client may send its request body while the application waits for it. Exceeding it ends the body with
     /// [`crate::ClientFault::BodyTooSlow`], which answers 408. `None`: as slow as it likes.
     pub min_request_data_rate: Option<DataRate>,
-    /// How slow a client may take a response: each piece that waits to be sent has the grace, or the time it takes at this
-    /// rate if that is longer. Exceeding it resets the connection and so ends the guest that writes. `None`: as slow
-    /// as it likes. Not applied after an upgrade.
+    /// How slow a client may take a response: each piece that waits to be sent has the grace, or the time it takes at
+    /// this rate if that is longer. Exceeding it resets the connection and so ends the guest that writes. `None`: as
+    /// slow as it likes. Not applied after an upgrade.
     pub min_response_data_rate: Option<DataRate>,
     /// How long draining waits for exchanges in flight before it aborts them.
     pub drain_timeout: Duration,

@@ -9,7 +9,8 @@ use crate::{Body, Fault, HostFault};
 /// protocol asks, and drops the body where HTTP has none (HEAD, 204, 304).
 #[derive(Debug)]
 pub struct Response {
-    /// The status: 200 to 999, or 101 to accept a [`crate::Upgrade`]. Interim responses are not responses in this sense.
+    /// The status: 200 to 999, or 101 to accept a [`crate::Upgrade`]. Interim responses are not responses in this
+    /// sense.
     pub status: StatusCode,
     /// The header fields, without connection-level ones.
     pub fields: HeaderMap,

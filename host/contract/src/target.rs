@@ -71,7 +71,8 @@ impl Target {
         self.authority.as_ref()
     }
 
-    /// The part of the path that leads to the application, escaped. Empty: the application owns every path of the server.
+    /// The part of the path that leads to the application, escaped. Empty: the application owns every path of the
+    /// server.
     pub fn path_base(&self) -> &str {
         ""
     }

@@ -1,5 +1,5 @@
-//! What is going on on one connection, as far as more than one part of this room must know it: whether draining waits for
-//! it, what its current exchange may do to it, and how it is to end.
+//! What is going on on one connection, as far as more than one part of this room must know it: whether draining waits
+//! for it, what its current exchange may do to it, and how it is to end.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -47,8 +47,8 @@ impl Activity {
         }
     }
 
-    /// Whether an exchange is under way, or octets of one wait to be taken by the client. A client that has sent half a head,
-    /// or nothing, must not hold up a server that wants to leave.
+    /// Whether an exchange is under way, or octets of one wait to be taken by the client. A client that has sent half a
+    /// head, or nothing, must not hold up a server that wants to leave.
     pub(crate) fn is_busy(&self) -> bool {
         self.has_exchange() || self.write_waits.load(Ordering::Relaxed)
     }

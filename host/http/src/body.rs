@@ -1,4 +1,5 @@
-//! A request's content as it arrives: bounded in size and in slowness, with hyper's errors turned into the client's faults.
+//! A request's content as it arrives: bounded in size and in slowness, with hyper's errors turned into the client's
+//! faults.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! How many connections there are. One that has become something else by an upgrade is counted apart, because it may last
-//! for hours.
+//! How many connections there are. One that has become something else by an upgrade is counted apart, because it may
+//! last for hours.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

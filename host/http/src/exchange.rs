@@ -95,8 +95,8 @@ impl<A: Application> Exchange<A> {
             debug!("there are as many upgraded connections as there may be");
             response = Response::from(Fault::from(HostFault::Busy));
         }
-        // A request that broke the protocol may have left the connection in a state that only the client knows, so it closes
-        // (RFC 9112 §9.6), as Kestrel does for every rejection.
+        // A request that broke the protocol may have left the connection in a state that only the client knows, so it
+        // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
         if is_too_much || self.activity.has_failed_content() {
             response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }

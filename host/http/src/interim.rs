@@ -1,6 +1,6 @@
-//! Interim responses, which hyper does not send: they go to the socket behind hyper's back, at the one moment when that is
-//! right. hyper flushes the socket only when it has nothing left to write; as long as the application waits here it has
-//! not answered, so nothing of the answer can have been written.
+//! Interim responses, which hyper does not send: they go to the socket behind hyper's back, at the one moment when that
+//! is right. hyper flushes the socket only when it has nothing left to write; as long as the application waits here it
+//! has not answered, so nothing of the answer can have been written.
 
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
@@ -50,8 +50,8 @@ impl Interim {
         Poll::Pending
     }
 
-    /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has not
-    /// begun must not follow the answer; one that has must still be whole.
+    /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has
+    /// not begun must not follow the answer; one that has must still be whole.
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         state.sender = None;

@@ -58,8 +58,8 @@ async fn accept_on(listener: TcpListener, dispatch: crate::worker::Dispatch) -> 
     }
 }
 
-/// Says why, and waits for the client to take it: closing at once would make the system throw the answer away, if the client's
-/// request has come meanwhile.
+/// Says why, and waits for the client to take it: closing at once would make the system throw the answer away, if the
+/// client's request has come meanwhile.
 async fn refuse(stream: std::net::TcpStream) -> io::Result<()> {
     let mut stream = tokio::net::TcpStream::from_std(stream)?;
     let date = httpdate::fmt_http_date(SystemTime::now());

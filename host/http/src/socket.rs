@@ -1,9 +1,10 @@
 //! The socket as hyper sees it, with four things that a plain one lacks.
 //!
-//! A read fails when the client is silent for too long between two exchanges, or too slow with a head (408).
-//! A write fails when the client takes too little for long: else a guest that writes to such a client would sleep forever,
-//! because it is woken by room in the socket's buffer. Interim responses go out between the writes of hyper. And closing lingers where a client is still sending what nobody
-//! reads: else the system answers those octets with a reset, which can destroy the response on its way (RFC 9112 §9.6).
+//! A read fails when the client is silent for too long between two exchanges, or too slow with a head (408). A write
+//! fails when the client takes too little for long: else a guest that writes to such a client would sleep forever,
+//! because it is woken by room in the socket's buffer. Interim responses go out between the writes of hyper. And
+//! closing lingers where a client is still sending what nobody reads: else the system answers those octets with a
+//! reset, which can destroy the response on its way (RFC 9112 §9.6).
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -152,8 +153,8 @@ impl AsyncWrite for Socket {
 }
 
 impl Drop for Socket {
-    /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the connection
-    /// must not end: it breaks.
+    /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the
+    /// connection must not end: it breaks.
     fn drop(&mut self) {
         if self.activity.is_cut_off() {
             let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
@@ -164,7 +165,8 @@ impl Drop for Socket {
 /// How long a client that is still sending has to read its answer, as Kestrel drains a body.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// A client's time is counted for so much of a write at most, as Kestrel's MaxResponseBufferSize: the next piece has its own.
+/// A client's time is counted for so much of a write at most, as Kestrel's MaxResponseBufferSize: the next piece has
+/// its own.
 const MAX_PIECE: usize = 64 << 10;
 
 /// As Kestrel answers a head that does not come to its end, up to the date.

@@ -1,6 +1,6 @@
-//! The connection after an upgrade: what the application sends is the body of its 101, what the client sends is the content
-//! of the [`Upgrade`]. Octets are read only when the application asks for them, and taken from it only when the client
-//! takes them.
+//! The connection after an upgrade: what the application sends is the body of its 101, what the client sends is the
+//! content of the [`Upgrade`]. Octets are read only when the application asks for them, and taken from it only when the
+//! client takes them.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -35,8 +35,8 @@ pub(crate) struct Accepted {
 
 type Reader = ReadHalf<TokioIo<Upgraded>>;
 
-/// The upgrade that a request asks for. A request with content asks for none, as in Kestrel: its content would have to be
-/// read before the connection changes, and who reads it is not yet known.
+/// The upgrade that a request asks for. A request with content asks for none, as in Kestrel: its content would have to
+/// be read before the connection changes, and who reads it is not yet known.
 pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upgrade)> {
     let fields = request.headers();
     let protocols = fields.get(UPGRADE)?;
@@ -70,7 +70,8 @@ impl Asked {
 }
 
 impl Accepted {
-    /// Serves the connection until the application has sent all. An error: the client has broken it, or the application.
+    /// Serves the connection until the application has sent all. An error: the client has broken it, or the
+    /// application.
     pub(crate) async fn serve(self, activity: &Activity) -> io::Result<()> {
         let Self { asked, content } = self;
         let upgraded = asked.on_upgrade.await.map_err(io::Error::other)?;
@@ -84,7 +85,8 @@ impl Accepted {
                 writer.flush().await?;
             }
         }
-        // Whether the application has read to the client's end or not: at an end that was read, closing does not linger.
+        // Whether the application has read to the client's end or not: at an end that was read, closing does not
+        // linger.
         activity.leave_content_unread();
         writer.shutdown().await
     }

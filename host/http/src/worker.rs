@@ -2,8 +2,8 @@
 //! its writes stay on one core and meet no lock.
 //!
 //! A new connection goes to the worker with the fewest. Sockets that share a port by SO_REUSEPORT would save the
-//! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process could
-//! take the port without an error.
+//! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process
+//! could take the port without an error.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};

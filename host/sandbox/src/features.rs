@@ -47,8 +47,8 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     bindings::websocket::add_to_linker::<_, Current>(linker, State::exchange)
 }
 
-/// A guest met a server that lacks what it needs. Composition roots ask [`crate::Guest::require`] first, so that this is
-/// a refusal at start and not a trap at the first request.
+/// A guest met a server that lacks what it needs. Composition roots ask [`crate::Guest::require`] first, so that this
+/// is a refusal at start and not a trap at the first request.
 fn absent(feature: Feature) -> wasmtime::Error {
     wasmtime::format_err!("this server does not offer windhover:http/{}", feature.name())
 }

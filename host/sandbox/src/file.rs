@@ -1,4 +1,5 @@
-//! A part of a file as content: read piece by piece, by a thread that may wait for the disk, as fast as the client takes it.
+//! A part of a file as content: read piece by piece, by a thread that may wait for the disk, as fast as the client
+//! takes it.
 
 use std::fs::File;
 use std::future::Future;

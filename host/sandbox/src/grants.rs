@@ -13,8 +13,8 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Lets the guest send the files of a folder, and of the folders in it, by `windhover:http/send-file`. It cannot reach
-    /// outside of it, not even by a symbolic link. An error: there is no such folder.
+    /// Lets the guest send the files of a folder, and of the folders in it, by `windhover:http/send-file`. It cannot
+    /// reach outside of it, not even by a symbolic link. An error: there is no such folder.
     pub fn files(mut self, folder: &Path) -> io::Result<Self> {
         self.files = Some(Dir::open_ambient_dir(folder, ambient_authority())?);
         Ok(self)

@@ -1,5 +1,5 @@
-//! One instance of a guest, in a store of its own. It answers one exchange after the other, if it is asked to; dropping it
-//! frees all it held.
+//! One instance of a guest, in a store of its own. It answers one exchange after the other, if it is asked to; dropping
+//! it frees all it held.
 
 use std::sync::Arc;
 
@@ -34,8 +34,8 @@ impl Instance {
     pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Result<Self, Fault> {
         let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
         store.limiter(|state| &mut state.memory);
-        // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would be
-        // back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
+        // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would
+        // be back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
         // What one call may copy into the host: no more than the guest itself may hold.
@@ -72,8 +72,8 @@ impl Instance {
         self.store.set_epoch_deadline(1);
     }
 
-    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it keeps so
-    /// much that the next one may fail by it.
+    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it keeps
+    /// so much that the next one may fail by it.
     pub(crate) fn rest(&mut self) -> u32 {
         let state = self.store.data_mut();
         let is_worn = state.has_unfinished_content() || state.hoards();

@@ -62,8 +62,8 @@ pub(crate) struct Deployed {
 }
 
 impl Sandbox {
-    /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has. `name`
-    /// says in the log whose lines these are.
+    /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has.
+    /// `name` says in the log whose lines these are.
     pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
         limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
         let name = name.into();

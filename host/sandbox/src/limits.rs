@@ -13,16 +13,17 @@ pub struct SandboxLimits {
     /// Wall time from the first instruction of the guest to the last byte it produces. Exceeding it answers 504, or
     /// resets what was begun.
     pub timeout: Duration,
-    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes when
-    /// the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
+    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes
+    /// when the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
     pub max_timeout: Duration,
-    /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long to
-    /// break an exchange off that the guest has broken off.
+    /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long
+    /// to break an exchange off that the guest has broken off.
     pub last_words: Duration,
     /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
-    /// Instances at work at once, and exchanges, where they share instances; at most [`crate::EngineConfig::max_instances`] for all deployments together.
+    /// Instances at work at once, and exchanges, where they share instances; at most
+    /// [`crate::EngineConfig::max_instances`] for all deployments together.
     pub max_instances: usize,
     /// Exchanges that may wait for an instance. One more is answered 503 with Retry-After at once.
     pub max_queue: usize,

@@ -110,8 +110,8 @@ impl Run {
         GuestFault::DeadlineExceeded.into()
     }
 
-    /// The client has left. A guest that wants to hear of it does, and has a moment to put away what it has begun; any other
-    /// ends here.
+    /// The client has left. A guest that wants to hear of it does, and has a moment to put away what it has begun; any
+    /// other ends here.
     pub(crate) fn abandon(self) {
         if self.is_told && self.call.is_ok() && Handle::try_current().is_ok() {
             self.answer.abandon();
@@ -123,7 +123,8 @@ impl Run {
         matches!(self.call, Err(Ok(())))
     }
 
-    /// Lets the guest work on, within its time; how it ended is in its answer then. What this returns can end it before.
+    /// Lets the guest work on, within its time; how it ended is in its answer then. What this returns can end it
+    /// before.
     ///
     /// A task of its own, because whoever waits for content does not always ask for it: a client that reads nothing
     /// must neither hold up the guest's deadline, nor its end when it has nothing left to do.

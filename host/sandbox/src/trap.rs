@@ -40,8 +40,8 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     GuestFault::Trapped.into()
 }
 
-/// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. The names in it are the guest's, so
-/// they are cut and escaped like all that it prints.
+/// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. The names in it are the
+/// guest's, so they are cut and escaped like all that it prints.
 fn details(error: &wasmtime::Error) -> String {
     let mut details = String::new();
     for line in format!("{error:?}").lines().take_while(|line| *line != "Stack backtrace:") {

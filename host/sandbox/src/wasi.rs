@@ -1,5 +1,5 @@
-//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing. What 0.3
-//! adds is in `p3`.
+//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing. What
+//! 0.3 adds is in `p3`.
 
 mod content;
 pub(crate) mod p3;

@@ -1,5 +1,5 @@
-//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the octets. It is the same on
-//! every server, because an upgrade is a body in each direction.
+//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the octets. It is the
+//! same on every server, because an upgrade is a body in each direction.
 
 mod handshake;
 mod pipe;
@@ -132,8 +132,8 @@ impl WebSocket {
                 Ok(Message::Close(frame)) => self.end_by_client(frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(_)) => {
-                    // What it has to say by itself (a pong) goes out beside the wait, and does not hold it up, unless the client
-                    // takes none of it: then nothing is taken from the client either.
+                    // What it has to say by itself (a pong) goes out beside the wait, and does not hold it up, unless
+                    // the client takes none of it: then nothing is taken from the client either.
                     let flushed = self.poll_flush(cx, answer);
                     if self.pipe.is_full() {
                         ready!(flushed);

@@ -1,5 +1,5 @@
-//! A server process: started, pinned to the first core, found by the address it prints, asked for its processor time and
-//! memory, ended by its own pid.
+//! A server process: started, pinned to the first core, found by the address it prints, asked for its processor time
+//! and memory, ended by its own pid.
 
 use std::ffi::OsString;
 use std::fs;

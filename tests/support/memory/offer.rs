@@ -1,5 +1,5 @@
-//! What the server in memory knows and can do: everything, as long as a test does not take it away. Facts that come from a
-//! wire (TLS, a user) are what a test says.
+//! What the server in memory knows and can do: everything, as long as a test does not take it away. Facts that come
+//! from a wire (TLS, a user) are what a test says.
 
 use std::sync::Arc;
 

@@ -25,7 +25,8 @@ impl Reader {
         Self { pipe, buffer: BytesMut::new() }
     }
 
-    /// Reads a head in the time that it has, once it has begun. `None`: none has, in the time for that, or the client has left.
+    /// Reads a head in the time that it has, once it has begun. `None`: none has, in the time for that, or the client
+    /// has left.
     pub(super) async fn timed_head(&mut self, limits: &Limits) -> Result<Option<Head>, Refusal> {
         if self.buffer.is_empty() && !matches!(timeout(limits.keep_alive_timeout, self.fill()).await, Ok(Ok(()))) {
             return Ok(None);

@@ -1,5 +1,5 @@
-//! What `windhover check --json` prints. Fields are added over time and not taken away or changed: a reader ignores what
-//! it does not know.
+//! What `windhover check --json` prints. Fields are added over time and not taken away or changed: a reader ignores
+//! what it does not know.
 
 use std::path::Path;
 

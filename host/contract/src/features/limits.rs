@@ -5,7 +5,8 @@ use std::sync::{Mutex, MutexGuard};
 use crate::{DataRate, Limits};
 
 /// The limits of one exchange (ASP.NET Core: `IHttpMaxRequestBodySizeFeature`, `IHttpMinRequestBodyDataRateFeature`,
-/// `IHttpMinResponseDataRateFeature`). The server reads them when it needs them; until then the application may change them.
+/// `IHttpMinResponseDataRateFeature`). The server reads them when it needs them; until then the application may change
+/// them.
 #[derive(Debug)]
 pub struct ExchangeLimits(Mutex<State>);
 

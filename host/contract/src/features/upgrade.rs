@@ -6,8 +6,8 @@ use crate::Body;
 
 /// A client asks to speak another protocol (ASP.NET Core: `IHttpUpgradeFeature`, `IHttpExtendedConnectFeature`).
 ///
-/// An application accepts by its response: in HTTP/1.1 with status 101 and an `upgrade` field that names the protocol, in
-/// HTTP/2 with 200. What it sends is that response's body; what the client sends is `content`, which waits until the
+/// An application accepts by its response: in HTTP/1.1 with status 101 and an `upgrade` field that names the protocol,
+/// in HTTP/2 with 200. What it sends is that response's body; what the client sends is `content`, which waits until the
 /// response is on its way. Any other response declines.
 #[derive(Debug)]
 pub struct Upgrade {

@@ -1,5 +1,5 @@
-//! The language a component was written in, and the tools that made it: as far as its sections say, which is not binding.
-//! An engine for another language is a Rust or C++ program, so the outside is asked before the inside.
+//! The language a component was written in, and the tools that made it: as far as its sections say, which is not
+//! binding. An engine for another language is a Rust or C++ program, so the outside is asked before the inside.
 
 mod sections;
 
@@ -65,8 +65,8 @@ fn is_language(written: &str, language: &str) -> bool {
     edition.is_some_and(|edition| edition.chars().all(|char| char.is_ascii_digit()))
 }
 
-/// A language as producers write it, as people do, and the tool that speaks it. The first that is found counts: libraries
-/// in C are part of most programs.
+/// A language as producers write it, as people do, and the tool that speaks it. The first that is found counts:
+/// libraries in C are part of most programs.
 const LANGUAGES: [(&str, &str, &str); 5] = [
     ("Go", "Go", "Go cmd/compile"),
     ("Rust", "Rust", "rustc"),

@@ -1,5 +1,5 @@
-//! Instances that answer several exchanges at once, each with so many seats. An exchange takes a seat in one that has room,
-//! or waits for a new one; it never waits longer than its own time.
+//! Instances that answer several exchanges at once, each with so many seats. An exchange takes a seat in one that has
+//! room, or waits for a new one; it never waits longer than its own time.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

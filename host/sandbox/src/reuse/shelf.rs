@@ -1,5 +1,5 @@
-//! Instances that rest between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still until
-//! its next exchange.
+//! Instances that rest between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still
+//! until its next exchange.
 
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! The task that owns an instance of several exchanges, and drives all of them.
 //!
-//! Each exchange keeps its own time and gives its seat up when it is over: a guest that computes stops everything in its
-//! store, also what would watch the time there. What is left to this task is the time after the answers.
+//! Each exchange keeps its own time and gives its seat up when it is over: a guest that computes stops everything in
+//! its store, also what would watch the time there. What is left to this task is the time after the answers.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

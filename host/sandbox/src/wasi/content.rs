@@ -1,8 +1,8 @@
 //! The content of a 0.3 guest's answer, between the store that makes it and the exchange that reads it.
 //!
-//! What wasmtime gives looks whole when its store is gone, even where the guest was cut off in the middle. So the side of
-//! the store keeps an eye on it: it looks ahead by a piece as long as nobody reads, which also shows that a short answer is
-//! whole; and before the store goes, it takes what is there and so learns whether that is all.
+//! What wasmtime gives looks whole when its store is gone, even where the guest was cut off in the middle. So the side
+//! of the store keeps an eye on it: it looks ahead by a piece as long as nobody reads, which also shows that a short
+//! answer is whole; and before the store goes, it takes what is there and so learns whether that is all.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! What of the current exchange becomes a request of wasi:http, of either version: its authority, its fields without those
-//! of the connection, its content.
+//! What of the current exchange becomes a request of wasi:http, of either version: its authority, its fields without
+//! those of the connection, its content.
 
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::Authority;

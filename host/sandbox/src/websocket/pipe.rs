@@ -1,5 +1,5 @@
-//! The octets between a body and the protocol: what came and was not yet understood, what is to be sent and was not yet taken.
-//! Nothing here waits.
+//! The octets between a body and the protocol: what came and was not yet understood, what is to be sent and was not yet
+//! taken. Nothing here waits.
 
 use std::io::{self, Read, Write};
 

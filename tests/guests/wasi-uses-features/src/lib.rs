@@ -1,5 +1,5 @@
-//! The same as `uses-features`, as a `wasi:http` 0.2 component, which answers through Windhover all the same. `/hoards` takes handles
-//! without end; `/twice` and `/twice-the-other-way` answer through both.
+//! The same as `uses-features`, as a `wasi:http` 0.2 component, which answers through Windhover all the same. `/hoards`
+//! takes handles without end; `/twice` and `/twice-the-other-way` answer through both.
 
 wit_bindgen::generate!({
     inline: "

@@ -1,6 +1,6 @@
 //! Tells what it is told: `/` method, scheme, authority, target and fields, one a line; `/count` how many requests this
-//! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its own
-//! memory; `/measure` reads all of the content, answers with its size and the names of its trailers.
+//! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its
+//! own memory; `/measure` reads all of the content, answers with its size and the names of its trailers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,7 +1,7 @@
-//! Fails: `/` before its answer, `/late` after the head and a chunk, `/finished` after all is finished, `/error` by an error
-//! code, `/error-late` by one in place of trailers, `/short` and `/long` by a length that is not kept. `/after` works on
-//! after its answer until its content has ended, and then traps; `/never` does not answer for an hour, `/spin` computes without end,
-//! `/half` writes a chunk and then nothing for an hour. `/fine` is fine.
+//! Fails: `/` before its answer, `/late` after the head and a chunk, `/finished` after all is finished, `/error` by an
+//! error code, `/error-late` by one in place of trailers, `/short` and `/long` by a length that is not kept. `/after`
+//! works on after its answer until its content has ended, and then traps; `/never` does not answer for an hour, `/spin`
+//! computes without end, `/half` writes a chunk and then nothing for an hour. `/fine` is fine.
 
 use wasip3::clocks::monotonic_clock::wait_for;
 use wasip3::http::types::{ErrorCode, Fields, Request, Response};

@@ -1,5 +1,5 @@
-//! Asks Windhover for the path of the exchange that it is in, before and after its content has ended, and answers with both
-//! and with how many requests this instance has had. `/log` prints far too much first.
+//! Asks Windhover for the path of the exchange that it is in, before and after its content has ended, and answers with
+//! both and with how many requests this instance has had. `/log` prints far too much first.
 
 mod windhover {
     wit_bindgen::generate!({
