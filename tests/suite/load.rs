@@ -97,6 +97,25 @@ fn what_is_no_component_is_refused_with_what_to_give_instead() {
     }
 }
 
+/// A patch of the contract only adds: so what was built for an earlier one fits, and the number in `wit/` is the host's.
+#[test]
+fn the_version_of_the_contract_is_the_one_that_is_served() {
+    let world = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/world.wit");
+    let world = fs::read_to_string(world).expect("it is in the checkout");
+    let version = world.split_once("package windhover:http@").and_then(|(_, rest)| rest.split_once(';'));
+    let (version, _) = version.expect("a package has a version");
+    let (minor, patch) = version.rsplit_once('.').expect("a version has three parts");
+    let tls = |version: &str| load("app.wat", &importing(&format!("windhover:http/tls@{version}")));
+    for patch in 0..=patch.parse().expect("a patch is a number") {
+        assert!(tls(&format!("{minor}.{patch}")).is_ok(), "{minor}.{patch} is refused");
+    }
+    let later = patch.parse::<u32>().expect("a patch is a number") + 1;
+    for other in [format!("{minor}.{later}"), "0.2.0".into(), "1.0.0".into()] {
+        let refusal = tls(&other).err().expect("the host does not have it").to_string();
+        assert!(refusal.contains(&format!("this version of Windhover has windhover:http {version}")), "{refusal}");
+    }
+}
+
 #[test]
 fn all_unknown_imports_are_named_at_once() {
     let two = importing("acme:a/one@1.0.0").replacen("(core", "(import \"acme:a/two@1.0.0\" (instance)) (core", 1);

@@ -10,16 +10,16 @@ for_each_server! {
             let served = server.clone().serve(guest).await;
             let mut wire = served.connect().await;
             let names = "request_method,REQUEST_SCHEME,SERVER_NAME,SERVER_PORT,SERVER_PROTOCOL,QUERY_STRING,REQUEST_URI,\
-                         CONTENT_LENGTH,CONTENT_TYPE,HTTPS,SCRIPT_NAME,PATH_INFO,HTTP_USER_AGENT,HTTP_NONE,NONSENSE,A%20B";
+                         CONTENT_LENGTH,CONTENT_TYPE,HTTPS,SCRIPT_NAME,PATH_INFO,HTTP_ACCEPT,HTTP_COOKIE,HTTP_NONE,NONSENSE,A%20B";
             wire.send(format!(
-                "POST /variables?{names} HTTP/1.1\r\nhost: example.com:81\r\nuser-agent: me\r\n\
+                "POST /variables?{names} HTTP/1.1\r\nhost: example.com:81\r\naccept: a\r\nCookie: c=1\r\naccept: b\r\ncookie: d=2\r\n\
                  content-type: text/x\r\ncontent-length: 0\r\n\r\n"
             ))
             .await;
             wire.expect(&ok(&format!(
                 "request_method=POST\nREQUEST_SCHEME=http\nSERVER_NAME=example.com\nSERVER_PORT=81\n\
                  SERVER_PROTOCOL=HTTP/1.1\nQUERY_STRING={names}\nREQUEST_URI=/variables?{names}\nCONTENT_LENGTH=0\n\
-                 CONTENT_TYPE=text/x\nHTTPS=off\nSCRIPT_NAME=\nPATH_INFO=/variables\nHTTP_USER_AGENT=me\n\
+                 CONTENT_TYPE=text/x\nHTTPS=off\nSCRIPT_NAME=\nPATH_INFO=/variables\nHTTP_ACCEPT=a, b\nHTTP_COOKIE=c=1; d=2\n\
                  HTTP_NONE=(none)\nNONSENSE=(none)\nA%20B=(none)\n"
             )))
             .await;

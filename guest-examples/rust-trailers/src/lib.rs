@@ -9,6 +9,7 @@ wit_bindgen::generate!({
     ownership: Borrowing { duplicate_if_necessary: false },
 });
 
+use windhover::http::request::BodyError;
 use windhover::http::{request, response};
 
 struct Greeter;
@@ -35,7 +36,10 @@ impl Guest for Greeter {
 
 /// The answer to the request's message; else a gRPC status and why.
 fn greet() -> Result<String, (&'static str, &'static str)> {
-    let content = request::read_all(MAX_MESSAGE).map_err(|_| (RESOURCE_EXHAUSTED, "the message is too large"))?;
+    let content = request::read_all(MAX_MESSAGE).map_err(|error| match error {
+        BodyError::TooLarge => (RESOURCE_EXHAUSTED, "the message is too large"),
+        _ => (DATA_LOSS, "the message is not whole"),
+    })?;
     // Trailers of the request: a client that makes its message while it sends it can count it only afterwards.
     let trailers = request::trailers().unwrap_or_default();
     if let Some((_, length)) = trailers.iter().find(|(name, _)| name == "x-length")

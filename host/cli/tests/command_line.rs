@@ -187,6 +187,7 @@ fn the_tags_of_an_exchange_are_in_the_log_with_its_id() {
     let server = Server::start(&[guest_file("uses-features").as_ref()]);
     let ask = |path: &str| server.ask(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));
     ask("/telemetry?order.kind=gift");
+    ask("/telemetry-and-then-no-such-topic");
     let id = ask("/identifier");
     let process =
         id.lines().last().and_then(|id| id.split_once('-')).expect("an id begins with its process").0.to_owned();
@@ -194,6 +195,9 @@ fn the_tags_of_an_exchange_are_in_the_log_with_its_id() {
     let log = server.ended().stderr;
     let line = log.lines().find(|line| line.contains("order.kind=")).unwrap_or_else(|| panic!("no tag in {log}"));
     assert!(line.contains(&format!("id={process}-")) && line.contains("gift"), "{line}");
+    // So have what a guest prints (here why it panics) and its trap.
+    let about_an_exchange = log.lines().filter(|line| line.contains(&format!("id={process}-"))).count();
+    assert!(log.contains("no such topic") && log.contains("the guest trapped") && about_an_exchange >= 3, "{log}");
 }
 
 #[test]

@@ -31,12 +31,12 @@ pub(crate) struct Workers {
 
 /// Where a worker takes its connections from.
 struct Seat {
-    incoming: mpsc::Sender<Accepted>,
+    incoming: mpsc::Sender<Arrival>,
     load: Arc<AtomicUsize>,
 }
 
 /// A connection on its way to a worker.
-struct Accepted {
+struct Arrival {
     stream: TcpStream,
     remote: SocketAddr,
     place: Place,
@@ -105,7 +105,7 @@ impl Dispatch {
     pub(crate) async fn hand_over(&self, stream: TcpStream, remote: SocketAddr, place: Place) {
         let seat = self.seats.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
         seat.load.fetch_add(1, Ordering::Relaxed);
-        if seat.incoming.send(Accepted { stream, remote, place }).await.is_err() {
+        if seat.incoming.send(Arrival { stream, remote, place }).await.is_err() {
             seat.load.fetch_sub(1, Ordering::Relaxed);
             debug!(%remote, "a connection came after the workers had ended");
         }
@@ -116,7 +116,7 @@ impl Dispatch {
 fn work<A: Application>(
     runtime: Runtime,
     connections: Connections<A>,
-    mut accepted: mpsc::Receiver<Accepted>,
+    mut accepted: mpsc::Receiver<Arrival>,
     load: Arc<AtomicUsize>,
     mut end: oneshot::Sender<usize>,
 ) {
@@ -133,14 +133,14 @@ fn work<A: Application>(
                         warn!(%panic, "a connection's task panicked; this is a bug in Windhover");
                     }
                 }
-                Some(Accepted { stream, remote, place }) = accepted.recv() => {
+                Some(Arrival { stream, remote, place }) = accepted.recv() => {
                     running.spawn(connections.serve(stream, remote, place));
                 }
             }
         }
         // Connections that were handed over in the last moment are served: their clients were accepted.
         accepted.close();
-        while let Some(Accepted { stream, remote, place }) = accepted.recv().await {
+        while let Some(Arrival { stream, remote, place }) = accepted.recv().await {
             running.spawn(connections.serve(stream, remote, place));
         }
         let all_ended = async { while running.join_next().await.is_some() {} };

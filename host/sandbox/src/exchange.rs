@@ -11,11 +11,14 @@ use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 use crate::answer::Answer;
 use crate::grants::Grants;
 use crate::limits::WebSocketLimits;
+use crate::log_id::LogId;
 use crate::presence::Presence;
 use crate::websocket::WebSocket;
 
 /// One exchange, owned by the store of its guest.
 pub(crate) struct Exchange {
+    /// The deployment's name, for the log.
+    pub(crate) app: Arc<str>,
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) version: Version,
@@ -35,20 +38,21 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// Whether something is left to do when the guest has ended.
-    pub(crate) fn has_loose_ends(&self) -> bool {
-        !self.tags.is_empty() || self.websocket.is_some()
-    }
-
-    /// Does what is left to do when the guest has ended, well or not: its tags are recorded, its WebSocket is closed.
-    pub(crate) async fn conclude(&mut self, app: &str, is_well: bool) {
-        if !self.tags.is_empty() {
-            let id = self.features.identifier.as_ref().map(|identifier| identifier.to_string()).unwrap_or_default();
-            let tags: Vec<_> = self.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-            info!(%app, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
-        }
+    /// Closes the WebSocket of a guest that has ended, well or not, and left it open.
+    pub(crate) async fn close_websocket(&mut self, is_well: bool) {
         if let Some(websocket) = self.websocket.take() {
             websocket.finish(&self.answer, if is_well { NORMAL } else { INTERNAL_ERROR }).await;
+        }
+    }
+}
+
+impl Drop for Exchange {
+    /// However it ended, and so also where its guest was cut off: what the guest said of it is recorded.
+    fn drop(&mut self) {
+        if !self.tags.is_empty() {
+            let (app, id) = (&self.app, LogId::from(&self.features));
+            let tags: Vec<_> = self.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+            info!(%app, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
         }
     }
 }

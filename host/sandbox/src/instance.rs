@@ -58,9 +58,8 @@ impl Instance {
         if store.data_mut().has_unfinished_content() {
             store.data_mut().exchange().answer.leave_unfinished();
         }
-        if store.data_mut().exchange().has_loose_ends() {
-            let app = Arc::clone(&store.data().deployed().name);
-            Box::pin(store.data_mut().exchange().conclude(&app, ended.is_ok())).await;
+        if store.data_mut().exchange().websocket.is_some() {
+            Box::pin(store.data_mut().exchange().close_websocket(ended.is_ok())).await;
         }
         ended.map_err(|error| trap::fault(error, store.data_mut()))
     }

@@ -85,6 +85,7 @@ fn is_too_large(request: &Request) -> bool {
 /// Boxed, because it passes through many hands.
 fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
     Box::new(Exchange {
+        app: Arc::clone(&deployed.name),
         method: request.method,
         target: request.target,
         version: request.version,

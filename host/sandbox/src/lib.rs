@@ -21,6 +21,7 @@ mod instance;
 mod invoke;
 mod limits;
 mod log;
+mod log_id;
 mod outbound;
 mod precompiled;
 mod presence;

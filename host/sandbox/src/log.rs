@@ -11,6 +11,8 @@ use tracing::info;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::log_id::LogId;
+
 /// The log of one exchange. Both streams share one budget.
 pub(crate) struct GuestLog {
     budget: Arc<Mutex<Budget>>,
@@ -18,6 +20,7 @@ pub(crate) struct GuestLog {
 
 struct Budget {
     name: Arc<str>,
+    id: LogId,
     left: usize,
     is_spent: bool,
 }
@@ -33,15 +36,15 @@ struct Line {
 }
 
 impl GuestLog {
-    /// A log that takes `max` bytes, for the deployment `name`.
-    pub(crate) fn new(name: Arc<str>, max: usize) -> Self {
-        Self { budget: Arc::new(Mutex::new(Budget { name, left: max, is_spent: false })) }
+    /// A log that takes `max` bytes, for an exchange of the deployment `name`.
+    pub(crate) fn new(name: Arc<str>, id: LogId, max: usize) -> Self {
+        Self { budget: Arc::new(Mutex::new(Budget { name, id, left: max, is_spent: false })) }
     }
 
     /// Allows `max` bytes anew, for another exchange of the same instance.
-    pub(crate) fn begin(&self, max: usize) {
+    pub(crate) fn begin(&self, id: LogId, max: usize) {
         let mut budget = self.budget.lock().expect("nothing panics while it holds this lock");
-        (budget.left, budget.is_spent) = (max, false);
+        (budget.id, budget.left, budget.is_spent) = (id, max, false);
     }
 
     pub(crate) fn stdout(&self) -> Lines {
@@ -80,8 +83,10 @@ impl Line {
         let line = std::mem::take(&mut self.pending);
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         if !line.is_empty() {
-            let app = Arc::clone(&self.budget.lock().expect("nothing panics while it holds this lock").name);
-            info!(target: "guest", %app, stream = self.stream, "{}", printable(line));
+            let budget = self.budget.lock().expect("nothing panics while it holds this lock");
+            let (app, id) = (Arc::clone(&budget.name), budget.id.clone());
+            drop(budget);
+            info!(target: "guest", %app, stream = self.stream, %id, "{}", printable(line));
         }
     }
 }
@@ -100,7 +105,7 @@ impl Budget {
         self.left -= allowed;
         if allowed < wanted && !self.is_spent {
             self.is_spent = true;
-            info!(target: "guest", app = %self.name, "this request has logged all it may; the rest is dropped");
+            info!(target: "guest", app = %self.name, id = %self.id, "this request has logged all it may; the rest is dropped");
         }
         allowed
     }

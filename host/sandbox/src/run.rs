@@ -17,6 +17,7 @@ use crate::Deployed;
 use crate::admission::Permit;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
+use crate::log_id::LogId;
 
 /// A call under way. Dropping it cancels the guest and frees all it held.
 pub(crate) struct Run {
@@ -30,6 +31,7 @@ pub(crate) struct Run {
     last_words: Duration,
     end_of_last_words: Option<Instant>,
     name: Arc<str>,
+    id: LogId,
     answer: Arc<Answer>,
     /// Given back when the store is gone, not when the answer has been sent.
     permit: Option<Permit>,
@@ -46,6 +48,7 @@ impl Run {
             last_words: deployed.limits.last_words,
             end_of_last_words: None,
             name: Arc::clone(&deployed.name),
+            id: LogId::from(&exchange.features),
             answer: Arc::clone(&exchange.answer),
             call: Ok(Box::pin({
                 let deployed = Arc::clone(deployed);
@@ -93,19 +96,20 @@ impl Run {
 
     /// What a guest has done whose time is over.
     fn overdue(&self) -> Fault {
-        let (app, limit) = (&self.name, self.answer.time.limit());
+        let (app, id, limit) = (&self.name, &self.id, self.answer.time.limit());
         if self.end_of_last_words.is_some() {
-            warn!(%app, "the guest went on for {:?} after its client had left", self.last_words);
+            warn!(%app, %id, "the guest went on for {:?} after its client had left", self.last_words);
             return ClientFault::Gone.into();
         }
         if self.answer.is_held_back() {
             warn!(
                 %app,
+                %id,
                 "the guest exceeded its time limit of {limit:?}: it wrote content before it called \
                  response-outparam.set, and nobody reads content until then; set the outparam first"
             );
         } else {
-            warn!(%app, "the guest exceeded its time limit of {limit:?}");
+            warn!(%app, %id, "the guest exceeded its time limit of {limit:?}");
         }
         GuestFault::DeadlineExceeded.into()
     }

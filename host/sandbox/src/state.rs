@@ -14,6 +14,7 @@ use crate::Deployed;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
+use crate::log_id::LogId;
 use crate::outbound::Denied;
 use crate::wasi;
 
@@ -35,9 +36,9 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
-            exchange,
             memory: MemoryLimiter::new(deployed.limits.max_memory),
-            log: GuestLog::new(Arc::clone(&deployed.name), deployed.limits.max_log),
+            log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
+            exchange,
             deployed,
             table,
             wasi: None,
@@ -53,9 +54,9 @@ impl State {
 
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
-        self.exchange = exchange;
         self.memory.was_refused = false;
-        self.log.begin(self.deployed.limits.max_log);
+        self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
+        self.exchange = exchange;
     }
 
     /// Ends the current exchange, and frees what the host held for it.
@@ -82,9 +83,18 @@ impl State {
         self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
     }
 
+    /// What the log calls the current exchange.
+    pub(crate) fn log_id(&self) -> LogId {
+        log_id(&self.exchange)
+    }
+
     pub(crate) fn deployed(&self) -> &Deployed {
         &self.deployed
     }
+}
+
+fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
+    exchange.as_ref().map_or_else(LogId::default, |exchange| LogId::from(&exchange.features))
 }
 
 impl Drop for State {

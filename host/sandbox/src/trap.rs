@@ -11,31 +11,31 @@ use crate::state::State;
 
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
-    let app = state.deployed().name.clone();
+    let (app, id) = (state.deployed().name.clone(), state.log_id());
     if error.is::<Abandoned>() {
-        debug!(%app, "the guest was ended, because its client has left");
+        debug!(%app, %id, "the guest was ended, because its client has left");
         return ClientFault::Gone.into();
     }
     if error.is::<BrokenOff>() {
-        debug!(%app, "the guest broke the exchange off");
+        debug!(%app, %id, "the guest broke the exchange off");
         return GuestFault::Aborted.into();
     }
     if let Some(client) = state.client_fault() {
-        warn!(%app, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
+        warn!(%app, %id, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
         return client.into();
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
-        warn!(%app, "no place in the pool for another instance: {full}");
+        warn!(%app, %id, "no place in the pool for another instance: {full}");
         return HostFault::Busy.into();
     }
     let details = details(&error);
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        error!(%app, "the guest called exit({code}) instead of answering");
+        error!(%app, %id, "the guest called exit({code}) instead of answering");
     } else if state.memory.was_refused {
         let limit = state.deployed().limits.max_memory;
-        error!(%app, "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}");
+        error!(%app, %id, "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}");
     } else {
-        error!(%app, "the guest trapped:{details}");
+        error!(%app, %id, "the guest trapped:{details}");
     }
     GuestFault::Trapped.into()
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName};
 use windhover_contract::{Feature, Scheme};
 
 use crate::bindings::request::Host as _;
@@ -58,8 +58,12 @@ impl Exchange {
         Some(named.or(if self.target.authority().is_some() { Some(default) } else { bound })?.to_string())
     }
 
+    /// RFC 3875 §4.1.18: several fields of one name are one value. RFC 9113 §8.2.3 has another comma for cookies.
     fn text_field(&self, name: &HeaderName) -> Option<String> {
-        Some(String::from_utf8_lossy(self.fields.get(name)?.as_bytes()).into_owned())
+        let lines: Vec<_> =
+            self.fields.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        let comma = if *name == COOKIE { "; " } else { ", " };
+        (!lines.is_empty()).then(|| lines.join(comma))
     }
 
     fn local(&self) -> Option<SocketAddr> {

@@ -39,7 +39,7 @@ impl Imports {
         let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
         self.has_current_exchange |= package == "windhover:http";
         match (package, interface) {
-            ("windhover:http", _) if version != "0.1.0" => {
+            ("windhover:http", _) if !is_served(version) => {
                 Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")
             }
             // Every server has these.
@@ -67,6 +67,14 @@ impl Imports {
             _ => Err("compose the guest with a component that exports it (`wac plug`), or remove the import"),
         }
     }
+}
+
+/// The version of `wit/`, whose patches only add: so what was built for an earlier patch fits.
+const PATCH: u32 = 0;
+
+fn is_served(version: &str) -> bool {
+    let patch = version.strip_prefix("0.1.").and_then(|patch| patch.parse::<u32>().ok());
+    patch.is_some_and(|patch| (0..=PATCH).contains(&patch))
 }
 
 /// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.
