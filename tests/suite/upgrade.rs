@@ -56,6 +56,7 @@ for_each_server! {
             let ask = |fields: &str| format!("POST /upgrade/requested HTTP/1.1\r\nhost: a\r\n{fields}\r\n");
             for (request, told) in [
                 (ask("connection: upgrade\r\nupgrade: Echo/2, websocket\r\nupgrade: x\r\n"), r#"["Echo/2", "websocket", "x"]"#),
+                (ask("connection: keep-alive, Upgrade\r\nupgrade: x\r\n"), r#"["x"]"#),
                 (ask(""), "[]"),
                 // With content it is not asked for, as in Kestrel.
                 (ask("connection: upgrade\r\nupgrade: echo\r\ncontent-length: 1\r\n") + "x", "[]"),
@@ -66,6 +67,19 @@ for_each_server! {
             let mut old = served.connect().await;
             old.send("GET /upgrade/requested HTTP/1.0\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n").await;
             assert_eq!(old.receive_response().await.text(), "[]\n");
+        }
+    }
+
+    /// RFC 9110 §7.8: who is in between and passes on what it does not know must not become a tunnel.
+    async fn an_upgrade_that_is_no_option_of_the_connection_is_not_asked_for(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            for options in ["", "connection: keep-alive\r\n", "connection: upgraded\r\n"] {
+                let path = "GET /upgrade/accept-another";
+                wire.send(format!("{path} HTTP/1.1\r\nhost: a\r\n{options}upgrade: another\r\n\r\n")).await;
+                wire.expect(&ok("Err(Error::NotRequested)\n")).await;
+            }
         }
     }
 

@@ -8,8 +8,8 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderValue, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Version};
 use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use hyper::upgrade::{OnUpgrade, Upgraded};
@@ -43,7 +43,7 @@ pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upg
     let has_content = !request.body().is_end_stream()
         || fields.contains_key(TRANSFER_ENCODING)
         || fields.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    if request.version() != Version::HTTP_11 || has_content {
+    if request.version() != Version::HTTP_11 || has_content || !is_for_this_connection(fields) {
         return None;
     }
     let protocols = join(protocols, request);
@@ -51,6 +51,13 @@ pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upg
     let content = Body::stream(Content { waiting: Some(waiting), reader: None });
     let upgrade = Upgrade { kind: UpgradeKind::Connection, protocols, content };
     Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
+}
+
+/// RFC 9110 §7.8: `upgrade` is an option of the connection too. Where it is not, somebody in between has passed the field on
+/// without understanding it, and takes what follows for the next requests of whoever it serves.
+fn is_for_this_connection(fields: &HeaderMap) -> bool {
+    let lines = fields.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// A list may come in several field lines (RFC 9110 §5.3).

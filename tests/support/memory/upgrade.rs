@@ -20,7 +20,10 @@ pub(super) struct Asking(oneshot::Sender<Reader>);
 /// The upgrade that a request without content asks for.
 pub(super) fn asking(head: &Head) -> Option<(Asking, Upgrade)> {
     let lines: Vec<&[u8]> = head.fields.get_all(header::UPGRADE).iter().map(HeaderValue::as_bytes).collect();
-    if lines.is_empty() || head.version != Version::HTTP_11 || head.framing != Framing::END {
+    let options = head.fields.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    let is_option =
+        options.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("upgrade"));
+    if lines.is_empty() || !is_option || head.version != Version::HTTP_11 || head.framing != Framing::END {
         return None;
     }
     let protocols = HeaderValue::from_bytes(&lines.join(&b", "[..])).ok()?;
