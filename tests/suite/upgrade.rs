@@ -83,6 +83,19 @@ for_each_server! {
         }
     }
 
+    /// What follows a 101 is no content, which HEAD would not have.
+    async fn the_method_does_not_matter(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            for method in ["HEAD", "OPTIONS", "POST"] {
+                let mut wire = served.connect().await;
+                wire.send(asking("echo").replace("GET", method) + "first").await;
+                wire.expect(SWITCH).await;
+                wire.expect("first").await;
+            }
+        }
+    }
+
     async fn a_guest_may_decline_and_the_connection_goes_on(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;

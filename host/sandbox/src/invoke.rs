@@ -105,7 +105,9 @@ fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Box<E
 
 fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {
     let Head { status, fields, content } = head;
-    let has_content = !is_head && status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED;
+    // What follows a 101 is not its content but the connection in the new protocol, whatever the method was.
+    let has_none = is_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let has_content = !has_none || status == StatusCode::SWITCHING_PROTOCOLS;
     let expected = if has_content { content_length(&fields) } else { None };
     let source = match content {
         Content::Whole(content) => {
