@@ -82,6 +82,16 @@ for_each_server! {
         }
     }
 
+    /// What it would break is the client's next exchange by now.
+    async fn a_guest_that_breaks_off_after_its_answer_breaks_nothing(server) {
+        let served = server.sandbox_limits(|limits| limits.max_instances = 1).serve(guest("uses-features")).await;
+        let mut wire = served.connect().await;
+        wire.send("POST /life/abort-after HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n\r\n").await;
+        wire.expect(&ok("answered\n")).await;
+        wire.send("x".to_owned() + &get("/life/there")).await;
+        wire.expect(&ok("false false\n")).await;
+    }
+
     /// A guest that was broken off frees its instance.
     async fn breaking_off_frees_the_instance(server) {
         let served = server.sandbox_limits(|limits| limits.max_instances = 1).serve(guest("uses-features")).await;

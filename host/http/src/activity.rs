@@ -125,6 +125,11 @@ impl Activity {
         Busy(Arc::clone(self))
     }
 
+    /// Whether the exchange with this number is under way.
+    fn is_in(&self, number: u64) -> bool {
+        self.begun.load(Ordering::Relaxed) == number && self.exchanges.load(Ordering::Relaxed) > 0
+    }
+
     /// Begins an exchange, which lasts until what this returns is dropped. The second is its number on this connection.
     pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> (Busy, u64) {
         *self.limits.lock().expect("nothing panics while it holds this lock") = Some(Arc::clone(limits));
@@ -132,11 +137,19 @@ impl Activity {
     }
 }
 
-impl Lifetime for Activity {
+/// The power to break off one exchange of a connection. Its application may outlive it: then the connection is another's.
+pub(crate) struct Breaker {
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) number: u64,
+}
+
+impl Lifetime for Breaker {
     /// In HTTP/1.1 the exchange's end is the connection's.
     fn abort(&self) {
-        self.cut_off();
-        self.aborted.notify_one();
+        if self.activity.is_in(self.number) {
+            self.activity.cut_off();
+            self.activity.aborted.notify_one();
+        }
     }
 }
 

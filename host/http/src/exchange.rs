@@ -12,7 +12,7 @@ use windhover_contract::{
     Lifetime, Limits, Request, Response, Scheme, ServerAddresses, ServerVariables, Target,
 };
 
-use crate::activity::{Activity, Busy};
+use crate::activity::{Activity, Breaker, Busy};
 use crate::body::Received;
 use crate::last_part::LastPart;
 use crate::upgrade::{self, Asked};
@@ -38,10 +38,9 @@ impl<A: Application> Exchange<A> {
         let (busy, number) = self.activity.begin(&limits);
         let length = content_length(request.headers());
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
-        let response = match self.receive(request, &limits) {
+        let response = match self.receive(request, number, &limits) {
             Ok(mut request) => {
                 request.features.upgrade = upgrade;
-                request.features.identifier = Some(Identifier { connection: Arc::clone(&self.connection), number });
                 self.application.handle(request).await
             }
             Err(fault) => {
@@ -53,7 +52,12 @@ impl<A: Application> Exchange<A> {
         Ok(self.respond(response, busy, asked, is_too_much(length, &limits)))
     }
 
-    fn receive(&self, request: http::Request<Incoming>, limits: &Arc<ExchangeLimits>) -> Result<Request, ClientFault> {
+    fn receive(
+        &self,
+        request: http::Request<Incoming>,
+        number: u64,
+        limits: &Arc<ExchangeLimits>,
+    ) -> Result<Request, ClientFault> {
         let (head, content) = request.into_parts();
         let body = Received::body(content, limits, &self.activity);
         check_transfer_coding(&head.headers)?;
@@ -70,8 +74,8 @@ impl<A: Application> Exchange<A> {
                 connection: Some(Arc::clone(&self.connection)),
                 server_addresses: Some(Arc::clone(&self.server_addresses)),
                 tls: None,
-                identifier: None,
-                lifetime: Some(activity() as Arc<dyn Lifetime>),
+                identifier: Some(Identifier { connection: Arc::clone(&self.connection), number }),
+                lifetime: Some(Arc::new(Breaker { activity: activity(), number }) as Arc<dyn Lifetime>),
                 reset: None, // HTTP/1.x has no error codes
                 informational: has_interim_responses.then(|| activity() as Arc<dyn Informational>),
                 limits: Some(Arc::clone(limits)),

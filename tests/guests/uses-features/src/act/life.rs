@@ -12,6 +12,12 @@ pub fn act(what: &str, query: &str) {
             begin();
             lifetime::abort();
         }
+        // Answers, and breaks off what is over then: when its content has come, which its client sends after the answer.
+        "abort-after" => {
+            super::answer("answered");
+            request::read(0).unwrap();
+            lifetime::abort();
+        }
         // Each of these begins, is told that its client has left, and says so.
         "told-by-wait" => {
             begin();
