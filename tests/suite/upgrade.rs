@@ -1,5 +1,7 @@
 //! Another protocol on the connection.
 
+use std::time::Duration;
+
 use windhover_tests::{Framing, for_each_server};
 
 use crate::{get, in_every_world, ok};
@@ -155,6 +157,20 @@ for_each_server! {
         }
     }
 
+    /// Its time is over although the server waits to write, and so asks the guest for nothing.
+    async fn a_client_that_takes_nothing_is_let_go_when_the_time_is_over(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.timeout, limits.max_timeout) = (SHORT, SHORT);
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut deaf = served.connect().await;
+            deaf.send(asking("echo")).await;
+            let piece = vec![b'x'; 65_536];
+            while deaf.try_send(&piece).await.is_ok() {}
+        }
+    }
+
     /// The instance is free again for the next.
     async fn a_client_that_leaves_ends_the_guest(server) {
         for guest in in_every_world() {
@@ -173,6 +189,9 @@ for_each_server! {
 fn asking(protocol: &str) -> String {
     format!("GET /upgrade/echo HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: {protocol}\r\n\r\n")
 }
+
+/// Long enough to fill every buffer.
+const SHORT: Duration = Duration::from_secs(2);
 
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\n\
     x-more: yes\r\n\

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, Sleep};
 use tracing::warn;
-use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault};
+use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault, Lifetime};
 
 use crate::Deployed;
 use crate::admission::Permit;
@@ -33,6 +33,9 @@ pub(crate) struct Run {
     name: Arc<str>,
     id: LogId,
     answer: Arc<Answer>,
+    lifetime: Option<Arc<dyn Lifetime>>,
+    /// Its content ends when it does, and so is cut off when its time is over.
+    is_content: bool,
     /// Given back when the store is gone, not when the answer has been sent.
     permit: Option<Permit>,
 }
@@ -50,6 +53,8 @@ impl Run {
             name: Arc::clone(&deployed.name),
             id: LogId::from(&exchange.features),
             answer: Arc::clone(&exchange.answer),
+            lifetime: exchange.features.lifetime.clone(),
+            is_content: false,
             call: Ok(Box::pin({
                 let deployed = Arc::clone(deployed);
                 async move { deployed.instances.answer(&deployed, exchange).await }
@@ -71,6 +76,7 @@ impl Run {
                 Poll::Ready(()) => {
                     self.answer.leave_unfinished();
                     self.call = Err(Ok(())); // the store is dropped, and may say why it came to this
+                    self.break_off();
                     Err(self.overdue())
                 }
             },
@@ -92,6 +98,14 @@ impl Run {
             alarm.as_mut().reset(deadline); // the guest has changed it, or its client has left
         }
         alarm.as_mut().poll(cx)
+    }
+
+    /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask for
+    /// what comes next, and would not hear of the end.
+    fn break_off(&self) {
+        if let Some(lifetime) = self.lifetime.as_ref().filter(|_| self.is_content) {
+            lifetime.abort();
+        }
     }
 
     /// What a guest has done whose time is over.
@@ -121,6 +135,11 @@ impl Run {
             self.answer.abandon();
             self.spawn();
         }
+    }
+
+    /// Says that the guest makes the content from now on, until it ends.
+    pub(crate) fn make_content(&mut self) {
+        self.is_content = true;
     }
 
     pub(crate) fn has_ended_well(&self) -> bool {

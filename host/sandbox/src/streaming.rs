@@ -40,7 +40,16 @@ pub(crate) enum Source {
 type NextFrame = Poll<Option<Result<Frame<Bytes>, Fault>>>;
 
 impl Streaming {
-    pub(crate) fn new(name: Arc<str>, answer: Arc<Answer>, source: Source, run: Run, expected: Option<u64>) -> Self {
+    pub(crate) fn new(
+        name: Arc<str>,
+        answer: Arc<Answer>,
+        source: Source,
+        mut run: Run,
+        expected: Option<u64>,
+    ) -> Self {
+        if let Source::Pieces = source {
+            run.make_content();
+        }
         let guest = run.spawn();
         Self { name, answer, source, guest, expected, is_complete: false, is_over: false }
     }
