@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use windhover_contract::{DataRate, Limits};
-use windhover_tests::{for_each_server, guest};
+use windhover_tests::{TestServer, for_each_server, guest};
 
 use crate::{HELLO, fault, get, in_every_world, ok, post};
 
@@ -299,6 +299,24 @@ for_each_server! {
             wire.send(get("/limits/short?10")).await;
             wire.expect(&fault("504 Gateway Timeout")).await;
         }
+    }
+}
+
+/// Also where it asks for another protocol, or has asked before: the system must not answer with a reset, which could destroy
+/// the answer. Memory knows no resets.
+#[tokio::test]
+async fn a_client_that_goes_on_sending_too_much_gets_its_answer() {
+    let served = TestServer::http().serve(guest("uses-features")).await;
+    let decline = "GET /upgrade/decline HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+    for (before, fields) in [("", ""), ("", "upgrade: x\r\n"), (decline, "")] {
+        let mut wire = served.connect().await;
+        if !before.is_empty() {
+            wire.send(before).await;
+            wire.expect(&ok("no, thank you\n")).await;
+        }
+        wire.send(format!("POST /limits/none HTTP/1.1\r\nhost: a\r\n{fields}content-length: 99999999\r\n\r\n")).await;
+        wire.send(vec![b'x'; 8 << 20]).await;
+        assert_eq!(wire.receive_response().await.text(), "0 octets, then too-large\n");
     }
 }
 

@@ -12,7 +12,7 @@ use windhover_contract::{ExchangeLimits, Informational, Lifetime};
 
 use crate::census::Place;
 use crate::interim::Interim;
-use crate::upgrade::Accepted;
+use crate::upgrade::HandedOver;
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
@@ -26,7 +26,7 @@ pub(crate) struct Activity {
     aborted: Notify,
     pub(crate) interim: Interim,
     limits: Mutex<Option<Arc<ExchangeLimits>>>,
-    accepted: Mutex<Option<Accepted>>,
+    handed_over: Mutex<Option<HandedOver>>,
 }
 
 impl Activity {
@@ -109,14 +109,14 @@ impl Activity {
         limits.as_ref()?.min_response_data_rate().map(|rate| rate.allows(octets))
     }
 
-    /// Remembers what the connection becomes once the answer is out.
-    pub(crate) fn accept(&self, accepted: Accepted) {
-        *self.accepted.lock().expect("nothing panics while it holds this lock") = Some(accepted);
+    /// Remembers what becomes of the connection when hyper lets go of it.
+    pub(crate) fn hand_over(&self, connection: HandedOver) {
+        *self.handed_over.lock().expect("nothing panics while it holds this lock") = Some(connection);
     }
 
-    /// What the connection has become, if its last exchange has accepted an upgrade.
-    pub(crate) fn take_accepted(&self) -> Option<Accepted> {
-        self.accepted.lock().expect("nothing panics while it holds this lock").take()
+    /// What becomes of the connection now that hyper has let go of it. `None`: hyper has closed it.
+    pub(crate) fn take_over(&self) -> Option<HandedOver> {
+        self.handed_over.lock().expect("nothing panics while it holds this lock").take()
     }
 
     /// Lengthens the exchange under way.

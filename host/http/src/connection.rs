@@ -82,12 +82,12 @@ impl<A: Application> Connections<A> {
                     }
                 }
             };
-            let ended = match (ended, activity.take_accepted()) {
+            let ended = match (ended, activity.take_over()) {
                 (Err(failure), _) => Err(failure.to_string()),
                 (Ok(()), None) => Ok(()),
-                (Ok(()), Some(upgraded)) => tokio::select! {
+                (Ok(()), Some(connection)) => tokio::select! {
                     biased;
-                    ended = upgraded.serve(&activity) => ended.map_err(|failure| failure.to_string()),
+                    ended = connection.serve(&activity) => ended.map_err(|failure| failure.to_string()),
                     () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
                 },
             };

@@ -15,7 +15,7 @@ use windhover_contract::{
 use crate::activity::{Activity, Breaker, Busy};
 use crate::body::Received;
 use crate::last_part::LastPart;
-use crate::upgrade::{self, Asked};
+use crate::upgrade::{self, Asked, HandedOver};
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
@@ -40,7 +40,7 @@ impl<A: Application> Exchange<A> {
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
         let response = match self.receive(request, number, &limits) {
             Ok(mut request) => {
-                request.features.upgrade = upgrade;
+                request.features.upgrade = upgrade.flatten();
                 self.application.handle(request).await
             }
             Err(fault) => {
@@ -109,10 +109,14 @@ impl<A: Application> Exchange<A> {
             Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 let busy = self.activity.stay_busy();
-                self.activity.accept(asked.accept(content));
+                self.activity.hand_over(HandedOver::Accepted(asked, content));
                 LastPart { content: Body::empty(), busy }
             }
-            _ => content,
+            Some(asked) => {
+                self.activity.hand_over(HandedOver::Declined(asked));
+                content
+            }
+            None => content,
         };
         let mut message = http::Response::new(content);
         *message.status_mut() = response.status;

@@ -21,23 +21,34 @@ use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 use crate::activity::Activity;
 use crate::last_part::LastPart;
 
-/// The server's end of an upgrade that the client asks for, until the application has answered.
+/// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also where
+/// the application sees none, because of content for example.
 pub(crate) struct Asked {
     on_upgrade: OnUpgrade,
     reader: oneshot::Sender<Reader>,
 }
 
-/// An upgrade that the application has accepted.
-pub(crate) struct Accepted {
-    asked: Asked,
-    content: LastPart,
+/// What becomes of the connection when hyper lets go of it, which it does at the end of every connection on which an upgrade
+/// was asked for: also where none was accepted. Then it leaves the closing to us.
+pub(crate) enum HandedOver {
+    /// The application has accepted, and this is what it sends.
+    Accepted(Asked, LastPart),
+    Declined(Asked),
 }
 
 type Reader = ReadHalf<TokioIo<Upgraded>>;
 
-/// The upgrade that a request asks for. A request with content asks for none, as in Kestrel: its content would have to
-/// be read before the connection changes, and who reads it is not yet known.
-pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upgrade)> {
+/// The upgrade that a request asks for, as hyper sees it and as the application does.
+pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Option<Upgrade>)> {
+    request.extensions().get::<OnUpgrade>()?;
+    let (reader, waiting) = oneshot::channel();
+    let upgrade = upgrade(request, waiting);
+    Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
+}
+
+/// A request with content asks for none, as in Kestrel: its content would have to be read before the connection changes, and
+/// who reads it is not yet known.
+fn upgrade(request: &http::Request<Incoming>, reader: oneshot::Receiver<Reader>) -> Option<Upgrade> {
     let fields = request.headers();
     let protocols = fields.get(UPGRADE)?;
     let has_content = !request.body().is_end_stream()
@@ -47,10 +58,8 @@ pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Upg
         return None;
     }
     let protocols = join(protocols, request);
-    let (reader, waiting) = oneshot::channel();
-    let content = Body::stream(Content { waiting: Some(waiting), reader: None });
-    let upgrade = Upgrade { kind: UpgradeKind::Connection, protocols, content };
-    Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
+    let content = Body::stream(Content { waiting: Some(reader), reader: None });
+    Some(Upgrade { kind: UpgradeKind::Connection, protocols, content })
 }
 
 /// RFC 9110 §7.8: `upgrade` is an option of the connection too. Where it is not, somebody in between has passed the field on
@@ -69,18 +78,14 @@ fn join(first: &HeaderValue, request: &http::Request<Incoming>) -> HeaderValue {
     HeaderValue::from_bytes(&lines.join(&b", "[..])).unwrap_or_else(|_| first.clone())
 }
 
-impl Asked {
-    /// The application has accepted, and this is what it sends.
-    pub(crate) fn accept(self, content: LastPart) -> Accepted {
-        Accepted { asked: self, content }
-    }
-}
-
-impl Accepted {
-    /// Serves the connection until the application has sent all. An error: the client has broken it, or the
+impl HandedOver {
+    /// Serves the connection until the application has sent all, and closes it. An error: the client has broken it, or the
     /// application.
     pub(crate) async fn serve(self, activity: &Activity) -> io::Result<()> {
-        let Self { asked, content } = self;
+        let (asked, content) = match self {
+            Self::Accepted(asked, content) => (asked, content),
+            Self::Declined(asked) => return close(asked.on_upgrade).await,
+        };
         let upgraded = asked.on_upgrade.await.map_err(io::Error::other)?;
         let (reader, mut writer) = tokio::io::split(TokioIo::new(upgraded));
         let _ = asked.reader.send(reader); // the application may not want to read
@@ -96,6 +101,15 @@ impl Accepted {
         // linger.
         activity.leave_content_unread();
         writer.shutdown().await
+    }
+}
+
+/// Closes a connection that hyper has let go of.
+async fn close(mut on_upgrade: OnUpgrade) -> io::Result<()> {
+    // Asked once: it is ready by now, or never.
+    match std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut on_upgrade).poll(cx))).await {
+        Poll::Ready(Ok(connection)) => TokioIo::new(connection).shutdown().await,
+        Poll::Ready(Err(_)) | Poll::Pending => Ok(()),
     }
 }
 
