@@ -173,3 +173,13 @@ impl Drop for Busy {
         self.0.exchanges.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// The end of a connection, whichever way it ends. An upgrade that was accepted and not yet begun goes with it: it holds on to
+/// the activity, and the activity to it.
+pub(crate) struct End(pub(crate) Arc<Activity>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        drop(self.0.take_over());
+    }
+}

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses, ServerVariables};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, End};
 use crate::census::Place;
 use crate::exchange::Exchange;
 use crate::socket::Socket;
@@ -62,6 +62,7 @@ impl<A: Application> Connections<A> {
             let io = TokioIo::new(Socket::new(stream, &limits, Arc::clone(&activity)));
             let serving = builder(&limits).serve_connection(io, service).with_upgrades();
             let mut serving = pin!(serving);
+            let _end = End(Arc::clone(&activity));
             let ended = tokio::select! {
                 biased;
                 ended = serving.as_mut() => ended,

@@ -148,3 +148,24 @@ impl http_body::Body for Content {
 
 /// What is read at once.
 const READ_SIZE: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use windhover_contract::{ExchangeLimits, Limits};
+
+    use super::*;
+    use crate::activity::End;
+
+    #[test]
+    fn an_upgrade_that_never_began_goes_with_its_connection() {
+        let activity = Arc::new(Activity::default());
+        let (busy, _) = activity.begin(&Arc::new(ExchangeLimits::new(&Limits::default())));
+        let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
+        activity.hand_over(HandedOver::Accepted(asked, LastPart { content: Body::empty(), busy }));
+        let left = Arc::downgrade(&activity);
+        drop(End(activity));
+        assert!(left.upgrade().is_none(), "it holds on to itself");
+    }
+}
