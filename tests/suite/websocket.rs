@@ -218,6 +218,23 @@ for_each_server! {
         }
     }
 
+    /// It asks for the next message again and again, and is at once told of the close: for an hour, if the time of a connection
+    /// were still its own.
+    async fn a_guest_that_ignores_the_close_has_the_usual_time(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.max_instances, limits.timeout) = (1, Duration::from_millis(500));
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut wire = open(&served, "ignores-close").await;
+            wire.send_frame(Frame::close(1000, "")).await;
+            wire.expect_close(1000).await;
+            let mut next = served.connect().await;
+            next.send(get("/websocket/requested")).await;
+            next.expect(&ok("None\n")).await;
+        }
+    }
+
     async fn what_is_no_handshake_is_not_accepted(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;

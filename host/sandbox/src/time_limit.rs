@@ -9,13 +9,15 @@ use tokio::time::Instant;
 pub(crate) struct TimeLimit {
     begin: Instant,
     milliseconds: AtomicU64,
+    usual: Duration,
     max: Duration,
 }
 
 impl TimeLimit {
     /// Begins now.
     pub(crate) fn begin(limit: Duration, max: Duration) -> Self {
-        Self { begin: Instant::now(), milliseconds: AtomicU64::new(in_milliseconds(limit)), max: max.max(limit) }
+        let milliseconds = AtomicU64::new(in_milliseconds(limit));
+        Self { begin: Instant::now(), milliseconds, usual: limit, max: max.max(limit) }
     }
 
     pub(crate) fn limit(&self) -> Duration {
@@ -26,6 +28,12 @@ impl TimeLimit {
     pub(crate) fn change(&self, limit: Option<Duration>) {
         let limit = limit.map_or(self.max, |limit| limit.min(self.max));
         self.milliseconds.store(in_milliseconds(limit), Ordering::Relaxed);
+    }
+
+    /// What took longer than usual is over: what is left may take as long as any exchange.
+    pub(crate) fn shorten(&self) {
+        let usual = self.begin.elapsed().saturating_add(self.usual);
+        self.milliseconds.fetch_min(in_milliseconds(usual), Ordering::Relaxed);
     }
 
     pub(crate) fn deadline(&self) -> Instant {

@@ -32,6 +32,9 @@ impl Host for Exchange {
         let Some((socket, presence, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
         let deadline = timeout.map(|timeout| Instant::now() + Duration::from_millis(timeout.into()));
         let event = presence.wait(&answer, socket.receive(&answer, deadline)).await?;
+        if let Ok(websocket::Event::Closed(_)) = event {
+            answer.time.shorten(); // a guest that does not notice asks again and again, and there is nobody whose leaving ends it
+        }
         Ok(event.map_err(|_| Error::Closed).map(|event| match event {
             websocket::Event::Text(text) => Event::Text(text),
             websocket::Event::Binary(data) => Event::Binary(data.into()),

@@ -59,6 +59,12 @@ pub fn act(what: &str, query: &str) {
             eprintln!("after the close: {after:?}");
             echo();
         }
+        "ignores-close" => {
+            accept();
+            loop {
+                let _ = websocket::receive(None);
+            }
+        }
         "long-reason" => {
             accept();
             let outcome = websocket::close(1000, &"x".repeat(124)).map_err(|error| error.name());
