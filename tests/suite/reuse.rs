@@ -165,6 +165,23 @@ for_each_server! {
         staying.receive_response().await;
     }
 
+    /// As long as somebody could still read it, the connection waits for what comes. A guest that keeps its request and needs none
+    /// of it holds up nobody.
+    async fn an_instance_that_keeps_its_content_is_not_used_again(server) {
+        let served = server.sandbox_limits(|limits| limits.reuse = serial(128)).serve(guest("wasi-counts")).await;
+        let mut wire = served.connect().await;
+        for count in ["1\n", "2\n"] {
+            wire.send(get("/keeps")).await;
+            assert_eq!(wire.receive_response().await.text(), count);
+        }
+        wire.send("POST /keeps HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\nhalf of it").await;
+        assert_eq!(wire.receive_response().await.text(), "3\n");
+        wire.expect_closed().await;
+        let mut next = served.connect().await;
+        next.send(get("/")).await;
+        assert_eq!(next.receive_response().await.text(), "1\n");
+    }
+
     async fn no_instance_rests_longer_than_it_may(server) {
         for (guest, reuse) in [
             (guest("wasi-counts"), Reuse::Serial { max_requests: 128, idle: Duration::ZERO }),

@@ -139,11 +139,15 @@ impl Content {
 
     /// Gives the content away, whole, to another reader, who reports the client's fault into the cell.
     pub(crate) fn take(&mut self) -> (Body, Arc<OnceLock<ClientFault>>) {
-        let cell = Arc::clone(self.fault_elsewhere.get_or_insert_default());
         match std::mem::replace(&mut self.source, Source::Taken) {
-            Source::Open(body) => (body, cell),
-            Source::Ended | Source::Taken => (Body::empty(), cell),
+            Source::Open(body) if !body.is_empty() => (body, Arc::clone(self.fault_elsewhere.get_or_insert_default())),
+            Source::Open(_) | Source::Ended | Source::Taken => (Body::empty(), Arc::default()),
         }
+    }
+
+    /// Whether another reader still has it: who has the content has the connection.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.fault_elsewhere.as_ref().is_some_and(|cell| Arc::strong_count(cell) > 1)
     }
 
     /// The next piece: at least one octet, at most `max`. Empty: the end.

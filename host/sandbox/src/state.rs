@@ -69,6 +69,11 @@ impl State {
         self.table.iter_mut().count() > MAX_RESOURCES / 2
     }
 
+    /// Whether the guest has kept the content of the current exchange, and so would hold up its connection.
+    pub(crate) fn keeps_content(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.content.is_kept())
+    }
+
     /// What the client of the current exchange did wrong.
     pub(crate) fn client_fault(&self) -> Option<ClientFault> {
         self.exchange.as_ref()?.content.fault()

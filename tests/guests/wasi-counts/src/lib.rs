@@ -1,5 +1,5 @@
-//! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields`
-//! answers with the names of the fields that it was given.
+//! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields` answers
+//! with the names of the fields that it was given; `/keeps` counts, and keeps its request for ever.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,6 +19,9 @@ impl wasip2::exports::http::incoming_handler::Guest for WasiCounts {
         } else {
             format!("{count}\n")
         };
+        if request.path_with_query().as_deref() == Some("/keeps") {
+            std::mem::forget(request);
+        }
         let response = OutgoingResponse::new(Fields::new());
         let body = response.body().expect("the body is taken once");
         ResponseOutparam::set(outparam, Ok(response));
