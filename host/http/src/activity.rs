@@ -43,7 +43,7 @@ impl Activity {
             aborted: Notify::new(),
             interim: Interim::default(),
             limits: Mutex::new(None),
-            accepted: Mutex::new(None),
+            handed_over: Mutex::new(None),
         }
     }
 

@@ -157,10 +157,12 @@ mod tests {
 
     use super::*;
     use crate::activity::End;
+    use crate::census::Census;
 
     #[test]
     fn an_upgrade_that_never_began_goes_with_its_connection() {
-        let activity = Arc::new(Activity::default());
+        let place = Arc::new(Census::new(&Limits::default())).enter().expect("there is room for one");
+        let activity = Arc::new(Activity::new(place));
         let (busy, _) = activity.begin(&Arc::new(ExchangeLimits::new(&Limits::default())));
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
         activity.hand_over(HandedOver::Accepted(asked, LastPart { content: Body::empty(), busy }));
