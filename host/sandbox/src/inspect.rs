@@ -60,10 +60,10 @@ impl Inspection {
 /// Looks at a component, binary or text. `file` is its name in errors. An error is a file that is no valid component.
 pub fn inspect(bytes: &[u8], file: &Path) -> Result<Inspection, LoadError> {
     let binary = binary(bytes, file)?;
+    let outline = Outline::read(&binary, file)?; // before the rest, which may take long for what is refused here
     Validator::new_with_features(FEATURES)
         .validate_all(&binary)
         .map_err(|reason| LoadError::Invalid { file: file.into(), reason: reason.into() })?;
-    let outline = Outline::read(&binary, file)?;
     let (core_modules, made_with) = made_with::read(&binary);
     Ok(Inspection {
         is_text: !bytes.starts_with(b"\0asm"),

@@ -38,6 +38,9 @@ pub enum LoadError {
     /// It needs concurrency, and the engine with it does not start.
     #[error("{} needs an engine with concurrency: {reason}", file.display())]
     NoEngine { file: PathBuf, reason: EngineError },
+    /// It is nested as no toolchain nests.
+    #[error("{} has more than 100 components inside of one another; no compiler makes that.", file.display())]
+    TooDeep { file: PathBuf },
     /// It imports what the host does not have.
     #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
     UnknownImports {

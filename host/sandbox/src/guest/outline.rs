@@ -18,15 +18,23 @@ pub(crate) struct Outline {
 impl Outline {
     /// Reads a binary component. What it contains beyond names is not looked at, and need not be valid.
     pub(crate) fn read(binary: &[u8], file: &Path) -> Result<Self, LoadError> {
-        Self::parse(binary).map_err(|reason| LoadError::Invalid { file: file.into(), reason: reason.into() })
+        let outline =
+            Self::parse(binary).map_err(|reason| LoadError::Invalid { file: file.into(), reason: reason.into() })?;
+        outline.ok_or_else(|| LoadError::TooDeep { file: file.into() })
     }
 
-    fn parse(binary: &[u8]) -> Result<Self, BinaryReaderError> {
+    /// `None`: it is nested too deeply.
+    fn parse(binary: &[u8]) -> Result<Option<Self>, BinaryReaderError> {
         let mut outline = Self { imports: Vec::new(), exports: Vec::new() };
         let mut depth = 0_usize; // what it is made of has imports and exports too
         for payload in Parser::new(0).parse_all(binary) {
             match payload? {
-                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+                Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => {
+                    depth += 1;
+                    if depth > MAX_DEPTH {
+                        return Ok(None);
+                    }
+                }
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 Payload::ComponentImportSection(section) if depth == 0 => {
                     for import in section {
@@ -41,7 +49,7 @@ impl Outline {
                 _ => {}
             }
         }
-        Ok(outline)
+        Ok(Some(outline))
     }
 
     /// Whether this host can run it, as far as names tell: the world it was written for, and what it imports.
@@ -84,6 +92,38 @@ impl Outline {
         } else {
             "Build it for the world windhover:http/application, or for a standard world: wasi:http/proxy 0.2 or \
              wasi:http/service 0.3."
+        }
+    }
+}
+
+/// Components inside of components. A few are usual; checking takes time that grows with the square of their depth.
+const MAX_DEPTH: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A component with so many inside of one another, in its binary form.
+    fn nested(depth: usize) -> Vec<u8> {
+        const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+        const COMPONENT_SECTION: u8 = 4;
+        let mut binary = HEADER.to_vec();
+        for _ in 0..depth {
+            // A size in LEB128 may have more digits than it needs: so these always have three.
+            let size = binary.len();
+            let size = [size as u8 | 0x80, (size >> 7) as u8 | 0x80, (size >> 14) as u8 & 0x7f];
+            binary = [HEADER, &[COMPONENT_SECTION], &size, &binary].concat();
+        }
+        binary
+    }
+
+    #[test]
+    fn what_is_nested_as_no_toolchain_nests_is_refused_at_once() {
+        let read = |depth| Outline::read(&nested(depth), Path::new("app.wasm")).map(drop);
+        assert!(read(MAX_DEPTH).is_ok());
+        for depth in [MAX_DEPTH + 1, 20_000] {
+            let refusal = read(depth).expect_err("it is nested too deeply").to_string();
+            assert!(refusal.contains("more than 100 components inside of one another"), "{refusal}");
         }
     }
 }
