@@ -34,7 +34,12 @@ for_each_server! {
     async fn a_guest_whose_client_has_left_is_told_and_ends(server) {
         for path in ["told-by-wait", "told-by-write", "told-by-read", "told-before-the-head", "goes-on"] {
             for guest in in_every_world() {
-                let served = server.clone().sandbox_limits(|limits| limits.max_instances = 1).serve(guest).await;
+                // Who is not told would hold its instance for longer than this test waits.
+                let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                    (limits.max_instances, limits.last_words) = (1, Duration::from_secs(3600));
+                    limits.timeout = Duration::from_secs(3600);
+                };
+                let served = server.clone().sandbox_limits(change).serve(guest).await;
                 let mut leaving = served.connect().await;
                 let content = if path == "told-by-read" { 1 } else { 0 };
                 let request = format!("POST /life/{path} HTTP/1.1\r\nhost: a\r\ncontent-length: {content}\r\n\r\n");

@@ -45,6 +45,21 @@ for_each_server! {
         }
     }
 
+    async fn a_file_that_shrinks_while_it_is_sent_breaks_its_answer_off(server) {
+        for guest in in_every_world() {
+            let folder = folder();
+            let path = granted(&folder).join("shrinking");
+            let file = fs::File::create(&path).expect("a new folder can be written to");
+            file.set_len(64 << 20).expect("a file may have holes");
+            let served = server.clone().files(&granted(&folder)).serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/files/send?shrinking")).await;
+            let head = wire.receive_head().await;
+            file.set_len(0).expect("a file may shrink");
+            wire.expect_reset_mid_body(&head).await;
+        }
+    }
+
     async fn head_gets_the_head_alone(server) {
         let folder = folder();
         for guest in in_every_world() {

@@ -69,6 +69,7 @@ impl DataRate {
 
     /// How long `octets` may take.
     pub fn allows(&self, octets: u64) -> Duration {
-        self.grace.max(Duration::from_secs_f64(octets as f64 / f64::from(self.octets_per_second.get())))
+        let time = octets as f64 / f64::from(self.octets_per_second.get());
+        self.grace.max(Duration::try_from_secs_f64(time).unwrap_or(Duration::MAX))
     }
 }

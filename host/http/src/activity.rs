@@ -137,7 +137,8 @@ impl Activity {
     }
 }
 
-/// The power to break off one exchange of a connection. Its application may outlive it: then the connection is another's.
+/// The power to break off one exchange of a connection. Its application may outlive it: then the connection is
+/// another's.
 pub(crate) struct Breaker {
     pub(crate) activity: Arc<Activity>,
     pub(crate) number: u64,
@@ -174,8 +175,8 @@ impl Drop for Busy {
     }
 }
 
-/// The end of a connection, whichever way it ends. An upgrade that was accepted and not yet begun goes with it: it holds on to
-/// the activity, and the activity to it.
+/// The end of a connection, whichever way it ends. An upgrade that was accepted and not yet begun goes with it: it
+/// holds on to the activity, and the activity to it.
 pub(crate) struct End(pub(crate) Arc<Activity>);
 
 impl Drop for End {

@@ -70,7 +70,10 @@ impl Socket {
     /// Writes the interim response that waits, if there is one.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = &mut self.stream;
-        self.activity.interim.poll_write(|octets| Pin::new(&mut *stream).poll_write(cx, octets))
+        self.activity.interim.poll_write(|octets| match ready!(Pin::new(&mut *stream).poll_write(cx, octets)) {
+            Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => Poll::Ready(written),
+        })
     }
 
     /// Takes what the client sends, to nobody, until it closes or its time is over.

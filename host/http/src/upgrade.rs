@@ -21,15 +21,15 @@ use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 use crate::activity::Activity;
 use crate::last_part::LastPart;
 
-/// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also where
-/// the application sees none, because of content for example.
+/// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also
+/// where the application sees none, because of content for example.
 pub(crate) struct Asked {
     on_upgrade: OnUpgrade,
     reader: oneshot::Sender<Reader>,
 }
 
-/// What becomes of the connection when hyper lets go of it, which it does at the end of every connection on which an upgrade
-/// was asked for: also where none was accepted. Then it leaves the closing to us.
+/// What becomes of the connection when hyper lets go of it, which it does at the end of every connection on which an
+/// upgrade was asked for: also where none was accepted. Then it leaves the closing to us.
 pub(crate) enum HandedOver {
     /// The application has accepted, and this is what it sends.
     Accepted(Asked, LastPart),
@@ -46,8 +46,8 @@ pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Opt
     Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
 }
 
-/// A request with content asks for none, as in Kestrel: its content would have to be read before the connection changes, and
-/// who reads it is not yet known.
+/// A request with content asks for none, as in Kestrel: its content would have to be read before the connection
+/// changes, and who reads it is not yet known.
 fn upgrade(request: &http::Request<Incoming>, reader: oneshot::Receiver<Reader>) -> Option<Upgrade> {
     let fields = request.headers();
     let protocols = fields.get(UPGRADE)?;
@@ -62,8 +62,8 @@ fn upgrade(request: &http::Request<Incoming>, reader: oneshot::Receiver<Reader>)
     Some(Upgrade { kind: UpgradeKind::Connection, protocols, content })
 }
 
-/// RFC 9110 §7.8: `upgrade` is an option of the connection too. Where it is not, somebody in between has passed the field on
-/// without understanding it, and takes what follows for the next requests of whoever it serves.
+/// RFC 9110 §7.8: `upgrade` is an option of the connection too. Where it is not, somebody in between has passed the
+/// field on without understanding it, and takes what follows for the next requests of whoever it serves.
 fn is_for_this_connection(fields: &HeaderMap) -> bool {
     let lines = fields.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
@@ -79,8 +79,8 @@ fn join(first: &HeaderValue, request: &http::Request<Incoming>) -> HeaderValue {
 }
 
 impl HandedOver {
-    /// Serves the connection until the application has sent all, and closes it. An error: the client has broken it, or the
-    /// application.
+    /// Serves the connection until the application has sent all, and closes it. An error: the client has broken it, or
+    /// the application.
     pub(crate) async fn serve(self, activity: &Activity) -> io::Result<()> {
         let (asked, content) = match self {
             Self::Accepted(asked, content) => (asked, content),

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::future::Future;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,10 +14,15 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 use windhover_contract::{Fault, HostFault};
 
+use crate::log_id::LogId;
+
 /// So many octets of a file, from where it stands.
 pub(crate) struct FilePart {
     left: u64,
     stage: Stage,
+    /// For the log.
+    app: Arc<str>,
+    id: LogId,
 }
 
 enum Stage {
@@ -26,10 +32,10 @@ enum Stage {
 }
 
 impl FilePart {
-    /// `length` octets from `offset` on. Waits for the disk, so call it where that is allowed.
-    pub(crate) fn open(mut file: File, offset: u64, length: u64) -> io::Result<Self> {
+    /// `length` octets from `offset` on. Does not ask the disk yet.
+    pub(crate) fn open(mut file: File, offset: u64, length: u64, app: Arc<str>, id: LogId) -> io::Result<Self> {
         file.seek(SeekFrom::Start(offset))?;
-        Ok(Self { left: length, stage: Stage::Idle(file) })
+        Ok(Self { left: length, stage: Stage::Idle(file), app, id })
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
@@ -82,7 +88,7 @@ impl Body for FilePart {
         Poll::Ready(Some(match ready!(self.poll_piece(cx)) {
             Ok(piece) => Ok(Frame::data(piece.into())),
             Err(failure) => {
-                warn!(%failure, "a file could not be read to the end of what was promised");
+                warn!(app = %self.app, id = %self.id, %failure, "a file ended before what was promised of it");
                 self.left = 0;
                 Err(HostFault::Internal.into())
             }

@@ -71,8 +71,8 @@ impl Instance {
         self.store.set_epoch_deadline(1);
     }
 
-    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it keeps so
-    /// much that the next one may fail by it, or what the connection of this one waits for.
+    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it
+    /// keeps so much that the next one may fail by it, or what the connection of this one waits for.
     pub(crate) fn rest(&mut self) -> u32 {
         let state = self.store.data_mut();
         let is_worn = state.has_unfinished_content() || state.keeps_content() || state.hoards();

@@ -12,6 +12,7 @@ use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::{self, Exchange, Progress};
 use crate::fields::content_length;
+use crate::log_id::LogId;
 use crate::presence::Presence;
 use crate::run::Run;
 use crate::streaming::{Source, Streaming};
@@ -23,12 +24,13 @@ pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Respon
 }
 
 async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, Fault> {
+    let id = LogId::from(&request.features);
     if !deployed.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
         let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
-        debug!(app = %deployed.name, %fault, "a request was refused");
+        debug!(app = %deployed.name, %id, %fault, "a request was refused");
         return Err(fault.into());
     }
-    let refused = |fault: &HostFault| warn!(app = %deployed.name, %fault, "a request was refused");
+    let refused = |fault: &HostFault| warn!(app = %deployed.name, %id, %fault, "a request was refused");
     let permit = deployed.admission.admit().await.inspect_err(refused)?;
     let is_head = request.method == Method::HEAD;
     let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
@@ -43,7 +45,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
             (Poll::Pending, Poll::Pending) => Poll::Pending,
             (Poll::Pending, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
             (Poll::Pending, Poll::Ready(Ok(()))) => {
-                warn!(app = %deployed.name, "the guest returned without a response");
+                warn!(app = %deployed.name, %id, "the guest returned without a response");
                 Poll::Ready(Err(GuestFault::NoResponse.into()))
             }
         }

@@ -100,8 +100,8 @@ impl Run {
         alarm.as_mut().poll(cx)
     }
 
-    /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask for
-    /// what comes next, and would not hear of the end.
+    /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask
+    /// for what comes next, and would not hear of the end.
     fn break_off(&self) {
         if let Some(lifetime) = self.lifetime.as_ref().filter(|_| self.is_content) {
             lifetime.abort();
@@ -135,6 +135,11 @@ impl Run {
             self.answer.abandon();
             self.spawn();
         }
+    }
+
+    /// What the log calls its exchange.
+    pub(crate) fn id(&self) -> &LogId {
+        &self.id
     }
 
     /// Says that the guest makes the content from now on, until it ends.

@@ -12,11 +12,14 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::{Fault, GuestFault};
 
 use crate::answer::Answer;
+use crate::log_id::LogId;
 use crate::run::{Run, Working};
 
 /// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
 pub(crate) struct Streaming {
+    /// For the log.
     name: Arc<str>,
+    id: LogId,
     answer: Arc<Answer>,
     source: Source,
     /// The guest's task. `None`: it has ended.
@@ -50,8 +53,8 @@ impl Streaming {
         if let Source::Pieces = source {
             run.make_content();
         }
-        let guest = run.spawn();
-        Self { name, answer, source, guest, expected, is_complete: false, is_over: false }
+        let (id, guest) = (run.id().clone(), run.spawn());
+        Self { name, id, answer, source, guest, expected, is_complete: false, is_over: false }
     }
 
     /// Lets the guest write to its end, to nobody.
@@ -81,14 +84,14 @@ impl Streaming {
             Poll::Ready(Some(Ok(frame))) => self.pass(frame),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
             Poll::Ready(Some(Err(error))) => {
-                warn!(app = %self.name, "the guest broke its content off, or left it unfinished: {error:?}");
+                warn!(app = %self.name, id = %self.id, "the guest broke its content off, or left it unfinished: {error:?}");
                 self.fail(GuestFault::Reported.into())
             }
             // The guest has ended, or was ended in a wait; either way nothing follows.
             Poll::Ready(None) => match ready!(self.answer.poll_ended(cx)) {
                 Err(fault) => self.fail(fault),
                 Ok(()) => {
-                    warn!(app = %self.name, "the guest ended and left its content unfinished");
+                    warn!(app = %self.name, id = %self.id, "the guest ended and left its content unfinished");
                     self.fail(GuestFault::Reported.into())
                 }
             },
@@ -102,7 +105,7 @@ impl Streaming {
     fn pass(&mut self, frame: Frame<Bytes>) -> NextFrame {
         if let (Some(expected), Some(data)) = (&mut self.expected, frame.data_ref()) {
             let Some(left) = expected.checked_sub(data.len() as u64) else {
-                warn!(app = %self.name, "the guest wrote more than the content-length it gave");
+                warn!(app = %self.name, id = %self.id, "the guest wrote more than the content-length it gave");
                 return self.fail(GuestFault::ContentLengthMismatch.into());
             };
             *expected = left;
@@ -113,7 +116,7 @@ impl Streaming {
 
     fn end(&mut self) -> NextFrame {
         if let Some(missing @ 1..) = self.expected {
-            warn!(app = %self.name, "the guest ended {missing} bytes short of the content-length it gave");
+            warn!(app = %self.name, id = %self.id, "the guest ended {missing} bytes short of the content-length it gave");
             return self.fail(GuestFault::ContentLengthMismatch.into());
         }
         (self.is_complete, self.is_over) = (true, true);

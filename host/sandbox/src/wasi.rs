@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Waker};
 use http::header::HOST;
 use http::{HeaderValue, Request};
 use http_body::Body;
+use tracing::warn;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostOutgoingResponse, HostResponseOutparam};
@@ -36,11 +37,11 @@ pub(crate) fn resources(
     let (scheme, request) = incoming(state.exchange());
     let request = state.http().new_incoming_request(scheme, request)?;
     let answer = Arc::clone(&state.exchange().answer);
-    let app = Arc::clone(&state.deployed().name);
+    let (app, id) = (Arc::clone(&state.deployed().name), state.log_id());
     let outparam = state.http().new_response_outparam_from_callback(move |response| {
         let head = match response {
             Ok(response) if response.status().is_informational() => {
-                tracing::warn!(%app, status = %response.status(), "the guest answered with an interim status");
+                warn!(%app, %id, status = %response.status(), "the guest answered with an interim status");
                 Err(GuestFault::Reported.into())
             }
             Ok(response) => {
@@ -48,12 +49,12 @@ pub(crate) fn resources(
                 Ok(Head { status: head.status, fields: head.headers, content: Content::Stream(body) })
             }
             Err(code) => {
-                tracing::warn!(%app, ?code, "the guest answered with an error code");
+                warn!(%app, %id, ?code, "the guest answered with an error code");
                 Err(fault(&code))
             }
         };
         if !answer.begin(head) {
-            tracing::warn!(%app, "the guest set its response-outparam after it had answered through windhover:http");
+            warn!(%app, %id, "the guest set its response-outparam after it had answered through windhover:http");
         }
     })?;
     Ok((request, outparam))

@@ -1,5 +1,6 @@
 //! `wit/send-file.wit`.
 
+use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -13,6 +14,7 @@ use crate::bindings::send_file::{Error, Host, Metadata};
 use crate::exchange::{Exchange, Progress};
 use crate::file::FilePart;
 use crate::grants::Grants;
+use crate::log_id::LogId;
 
 impl Host for Exchange {
     async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, Error>> {
@@ -34,14 +36,19 @@ impl Host for Exchange {
             Ok(head) => head,
             Err(error) => return Ok(Err(Error::Response(error))),
         };
-        let opened = with_files(&self.grants, move |files| open_part(files, &path, offset, length)).await;
-        let (part, length) = match opened {
+        let opened = with_files(&self.grants, move |files| open_range(files, &path, offset, length)).await;
+        let (file, length) = match opened {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
         if head.length.is_some_and(|promised| promised != length) {
             return Ok(Err(Error::Response(ResponseError::ContentLengthMismatch)));
         }
+        let id = LogId::from(&self.features);
+        let part = match FilePart::open(file, offset, length, Arc::clone(&self.app), id) {
+            Ok(part) => part,
+            Err(_) => return Ok(Err(Error::NotFound)),
+        };
         self.progress = Progress::Sent;
         self.begin(head.with_length(length), Content::File(part));
         Ok(Ok(()))
@@ -58,7 +65,7 @@ async fn with_files<T: Send + 'static>(
     asked.await.unwrap_or(Err(Error::NotFound))
 }
 
-fn open_part(files: &Dir, path: &str, offset: u64, length: Option<u64>) -> Result<(FilePart, u64), Error> {
+fn open_range(files: &Dir, path: &str, offset: u64, length: Option<u64>) -> Result<(File, u64), Error> {
     let (file, metadata) = open(files, path)?;
     let size = metadata.len();
     let rest = size.checked_sub(offset).ok_or(Error::InvalidRange(size))?;
@@ -66,12 +73,11 @@ fn open_part(files: &Dir, path: &str, offset: u64, length: Option<u64>) -> Resul
     if length > rest {
         return Err(Error::InvalidRange(size));
     }
-    let part = FilePart::open(file, offset, length).map_err(|_| Error::NotFound)?;
-    Ok((part, length))
+    Ok((file, length))
 }
 
 /// `cap_std` keeps to the folder, whatever the path and the links in it say.
-fn open(files: &Dir, path: &str) -> Result<(std::fs::File, FileMetadata), Error> {
+fn open(files: &Dir, path: &str) -> Result<(File, FileMetadata), Error> {
     let leaves = path.split('/').any(|part| part == "..");
     if path.is_empty() || path.starts_with('/') || leaves || path.contains(['\\', '\0']) {
         return Err(Error::InvalidPath);

@@ -67,7 +67,8 @@ impl Exchange {
         self.progress = Progress::Upgraded;
         self.content.take();
         if let Some(limits) = &self.features.limits {
-            limits.set_min_response_data_rate(None); // who says how much in the new protocol, and when, is not ours to judge
+            // Who says how much in the new protocol, and when, is not ours to judge.
+            limits.set_min_response_data_rate(None);
         }
         self.answer.time.change(None);
         self.answer.begin(Ok(Head { status, fields, content: Content::Pieces }));

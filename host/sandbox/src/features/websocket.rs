@@ -33,7 +33,8 @@ impl Host for Exchange {
         let deadline = timeout.map(|timeout| Instant::now() + Duration::from_millis(timeout.into()));
         let event = presence.wait(&answer, socket.receive(&answer, deadline)).await?;
         if let Ok(websocket::Event::Closed(_)) = event {
-            answer.time.shorten(); // a guest that does not notice asks again and again, and there is nobody whose leaving ends it
+            // A guest that does not notice asks again and again, and there is nobody whose leaving ends it.
+            answer.time.shorten();
         }
         Ok(event.map_err(|_| Error::Closed).map(|event| match event {
             websocket::Event::Text(text) => Event::Text(text),

@@ -21,6 +21,7 @@ use super::request;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::Exchange;
 use crate::fields::content_length;
+use crate::log_id::LogId;
 use crate::outbound::Denied;
 use crate::state::State;
 
@@ -32,7 +33,9 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
 /// One exchange under way in an instance.
 pub(crate) struct Call {
+    /// For the log.
     app: Arc<str>,
+    id: LogId,
     answer: Arc<Answer>,
     content: OnceLock<Watch>,
 }
@@ -50,7 +53,15 @@ impl Call {
         let fields = FieldMap::new_immutable(&mut Denied, fields);
         // How the guest fared with the content is its own affair: the host has nobody to tell.
         let (request, _) = Request::new(method, Some(scheme), Some(authority), Some(path), fields, None, content);
-        (Self { app, answer: Arc::clone(&exchange.answer), content: OnceLock::new() }, request)
+        (
+            Self {
+                app,
+                id: LogId::from(&exchange.features),
+                answer: Arc::clone(&exchange.answer),
+                content: OnceLock::new(),
+            },
+            request,
+        )
     }
 
     /// Calls the handler and sees its answer through, and whatever the guest does after it. For an instance that has no
@@ -101,7 +112,7 @@ impl Call {
                 self.head(access, response)
             })?,
             Err(code) => {
-                warn!(app = %self.app, ?code, "the guest answered with an error code");
+                warn!(app = %self.app, id = %self.id, ?code, "the guest answered with an error code");
                 Err(fault(&code))
             }
         };
@@ -119,7 +130,7 @@ impl Call {
         let (head, body) = response.into_http(store, outcome)?.into_parts();
         let (content, watch) = watched(body, told);
         if head.status.is_informational() {
-            warn!(app = %self.app, status = %head.status, "the guest answered with an interim status");
+            warn!(app = %self.app, id = %self.id, status = %head.status, "the guest answered with an interim status");
             return Ok(Err(GuestFault::Reported.into()));
         }
         let _ = self.content.set(watch); // a call begins once

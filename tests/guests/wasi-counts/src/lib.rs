@@ -1,5 +1,5 @@
-//! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields` answers
-//! with the names of the fields that it was given; `/keeps` counts, and keeps its request for ever.
+//! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields`
+//! answers with the names of the fields that it was given; `/keeps` counts, and keeps its request for ever.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -12,7 +12,8 @@ pub fn act(what: &str, query: &str) {
             begin();
             lifetime::abort();
         }
-        // Answers, and breaks off what is over then: when its content has come, which its client sends after the answer.
+        // Answers, and breaks off what is over then: when its content has come, which its client sends after the
+        // answer.
         "abort-after" => {
             super::answer("answered");
             request::read(0).unwrap();
