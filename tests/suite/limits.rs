@@ -128,6 +128,7 @@ for_each_server! {
         first.send(get("/")).await;
         first.expect(HELLO).await;
         let mut second = served.connect().await;
+        second.send(get("/")).await;
         let refusal = second.receive_response().await;
         assert_eq!(refusal.status_line, "HTTP/1.1 503 Service Unavailable");
         assert_eq!(refusal.fields, ["connection: close", "content-length: 0", "retry-after: 1"]);

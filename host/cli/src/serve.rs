@@ -32,7 +32,7 @@ fn http_config(args: &Serve) -> HttpConfig {
         max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size),
         ..defaults.limits
     };
-    HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers) }
+    HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers), ..defaults }
 }
 
 fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {

@@ -87,6 +87,9 @@ pub enum HostFault {
     /// 503 with Retry-After: every instance this deployment may have is at work.
     #[error("all instances are busy")]
     Busy,
+    /// 503 with Retry-After: there are as many connections as [`crate::Limits::max_connections`] allows.
+    #[error("there are as many connections as there may be")]
+    TooManyConnections,
     /// 500: something that should never fail did; the log has it.
     #[error("an internal failure")]
     Internal,
@@ -102,7 +105,7 @@ impl Fault {
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Host(HostFault::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Host(HostFault::Busy | HostFault::TooManyConnections) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

@@ -34,7 +34,7 @@ pub use features::{
     BodyLimits, Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset,
     ServerAddresses, ServerVariables, Tls, TooLate, TraceContext, Upgrade, UpgradeKind, User,
 };
-pub use limits::{DataRate, Limits};
+pub use limits::{DataRate, Http2Limits, Limits};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};

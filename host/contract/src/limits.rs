@@ -33,6 +33,10 @@ pub struct Limits {
     /// this rate if that is longer. Exceeding it resets the connection and so ends the guest that writes. `None`: as
     /// slow as it likes. Not applied after an upgrade.
     pub min_response_data_rate: Option<DataRate>,
+    /// Time that a TLS handshake may take. Exceeding it closes the connection.
+    pub tls_handshake_timeout: Duration,
+    /// What only HTTP/2 has.
+    pub http2: Http2Limits,
     /// How long draining waits for exchanges in flight before it aborts them.
     pub drain_timeout: Duration,
 }
@@ -48,7 +52,48 @@ impl Default for Limits {
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS
             min_request_data_rate: Some(DataRate::DEFAULT),
             min_response_data_rate: Some(DataRate::DEFAULT),
+            tls_handshake_timeout: Duration::from_secs(10), // as Kestrel HandshakeTimeout
+            http2: Http2Limits::default(),
             drain_timeout: Duration::from_secs(30), // as ASP.NET Core's ShutdownTimeout and Kubernetes' grace period
+        }
+    }
+}
+
+/// The limits of one HTTP/2 connection (RFC 9113). What is not here is bounded without a setting: a connection on which
+/// far more goes about the protocol than in it (PING, SETTINGS, PRIORITY, unknown frames, empty frames, windows opened
+/// octet by octet), or whose client resets streams rather than to wait for them, ends with ENHANCE_YOUR_CALM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http2Limits {
+    /// Streams at once (SETTINGS_MAX_CONCURRENT_STREAMS). One more is refused (REFUSED_STREAM), which a client may
+    /// safely try again. Range: 1 and more.
+    pub max_streams: u32,
+    /// Largest frame that a client may send, in octets (SETTINGS_MAX_FRAME_SIZE). Range: 16,384 to 16,777,215.
+    pub max_frame_size: u32,
+    /// Octets that the table of repeated fields may take (SETTINGS_HEADER_TABLE_SIZE, RFC 7541 §4.2). 0: none.
+    pub header_table_size: u32,
+    /// Octets of one stream's content that may wait to be read. Range: 1 to 2,147,483,647.
+    pub stream_window: u32,
+    /// Octets of all streams' content that may wait to be read. Range: 65,535 to 2,147,483,647.
+    pub connection_window: u32,
+    /// Octets of one stream's answer that may wait to be sent.
+    pub stream_send_buffer: usize,
+    /// Silence after which a client is asked whether it is still there (PING). `None`: it is not asked.
+    pub keep_alive_ping_after: Option<Duration>,
+    /// How long it may take to answer that. Exceeding it closes the connection.
+    pub keep_alive_ping_timeout: Duration,
+}
+
+impl Default for Http2Limits {
+    fn default() -> Self {
+        Self {
+            max_streams: 100,                                  // as Kestrel, nginx (128) and Apache
+            max_frame_size: 16_384,                            // the least that RFC 9113 §4.2 allows, as Kestrel
+            header_table_size: 4_096,                          // as RFC 9113 §6.5.2 and Kestrel
+            stream_window: 768 << 10,                          // as Kestrel
+            connection_window: 1 << 20,                        // as Kestrel
+            stream_send_buffer: 64 << 10,                      // as Kestrel's MaxResponseBufferSize
+            keep_alive_ping_after: None,                       // as Kestrel
+            keep_alive_ping_timeout: Duration::from_secs(20), // as Kestrel
         }
     }
 }

@@ -1,64 +1,114 @@
 //! How many connections there are. One that has become something else by an upgrade is counted apart, because it may
-//! last for hours.
+//! last for hours; so is one too many, which is there only to be told so.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use windhover_contract::Limits;
 
 /// The connections of a server.
 #[derive(Debug)]
 pub(crate) struct Census {
-    open: AtomicUsize,
-    upgraded: AtomicUsize,
-    max_open: usize,
-    max_upgraded: usize,
+    open: Count,
+    upgraded: Count,
+    refused: Count,
 }
 
 /// A connection's place among the others, left by dropping it.
 #[derive(Debug)]
 pub(crate) struct Place {
     census: Arc<Census>,
-    is_upgraded: AtomicBool,
+    /// Changes at most once, from the first kind to the second.
+    kind: AtomicUsize,
+}
+
+/// A stream that was upgraded, on a connection that goes on; left by dropping it.
+#[derive(Debug)]
+pub(crate) struct UpgradedStream(Arc<Census>);
+
+#[derive(Debug)]
+struct Count {
+    now: AtomicUsize,
+    max: usize,
 }
 
 impl Census {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            open: AtomicUsize::new(0),
-            upgraded: AtomicUsize::new(0),
-            max_open: limits.max_connections.unwrap_or(usize::MAX),
-            max_upgraded: limits.max_upgraded_connections.unwrap_or(usize::MAX),
+            open: Count::up_to(limits.max_connections.unwrap_or(usize::MAX)),
+            upgraded: Count::up_to(limits.max_upgraded_connections.unwrap_or(usize::MAX)),
+            refused: Count::up_to(MAX_REFUSALS),
         }
     }
 
-    /// Takes one more in. `None`: there are as many as there may be.
+    /// Takes one more in: to be served, or if there are as many as there may be, to be refused. `None`: there are too
+    /// many even of those.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
-        enter(&self.open, self.max_open)
-            .then(|| Place { census: Arc::clone(self), is_upgraded: AtomicBool::new(false) })
+        let kind = [OPEN, REFUSED].into_iter().find(|kind| self.count(*kind).enter())?;
+        Some(Place { census: Arc::clone(self), kind: AtomicUsize::new(kind) })
+    }
+
+    fn count(&self, kind: usize) -> &Count {
+        match kind {
+            OPEN => &self.open,
+            UPGRADED => &self.upgraded,
+            _ => &self.refused,
+        }
     }
 }
 
 impl Place {
+    /// Whether the connection is one too many.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.kind.load(Ordering::Relaxed) == REFUSED
+    }
+
     /// Counts the connection among the upgraded from now on. `false`: there are as many as there may be.
     pub(crate) fn upgrade(&self) -> bool {
-        if !enter(&self.census.upgraded, self.census.max_upgraded) {
+        if self.is_refused() || !self.census.upgraded.enter() {
             return false;
         }
-        self.is_upgraded.store(true, Ordering::Relaxed);
-        self.census.open.fetch_sub(1, Ordering::Relaxed);
+        self.kind.store(UPGRADED, Ordering::Relaxed);
+        self.census.open.leave();
         true
+    }
+
+    /// Counts one stream of the connection among the upgraded. `None`: there are as many as there may be.
+    pub(crate) fn upgrade_stream(&self) -> Option<UpgradedStream> {
+        self.census.upgraded.enter().then(|| UpgradedStream(Arc::clone(&self.census)))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let count = if *self.is_upgraded.get_mut() { &self.census.upgraded } else { &self.census.open };
-        count.fetch_sub(1, Ordering::Relaxed);
+        self.census.count(*self.kind.get_mut()).leave();
     }
 }
 
-fn enter(count: &AtomicUsize, max: usize) -> bool {
-    let one_more = |count| (count < max).then_some(count + 1);
-    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+impl Drop for UpgradedStream {
+    fn drop(&mut self) {
+        self.0.upgraded.leave();
+    }
 }
+
+impl Count {
+    fn up_to(max: usize) -> Self {
+        Self { now: AtomicUsize::new(0), max }
+    }
+
+    fn enter(&self) -> bool {
+        let one_more = |count| (count < self.max).then_some(count + 1);
+        self.now.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+    }
+
+    fn leave(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+const OPEN: usize = 0;
+const UPGRADED: usize = 1;
+const REFUSED: usize = 2;
+
+/// Refusals under way at once. Beyond that many, connections are closed without a word, so that refusing costs little.
+const MAX_REFUSALS: usize = 64;

@@ -1,22 +1,26 @@
-//! One connection: sets its limits, drives it, and lets it finish politely when the server drains.
+//! One connection: finds out which protocol its client speaks, and lets that be spoken.
 
+use std::io;
+use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpStream};
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::ready;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::sync::watch;
+use bytes::{Bytes, BytesMut};
+use tokio::io::ReadBuf;
 use tracing::debug;
-use windhover_contract::{Application, Connection, Limits, Scheme, ServerAddresses, ServerVariables};
+use windhover_contract::{Application, Connection, Limits, ServerAddresses, ServerVariables};
 
-use crate::activity::{Activity, End};
 use crate::census::Place;
-use crate::exchange::Exchange;
+use crate::clock::Clock;
+use crate::drain::Draining;
+use crate::exchange::Origin;
+use crate::http1;
+use crate::http2;
 use crate::socket::Socket;
+use crate::stream::Stream;
 
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
@@ -24,94 +28,125 @@ pub(crate) struct Connections<A> {
     pub(crate) addresses: Arc<ServerAddresses>,
     pub(crate) variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
-    pub(crate) draining: watch::Receiver<bool>,
+    pub(crate) clock: Clock,
+    pub(crate) draining: Draining,
 }
 
-impl<A: Application> Connections<A> {
-    /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
-    pub(crate) fn serve(
-        &self,
-        stream: TcpStream,
-        remote: SocketAddr,
-        place: Place,
-    ) -> impl Future<Output = ()> + Send + use<A> {
-        let (application, limits) = (Arc::clone(&self.application), Arc::clone(&self.limits));
-        let (server_addresses, server_variables) = (Arc::clone(&self.addresses), Arc::clone(&self.variables));
-        let mut draining = self.draining.clone();
-        async move {
-            let local = stream.local_addr().ok();
-            let stream = match tokio::net::TcpStream::from_std(stream) {
-                Ok(stream) => stream,
-                Err(failure) => return debug!(%remote, %failure, "a connection could not be served"),
-            };
-            // A response that is written is sent; waiting for more to fill the packet only delays it.
-            let _ = stream.set_nodelay(true);
+/// A connection on its way to a worker.
+pub(crate) struct Arrival {
+    pub(crate) stream: TcpStream,
+    pub(crate) remote: SocketAddr,
+    pub(crate) place: Place,
+}
 
-            let connection = Arc::new(Connection { id: next_id(), remote: Some(remote), local });
-            let activity = Arc::new(Activity::new(place));
-            let exchange = Arc::new(Exchange {
-                application,
-                scheme: Scheme::Http,
-                connection,
-                server_addresses,
-                server_variables,
-                limits: Arc::clone(&limits),
-                activity: Arc::clone(&activity),
-            });
-            let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
-            let io = TokioIo::new(Socket::new(stream, &limits, Arc::clone(&activity)));
-            let serving = builder(&limits).serve_connection(io, service).with_upgrades();
-            let mut serving = pin!(serving);
-            let _end = End(Arc::clone(&activity));
-            let ended = tokio::select! {
-                biased;
-                ended = serving.as_mut() => ended,
-                () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
-                () = begun(&mut draining) => {
-                    // Ends at once when idle; else after the exchange in flight, with `connection: close`.
-                    serving.as_mut().graceful_shutdown();
-                    loop {
-                        tokio::select! {
-                            biased;
-                            ended = serving.as_mut() => break ended,
-                            () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
-                            () = tokio::time::sleep(LAST_CHANCE) => {}
-                        }
-                        if !activity.is_busy() {
-                            return debug!(%remote, "a connection without a whole request was closed");
-                        }
-                    }
-                }
-            };
-            let ended = match (ended, activity.take_over()) {
-                (Err(failure), _) => Err(failure.to_string()),
-                (Ok(()), None) => Ok(()),
-                (Ok(()), Some(connection)) => tokio::select! {
-                    biased;
-                    ended = connection.serve(&activity) => ended.map_err(|failure| failure.to_string()),
-                    () = activity.aborted() => return debug!(%remote, "the application broke an exchange off"),
-                },
-            };
-            if let Err(failure) = ended {
-                debug!(%remote, %failure, "a connection ended with an error");
-            }
+impl<A> Clone for Connections<A> {
+    fn clone(&self) -> Self {
+        Self {
+            application: Arc::clone(&self.application),
+            addresses: Arc::clone(&self.addresses),
+            variables: Arc::clone(&self.variables),
+            limits: Arc::clone(&self.limits),
+            clock: self.clock.clone(),
+            draining: self.draining.clone(),
         }
     }
 }
 
-/// Ends when draining begins, or when nobody is left who could begin it.
-pub(crate) async fn begun(draining: &mut watch::Receiver<bool>) {
-    let _ = draining.wait_for(|draining| *draining).await;
+impl<A: Application> Connections<A> {
+    /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
+    pub(crate) fn serve(&self, arrival: Arrival) -> impl Future<Output = ()> + Send + use<A> {
+        let own = self.clone();
+        async move {
+            let remote = arrival.remote;
+            let clock = own.clock.clone();
+            let ended = if arrival.place.is_refused() {
+                debug!(%remote, "a connection is refused: there are as many as there may be");
+                clock.timeout(REFUSAL_TIME, own.serve_one(arrival)).await.unwrap_or(Ok(()))
+            } else {
+                own.serve_one(arrival).await
+            };
+            if let Err(reason) = ended {
+                debug!(%remote, %reason, "a connection ended before its time");
+            }
+        }
+    }
+
+    async fn serve_one(mut self, arrival: Arrival) -> Result<(), String> {
+        let Arrival { stream, remote, place } = arrival;
+        let local = stream.local_addr().ok();
+        let stream = tokio::net::TcpStream::from_std(stream).map_err(|failure| failure.to_string())?;
+        // A response that is written is sent; waiting for more to fill the packet only delays it.
+        let _ = stream.set_nodelay(true);
+        let mut socket = Socket::new(Stream::Tcp(stream), self.clock.clone());
+        let tls = None;
+        let Some(protocol) = self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? else {
+            return Ok(());
+        };
+        let origin = Origin {
+            connection: Arc::new(Connection { id: next_id(), remote: Some(remote), local }),
+            tls,
+            server_addresses: self.addresses,
+            server_variables: self.variables,
+            limits: self.limits,
+            clock: self.clock,
+        };
+        match protocol {
+            Protocol::Http1 => http1::serve(socket, self.application, origin, place, self.draining).await,
+            Protocol::Http2 => http2::serve(socket, self.application, origin, place, self.draining).await,
+        }
+    }
+
+    /// Reads until the client has begun to speak, and tells which protocol that is. `None`: it has not begun in its
+    /// time, or the server leaves.
+    async fn find_out(&mut self, socket: &mut Socket) -> io::Result<Option<Protocol>> {
+        let mut first = tokio::select! {
+            biased;
+            octets = read(socket) => octets?,
+            () = self.draining.begun() => return Ok(None),
+            () = self.clock.alarm(self.limits.keep_alive_timeout) => return Ok(None),
+        };
+        if !first.is_empty() && is_partial_preface(&first) {
+            let rest = async {
+                let mut octets = BytesMut::from(&first[..]);
+                while is_partial_preface(&octets) {
+                    match read(socket).await? {
+                        more if more.is_empty() => break,
+                        more => octets.extend_from_slice(&more),
+                    }
+                }
+                Ok::<_, io::Error>(octets.freeze())
+            };
+            match self.clock.timeout(self.limits.request_head_timeout, rest).await {
+                Some(octets) => first = octets?,
+                None => return Ok(None),
+            }
+        }
+        let protocol = if first.starts_with(PREFACE) { Protocol::Http2 } else { Protocol::Http1 };
+        socket.put_back(first);
+        Ok(Some(protocol))
+    }
 }
 
-fn builder(limits: &Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
-        .max_header_size(limits.max_request_head_size)
-        .max_buf_size(limits.max_request_head_size.max(BUFFER_SIZE))
-        .half_close(false);
-    builder
+enum Protocol {
+    Http1,
+    Http2,
+}
+
+/// What has come. Nothing: the client has ended.
+async fn read(socket: &mut Socket) -> io::Result<Bytes> {
+    std::future::poll_fn(|cx| {
+        // On the stack, because most connections wait most of the time and should hold nothing meanwhile.
+        let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        ready!(socket.poll_read(cx, &mut buffer))?;
+        std::task::Poll::Ready(Ok(Bytes::copy_from_slice(buffer.filled())))
+    })
+    .await
+}
+
+/// Whether more must come before it is clear that these octets begin HTTP/2, or do not.
+fn is_partial_preface(octets: &[u8]) -> bool {
+    octets.len() < PREFACE.len() && PREFACE.starts_with(octets)
 }
 
 /// Unique in this process, and not to be guessed at across restarts: the process' start is in it.
@@ -124,8 +159,11 @@ fn next_id() -> String {
     format!("{:08x}-{:x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// What a client that is in the middle of a head has left to complete it when the server drains.
-const LAST_CHANCE: Duration = Duration::from_secs(1);
+/// RFC 9113 §3.4: how a client begins that knows that the server speaks HTTP/2. No request of HTTP/1.x looks like it.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What one connection may buffer in each direction, as Kestrel's MaxResponseBufferSize.
-const BUFFER_SIZE: usize = 64 * 1024;
+/// What is read at once of a connection's beginning.
+const READ_SIZE: usize = 8 << 10;
+
+/// How long refusing a connection may take.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);

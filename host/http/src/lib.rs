@@ -3,18 +3,19 @@
 //! Promises: an address that cannot be served is an error at [`HttpServer::bind`], before anything runs; after that no
 //! client, connection or failing accept ends the server, only its shutdown does.
 
-mod activity;
-mod body;
 mod census;
+mod clock;
 mod connection;
+mod content;
+mod date;
+mod drain;
 mod endpoint;
 mod exchange;
-mod interim;
-mod last_part;
+mod http1;
+mod http2;
 mod listener;
-mod silence;
 mod socket;
-mod upgrade;
+mod stream;
 mod worker;
 
 use std::io;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAddresses};
 
+pub use clock::{Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint};
 
 /// What an [`HttpServer`] is made of.
@@ -35,6 +37,8 @@ pub struct HttpConfig {
     pub limits: Limits,
     /// Threads that serve connections, each with a runtime of its own. Default: one per core.
     pub workers: NonZeroUsize,
+    /// What all limits run by. Default: the system's time.
+    pub clock: Clock,
 }
 
 impl Default for HttpConfig {
@@ -43,6 +47,7 @@ impl Default for HttpConfig {
             urls: vec!["http://127.0.0.1:8080".to_owned()],
             limits: Limits::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            clock: Clock::default(),
         }
     }
 }
@@ -54,6 +59,7 @@ pub struct HttpServer {
     addresses: Arc<ServerAddresses>,
     limits: Limits,
     workers: NonZeroUsize,
+    clock: Clock,
 }
 
 impl HttpServer {
@@ -75,6 +81,7 @@ impl HttpServer {
             addresses: Arc::new(addresses.into_iter().collect()),
             limits: config.limits,
             workers: config.workers,
+            clock: config.clock,
         })
     }
 
@@ -113,7 +120,7 @@ impl Server for HttpServer {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
         let limits = Arc::new(self.limits);
-        let workers = worker::Workers::start(self.workers, application, self.addresses, limits)?;
+        let workers = worker::Workers::start(self.workers, application, self.addresses, limits, self.clock)?;
         tokio::select! {
             () = shutdown => {}
             never = listener::accept_forever(self.listeners, &workers) => match never {},

@@ -6,26 +6,27 @@
 //! could take the port without an error.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
 
 use crate::census::{Census, Place};
-use crate::connection::{Connections, begun};
+use crate::clock::Clock;
+use crate::connection::{Arrival, Connections};
+use crate::drain::Drain;
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
     seats: Arc<[Seat]>,
     census: Arc<Census>,
-    drain: watch::Sender<bool>,
+    drain: Drain,
     ends: Vec<oneshot::Receiver<usize>>,
 }
 
@@ -33,13 +34,6 @@ pub(crate) struct Workers {
 struct Seat {
     incoming: mpsc::Sender<Arrival>,
     load: Arc<AtomicUsize>,
-}
-
-/// A connection on its way to a worker.
-struct Arrival {
-    stream: TcpStream,
-    remote: SocketAddr,
-    place: Place,
 }
 
 /// Hands connections to workers.
@@ -54,8 +48,9 @@ impl Workers {
         application: Arc<A>,
         addresses: Arc<ServerAddresses>,
         limits: Arc<Limits>,
+        clock: Clock,
     ) -> io::Result<Self> {
-        let (drain, draining) = watch::channel(false);
+        let (drain, draining) = Drain::new();
         let census = Arc::new(Census::new(&limits));
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
@@ -68,6 +63,7 @@ impl Workers {
                 addresses: Arc::clone(&addresses),
                 variables: Arc::clone(&variables),
                 limits: Arc::clone(&limits),
+                clock: clock.clone(),
                 draining: draining.clone(),
             };
             seats.push(Seat { incoming, load: Arc::clone(&load) });
@@ -86,7 +82,7 @@ impl Workers {
 
     /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
     pub(crate) async fn drain(self) -> usize {
-        self.drain.send_replace(true);
+        self.drain.begin();
         let mut abandoned = 0;
         for end in self.ends {
             abandoned += end.await.unwrap_or(0); // a worker that panicked has no connections left
@@ -96,18 +92,18 @@ impl Workers {
 }
 
 impl Dispatch {
-    /// A place for one more connection. `None`: there is none.
+    /// A place for one more connection, to be served or refused. `None`: there is none even for that.
     pub(crate) fn place(&self) -> Option<Place> {
         self.census.enter()
     }
 
     /// Gives the connection to the worker with the fewest.
-    pub(crate) async fn hand_over(&self, stream: TcpStream, remote: SocketAddr, place: Place) {
+    pub(crate) async fn hand_over(&self, arrival: Arrival) {
         let seat = self.seats.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
         seat.load.fetch_add(1, Ordering::Relaxed);
-        if seat.incoming.send(Arrival { stream, remote, place }).await.is_err() {
+        if let Err(lost) = seat.incoming.send(arrival).await {
             seat.load.fetch_sub(1, Ordering::Relaxed);
-            debug!(%remote, "a connection came after the workers had ended");
+            debug!(remote = %lost.0.remote, "a connection came after the workers had ended");
         }
     }
 }
@@ -126,26 +122,26 @@ fn work<A: Application>(
         loop {
             tokio::select! {
                 biased;
-                () = begun(&mut draining) => break,
+                () = draining.begun() => break,
                 Some(ended) = running.join_next() => {
                     load.fetch_sub(1, Ordering::Relaxed);
                     if let Err(panic) = ended {
                         warn!(%panic, "a connection's task panicked; this is a bug in Windhover");
                     }
                 }
-                Some(Arrival { stream, remote, place }) = accepted.recv() => {
-                    running.spawn(connections.serve(stream, remote, place));
+                Some(arrival) = accepted.recv() => {
+                    running.spawn(connections.serve(arrival));
                 }
             }
         }
         // Connections that were handed over in the last moment are served: their clients were accepted.
         accepted.close();
-        while let Some(Arrival { stream, remote, place }) = accepted.recv().await {
-            running.spawn(connections.serve(stream, remote, place));
+        while let Some(arrival) = accepted.recv().await {
+            running.spawn(connections.serve(arrival));
         }
         let all_ended = async { while running.join_next().await.is_some() {} };
         tokio::select! {
-            _ = tokio::time::timeout(connections.limits.drain_timeout, all_ended) => {}
+            _ = connections.clock.timeout(connections.limits.drain_timeout, all_ended) => {}
             () = end.closed() => {} // nobody waits for us any more: the server's future was dropped
         }
         running.len()

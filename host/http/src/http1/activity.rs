@@ -4,15 +4,14 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
-use windhover_contract::{ExchangeLimits, Informational, Lifetime};
+use windhover_contract::{DataRate, ExchangeLimits, Informational, Lifetime};
 
+use super::interim::Interim;
+use super::upgrade::HandedOver;
 use crate::census::Place;
-use crate::interim::Interim;
-use crate::upgrade::HandedOver;
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
@@ -103,10 +102,10 @@ impl Activity {
         self.aborted.notified().await;
     }
 
-    /// How long the client may take to take `octets`. `None`: any time.
-    pub(crate) fn patience(&self, octets: u64) -> Option<Duration> {
+    /// How slow the client may take what is sent now. `None`: as slow as it likes.
+    pub(crate) fn min_response_data_rate(&self) -> Option<DataRate> {
         let limits = self.limits.lock().expect("nothing panics while it holds this lock");
-        limits.as_ref()?.min_response_data_rate().map(|rate| rate.allows(octets))
+        limits.as_ref()?.min_response_data_rate()
     }
 
     /// Remembers what becomes of the connection when hyper lets go of it.

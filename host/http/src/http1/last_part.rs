@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use windhover_contract::{Body, Fault};
 
-use crate::activity::Busy;
+use super::activity::Busy;
 
 /// A response's content, with which its exchange ends.
 pub(crate) struct LastPart {

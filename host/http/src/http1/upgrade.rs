@@ -18,8 +18,8 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf};
 use tokio::sync::oneshot;
 use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 
-use crate::activity::Activity;
-use crate::last_part::LastPart;
+use super::activity::Activity;
+use super::last_part::LastPart;
 
 /// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also
 /// where the application sees none, because of content for example.
@@ -156,7 +156,7 @@ mod tests {
     use windhover_contract::{ExchangeLimits, Limits};
 
     use super::*;
-    use crate::activity::End;
+    use super::super::activity::End;
     use crate::census::Census;
 
     #[test]

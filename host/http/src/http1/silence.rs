@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 use windhover_contract::Limits;
 
-use crate::activity::Activity;
+use super::activity::Activity;
+use crate::clock::{Alarm, Clock};
 
 /// What a client has done for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +31,12 @@ pub(crate) struct Silence {
     idle_since: Option<Instant>,
     head_since: Option<Instant>,
     /// May ring early, and is set anew then: so it is not touched at every request.
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Alarm>,
+    clock: Clock,
 }
 
 impl Silence {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
         Self {
             keep_alive: limits.keep_alive_timeout,
             head: limits.request_head_timeout,
@@ -42,6 +44,7 @@ impl Silence {
             idle_since: None,
             head_since: None,
             alarm: None,
+            clock,
         }
     }
 
@@ -49,7 +52,7 @@ impl Silence {
     pub(crate) fn hear(&mut self, activity: &Activity) {
         if !activity.has_exchange() {
             self.look(activity);
-            self.head_since.get_or_insert_with(Instant::now);
+            self.head_since.get_or_insert_with(|| self.clock.now());
         }
     }
 
@@ -61,18 +64,18 @@ impl Silence {
         self.look(activity);
         let (deadline, too_long) = match self.head_since {
             Some(since) => (since + self.head, TooLong::Head),
-            None => (*self.idle_since.get_or_insert_with(Instant::now) + self.keep_alive, TooLong::Idle),
+            None => (*self.idle_since.get_or_insert_with(|| self.clock.now()) + self.keep_alive, TooLong::Idle),
         };
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(deadline));
         if alarm.deadline() > deadline {
-            alarm.as_mut().reset(deadline);
+            alarm.reset(deadline);
         }
         loop {
-            ready!(alarm.as_mut().poll(cx));
+            ready!(Pin::new(&mut *alarm).poll(cx));
             if alarm.deadline() == deadline {
                 return Poll::Ready(too_long);
             }
-            alarm.as_mut().reset(deadline);
+            alarm.reset(deadline);
         }
     }
 

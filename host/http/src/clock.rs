@@ -1,0 +1,226 @@
+//! The time that all limits of this server run by: the system's, or that of a test, which lets it pass by hand.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, Sleep};
+
+/// A clock. Default: the system's.
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<Hands>>);
+
+/// Moves the clock that came with it. A test sees a limit of minutes met without waiting for minutes, and knows that it
+/// was met by time and not by chance.
+#[derive(Clone)]
+pub struct ClockHand(Arc<Hands>);
+
+/// A clock that stands still until it is moved.
+struct Hands {
+    state: Mutex<State>,
+    armed: Notify,
+}
+
+struct State {
+    now: Instant,
+    /// Who waits, by the time at which they want to be woken.
+    waiting: BTreeMap<(Instant, u64), Waker>,
+    next: u64,
+}
+
+impl Clock {
+    /// A clock that stands still, and what moves it.
+    pub fn by_hand() -> (Self, ClockHand) {
+        let state = State { now: Instant::now(), waiting: BTreeMap::new(), next: 0 };
+        let hands = Arc::new(Hands { state: Mutex::new(state), armed: Notify::new() });
+        (Self(Some(Arc::clone(&hands))), ClockHand(hands))
+    }
+
+    /// What it shows.
+    pub fn now(&self) -> Instant {
+        self.0.as_ref().map_or_else(Instant::now, |hands| hands.state().now)
+    }
+
+    /// An alarm that rings when so much time has passed.
+    pub fn alarm(&self, after: Duration) -> Alarm {
+        self.alarm_at(later(self.now(), after))
+    }
+
+    /// An alarm that rings at that time.
+    pub fn alarm_at(&self, deadline: Instant) -> Alarm {
+        Alarm(match &self.0 {
+            None => Kind::System(Box::pin(tokio::time::sleep_until(deadline))),
+            Some(hands) => {
+                let hands = Arc::clone(hands);
+                let number = hands.number();
+                Kind::ByHand { hands, deadline, number }
+            }
+        })
+    }
+
+    /// Waits for the future, but no longer than that. `None`: its time was over.
+    pub async fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = future => Some(done),
+            () = self.alarm(limit) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Clock::by_hand" } else { "Clock::system" })
+    }
+}
+
+impl ClockHand {
+    /// Lets time pass, once somebody waits for a time within it: what a limit is to end has begun to wait then.
+    pub async fn advance(&self, by: Duration) {
+        self.wait_until_armed(by).await;
+        self.jump(by);
+    }
+
+    /// Ends when somebody waits for a time within `within` from now.
+    pub async fn wait_until_armed(&self, within: Duration) {
+        loop {
+            let armed = self.0.armed.notified();
+            if self.0.state().is_armed(within) {
+                return;
+            }
+            armed.await;
+        }
+    }
+
+    /// Lets time pass at once.
+    pub fn jump(&self, by: Duration) {
+        let due = {
+            let mut state = self.0.state();
+            let now = later(state.now, by);
+            state.now = now;
+            let not_due = state.waiting.split_off(&(now, u64::MAX));
+            std::mem::replace(&mut state.waiting, not_due)
+        };
+        due.into_values().for_each(Waker::wake);
+    }
+}
+
+impl Hands {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+
+    fn number(&self) -> u64 {
+        let mut state = self.state();
+        state.next += 1;
+        state.next
+    }
+}
+
+impl State {
+    fn is_armed(&self, within: Duration) -> bool {
+        let first = self.waiting.keys().next();
+        first.is_some_and(|(deadline, _)| *deadline <= later(self.now, within))
+    }
+}
+
+/// Ready when its time has come, and from then on.
+pub struct Alarm(Kind);
+
+enum Kind {
+    System(Pin<Box<Sleep>>),
+    ByHand { hands: Arc<Hands>, deadline: Instant, number: u64 },
+}
+
+impl Alarm {
+    /// When it rings.
+    pub fn deadline(&self) -> Instant {
+        match &self.0 {
+            Kind::System(sleep) => sleep.deadline(),
+            Kind::ByHand { deadline, .. } => *deadline,
+        }
+    }
+
+    /// Sets it anew. Whoever waits for it must poll it again.
+    pub fn reset(&mut self, to: Instant) {
+        match &mut self.0 {
+            Kind::System(sleep) => sleep.as_mut().reset(to),
+            Kind::ByHand { hands, deadline, number } => {
+                hands.state().waiting.remove(&(*deadline, *number));
+                *deadline = to;
+            }
+        }
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Kind::System(sleep) => sleep.as_mut().poll(cx),
+            Kind::ByHand { hands, deadline, number } => {
+                let mut state = hands.state();
+                if *deadline <= state.now {
+                    return Poll::Ready(());
+                }
+                state.waiting.insert((*deadline, *number), cx.waker().clone());
+                drop(state);
+                hands.armed.notify_waiters();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Kind::ByHand { hands, deadline, number } = &self.0 {
+            hands.state().waiting.remove(&(*deadline, *number));
+        }
+    }
+}
+
+/// As tokio: a limit so long that the clock cannot show it is a limit of decades.
+fn later(now: Instant, by: Duration) -> Instant {
+    now.checked_add(by).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_alarm_rings_when_the_hand_has_passed_it_and_not_before() {
+        let (clock, hand) = Clock::by_hand();
+        let minute = Duration::from_secs(60);
+        let waiting = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.timeout(minute, std::future::pending::<()>()).await }
+        });
+        hand.wait_until_armed(minute).await;
+        hand.jump(minute - Duration::from_millis(1));
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        hand.advance(Duration::from_millis(1)).await;
+        assert_eq!(waiting.await.expect("it does not panic"), None);
+    }
+
+    #[tokio::test]
+    async fn an_alarm_that_is_set_anew_or_dropped_is_not_waited_for() {
+        let (clock, hand) = Clock::by_hand();
+        let mut alarm = clock.alarm(Duration::from_secs(1));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut alarm).poll(cx).is_pending())).await);
+        alarm.reset(clock.now() + Duration::from_secs(9));
+        assert!(!hand.0.state().is_armed(Duration::from_secs(5)));
+        assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut alarm).poll(cx).is_pending())).await);
+        assert!(hand.0.state().is_armed(Duration::from_secs(9)));
+        drop(alarm);
+        assert!(!hand.0.state().is_armed(Duration::from_secs(9)));
+    }
+}

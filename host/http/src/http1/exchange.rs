@@ -1,0 +1,123 @@
+//! One exchange of HTTP/1.x: the only file that sees both hyper's types and the contract's. Ownership moves up once,
+//! and down once.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{CONNECTION, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hyper::body::Incoming;
+use tracing::debug;
+use windhover_contract::{
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Response,
+    Upgrade,
+};
+
+use super::activity::{Activity, Breaker, Busy};
+use super::content::received;
+use super::last_part::LastPart;
+use super::upgrade::{self, Asked, HandedOver};
+use crate::exchange::{Origin, Powers, content_length};
+
+/// What every exchange of one connection starts from.
+pub(crate) struct Exchange<A> {
+    pub(crate) application: Arc<A>,
+    pub(crate) origin: Origin,
+    pub(crate) activity: Arc<Activity>,
+}
+
+impl<A: Application> Exchange<A> {
+    /// Answers a request: refuses what no application should see, and else asks the application.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        mut request: http::Request<Incoming>,
+    ) -> Result<http::Response<LastPart>, Infallible> {
+        let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
+        let (busy, number) = self.activity.begin(&limits);
+        let length = content_length(request.headers());
+        let (asked, upgrade) = upgrade::asked(&mut request).unzip();
+        let response = match self.receive(request, upgrade.flatten(), number, &limits) {
+            Ok(request) => self.application.handle(request).await,
+            Err(fault) => {
+                debug!(%fault, "a request was refused");
+                self.activity.fail_content();
+                Response::from(fault)
+            }
+        };
+        Ok(self.respond(response, busy, asked, is_too_much(length, &limits)))
+    }
+
+    fn receive(
+        &self,
+        request: http::Request<Incoming>,
+        upgrade: Option<Upgrade>,
+        number: u64,
+        limits: &Arc<ExchangeLimits>,
+    ) -> Result<Request, Fault> {
+        let (head, content) = request.into_parts();
+        let body = received(content, limits, &self.activity, &self.origin.clock);
+        if self.activity.place.is_refused() {
+            return Err(HostFault::TooManyConnections.into());
+        }
+        check_transfer_coding(&head.headers)?;
+        let powers = Powers {
+            lifetime: Arc::new(Breaker { activity: Arc::clone(&self.activity), number }) as Arc<dyn Lifetime>,
+            reset: None, // HTTP/1.x has no error codes
+            informational: Arc::clone(&self.activity) as Arc<dyn Informational>,
+        };
+        Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
+    }
+
+    fn respond(
+        &self,
+        mut response: Response,
+        busy: Busy,
+        asked: Option<Asked>,
+        is_too_much: bool,
+    ) -> http::Response<LastPart> {
+        self.activity.interim.forget();
+        let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switches && asked.is_some() && !self.activity.place.upgrade() {
+            debug!("there are as many upgraded connections as there may be");
+            response = Response::from(Fault::from(HostFault::Busy));
+        }
+        // A request that broke the protocol may have left the connection in a state that only the client knows, so it
+        // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
+        if is_too_much || self.activity.has_failed_content() {
+            response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let content = LastPart { content: response.body, busy };
+        let content = match asked {
+            Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
+                response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+                let busy = self.activity.stay_busy();
+                self.activity.hand_over(HandedOver::Accepted(asked, content));
+                LastPart { content: Body::empty(), busy }
+            }
+            Some(asked) => {
+                self.activity.hand_over(HandedOver::Declined(asked));
+                content
+            }
+            None => content,
+        };
+        let mut message = http::Response::new(content);
+        *message.status_mut() = response.status;
+        *message.headers_mut() = response.fields;
+        message
+    }
+}
+
+/// hyper sees to it that the last coding is chunked; one before it would be the guest's to undo, who does not know.
+fn check_transfer_coding(fields: &HeaderMap) -> Result<(), ClientFault> {
+    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err(ClientFault::TransferCoding),
+    }
+}
+
+/// Whether more content was promised than the exchange was ready to take in the end.
+fn is_too_much(length: Option<u64>, limits: &ExchangeLimits) -> bool {
+    matches!((length, limits.body().max_size), (Some(length), Some(max)) if length > max)
+}

@@ -1,0 +1,130 @@
+//! The socket as hyper sees it, with what only HTTP/1.x needs.
+//!
+//! A read fails when the client is silent for too long between two exchanges, or too slow with a head (408). Interim
+//! responses go out between the writes of hyper.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::SystemTime;
+
+use httpdate::fmt_http_date;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use windhover_contract::Limits;
+
+use super::activity::Activity;
+use super::silence::{Silence, TooLong};
+use crate::socket::Socket;
+
+/// A socket that speaks HTTP/1.x.
+pub(crate) struct Http1Socket {
+    socket: Socket,
+    silence: Silence,
+    activity: Arc<Activity>,
+}
+
+impl Http1Socket {
+    pub(crate) fn new(socket: Socket, limits: &Limits, activity: Arc<Activity>) -> Self {
+        let silence = Silence::new(limits, socket.clock().clone());
+        Self { socket, silence, activity }
+    }
+
+    /// Lets a write that waits fail when the client has had its time for as much as `size`.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, size: usize, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let has_waited = self.socket.is_waiting();
+        let written = self.socket.watch(cx, size, || self.activity.min_response_data_rate(), written);
+        if has_waited != self.socket.is_waiting() {
+            self.activity.set_write_waits(!has_waited);
+        }
+        written
+    }
+
+    /// Writes the interim response that waits, if there is one.
+    fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let stream = self.socket.stream();
+        self.activity.interim.poll_write(|octets| match ready!(Pin::new(&mut *stream).poll_write(cx, octets)) {
+            Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            written => Poll::Ready(written),
+        })
+    }
+}
+
+impl AsyncRead for Http1Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let own = &mut *self;
+        let before = buf.filled().len();
+        match own.socket.poll_read(cx, buf) {
+            Poll::Ready(read) => {
+                if buf.filled().len() > before {
+                    own.silence.hear(&own.activity);
+                }
+                Poll::Ready(read)
+            }
+            Poll::Pending => {
+                if let TooLong::Head = ready!(own.silence.poll(cx, &own.activity)) {
+                    // hyper has nothing to write now: there is no exchange.
+                    let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
+                    let stream = own.socket.stream();
+                    if Pin::new(&mut *stream).poll_write(cx, answer.as_bytes()).is_ready() {
+                        let _ = Pin::new(stream).poll_flush(cx); // if it finds room
+                    }
+                }
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Http1Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.activity.interim.is_under_way() {
+            ready!(self.poll_interim(cx))?;
+        }
+        let written = Pin::new(self.socket.stream()).poll_write(cx, buf);
+        self.watch(cx, buf.len(), written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.activity.interim.is_under_way() {
+            ready!(self.poll_interim(cx))?;
+        }
+        let written = Pin::new(self.socket.stream()).poll_write_vectored(cx, bufs);
+        self.watch(cx, bufs.iter().map(|buf| buf.len()).sum(), written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper has nothing left to write: see `interim`.
+        let flushed = match self.poll_interim(cx) {
+            Poll::Ready(Ok(())) => Pin::new(self.socket.stream()).poll_flush(cx),
+            unwritten => unwritten,
+        };
+        self.watch(cx, 0, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let lingers = self.activity.has_unread_content();
+        self.socket.poll_shutdown(cx, lingers)
+    }
+}
+
+impl Drop for Http1Socket {
+    /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the
+    /// connection must not end: it breaks.
+    fn drop(&mut self) {
+        if self.activity.is_cut_off() {
+            self.socket.break_on_drop();
+        }
+    }
+}
+
+/// As Kestrel answers a head that does not come to its end, up to the date.
+const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n";

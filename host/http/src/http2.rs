@@ -1,0 +1,265 @@
+//! A connection that speaks HTTP/2, by h2: the library that hyper itself speaks it by. hyper's own layer above it lacks
+//! what is promised here: an end to a client that holds its window closed, interim responses, and error codes of the
+//! application's choice at any moment.
+
+mod content;
+mod control;
+mod exchange;
+mod socket;
+mod traffic;
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use h2::{Ping, PingPong, Reason, server};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{debug, warn};
+use windhover_contract::{Application, Http2Limits, Limits};
+
+use exchange::Exchange;
+use socket::{Http2Socket, Wire};
+
+use crate::census::Place;
+use crate::clock::{Alarm, Clock};
+use crate::drain::{Draining, LAST_CHANCE};
+use crate::exchange::Origin;
+use crate::socket::Socket;
+
+/// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
+/// application's.
+pub(crate) async fn serve<A: Application>(
+    socket: Socket,
+    application: Arc<A>,
+    origin: Origin,
+    place: Place,
+    mut draining: Draining,
+) -> Result<(), String> {
+    let (limits, clock) = (Arc::clone(&origin.limits), origin.clock.clone());
+    let (io, wire) = Http2Socket::new(socket, &limits);
+    let handshake = clock.timeout(limits.request_head_timeout, builder(&limits).handshake(io)).await;
+    let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
+    let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
+    let idle_since = Some(clock.now());
+    let mut serving = Serving {
+        h2,
+        exchange: Arc::new(Exchange { application, origin, place, wire: Arc::clone(&wire) }),
+        exchanges: JoinSet::new(),
+        number: 0,
+        wire,
+        limits,
+        clock,
+        idle_since,
+        alarm: None,
+        ping,
+        end: None,
+    };
+    let mut drains = pin!(draining.begun());
+    let mut is_draining = false;
+    poll_fn(|cx| {
+        if !is_draining && drains.as_mut().poll(cx).is_ready() {
+            is_draining = true;
+            serving.leave("the server leaves");
+        }
+        serving.poll(cx)
+    })
+    .await
+}
+
+/// One connection at work.
+struct Serving<A> {
+    h2: server::Connection<Http2Socket, Bytes>,
+    exchange: Arc<Exchange<A>>,
+    exchanges: JoinSet<()>,
+    /// Exchanges that have begun.
+    number: u64,
+    wire: Arc<Wire>,
+    limits: Arc<Limits>,
+    clock: Clock,
+    /// `None`: an exchange is under way.
+    idle_since: Option<Instant>,
+    /// May ring early, and is set anew then: so it is not touched at every exchange.
+    alarm: Option<Alarm>,
+    ping: Option<KeepAlive>,
+    /// Nothing new is taken any more.
+    end: Option<End>,
+}
+
+/// How a connection ends that the server ends.
+struct End {
+    why: &'static str,
+    /// What is left to it when nothing is under way.
+    until: Instant,
+}
+
+impl<A: Application> Serving<A> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        loop {
+            match pin!(self.h2.accept()).poll(cx) {
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.number += 1;
+                    self.exchanges.spawn(Arc::clone(&self.exchange).answer(request, respond, self.number));
+                    self.idle_since = None;
+                }
+                Poll::Ready(Some(Err(failure))) => return Poll::Ready(Err(failure.to_string())),
+                Poll::Ready(None) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        self.reap(cx);
+        if self.wire.flood().is_some() && self.end.is_none() {
+            let flood = self.wire.flood();
+            debug!(?flood, "a client floods");
+            return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client floods");
+        }
+        if let Some(ping) = &mut self.ping
+            && ping.poll(cx, self.wire.heard(), &self.clock).is_ready()
+        {
+            return Poll::Ready(Err("its client does not answer".to_owned()));
+        }
+        self.poll_time(cx)
+    }
+
+    /// Forgets exchanges that have ended.
+    fn reap(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(ended)) = self.exchanges.poll_join_next(cx) {
+            if let Err(panic) = ended {
+                warn!(%panic, "an exchange panicked; this is a bug in Windhover");
+            }
+        }
+        if self.exchanges.is_empty() {
+            let clock = &self.clock;
+            self.idle_since.get_or_insert_with(|| clock.now());
+        }
+    }
+
+    /// Ends what has taken too long.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        loop {
+            let Some((deadline, then)) = self.deadline() else { return Poll::Pending };
+            let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(deadline));
+            if alarm.deadline() > deadline {
+                alarm.reset(deadline);
+            }
+            if Pin::new(&mut *alarm).poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if alarm.deadline() < deadline {
+                alarm.reset(deadline);
+                continue;
+            }
+            self.alarm = None;
+            match then {
+                TooLong::Head => return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client sends a frame too slowly"),
+                TooLong::Idle => self.leave("it idles"),
+                TooLong::End(why) => return Poll::Ready(Err(why.to_owned())),
+            }
+            // The GOAWAY is on its way when the library is asked for more.
+            if let Poll::Ready(ended) = self.h2.poll_closed(cx) {
+                return Poll::Ready(ended.map_err(|failure| failure.to_string()));
+            }
+        }
+    }
+
+    /// The next time at which something is over.
+    fn deadline(&self) -> Option<(Instant, TooLong)> {
+        let end = self.end.as_ref().and_then(|end| {
+            let idle_since = self.idle_since?;
+            Some((end.until.max(idle_since + LAST_CHANCE), TooLong::End(end.why)))
+        });
+        if end.is_some() {
+            return end;
+        }
+        let head = self.wire.unfinished_since().map(|since| (since + self.limits.request_head_timeout, TooLong::Head));
+        let idle = self.idle_since.filter(|_| self.end.is_none());
+        let idle = idle.map(|since| (since + self.limits.keep_alive_timeout, TooLong::Idle));
+        [head, idle].into_iter().flatten().min_by_key(|(deadline, _)| *deadline)
+    }
+
+    /// Takes no new exchange, and lets those that are under way finish (RFC 9113 §6.8).
+    fn leave(&mut self, why: &'static str) {
+        if self.end.is_none() {
+            self.h2.graceful_shutdown();
+            self.end = Some(End { why, until: self.clock.now() + LAST_CHANCE });
+        }
+    }
+
+    /// Ends at once, with all exchanges.
+    fn cut(&mut self, cx: &mut Context<'_>, reason: Reason, why: &'static str) -> Poll<Result<(), String>> {
+        self.exchanges.abort_all();
+        self.h2.abrupt_shutdown(reason);
+        self.end = Some(End { why, until: self.clock.now() + LAST_CHANCE });
+        self.idle_since.get_or_insert(self.clock.now());
+        match self.h2.poll_closed(cx) {
+            Poll::Ready(_) => Poll::Ready(Err(why.to_owned())),
+            Poll::Pending => self.poll_time(cx),
+        }
+    }
+}
+
+/// What has taken too long.
+#[derive(Clone, Copy)]
+enum TooLong {
+    Head,
+    Idle,
+    End(&'static str),
+}
+
+/// Asks a silent client whether it is still there (RFC 9113 §6.7).
+struct KeepAlive {
+    ping: PingPong,
+    after: std::time::Duration,
+    timeout: std::time::Duration,
+    heard: u64,
+    is_asked: bool,
+    alarm: Alarm,
+}
+
+impl KeepAlive {
+    fn new(ping: PingPong, limits: &Http2Limits, clock: &Clock) -> Option<Self> {
+        let (after, timeout) = (limits.keep_alive_ping_after?, limits.keep_alive_ping_timeout);
+        Some(Self { ping, after, timeout, heard: 0, is_asked: false, alarm: clock.alarm(after) })
+    }
+
+    /// Ready when the client has not answered in its time.
+    fn poll(&mut self, cx: &mut Context<'_>, heard: u64, clock: &Clock) -> Poll<()> {
+        if heard != self.heard {
+            self.heard = heard;
+            self.is_asked = false;
+            self.alarm.reset(clock.now() + self.after);
+            let _ = self.ping.poll_pong(cx); // makes room for the next
+        }
+        while Pin::new(&mut self.alarm).poll(cx).is_ready() {
+            if self.is_asked {
+                return Poll::Ready(());
+            }
+            self.is_asked = true;
+            let _ = self.ping.send_ping(Ping::opaque()); // an error: one is under way, which does as well
+            self.alarm.reset(clock.now() + self.timeout);
+        }
+        Poll::Pending
+    }
+}
+
+fn builder(limits: &Limits) -> server::Builder {
+    let own = &limits.http2;
+    let mut builder = server::Builder::new();
+    builder
+        .max_concurrent_streams(own.max_streams)
+        .max_frame_size(own.max_frame_size)
+        .header_table_size(own.header_table_size)
+        .initial_window_size(own.stream_window)
+        .initial_connection_window_size(own.connection_window)
+        .max_send_buffer_size(own.stream_send_buffer)
+        .max_header_list_size(u32::try_from(limits.max_request_head_size).unwrap_or(u32::MAX))
+        .max_concurrent_reset_streams(MAX_RESET_STREAMS)
+        .enable_connect_protocol();
+    builder
+}
+
+/// Streams whose reset is remembered, so that what was sent before it is no error. As h2's default for servers is 50
+/// and Kestrel's 100.
+const MAX_RESET_STREAMS: usize = 100;

@@ -1,0 +1,118 @@
+//! A request's content as the HTTP/2 library gives it. What is handed to the application is what the client may send
+//! anew, so what waits is never more than its window.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use http_body::{Body as _, Frame, SizeHint};
+use windhover_contract::{Body, ClientFault, ExchangeLimits, Fault};
+
+use super::control::Control;
+use crate::clock::Clock;
+use crate::content::Bounded;
+
+/// The content of a request, within its exchange's limits.
+pub(crate) fn received(
+    stream: RecvStream,
+    length: Option<u64>,
+    expects_continue: bool,
+    control: &Arc<Control>,
+    limits: &Arc<ExchangeLimits>,
+    clock: &Clock,
+) -> Body {
+    let asks = (expects_continue && !stream.is_end_stream()).then(|| Arc::clone(control));
+    let received = Received { stream, left: length, asks, is_at_trailers: false };
+    if received.is_end_stream() {
+        return Body::empty();
+    }
+    Body::stream(Limited(Bounded::new(received, limits, clock)))
+}
+
+/// What a client sends after an upgrade, which no limit of content is for.
+pub(crate) fn upgraded(stream: RecvStream) -> Body {
+    Body::stream(Unlimited(Received { stream, left: None, asks: None, is_at_trailers: false }))
+}
+
+/// Content as it comes.
+struct Received {
+    stream: RecvStream,
+    /// What is to come, where that is known. The library sees to it that it is true.
+    left: Option<u64>,
+    /// The client waits to be asked (RFC 9110 §10.1.1).
+    asks: Option<Arc<Control>>,
+    is_at_trailers: bool,
+}
+
+impl http_body::Body for Received {
+    type Data = Bytes;
+    type Error = h2::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        if !self.is_at_trailers {
+            let data = self.stream.poll_data(cx);
+            if data.is_pending()
+                && let Some(control) = self.asks.take()
+            {
+                control.ask_for_content();
+            }
+            match ready!(data) {
+                Some(Ok(data)) => {
+                    self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                    self.stream.flow_control().release_capacity(data.len())?;
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                // RFC 9113 §8.1: the client needs nothing more, and what it was going to send is not missed.
+                Some(Err(error)) if error.reason() == Some(h2::Reason::NO_ERROR) => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => self.is_at_trailers = true,
+            }
+        }
+        let trailers = ready!(self.stream.poll_trailers(cx));
+        Poll::Ready(match trailers {
+            Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.stream.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+struct Limited(Bounded<Received>);
+
+impl http_body::Body for Limited {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.0.poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(Fault::from)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+struct Unlimited(Received);
+
+impl http_body::Body for Unlimited {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let frame = Pin::new(&mut self.0).poll_frame(cx);
+        frame.map(|frame| frame.map(|frame| frame.map_err(|_| ClientFault::BodyIncomplete.into())))
+    }
+}

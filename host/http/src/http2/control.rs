@@ -1,0 +1,149 @@
+//! What an application wants of its stream besides the answer: to break it off, and to send something before the
+//! answer. It says so here, from whichever task it runs in; the stream's own task does it.
+
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use h2::Reason;
+use http::{HeaderMap, Response, StatusCode};
+use tokio::sync::Notify;
+use windhover_contract::{Informational, Lifetime, Reset};
+
+/// What the application of one stream wants.
+#[derive(Default)]
+pub(crate) struct Control {
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    cut_off: Option<Reason>,
+    asks_for_content: bool,
+    interim: Stage,
+    sender: Option<Waker>,
+}
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Idle,
+    Waits(Response<()>),
+    IsUnderWay,
+    IsOut,
+}
+
+/// What the stream's task is to do.
+pub(crate) enum Wish {
+    /// End the stream with this code.
+    CutOff(Reason),
+    /// Send this, and say so: [`Control::is_out`].
+    Send(Response<()>),
+}
+
+impl Control {
+    /// The next wish.
+    pub(crate) async fn wish(&self) -> Wish {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(wish) = self.take_wish() {
+                return wish;
+            }
+            changed.await;
+        }
+    }
+
+    /// That the stream is to be cut off, which is all that can be wished for once the answer has begun.
+    pub(crate) async fn cut_off(&self) -> Reason {
+        loop {
+            if let Wish::CutOff(reason) = self.wish().await {
+                return reason;
+            }
+        }
+    }
+
+    /// The interim response is on its way.
+    pub(crate) fn is_out(&self) {
+        let mut state = self.state();
+        if let Stage::IsUnderWay = state.interim {
+            state.interim = Stage::IsOut;
+        }
+        if let Some(sender) = state.sender.take() {
+            sender.wake();
+        }
+    }
+
+    /// Asks the client for the content that it holds back (RFC 9110 §15.2.1).
+    pub(crate) fn ask_for_content(&self) {
+        self.state().asks_for_content = true;
+        self.changed.notify_one();
+    }
+
+    fn take_wish(&self) -> Option<Wish> {
+        let mut state = self.state();
+        if let Some(reason) = state.cut_off {
+            return Some(Wish::CutOff(reason));
+        }
+        if std::mem::take(&mut state.asks_for_content) {
+            return Some(Wish::Send(interim(StatusCode::CONTINUE, HeaderMap::new())));
+        }
+        match std::mem::take(&mut state.interim) {
+            Stage::Waits(response) => {
+                state.interim = Stage::IsUnderWay;
+                Some(Wish::Send(response))
+            }
+            other => {
+                state.interim = other;
+                None
+            }
+        }
+    }
+
+    fn cut(&self, reason: Reason) {
+        self.state().cut_off.get_or_insert(reason);
+        self.changed.notify_one();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Lifetime for Control {
+    /// As Kestrel.
+    fn abort(&self) {
+        self.cut(Reason::INTERNAL_ERROR);
+    }
+}
+
+impl Reset for Control {
+    fn reset(&self, code: u32) {
+        self.cut(Reason::from(code));
+    }
+}
+
+impl Informational for Control {
+    fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
+        let mut state = self.state();
+        match state.interim {
+            Stage::Idle => {
+                state.interim = Stage::Waits(interim(status, fields.clone()));
+                self.changed.notify_one();
+            }
+            Stage::Waits(_) | Stage::IsUnderWay => {}
+            Stage::IsOut => {
+                state.interim = Stage::Idle;
+                return Poll::Ready(());
+            }
+        }
+        state.sender = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+fn interim(status: StatusCode, fields: HeaderMap) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    *response.headers_mut() = fields;
+    response
+}

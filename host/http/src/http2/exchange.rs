@@ -1,0 +1,281 @@
+//! One exchange of HTTP/2, on a stream of its own: the only file that sees both the HTTP/2 library's types and the
+//! contract's.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use h2::ext::Protocol;
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body::Body as _;
+use tracing::debug;
+use windhover_contract::{
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Reset, Response,
+    Upgrade, UpgradeKind,
+};
+
+use super::content::{received, upgraded};
+use super::control::{Control, Wish};
+use super::socket::Wire;
+use crate::census::{Place, UpgradedStream};
+use crate::date::date;
+use crate::exchange::{Origin, Powers, content_length};
+
+/// What every exchange of one connection starts from.
+pub(crate) struct Exchange<A> {
+    pub(crate) application: Arc<A>,
+    pub(crate) origin: Origin,
+    pub(crate) place: Place,
+    pub(crate) wire: Arc<Wire>,
+}
+
+/// Why a stream ends before its answer does. It was reset, by either side.
+struct Cut;
+
+impl<A: Application> Exchange<A> {
+    /// Answers a request, the `number`th on its connection: refuses what no application should see, and else asks the
+    /// application. Dropping it is cancellation.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: http::Request<RecvStream>,
+        mut respond: SendResponse<Bytes>,
+        number: u64,
+    ) {
+        let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
+        let control = Arc::new(Control::default());
+        let only_head = *request.method() == Method::HEAD;
+        let (mut response, is_upgrade) = match self.receive(request, number, &limits, &control) {
+            Ok(request) => {
+                let asks = request.features.upgrade.is_some();
+                let Ok(response) = self.handle(request, &control, &mut respond).await else { return };
+                let accepts = asks && response.status.is_success();
+                (response, accepts)
+            }
+            Err(fault) => {
+                debug!(%fault, "a request was refused");
+                (Response::from(fault), false)
+            }
+        };
+        let mut upgraded = None;
+        if is_upgrade {
+            upgraded = self.place.upgrade_stream();
+            if upgraded.is_none() {
+                debug!("there are as many upgraded connections as there may be");
+                response = Response::from(Fault::from(HostFault::Busy));
+            }
+        }
+        let sending = Sending { origin: &self.origin, control: &control, limits: &limits, upgraded };
+        let _ = sending.send(response, only_head, respond).await; // a stream that is cut is told so already
+    }
+
+    fn receive(
+        &self,
+        request: http::Request<RecvStream>,
+        number: u64,
+        limits: &Arc<ExchangeLimits>,
+        control: &Arc<Control>,
+    ) -> Result<Request, Fault> {
+        let (mut head, stream) = request.into_parts();
+        if self.place.is_refused() {
+            return Err(HostFault::TooManyConnections.into());
+        }
+        make_alike(&mut head)?;
+        let protocol = head.extensions.remove::<Protocol>();
+        let protocols = protocol.map(|protocol| HeaderValue::from_str(protocol.as_str())).transpose();
+        let protocols = protocols.map_err(|_| ClientFault::TargetForm)?;
+        let (length, expects_continue) = (content_length(&head.headers), expects_continue(&head.headers));
+        let (body, content) = match protocols {
+            // RFC 8441 §4: the stream is the new protocol's.
+            Some(_) => (Body::empty(), upgraded(stream)),
+            None => (received(stream, length, expects_continue, control, limits, &self.origin.clock), Body::empty()),
+        };
+        let powers = Powers {
+            lifetime: Arc::clone(control) as Arc<dyn Lifetime>,
+            reset: Some(Arc::clone(control) as Arc<dyn Reset>),
+            informational: Arc::clone(control) as Arc<dyn Informational>,
+        };
+        let kind = UpgradeKind::ExtendedConnect;
+        let upgrade = protocols.map(|protocols| Upgrade { kind, protocols, content });
+        Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
+    }
+
+    /// Lets the application answer, and does meanwhile what it wishes for before its answer.
+    async fn handle(
+        &self,
+        request: Request,
+        control: &Control,
+        respond: &mut SendResponse<Bytes>,
+    ) -> Result<Response, Cut> {
+        let mut handling = pin!(self.application.handle(request));
+        loop {
+            let wish = tokio::select! {
+                biased;
+                response = &mut handling => return Ok(response),
+                wish = control.wish() => wish,
+                _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(Cut), // the client has left
+            };
+            match wish {
+                Wish::CutOff(reason) => {
+                    respond.send_reset(reason);
+                    return Err(Cut);
+                }
+                Wish::Send(interim) => {
+                    // The library takes as many as it is given: the next is for when this one is taken.
+                    poll_fn(|cx| self.wire.poll_taken(cx)).await;
+                    if let Err(failure) = respond.send_informational(interim) {
+                        debug!(%failure, "an interim response was not sent");
+                    }
+                    tokio::task::yield_now().await;
+                    control.is_out();
+                }
+            }
+        }
+    }
+}
+
+/// An answer on its way.
+struct Sending<'a> {
+    origin: &'a Origin,
+    control: &'a Control,
+    limits: &'a ExchangeLimits,
+    /// What follows is of another protocol.
+    upgraded: Option<UpgradedStream>,
+}
+
+impl Sending<'_> {
+    /// Sends a whole answer. What breaks off its content resets the stream.
+    async fn send(&self, response: Response, only_head: bool, mut respond: SendResponse<Bytes>) -> Result<(), Cut> {
+        let Response { status, fields, mut body } = response;
+        let has_content = !only_head && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let mut head = http::Response::new(());
+        *head.status_mut() = status;
+        *head.headers_mut() = self.fields(fields, &body, status, only_head);
+        let is_all = !has_content || (body.is_end_stream() && self.upgraded.is_none());
+        let mut stream = respond.send_response(head, is_all).map_err(|failure| {
+            debug!(%failure, "an answer was not sent");
+            respond.send_reset(Reason::INTERNAL_ERROR);
+            Cut
+        })?;
+        if is_all {
+            return Ok(());
+        }
+        loop {
+            let frame = tokio::select! {
+                biased;
+                reason = self.control.cut_off() => return cut(&mut stream, reason),
+                _ = poll_fn(|cx| stream.poll_reset(cx)) => return Err(Cut), // the client has left
+                frame = poll_fn(|cx| pin!(&mut body).poll_frame(cx)) => frame,
+            };
+            match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+                Some(Ok(Ok(data))) => {
+                    let is_last = body.is_end_stream();
+                    self.send_data(&mut stream, data, is_last).await?;
+                    if is_last {
+                        return Ok(());
+                    }
+                }
+                Some(Ok(Err(frame))) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return stream.send_trailers(trailers).map_err(|_| Cut);
+                }
+                Some(Err(fault)) => {
+                    debug!(%fault, "an answer breaks off");
+                    return cut(&mut stream, Reason::INTERNAL_ERROR);
+                }
+                None => return stream.send_data(Bytes::new(), true).map_err(|_| Cut),
+            }
+        }
+    }
+
+    /// The fields as HTTP/2 has them (RFC 9113 §8.2.2).
+    fn fields(&self, mut fields: HeaderMap, body: &Body, status: StatusCode, only_head: bool) -> HeaderMap {
+        for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+            fields.remove(name);
+        }
+        for name in ["keep-alive", "proxy-connection"] {
+            fields.remove(name);
+        }
+        let size = body.size_hint().exact().filter(|size| !(only_head && *size == 0));
+        let has_length = self.upgraded.is_none() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if let Some(size) = size.filter(|_| has_length) {
+            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
+        }
+        fields.entry(DATE).or_insert_with(date);
+        fields
+    }
+
+    /// Sends a piece of content as the client takes it.
+    async fn send_data(&self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Result<(), Cut> {
+        while !data.is_empty() {
+            stream.reserve_capacity(data.len());
+            let size = match stream.capacity() {
+                0 => self.wait_for_window(stream, data.len()).await?,
+                size => size,
+            };
+            let piece = data.split_to(size.min(data.len()));
+            let ends = is_last && data.is_empty();
+            stream.send_data(piece, ends).map_err(|_| Cut)?;
+            if ends {
+                return Ok(());
+            }
+        }
+        if is_last { stream.send_data(data, true).map_err(|_| Cut) } else { Ok(()) }
+    }
+
+    /// Waits until the client takes some more of what is `left`, but not for ever.
+    async fn wait_for_window(&self, stream: &mut SendStream<Bytes>, left: usize) -> Result<usize, Cut> {
+        let rate = self.limits.min_response_data_rate().filter(|_| self.upgraded.is_none());
+        let too_slow = async {
+            match rate {
+                Some(rate) => self.origin.clock.alarm(rate.allows(left.min(MAX_PIECE) as u64)).await,
+                None => std::future::pending().await,
+            }
+        };
+        let reason = tokio::select! {
+            biased;
+            capacity = poll_fn(|cx| stream.poll_capacity(cx)) => match capacity {
+                Some(Ok(size)) => return Ok(size),
+                Some(Err(_)) | None => return Err(Cut), // the client has left
+            },
+            reason = self.control.cut_off() => reason,
+            () = too_slow => {
+                debug!("a client takes an answer too slowly");
+                Reason::ENHANCE_YOUR_CALM
+            }
+        };
+        stream.send_reset(reason);
+        Err(Cut)
+    }
+}
+
+fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
+    stream.send_reset(reason);
+    Err(Cut)
+}
+
+/// Gives a head the form that it has in HTTP/1.1, so that an application sees one form: the authority as Host field
+/// too (RFC 9113 §8.3.1, as Kestrel), and one cookie field (RFC 9113 §8.2.3).
+fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
+    if !head.headers.contains_key(HOST) {
+        let authority = head.uri.authority().ok_or(ClientFault::HostMissing)?;
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| ClientFault::HostInvalid)?;
+        head.headers.insert(HOST, host);
+    }
+    let crumbs: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if crumbs.len() > 1 {
+        let cookies = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).expect("parts of field values are field values");
+        head.headers.insert(COOKIE, cookies);
+    }
+    Ok(())
+}
+
+fn expects_continue(fields: &HeaderMap) -> bool {
+    fields.get(EXPECT).is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// A client's time is counted for so much at most, as on the socket.
+const MAX_PIECE: usize = 64 << 10;

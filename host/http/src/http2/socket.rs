@@ -1,0 +1,153 @@
+//! The socket as the HTTP/2 library sees it: what goes over it is counted, and reading stops where it is too much.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+use windhover_contract::{DataRate, Limits};
+
+use super::traffic::{Flood, Traffic};
+use crate::socket::Socket;
+
+/// A socket that speaks HTTP/2.
+pub(crate) struct Http2Socket {
+    socket: Socket,
+    min_rate: Option<DataRate>,
+    wire: Arc<Wire>,
+}
+
+/// What the connection knows of its socket, which the library owns.
+pub(crate) struct Wire(Mutex<State>);
+
+struct State {
+    traffic: Traffic,
+    flood: Option<Flood>,
+    heard: u64,
+    write_waits: bool,
+    senders: Vec<Waker>,
+}
+
+impl Http2Socket {
+    pub(crate) fn new(socket: Socket, limits: &Limits) -> (Self, Arc<Wire>) {
+        let wire = Arc::new(Wire(Mutex::new(State {
+            traffic: Traffic::new(socket.clock().now()),
+            flood: None,
+            heard: 0,
+            write_waits: false,
+            senders: Vec::new(),
+        })));
+        (Self { socket, min_rate: limits.min_response_data_rate, wire: Arc::clone(&wire) }, wire)
+    }
+
+    fn watch<T>(&mut self, cx: &mut Context<'_>, size: usize, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let has_waited = self.socket.is_waiting();
+        let rate = self.min_rate;
+        let written = self.socket.watch(cx, size, || rate, written);
+        if has_waited != self.socket.is_waiting() {
+            self.wire.set_write_waits(!has_waited);
+        }
+        written
+    }
+}
+
+impl Wire {
+    /// What the client does too much of. Nothing more is read then.
+    pub(crate) fn flood(&self) -> Option<Flood> {
+        self.state().flood
+    }
+
+    /// Since when the client is in the middle of a frame or of a header section.
+    pub(crate) fn unfinished_since(&self) -> Option<Instant> {
+        self.state().traffic.unfinished_since()
+    }
+
+    /// Changes whenever something has come.
+    pub(crate) fn heard(&self) -> u64 {
+        self.state().heard
+    }
+
+    /// Ready when the client takes what is sent to it.
+    pub(crate) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if !state.write_waits {
+            return Poll::Ready(());
+        }
+        state.senders.push(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn set_write_waits(&self, waits: bool) {
+        let mut state = self.state();
+        state.write_waits = waits;
+        if !waits {
+            state.senders.drain(..).for_each(Waker::wake);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl AsyncRead for Http2Socket {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.wire.flood().is_some() {
+            return Poll::Pending; // the connection sees it when the library waits for more, and ends
+        }
+        let before = buf.filled().len();
+        let read = self.socket.poll_read(cx, buf);
+        let received = &buf.filled()[before..];
+        if !received.is_empty() {
+            let now = self.socket.clock().now();
+            let mut state = self.wire.state();
+            state.heard += 1;
+            state.flood = state.traffic.receive(received, now).err();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Http2Socket {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(self.socket.stream()).poll_write(cx, buf);
+        if let Poll::Ready(Ok(size)) = written {
+            self.wire.state().traffic.send(&buf[..size]);
+        }
+        self.watch(cx, buf.len(), written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(self.socket.stream()).poll_write_vectored(cx, bufs);
+        if let Poll::Ready(Ok(mut size)) = written {
+            let mut state = self.wire.state();
+            for buf in bufs {
+                let sent = size.min(buf.len());
+                state.traffic.send(&buf[..sent]);
+                size -= sent;
+            }
+        }
+        self.watch(cx, bufs.iter().map(|buf| buf.len()).sum(), written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(self.socket.stream()).poll_flush(cx);
+        self.watch(cx, 0, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // A client that floods is not listened to while it goes on.
+        let lingers = self.wire.flood().is_none();
+        self.socket.poll_shutdown(cx, lingers)
+    }
+}

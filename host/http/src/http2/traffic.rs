@@ -1,0 +1,305 @@
+//! What goes over one HTTP/2 connection, frame by frame, in both directions: enough to tell a client that works from
+//! one that floods. The h2 library bounds what it must hold; what it need not hold it answers as often as it is asked.
+//! Nothing here waits, and nothing is decoded but the heads of frames (RFC 9113 §4.1).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What goes over one connection.
+pub(crate) struct Traffic {
+    received: Frames,
+    sent: Frames,
+    /// Octets of frames that carry nothing, less what others carry.
+    debt: u64,
+    /// Streams that the client has reset, less those that were answered to their end.
+    resets: u64,
+    paid: Instant,
+    /// Since when the client is in the middle of something that a reader of frames must wait for.
+    unfinished_since: Option<Instant>,
+}
+
+/// What a client has done too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flood {
+    /// Frames that carry nothing.
+    Frames,
+    /// Streams that it resets.
+    Resets,
+}
+
+impl Traffic {
+    /// A connection whose client has begun it. Its preface comes first.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            received: Frames { skip: PREFACE_SIZE, ..Frames::default() },
+            sent: Frames::default(),
+            debt: 0,
+            resets: 0,
+            paid: now,
+            unfinished_since: Some(now), // of the SETTINGS that a client must send
+        }
+    }
+
+    /// Counts what the client has sent.
+    pub(crate) fn receive(&mut self, octets: &[u8], now: Instant) -> Result<(), Flood> {
+        self.pay(now);
+        let (debt, resets, since) = (&mut self.debt, &mut self.resets, &mut self.unfinished_since);
+        self.received.read(octets, |head| {
+            if head.kind == RST_STREAM {
+                *resets += 1;
+            }
+            *debt = head.charge(*debt);
+        });
+        match (self.received.is_unfinished(), self.received.took_finished()) {
+            (true, true) => *since = Some(now),
+            (true, false) => drop(since.get_or_insert(now)),
+            (false, true) => *since = None,
+            (false, false) => {}
+        }
+        match (self.debt, self.resets) {
+            (MAX_DEBT.., _) => Err(Flood::Frames),
+            (_, MAX_RESETS..) => Err(Flood::Resets),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts what the server has sent. An answer that a client waits for is work that it does not do for nothing.
+    pub(crate) fn send(&mut self, octets: &[u8]) {
+        let (debt, resets) = (&mut self.debt, &mut self.resets);
+        self.sent.read(octets, |head| {
+            if head.ends_stream() {
+                *resets = resets.saturating_sub(1);
+            }
+            *debt = head.charge(*debt);
+        });
+    }
+
+    /// Since when the client is in the middle of a frame or of a header section. `None`: it is not.
+    pub(crate) fn unfinished_since(&self) -> Option<Instant> {
+        self.unfinished_since
+    }
+
+    /// Time heals: a client that only keeps its connection alive never comes to a limit.
+    fn pay(&mut self, now: Instant) {
+        let seconds = now.saturating_duration_since(self.paid).as_secs();
+        if seconds > 0 {
+            self.paid += Duration::from_secs(seconds);
+            self.debt = self.debt.saturating_sub(seconds.saturating_mul(DEBT_PAID_A_SECOND));
+            self.resets = self.resets.saturating_sub(seconds.saturating_mul(RESETS_FORGOTTEN_A_SECOND));
+        }
+    }
+}
+
+/// One direction.
+#[derive(Default)]
+struct Frames {
+    /// Octets to pass over: of the preface, or of a frame's content.
+    skip: usize,
+    head: [u8; HEAD_SIZE],
+    head_size: usize,
+    /// The frame whose content is passed over is one of content.
+    is_data: bool,
+    /// A header section has begun and not ended (RFC 9113 §4.3).
+    is_in_section: bool,
+    took_finished: bool,
+}
+
+impl Frames {
+    fn read(&mut self, mut octets: &[u8], mut frame: impl FnMut(Head)) {
+        self.took_finished = false;
+        while !octets.is_empty() {
+            if self.skip > 0 {
+                let skipped = self.skip.min(octets.len());
+                self.skip -= skipped;
+                octets = &octets[skipped..];
+                self.finish();
+                continue;
+            }
+            let taken = (HEAD_SIZE - self.head_size).min(octets.len());
+            self.head[self.head_size..][..taken].copy_from_slice(&octets[..taken]);
+            self.head_size += taken;
+            octets = &octets[taken..];
+            if self.head_size == HEAD_SIZE {
+                let head = Head::parse(&self.head);
+                (self.head_size, self.skip, self.is_data) = (0, head.size, head.kind == DATA);
+                if matches!(head.kind, HEADERS | CONTINUATION) {
+                    self.is_in_section = head.flags & END_HEADERS == 0;
+                }
+                frame(head);
+                self.finish();
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        self.took_finished |= self.skip == 0 && !self.is_in_section;
+    }
+
+    /// Content that comes slowly is its reader's affair: it may have all the time that its exchange allows.
+    fn is_unfinished(&self) -> bool {
+        self.is_in_section || self.head_size > 0 || (self.skip > 0 && !self.is_data)
+    }
+
+    /// Whether something came to its end in what was read last.
+    fn took_finished(&self) -> bool {
+        self.took_finished
+    }
+}
+
+/// The head of a frame.
+struct Head {
+    size: usize,
+    kind: u8,
+    flags: u8,
+}
+
+impl Head {
+    fn parse(octets: &[u8; HEAD_SIZE]) -> Self {
+        let size = u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
+        Self { size: size as usize, kind: octets[3], flags: octets[4] }
+    }
+
+    fn ends_stream(&self) -> bool {
+        matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
+    }
+
+    /// The debt with this frame. As nginx: what carries something pays for eight times as much that does not.
+    fn charge(&self, debt: u64) -> u64 {
+        let carried = if matches!(self.kind, DATA | HEADERS) { self.size as u64 } else { 0 };
+        (debt + (HEAD_SIZE + self.size) as u64).saturating_sub(8 * carried)
+    }
+}
+
+const HEAD_SIZE: usize = 9;
+const PREFACE_SIZE: usize = 24;
+
+// RFC 9113 §6 and §11.2
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const CONTINUATION: u8 = 9;
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// 15,000 PINGs at once, and sixty more a second (half of each is our answer).
+const MAX_DEBT: u64 = 512 << 10;
+const DEBT_PAID_A_SECOND: u64 = 2 << 10;
+
+/// A page with a hundred pictures that is left before one of them has come, twice.
+const MAX_RESETS: u64 = 200;
+const RESETS_FORGOTTEN_A_SECOND: u64 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, size: usize) -> Vec<u8> {
+        let mut frame = (size as u32).to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags, 0, 0, 0, 1]);
+        frame.resize(HEAD_SIZE + size, 0);
+        frame
+    }
+
+    fn begun(now: Instant) -> Traffic {
+        let mut traffic = Traffic::new(now);
+        let begin = [&[b'x'; PREFACE_SIZE][..], &frame(4, 0, 0)].concat();
+        assert_eq!(traffic.receive(&begin, now), Ok(()));
+        assert_eq!(traffic.unfinished_since(), None);
+        traffic
+    }
+
+    /// Counts how many can be received before it is too much.
+    fn endure(traffic: &mut Traffic, now: Instant, octets: &[u8], answer: &[u8]) -> Option<(usize, Flood)> {
+        (0..100_000).find_map(|count| {
+            traffic.send(answer);
+            traffic.receive(octets, now).err().map(|flood| (count, flood))
+        })
+    }
+
+    #[test]
+    fn frames_that_carry_nothing_are_too_many_at_some_time() {
+        let now = Instant::now();
+        for (octets, answer) in [
+            (frame(6, 0, 8), frame(6, 1, 8)),
+            (frame(4, 0, 0), frame(4, 1, 0)),
+            (frame(2, 0, 5), vec![]),
+            (frame(0xff, 0, 0), vec![]),
+            (frame(0, 0, 0), vec![]),
+            (frame(8, 0, 4), vec![]),
+        ] {
+            let (count, flood) = endure(&mut begun(now), now, &octets, &answer).expect("it is too much at some time");
+            assert_eq!(flood, Flood::Frames);
+            assert!((1_000..60_000).contains(&count), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_works_is_never_too_much() {
+        let now = Instant::now();
+        for (octets, answer) in [
+            // Small requests by a client that opens both windows anew each time.
+            ([frame(1, 5, 12), frame(8, 0, 4), frame(8, 0, 4)].concat(), [frame(1, 4, 20), frame(0, 1, 5)].concat()),
+            // A download: one window frame for each frame of content.
+            ([frame(8, 0, 4), frame(8, 0, 4)].concat(), frame(0, 0, 1024)),
+            // Messages of a few octets, both ways.
+            (frame(0, 0, 8), frame(0, 0, 8)),
+            // gRPC measures the way with a PING for each message.
+            ([frame(0, 0, 100), frame(6, 0, 8)].concat(), [frame(6, 1, 8), frame(0, 0, 20)].concat()),
+        ] {
+            assert_eq!(endure(&mut begun(now), now, &octets, &answer), None);
+        }
+    }
+
+    #[test]
+    fn streams_that_are_reset_are_too_many_unless_most_are_answered() {
+        let now = Instant::now();
+        let reset = [frame(1, 5, 100), frame(3, 0, 4)].concat();
+        let (count, flood) = endure(&mut begun(now), now, &reset, &[]).expect("it is too much at some time");
+        assert_eq!((count + 1, flood), (200, Flood::Resets));
+        let answered = [frame(1, 4, 50), frame(0, 1, 100)].concat();
+        assert_eq!(endure(&mut begun(now), now, &reset, &answered), None);
+    }
+
+    #[test]
+    fn time_heals() {
+        let mut now = Instant::now();
+        let mut traffic = begun(now);
+        for _ in 0..100_000 {
+            now += Duration::from_millis(20);
+            traffic.send(&frame(6, 1, 8));
+            assert_eq!(traffic.receive(&frame(6, 0, 8), now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_finished_is_known_however_it_comes_in_pieces() {
+        let now = Instant::now();
+        let section = [frame(1, 0, 20), frame(9, 4, 5)].concat();
+        for split in 0..section.len() {
+            let mut traffic = begun(now);
+            traffic.receive(&section[..split], now).expect("it is no flood");
+            assert_eq!(traffic.unfinished_since().is_some(), split > 0, "{split}");
+            traffic.receive(&section[split..], now).expect("it is no flood");
+            assert_eq!(traffic.unfinished_since(), None, "{split}");
+        }
+        // Content may come slowly.
+        let mut traffic = begun(now);
+        traffic.receive(&frame(0, 0, 20)[..15], now).expect("it is no flood");
+        assert_eq!(traffic.unfinished_since(), None);
+    }
+
+    #[test]
+    fn the_time_of_what_is_not_finished_begins_with_it() {
+        let now = Instant::now();
+        let later = now + Duration::from_secs(1);
+        let mut traffic = begun(now);
+        traffic.receive(&frame(6, 0, 8)[..5], now).expect("it is no flood");
+        // The rest of the one, and the beginning of another.
+        let rest = [&frame(6, 0, 8)[5..], &frame(6, 0, 8)[..5]].concat();
+        traffic.receive(&rest, later).expect("it is no flood");
+        assert_eq!(traffic.unfinished_since(), Some(later));
+        traffic.receive(&frame(6, 0, 8)[5..9], later + Duration::from_secs(1)).expect("it is no flood");
+        assert_eq!(traffic.unfinished_since(), Some(later));
+    }
+}
