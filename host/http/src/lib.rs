@@ -16,6 +16,7 @@ mod http2;
 mod listener;
 mod socket;
 mod stream;
+mod tls;
 mod worker;
 
 use std::io;
@@ -27,6 +28,10 @@ use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAd
 
 pub use clock::{Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint};
+pub use tls::{
+    Alpn, CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
+    TlsVersion, TlsWarning, facts,
+};
 
 /// What an [`HttpServer`] is made of.
 #[derive(Clone, Debug)]

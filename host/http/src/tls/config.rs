@@ -1,0 +1,188 @@
+//! What TLS is to be like, as plain data: which certificate for which name, who may come, and what is spoken inside.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::certificate::CertificateSource;
+use super::error::TlsError;
+
+/// The TLS of an endpoint. [`super::Tls::load`] reads the files that it names.
+///
+/// What is not here is not a choice: cipher suites and groups are those of rustls, all of which offer forward secrecy
+/// and authenticated encryption (Mozilla's *intermediate*, or *modern* with [`TlsVersion::Tls13`]); there is no
+/// renegotiation, no compression and no early data, which could be replayed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificate for clients that ask for none of `names`, or name no server at all, as those do that connect to
+    /// an IP address. Default and `None`: they are refused, so there must be `names`.
+    pub certificate: Option<CertificateSource>,
+    /// Certificates by the server name that a client asks for (SNI, RFC 6066 §3): `www.example.org`, or
+    /// `*.example.org` for every name below `example.org`, however deep, and not for that name itself. The exact name
+    /// comes first, then the longest wildcard, then `certificate`, as in Kestrel. Upper and lower case are the same; a
+    /// name that stands twice is an error. Default: none.
+    pub names: Vec<(String, CertificateSource)>,
+    /// Whether clients are asked for a certificate. Default: no.
+    pub client_certificates: ClientCertificates,
+    /// The oldest version that is spoken. Default: TLS 1.2.
+    pub min_version: TlsVersion,
+    /// What is spoken inside. Default: HTTP/2 or HTTP/1.1.
+    pub alpn: Alpn,
+}
+
+impl TlsConfig {
+    /// One certificate for every name, all else as it is by default. `key`: `None` if the key is in `chain` too. The
+    /// files are not read yet.
+    pub fn from_pem_files(chain: impl Into<PathBuf>, key: Option<PathBuf>) -> Self {
+        Self::from(CertificateSource::Pem { chain: chain.into(), key })
+    }
+}
+
+impl From<CertificateSource> for TlsConfig {
+    /// One certificate for every name, all else as it is by default.
+    fn from(certificate: CertificateSource) -> Self {
+        Self { certificate: Some(certificate), ..Self::default() }
+    }
+}
+
+/// Whether clients are asked for a certificate (Kestrel: `ClientCertificateMode`).
+///
+/// A certificate is checked against the authorities in a file of PEM certificates, and against nothing else: the
+/// system's authorities are not asked, because they vouch for servers. It must be for client authentication, in its
+/// time of validity, and is checked again when a session is resumed. Revocation is not looked up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    #[default]
+    None,
+    /// They are asked and may send none. One that is sent and does not hold ends the handshake.
+    Allow {
+        /// The file of the authorities.
+        authorities: PathBuf,
+    },
+    /// They are asked, and without a certificate that holds there is no connection.
+    Require {
+        /// The file of the authorities.
+        authorities: PathBuf,
+    },
+}
+
+impl ClientCertificates {
+    /// What two options of a command line mean together. An authority without `allow` or `require` is an error, as is
+    /// the reverse: either would be a check that somebody believes in and nobody makes.
+    pub fn from_options(mode: ClientCertificateMode, authorities: Option<PathBuf>) -> Result<Self, TlsError> {
+        match (mode, authorities) {
+            (ClientCertificateMode::None, None) => Ok(Self::None),
+            (ClientCertificateMode::Allow, Some(authorities)) => Ok(Self::Allow { authorities }),
+            (ClientCertificateMode::Require, Some(authorities)) => Ok(Self::Require { authorities }),
+            (ClientCertificateMode::None, Some(file)) => Err(TlsError::AuthoritiesUnused { file }),
+            (ClientCertificateMode::Allow | ClientCertificateMode::Require, None) => Err(TlsError::AuthoritiesMissing),
+        }
+    }
+
+    pub(super) fn authorities(&self) -> Option<&PathBuf> {
+        match self {
+            Self::None => None,
+            Self::Allow { authorities } | Self::Require { authorities } => Some(authorities),
+        }
+    }
+}
+
+/// How [`ClientCertificates`] is typed: `none`, `allow` or `require`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientCertificateMode {
+    /// [`ClientCertificates::None`].
+    #[default]
+    None,
+    /// [`ClientCertificates::Allow`].
+    Allow,
+    /// [`ClientCertificates::Require`].
+    Require,
+}
+
+impl FromStr for ClientCertificateMode {
+    type Err = TlsError;
+
+    fn from_str(text: &str) -> Result<Self, TlsError> {
+        match text {
+            "none" => Ok(Self::None),
+            "allow" => Ok(Self::Allow),
+            "require" => Ok(Self::Require),
+            _ => Err(TlsError::Option { text: text.to_owned(), known: "none, allow or require" }),
+        }
+    }
+}
+
+/// A version of TLS that can be spoken. Older ones are broken (RFC 8996). Typed `1.2` or `1.3`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// TLS 1.2, RFC 5246.
+    #[default]
+    Tls12,
+    /// TLS 1.3, RFC 8446.
+    Tls13,
+}
+
+impl FromStr for TlsVersion {
+    type Err = TlsError;
+
+    fn from_str(text: &str) -> Result<Self, TlsError> {
+        match text {
+            "1.2" => Ok(Self::Tls12),
+            "1.3" => Ok(Self::Tls13),
+            _ => Err(TlsError::Option { text: text.to_owned(), known: "1.2 or 1.3" }),
+        }
+    }
+}
+
+/// What is spoken inside TLS, as it is agreed on by ALPN (RFC 7301). A client that offers only other protocols is
+/// refused (`no_application_protocol`). One that does not speak ALPN speaks HTTP/1.1, because HTTP/2 over TLS needs
+/// ALPN (RFC 9113 §3.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Alpn {
+    /// HTTP/2 with clients that can, else HTTP/1.1.
+    #[default]
+    Http2AndHttp1,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only. A client without ALPN is refused.
+    Http2,
+}
+
+impl Alpn {
+    pub(super) fn protocols(self) -> Vec<Vec<u8>> {
+        let names: &[&str] = match self {
+            Self::Http2AndHttp1 => &["h2", "http/1.1"],
+            Self::Http1 => &["http/1.1"],
+            Self::Http2 => &["h2"],
+        };
+        names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_understood_and_a_wrong_one_is_told_what_there_is() {
+        assert_eq!("1.3".parse::<TlsVersion>().expect("it is known"), TlsVersion::Tls13);
+        assert_eq!("allow".parse::<ClientCertificateMode>().expect("it is known"), ClientCertificateMode::Allow);
+        let error = "1.1".parse::<TlsVersion>().expect_err("it is broken").to_string();
+        assert_eq!(error, "1.1 is not known here; there is 1.2 or 1.3");
+        let error = "maybe".parse::<ClientCertificateMode>().expect_err("it is nothing").to_string();
+        assert_eq!(error, "maybe is not known here; there is none, allow or require");
+    }
+
+    #[test]
+    fn a_check_without_authorities_is_refused_and_authorities_without_a_check_too() {
+        let file = || Some(PathBuf::from("ca.pem"));
+        let of = ClientCertificates::from_options;
+        assert_eq!(of(ClientCertificateMode::None, None).expect("it is the default"), ClientCertificates::None);
+        let expected = ClientCertificates::Require { authorities: "ca.pem".into() };
+        assert_eq!(of(ClientCertificateMode::Require, file()).expect("both are there"), expected);
+        let error = of(ClientCertificateMode::Allow, None).expect_err("nothing to check against").to_string();
+        assert!(error.contains("no authorities") && error.contains("--tls-client-ca"), "{error}");
+        let error = of(ClientCertificateMode::None, file()).expect_err("nobody is asked").to_string();
+        assert!(error.contains("ca.pem") && error.contains("--tls-client-cert"), "{error}");
+    }
+}

@@ -1,0 +1,157 @@
+//! A handshake, from the first octet on: what is not TLS, or asks for what is not here, is refused in words that the
+//! client understands.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio_rustls::StartHandshake;
+use tokio_rustls::rustls::pki_types::UnixTime;
+use tokio_rustls::rustls::server::{Accepted, Acceptor, ClientHello};
+use tokio_rustls::rustls::{AlertDescription, HandshakeKind, ServerConnection};
+use tokio_rustls::server::TlsStream;
+
+use super::config::Alpn;
+use super::setup::Setup;
+
+/// Shakes hands on `stream`. See [`super::Tls::accept`].
+pub(super) async fn accept<S>(setup: &Setup, mut stream: S) -> io::Result<TlsStream<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let accepted = match hello(&mut stream).await? {
+        Hello::Tls(accepted) => accepted,
+        Hello::PlainHttp => {
+            // What it has to say is said; whether the client takes it is the client's affair.
+            let _ = tokio::time::timeout(REFUSAL_TIME, answer_in_plain(&mut stream)).await;
+            return Err(refusal("a client spoke HTTP without TLS"));
+        }
+    };
+    if let Some((alert, reason)) = objection(setup, &accepted.client_hello()) {
+        write(&mut stream, &fatal(alert)).await?;
+        return Err(refusal(reason));
+    }
+    let stream = StartHandshake::from_parts(accepted, stream).into_stream(setup.server.clone()).await?;
+    still_holds(setup, stream.get_ref().1)?;
+    Ok(stream)
+}
+
+enum Hello {
+    Tls(Accepted),
+    PlainHttp,
+}
+
+/// Reads the client's first message, which rustls bounds to 64 KiB.
+async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<Hello> {
+    let (mut acceptor, mut first) = (Acceptor::default(), None);
+    loop {
+        let read = std::future::poll_fn(|cx| {
+            match acceptor.read_tls(&mut Reader { stream: &mut *stream, cx, first: &mut first }) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+                read => Poll::Ready(read),
+            }
+        });
+        if read.await? == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client left before its hello was whole"));
+        }
+        // A TLS record begins with 22, which is no letter, and every request of HTTP with its method.
+        if first.is_some_and(|octet: u8| octet.is_ascii_alphabetic()) {
+            return Ok(Hello::PlainHttp);
+        }
+        match acceptor.accept() {
+            Ok(Some(accepted)) => return Ok(Hello::Tls(accepted)),
+            Ok(None) => {}
+            Err((error, mut alert)) => {
+                let mut octets = Vec::new();
+                alert.write_all(&mut octets)?;
+                write(stream, &octets).await?;
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
+        }
+    }
+}
+
+/// Reads from the stream when rustls wants octets, so that none are taken that are not rustls'.
+struct Reader<'a, 'b, S> {
+    stream: &'a mut S,
+    cx: &'a mut Context<'b>,
+    first: &'a mut Option<u8>,
+}
+
+impl<S: AsyncRead + Unpin> io::Read for Reader<'_, '_, S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut buffer = ReadBuf::new(buffer);
+        match Pin::new(&mut *self.stream).poll_read(self.cx, &mut buffer) {
+            Poll::Ready(read) => read?,
+            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+        }
+        let read = buffer.filled();
+        *self.first = self.first.or(read.first().copied());
+        Ok(read.len())
+    }
+}
+
+/// What rustls would not object to, or not in these words.
+fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription, &'static str)> {
+    match (setup.names.find(hello.server_name()), hello.server_name()) {
+        (Some(_), _) => {}
+        // RFC 6066 §3.
+        (None, Some(_)) => {
+            return Some((AlertDescription::UnrecognisedName, "a client asked for a server name that is not here"));
+        }
+        // RFC 8446 §9.2.
+        (None, None) => {
+            return Some((
+                AlertDescription::MissingExtension,
+                "a client named no server, and only named ones are here",
+            ));
+        }
+    }
+    // RFC 9113 §3.2: without ALPN it cannot be HTTP/2.
+    (setup.alpn == Alpn::Http2 && hello.alpn().is_none())
+        .then_some((AlertDescription::NoApplicationProtocol, "a client does not speak ALPN, and only HTTP/2 is here"))
+}
+
+/// A session that is resumed says of its client what was true when it began, up to half a day ago. So the certificate
+/// is checked again: it may have expired. That it is checked against other authorities than before cannot be, because
+/// then no session is resumed.
+fn still_holds(setup: &Setup, connection: &ServerConnection) -> io::Result<()> {
+    let (Some(verifier), Some(HandshakeKind::Resumed), Some([own, others @ ..])) =
+        (&setup.verifier, connection.handshake_kind(), connection.peer_certificates())
+    else {
+        return Ok(());
+    };
+    let checked = verifier.verify_client_cert(own, others, UnixTime::now());
+    checked.map(drop).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Says that this is not how to speak here, and waits for the client to take it: closing at once would make the system
+/// throw the answer away, if more of the request has come meanwhile.
+async fn answer_in_plain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: {date}\r\n\r\n");
+    write(stream, answer.as_bytes()).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream.take(MAX_UNREAD), &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, octets: &[u8]) -> io::Result<()> {
+    stream.write_all(octets).await?;
+    stream.flush().await
+}
+
+/// A record with a fatal alert, as it is before there are keys (RFC 8446 §5.1 and §6).
+fn fatal(alert: AlertDescription) -> [u8; 7] {
+    [21, 3, 3, 0, 2, 2, alert.into()]
+}
+
+fn refusal(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+/// How long a client that does not speak TLS has to read why it is refused, and how much more it may send meanwhile.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+const MAX_UNREAD: u64 = 64 << 10;

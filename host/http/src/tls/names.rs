@@ -1,0 +1,159 @@
+//! Which certificate is for which server name: the exact name, then the longest wildcard, then the default, as in
+//! Kestrel.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::pki_types::{DnsName, ServerName};
+use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+
+use super::error::TlsError;
+
+/// The certificates by name.
+#[derive(Debug)]
+pub(super) struct Names {
+    default: Option<Arc<CertifiedKey>>,
+    /// In lower case; a wildcard without its asterisk, so with a dot before it.
+    by_name: HashMap<String, Arc<CertifiedKey>>,
+}
+
+impl Names {
+    pub(super) fn new(default: Option<CertifiedKey>) -> Self {
+        Self { default: default.map(Arc::new), by_name: HashMap::new() }
+    }
+
+    /// Adds a name, which may begin with `*.`. Returns whether its certificate is valid for it.
+    pub(super) fn add(&mut self, name: &str, certified: CertifiedKey) -> Result<bool, TlsError> {
+        let key = parse(name)?;
+        let is_for_name = is_for_name(&certified, &key);
+        match self.by_name.entry(key) {
+            Entry::Occupied(_) => Err(TlsError::NameTwice { name: name.to_ascii_lowercase() }),
+            Entry::Vacant(entry) => {
+                entry.insert(Arc::new(certified));
+                Ok(is_for_name)
+            }
+        }
+    }
+
+    /// The certificate for what a client asks for. `None`: there is none.
+    pub(super) fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
+        let named = name.filter(|_| !self.by_name.is_empty()).and_then(|name| {
+            let name = name.to_ascii_lowercase();
+            // From left to right, so that the longest comes first. It is as short as a TLS message lets a name be.
+            let mut dots = name.match_indices('.').map(|(position, _)| &name[position..]);
+            self.by_name.get(&name).or_else(|| dots.find_map(|suffix| self.by_name.get(suffix)))
+        });
+        named.or(self.default.as_ref())
+    }
+}
+
+impl ResolvesServerCert for Names {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.find(hello.server_name()).cloned()
+    }
+}
+
+/// The name as it is looked up.
+fn parse(name: &str) -> Result<String, TlsError> {
+    let refuse = |reason| Err(TlsError::Name { name: name.to_owned(), reason });
+    let domain = name.strip_prefix("*.").unwrap_or(name);
+    if name == "*" {
+        return refuse("every name is what the certificate without a name is for");
+    }
+    if name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
+        return refuse("clients never ask for an IP address by name; they get the certificate without a name");
+    }
+    if !name.is_ascii() {
+        return refuse("write it in ASCII, as DNS has it (xn--...)");
+    }
+    if domain.contains('*') {
+        return refuse("an asterisk can only stand for all of the first label, as in *.example.org");
+    }
+    if name.contains([':', '/']) {
+        return refuse("it is a name alone, without scheme, port or path");
+    }
+    if domain.ends_with('.') || DnsName::try_from(domain).is_err() {
+        return refuse("it is no DNS name; write for example www.example.org or *.example.org");
+    }
+    let key = if domain == name { name } else { &name[1..] };
+    Ok(key.to_ascii_lowercase())
+}
+
+/// Asked only for a warning: what cannot be asked is taken for valid.
+fn is_for_name(certified: &CertifiedKey, key: &str) -> bool {
+    // Any name will do for a wildcard, because a certificate has a wildcard too or is not for all of them.
+    let example = if key.starts_with('.') { format!("windhover-asks{key}") } else { key.to_owned() };
+    let Ok(name) = ServerName::try_from(example) else { return true };
+    let certificate = certified.end_entity_cert().and_then(ParsedCertificate::try_from);
+    certificate.is_ok_and(|certificate| verify_server_name(&certificate, &name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::testing::Authority;
+
+    #[test]
+    fn the_exact_name_comes_before_the_longest_wildcard_and_that_before_the_default() {
+        let authority = Authority::new("ca");
+        let mut names = Names::new(Some(authority.certified("default")));
+        for name in ["www.example.org", "*.example.org", "*.b.example.org", "*.org"] {
+            let is_for_name = names.add(name, authority.certified(name)).expect(name);
+            assert_eq!(is_for_name, name != "*.org", "{name}: no client takes a certificate for all of org");
+        }
+        let mut ders: HashMap<_, _> = names.by_name.iter().map(|(name, it)| (it.cert[0].to_vec(), &name[..])).collect();
+        ders.insert(names.default.as_ref().expect("it was given").cert[0].to_vec(), "default");
+        for (asked, expected) in [
+            (Some("www.example.org"), "www.example.org"),
+            (Some("WWW.Example.ORG"), "www.example.org"),
+            (Some("api.example.org"), ".example.org"),
+            (Some("a.b.c.example.org"), ".example.org"),
+            (Some("a.b.example.org"), ".b.example.org"),
+            (Some("b.example.org"), ".example.org"),
+            (Some("example.org"), ".org"),
+            (Some("org"), "default"),
+            (Some("example.com"), "default"),
+            (Some("xexample.com"), "default"),
+            (None, "default"),
+        ] {
+            let found = names.find(asked).expect("there is a default");
+            assert_eq!(ders[found.cert[0].as_ref()], expected, "{asked:?}");
+        }
+        names.default = None;
+        assert!(names.find(Some("example.com")).is_none() && names.find(None).is_none());
+        assert!(names.find(Some("example.org")).is_some());
+    }
+
+    #[test]
+    fn a_name_that_no_client_can_ask_for_is_refused_with_what_to_write_instead() {
+        for (name, expected) in [
+            ("*", "certificate without a name"),
+            ("127.0.0.1", "never ask for an IP address"),
+            ("[::1]", "never ask for an IP address"),
+            ("bücher.example", "xn--"),
+            ("a.*.example", "first label"),
+            ("*a.example", "first label"),
+            ("https://a.example", "without scheme"),
+            ("a.example:443", "without scheme"),
+            ("a.example.", "no DNS name"),
+            ("a b", "no DNS name"),
+            ("", "no DNS name"),
+            ("*.", "no DNS name"),
+        ] {
+            let error = parse(name).expect_err(name).to_string();
+            assert!(error.contains(&format!("{name:?}")) && error.contains(expected), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused_and_one_that_the_certificate_is_not_for_is_told() {
+        let authority = Authority::new("ca");
+        let mut names = Names::new(None);
+        assert!(!names.add("b.example", authority.certified("a.example")).expect("it is only told"));
+        let error = names.add("B.example", authority.certified("b.example")).expect_err("it is there").to_string();
+        assert!(error.contains("\"b.example\" stands twice"), "{error}");
+    }
+}

@@ -1,0 +1,150 @@
+//! What a [`TlsConfig`] amounts to once its files are read: all that a handshake needs. Made whole or not at all, and
+//! never changed.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::server::{
+    ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
+};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+use super::config::{Alpn, ClientCertificates, TlsConfig, TlsVersion};
+use super::error::{TlsError, TlsWarning};
+use super::names::Names;
+use super::pem;
+
+/// All that a handshake needs.
+pub(super) struct Setup {
+    pub(super) server: Arc<ServerConfig>,
+    pub(super) names: Arc<Names>,
+    /// `None`: clients are not asked for a certificate.
+    pub(super) verifier: Option<Arc<dyn ClientCertVerifier>>,
+    pub(super) alpn: Alpn,
+    resumption: Resumption,
+}
+
+/// What makes a session resumable, and by whom. It outlives a change of certificates, so that clients need not shake
+/// hands anew. It does not outlive a change of who may come: a session says of its client what was checked when it
+/// began.
+struct Resumption {
+    ticketer: Arc<dyn ProducesTickets>,
+    sessions: Arc<dyn StoresServerSessions>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl Setup {
+    /// Reads all files. What is odd and no error is added to `warnings`.
+    pub(super) fn load(
+        config: &TlsConfig,
+        before: Option<&Self>,
+        warnings: &mut Vec<TlsWarning>,
+    ) -> Result<Self, TlsError> {
+        // Not the process' default, which a library may have set to something else.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let names = Arc::new(names(config, &provider, warnings)?);
+        let (verifier, authorities) = match verifier(&config.client_certificates, &provider)? {
+            Some((verifier, authorities)) => (Some(verifier), authorities),
+            None => (None, Vec::new()),
+        };
+        // The mode needs no look, because it cannot change while a server runs.
+        let resumption = match before.map(|before| &before.resumption) {
+            Some(before) if before.authorities == authorities => before.share(),
+            _ => Resumption::new(authorities)?,
+        };
+        let versions = match config.min_version {
+            TlsVersion::Tls12 => &[&TLS13, &TLS12][..],
+            TlsVersion::Tls13 => &[&TLS13],
+        };
+        let builder = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)
+            .map_err(TlsError::library)?;
+        let builder = match &verifier {
+            Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
+            None => builder.with_no_client_auth(),
+        };
+        let mut server = builder.with_cert_resolver(names.clone());
+        server.alpn_protocols = config.alpn.protocols();
+        server.ticketer = Arc::clone(&resumption.ticketer);
+        server.session_storage = Arc::clone(&resumption.sessions);
+        // Every cipher that is left is strong, so the client chooses: one without AES in hardware is faster with
+        // ChaCha20 (Mozilla's guideline says the same).
+        server.ignore_client_order = false;
+        server.max_early_data_size = 0; // early data can be replayed, and a guest cannot see that
+        server.send_half_rtt_data = false;
+        Ok(Self { server: Arc::new(server), names, verifier, alpn: config.alpn, resumption })
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Setup").field("names", &self.names).field("alpn", &self.alpn).finish_non_exhaustive()
+    }
+}
+
+impl Resumption {
+    fn new(authorities: Vec<CertificateDer<'static>>) -> Result<Self, TlsError> {
+        Ok(Self {
+            // Its keys change every six hours, and what they sealed is of no use after twelve.
+            ticketer: aws_lc_rs::Ticketer::new().map_err(TlsError::library)?,
+            sessions: ServerSessionMemoryCache::new(MAX_SESSIONS),
+            authorities,
+        })
+    }
+
+    fn share(&self) -> Self {
+        Self {
+            ticketer: Arc::clone(&self.ticketer),
+            sessions: Arc::clone(&self.sessions),
+            authorities: self.authorities.clone(),
+        }
+    }
+}
+
+fn names(config: &TlsConfig, provider: &CryptoProvider, warnings: &mut Vec<TlsWarning>) -> Result<Names, TlsError> {
+    if config.certificate.is_none() && config.names.is_empty() {
+        return Err(TlsError::NothingToShow);
+    }
+    let default = config.certificate.as_ref().map(|source| source.load(provider, warnings)).transpose()?;
+    let mut names = Names::new(default);
+    for (name, source) in &config.names {
+        if !names.add(name, source.load(provider, warnings)?)? {
+            warnings.push(TlsWarning::NotForName { file: source.file().to_owned(), name: name.clone() });
+        }
+    }
+    // A file that is named twice is odd once.
+    let mut seen = Vec::new();
+    warnings.retain(|warning| {
+        !seen.contains(warning) && {
+            seen.push(warning.clone());
+            true
+        }
+    });
+    Ok(names)
+}
+
+type Verifier = (Arc<dyn ClientCertVerifier>, Vec<CertificateDer<'static>>);
+
+fn verifier(clients: &ClientCertificates, provider: &Arc<CryptoProvider>) -> Result<Option<Verifier>, TlsError> {
+    let Some(file) = clients.authorities() else { return Ok(None) };
+    let authorities = pem::certificates(file, &pem::read(file)?)?;
+    let refuse = |reason: String| TlsError::Authority { file: file.clone(), reason };
+    let mut roots = RootCertStore::empty();
+    for authority in &authorities {
+        roots.add(authority.clone()).map_err(|error| refuse(error.to_string()))?;
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
+    let builder = match clients {
+        ClientCertificates::Allow { .. } => builder.allow_unauthenticated(),
+        ClientCertificates::None | ClientCertificates::Require { .. } => builder,
+    };
+    let verifier = builder.build().map_err(|error| refuse(error.to_string()))?;
+    Ok(Some((verifier, authorities)))
+}
+
+/// Sessions that are kept for clients of TLS 1.2 that do not take tickets, of which there are few. The oldest goes first.
+const MAX_SESSIONS: usize = 1024;
