@@ -23,7 +23,7 @@ for_each_server! {
 async fn a_session_and_its_certificates_are_told_and_the_scheme_is_https() {
     let tls = Arc::new(Tls {
         protocol: "TLSv1.3".into(),
-        cipher_suite: "TLS13_AES_128_GCM_SHA256".into(),
+        cipher_suite: "TLS_AES_128_GCM_SHA256".into(),
         alpn: None,
         server_name: Some("example.com".into()),
         client_certificates: vec![Bytes::from_static(&[1, 2]), Bytes::from_static(&[3])],
@@ -32,7 +32,7 @@ async fn a_session_and_its_certificates_are_told_and_the_scheme_is_https() {
         let served = TestServer::memory_with(|facts| facts.tls = Some(Arc::clone(&tls))).serve(guest).await;
         let mut wire = served.connect().await;
         wire.send(get("/tls")).await;
-        let session = "Session { protocol: \"TLSv1.3\", cipher-suite: \"TLS13_AES_128_GCM_SHA256\", alpn: None, \
+        let session = "Session { protocol: \"TLSv1.3\", cipher-suite: \"TLS_AES_128_GCM_SHA256\", alpn: None, \
                        server-name: Some(\"example.com\") } [[1, 2], [3]]\n";
         wire.expect(&ok(session)).await;
         wire.send(get("/variables?HTTPS,REQUEST_SCHEME,SERVER_PORT")).await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub struct Tls {
     /// `TLSv1.2` or `TLSv1.3`.
     pub protocol: String,
-    /// The IANA name of the cipher suite.
+    /// The IANA name of the cipher suite, for example `TLS_AES_128_GCM_SHA256`.
     pub cipher_suite: String,
     /// What ALPN chose (RFC 7301). `None`: the client did not ask.
     pub alpn: Option<String>,
