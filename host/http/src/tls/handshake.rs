@@ -21,13 +21,10 @@ pub(super) async fn accept<S>(setup: &Setup, mut stream: S) -> io::Result<TlsStr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let accepted = match hello(&mut stream).await? {
-        Hello::Tls(accepted) => accepted,
-        Hello::PlainHttp => {
-            // What it has to say is said; whether the client takes it is the client's affair.
-            let _ = tokio::time::timeout(REFUSAL_TIME, answer_in_plain(&mut stream)).await;
-            return Err(refusal("a client spoke HTTP without TLS"));
-        }
+    let Some(accepted) = hello(&mut stream).await? else {
+        // What there is to say is said; whether the client takes it is the client's affair.
+        let _ = tokio::time::timeout(REFUSAL_TIME, answer_in_plain(&mut stream)).await;
+        return Err(refusal("a client spoke HTTP without TLS"));
     };
     if let Some((alert, reason)) = objection(setup, &accepted.client_hello()) {
         write(&mut stream, &fatal(alert)).await?;
@@ -38,13 +35,8 @@ where
     Ok(stream)
 }
 
-enum Hello {
-    Tls(Accepted),
-    PlainHttp,
-}
-
-/// Reads the client's first message, which rustls bounds to 64 KiB.
-async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<Hello> {
+/// Reads the client's first message, which rustls bounds to 64 KiB. `None`: it is HTTP without TLS.
+async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<Option<Accepted>> {
     let (mut acceptor, mut first) = (Acceptor::default(), None);
     loop {
         let read = std::future::poll_fn(|cx| {
@@ -58,10 +50,10 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<
         }
         // A TLS record begins with 22, which is no letter, and every request of HTTP with its method.
         if first.is_some_and(|octet: u8| octet.is_ascii_alphabetic()) {
-            return Ok(Hello::PlainHttp);
+            return Ok(None);
         }
         match acceptor.accept() {
-            Ok(Some(accepted)) => return Ok(Hello::Tls(accepted)),
+            Ok(Some(accepted)) => return Ok(Some(accepted)),
             Ok(None) => {}
             Err((error, mut alert)) => {
                 let mut octets = Vec::new();
