@@ -31,6 +31,11 @@ pub enum Command {
     ///
     /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
     Check(Check),
+    /// Make a certificate for developing with HTTPS on this machine
+    ///
+    /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is made once
+    /// and kept in the user's data folder, and tells how to trust it. Run again, it renews them.
+    DevCert(DevCert),
 }
 
 /// `windhover serve`.
@@ -123,6 +128,18 @@ pub struct Check {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `windhover dev-cert`.
+#[derive(Debug, Parser)]
+pub struct DevCert {
+    /// A further DNS name or IP address that the certificate is for; may be given more than once
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+
+    /// Folder for the certificate and its key
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    pub out: PathBuf,
 }
 
 /// How `--reuse` is typed.

@@ -3,6 +3,7 @@
 
 pub mod args;
 mod check;
+mod dev_cert;
 mod parts;
 mod serve;
 mod signals;
@@ -21,5 +22,6 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             serve::serve(&serve)
         }
         Command::Check(check) => check::check(&check),
+        Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }
 }
