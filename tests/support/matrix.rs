@@ -138,8 +138,8 @@ fn serve(kind: Kind, limits: Limits, facts: Facts, application: impl Application
             Served::start(server.with(|own| *own = facts), Client::Memory(client), application)
         }
         Kind::Http => {
-            let urls = vec!["http://127.0.0.1:0".into()];
-            let config = HttpConfig { urls, limits, workers: NonZeroUsize::MIN, ..HttpConfig::default() };
+            let endpoints = vec!["http://127.0.0.1:0".into()];
+            let config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, ..HttpConfig::default() };
             let server = HttpServer::bind(config).expect("the loopback address has a free port");
             let address = server.addresses().iter().next().expect("one URL is one address");
             let client = Client::Tcp(address.trim_start_matches("http://").to_owned());

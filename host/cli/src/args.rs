@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use tracing::level_filters::LevelFilter;
 use windhover_contract::Limits;
+use windhover_http::{ClientCertificateMode, Protocols, TlsVersion};
 use windhover_sandbox::{Reuse, SandboxLimits};
 
 /// A web server for WebAssembly apps.
@@ -53,6 +54,34 @@ pub struct Serve {
     #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub urls: Vec<String>,
 
+    /// Certificate for https URLs: PEM with its chain, or PKCS#12 (.p12, .pfx). Read anew when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Key of a PEM certificate [default: in the same file]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+
+    /// File with the password of a PKCS#12 certificate [default: none]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_password_file: Option<PathBuf>,
+
+    /// Oldest TLS version that is spoken: 1.2 or 1.3
+    #[arg(long, value_name = "VERSION", default_value = "1.2", requires = "tls_cert")]
+    pub tls_min_version: TlsVersion,
+
+    /// Whether clients are asked for a certificate: none, allow (it may be absent) or require
+    #[arg(long, value_name = "HOW", default_value = "none", requires = "tls_cert")]
+    pub tls_client_cert: ClientCertificateMode,
+
+    /// Authorities that clients' certificates are checked against, as PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+
+    /// Whether HTTP/2 is spoken beside HTTP/1.1, not at all, or only
+    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = Http2::On)]
+    pub h2: Http2,
+
     /// Time that a request may take, from the app's first instruction to its last byte
     #[arg(long, value_name = "SECONDS", default_value_t = default_timeout())]
     pub timeout: NonZeroU64,
@@ -76,6 +105,14 @@ pub struct Serve {
     /// Connections at once; one more is answered 503. 0 is any number
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_connections())]
     pub max_connections: usize,
+
+    /// Time that a request's head may take from its first octet; exceeding it is answered 408
+    #[arg(long, value_name = "SECONDS", default_value_t = default_head_timeout())]
+    pub head_timeout: NonZeroU64,
+
+    /// Time that a connection may idle before its first request and between two
+    #[arg(long, value_name = "SECONDS", default_value_t = default_idle_timeout())]
+    pub idle_timeout: NonZeroU64,
 
     /// Instances at work at once; more requests wait
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
@@ -142,6 +179,28 @@ pub struct DevCert {
     pub out: PathBuf,
 }
 
+/// How `--h2` is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Http2 {
+    /// HTTP/1.1 and HTTP/2, on one port
+    On,
+    /// Only HTTP/1.1
+    Off,
+    /// Only HTTP/2
+    Only,
+}
+
+impl Http2 {
+    /// The versions of HTTP that are spoken.
+    pub(crate) fn protocols(self) -> Protocols {
+        match self {
+            Self::On => Protocols::Http1AndHttp2,
+            Self::Off => Protocols::Http1,
+            Self::Only => Protocols::Http2,
+        }
+    }
+}
+
 /// How `--reuse` is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ReuseMode {
@@ -187,6 +246,14 @@ fn default_max_body_size() -> u64 {
 
 fn default_max_connections() -> usize {
     Limits::default().max_connections.unwrap_or(0)
+}
+
+fn default_head_timeout() -> NonZeroU64 {
+    NonZeroU64::new(Limits::default().request_head_timeout.as_secs()).expect("the default is seconds long")
+}
+
+fn default_idle_timeout() -> NonZeroU64 {
+    NonZeroU64::new(Limits::default().keep_alive_timeout.as_secs()).expect("the default is seconds long")
 }
 
 fn default_max_instances() -> NonZeroU32 {

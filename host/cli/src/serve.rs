@@ -1,15 +1,19 @@
 //! `windhover serve`: load → bind → serve → drain.
 
+use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 use windhover_contract::{Drained, Limits, Server};
-use windhover_http::{HttpConfig, HttpServer};
+use windhover_http::{
+    CertificateSource, ClientCertificates, Endpoint, EndpointConfig, HttpConfig, HttpServer, Password, Tls, TlsConfig,
+};
 use windhover_sandbox::{Cache, Engine, EngineConfig, Grants, Guest, Sandbox, SandboxLimits};
 
 use crate::args::Serve;
@@ -20,19 +24,55 @@ use crate::signals::Signals;
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     // Bound first: a port that is taken is told at once, and not after seconds of compiling.
-    let server = HttpServer::bind(http_config(args))?;
+    let server = HttpServer::bind(http_config(args)?)?;
     let sandbox = sandbox(args, &server)?;
     runtime.block_on(serve_until_asked(server, sandbox))
 }
 
-fn http_config(args: &Serve) -> HttpConfig {
+fn http_config(args: &Serve) -> anyhow::Result<HttpConfig> {
     let defaults = HttpConfig::default();
     let limits = Limits {
         max_connections: (args.max_connections != 0).then_some(args.max_connections),
         max_request_body_size: (args.max_body_size != 0).then_some(args.max_body_size),
+        request_head_timeout: Duration::from_secs(args.head_timeout.get()),
+        keep_alive_timeout: Duration::from_secs(args.idle_timeout.get()),
         ..defaults.limits
     };
-    HttpConfig { urls: args.urls.clone(), limits, workers: args.workers.unwrap_or(defaults.workers), ..defaults }
+    let endpoints = endpoints(args)?;
+    Ok(HttpConfig { endpoints, limits, workers: args.workers.unwrap_or(defaults.workers), ..defaults })
+}
+
+fn endpoints(args: &Serve) -> anyhow::Result<Vec<EndpointConfig>> {
+    let tls = tls(args)?;
+    let protocols = args.h2.protocols();
+    let mut endpoints = Vec::new();
+    for url in &args.urls {
+        let tls = if url.parse::<Endpoint>()?.is_secure() { tls.clone() } else { None };
+        endpoints.push(EndpointConfig { url: url.clone(), tls, protocols });
+    }
+    if tls.is_some() && endpoints.iter().all(|endpoint| endpoint.tls.is_none()) {
+        bail!("--tls-cert is of no use without https: add for example --url https://localhost:8443");
+    }
+    Ok(endpoints)
+}
+
+fn tls(args: &Serve) -> anyhow::Result<Option<Arc<Tls>>> {
+    let Some(file) = args.tls_cert.clone() else { return Ok(None) };
+    let password = args.tls_password_file.as_deref().map(password).transpose()?;
+    let certificate = CertificateSource::from_options(file, args.tls_key.clone(), password)?;
+    let config = TlsConfig {
+        client_certificates: ClientCertificates::from_options(args.tls_client_cert, args.tls_client_ca.clone())?,
+        min_version: args.tls_min_version,
+        alpn: args.h2.protocols(),
+        ..TlsConfig::from(certificate)
+    };
+    Ok(Some(Arc::new(Tls::load(config)?)))
+}
+
+/// The file's text without the line end that editors add.
+fn password(file: &Path) -> anyhow::Result<Password> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read the password in {}", file.display()))?;
+    Ok(Password::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
 fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {

@@ -5,6 +5,9 @@ use std::io::{IsTerminal, stderr};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts the log. It ends, with all its lines written, when what this returns is dropped.
 ///
@@ -12,11 +15,15 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 /// reading, and must not stop the server by it. Then lines are dropped, not requests.
 pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
+    // Libraries tell of every frame at `debug`, which is more than whoever asks what Windhover does wants to know.
+    let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
     let _ = tracing_subscriber::fmt()
         .with_writer(writer)
         .with_ansi(stderr().is_terminal())
         .with_target(false)
         .with_max_level(level)
+        .finish()
+        .with(Targets::new().with_targets([("windhover", level), ("guest", level)]).with_default(others))
         .try_init();
     guard
 }

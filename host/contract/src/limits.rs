@@ -29,9 +29,10 @@ pub struct Limits {
     /// How slow a client may send its request body while the application waits for it. Exceeding it ends the body with
     /// [`crate::ClientFault::BodyTooSlow`], which answers 408. `None`: as slow as it likes.
     pub min_request_data_rate: Option<DataRate>,
-    /// How slow a client may take a response: each piece that waits to be sent has the grace, or the time it takes at
-    /// this rate if that is longer. Exceeding it resets the connection and so ends the guest that writes. `None`: as
-    /// slow as it likes. Not applied after an upgrade.
+    /// How slow a client may take a response: while it makes the server wait, for the grace and longer, it must take
+    /// octets at this rate. What it took faster is set against later waits, up to 64 KiB of it. Exceeding it resets the
+    /// connection or the stream, and so ends the guest that writes. `None`: as slow as it likes. Not applied after an
+    /// upgrade.
     pub min_response_data_rate: Option<DataRate>,
     /// Time that a TLS handshake may take. Exceeding it closes the connection.
     pub tls_handshake_timeout: Duration,
@@ -86,13 +87,13 @@ pub struct Http2Limits {
 impl Default for Http2Limits {
     fn default() -> Self {
         Self {
-            max_streams: 100,                                  // as Kestrel, nginx (128) and Apache
-            max_frame_size: 16_384,                            // the least that RFC 9113 §4.2 allows, as Kestrel
-            header_table_size: 4_096,                          // as RFC 9113 §6.5.2 and Kestrel
-            stream_window: 768 << 10,                          // as Kestrel
-            connection_window: 1 << 20,                        // as Kestrel
-            stream_send_buffer: 64 << 10,                      // as Kestrel's MaxResponseBufferSize
-            keep_alive_ping_after: None,                       // as Kestrel
+            max_streams: 100,                                 // as Kestrel, nginx (128) and Apache
+            max_frame_size: 16_384,                           // the least that RFC 9113 §4.2 allows, as Kestrel
+            header_table_size: 4_096,                         // as RFC 9113 §6.5.2 and Kestrel
+            stream_window: 768 << 10,                         // as Kestrel
+            connection_window: 1 << 20,                       // as Kestrel
+            stream_send_buffer: 64 << 10,                     // as Kestrel's MaxResponseBufferSize
+            keep_alive_ping_after: None,                      // as Kestrel
             keep_alive_ping_timeout: Duration::from_secs(20), // as Kestrel
         }
     }

@@ -186,8 +186,8 @@ impl Drop for Alarm {
     }
 }
 
-/// As tokio: a limit so long that the clock cannot show it is a limit of decades.
-fn later(now: Instant, by: Duration) -> Instant {
+/// So much later. As tokio: a limit so long that the clock cannot show it is a limit of decades.
+pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     now.checked_add(by).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
 }
 

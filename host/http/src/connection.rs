@@ -15,12 +15,14 @@ use windhover_contract::{Application, Connection, Limits, ServerAddresses, Serve
 
 use crate::census::Place;
 use crate::clock::Clock;
-use crate::drain::Draining;
+use crate::drain::{Draining, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::http1;
 use crate::http2;
+use crate::protocols::Protocols;
 use crate::socket::Socket;
 use crate::stream::Stream;
+use crate::tls::{Tls, facts};
 
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
@@ -37,6 +39,14 @@ pub(crate) struct Arrival {
     pub(crate) stream: TcpStream,
     pub(crate) remote: SocketAddr,
     pub(crate) place: Place,
+    pub(crate) door: Arc<Door>,
+}
+
+/// What is spoken at an address.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) protocols: Protocols,
 }
 
 impl<A> Clone for Connections<A> {
@@ -72,14 +82,13 @@ impl<A: Application> Connections<A> {
     }
 
     async fn serve_one(mut self, arrival: Arrival) -> Result<(), String> {
-        let Arrival { stream, remote, place } = arrival;
+        let Arrival { stream, remote, place, door } = arrival;
         let local = stream.local_addr().ok();
         let stream = tokio::net::TcpStream::from_std(stream).map_err(|failure| failure.to_string())?;
         // A response that is written is sent; waiting for more to fill the packet only delays it.
         let _ = stream.set_nodelay(true);
-        let mut socket = Socket::new(Stream::Tcp(stream), self.clock.clone());
-        let tls = None;
-        let Some(protocol) = self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? else {
+        let Some((socket, protocol, tls)) = self.greet(stream, &door).await.map_err(|failure| failure.to_string())?
+        else {
             return Ok(());
         };
         let origin = Origin {
@@ -94,6 +103,41 @@ impl<A: Application> Connections<A> {
             Protocol::Http1 => http1::serve(socket, self.application, origin, place, self.draining).await,
             Protocol::Http2 => http2::serve(socket, self.application, origin, place, self.draining).await,
         }
+    }
+
+    /// Shakes hands where that is asked for, and finds out the protocol. `None`: there is nothing to serve.
+    async fn greet(
+        &mut self,
+        stream: tokio::net::TcpStream,
+        door: &Door,
+    ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
+        let Some(tls) = &door.tls else {
+            let mut socket = Socket::new(Stream::Tcp(stream), self.clock.clone());
+            let protocol = match door.protocols {
+                Protocols::Http1 => Some(Protocol::Http1),
+                Protocols::Http1AndHttp2 => self.find_out(&mut socket).await?,
+                Protocols::Http2 => match self.find_out(&mut socket).await? {
+                    Some(Protocol::Http1) => return Err(http1::refuse(socket, &self.clock).await),
+                    found => found,
+                },
+            };
+            return Ok(protocol.map(|protocol| (socket, protocol, None)));
+        };
+        let leaving = async {
+            self.draining.begun().await;
+            self.clock.alarm(LAST_CHANCE).await;
+        };
+        let stream = tokio::select! {
+            biased;
+            shaken = self.clock.timeout(self.limits.tls_handshake_timeout, tls.accept(stream)) => {
+                shaken.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"))??
+            }
+            () = leaving => return Ok(None),
+        };
+        let facts = Arc::new(facts(stream.get_ref().1));
+        let protocol = if facts.alpn.as_deref() == Some("h2") { Protocol::Http2 } else { Protocol::Http1 };
+        let socket = Socket::new(Stream::Tls(Box::new(stream)), self.clock.clone());
+        Ok(Some((socket, protocol, Some(facts))))
     }
 
     /// Reads until the client has begun to speak, and tells which protocol that is. `None`: it has not begun in its

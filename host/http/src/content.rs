@@ -126,8 +126,7 @@ impl Pace {
     /// Ready when all waits together have taken `allowed`.
     fn poll_waited(&mut self, cx: &mut Context<'_>, clock: &Clock, allowed: Duration) -> Poll<()> {
         let before = self.before;
-        let (_, alarm) =
-            self.waiting.get_or_insert_with(|| (clock.now(), clock.alarm(allowed.saturating_sub(before))));
+        let (_, alarm) = self.waiting.get_or_insert_with(|| (clock.now(), clock.alarm(allowed.saturating_sub(before))));
         Pin::new(alarm).poll(cx)
     }
 

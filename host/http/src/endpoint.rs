@@ -3,9 +3,13 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use http::uri::Uri;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::protocols::Protocols;
+use crate::tls::Tls;
 
 /// Where to listen.
 ///
@@ -15,13 +19,34 @@ use socket2::{Domain, Protocol, Socket, Type};
 /// | `http://localhost:8080` | both loopback addresses; one may be missing on the machine |
 /// | `http://*:8080` | every address, IPv6 and IPv4 |
 /// | port 0 | a free port that the system chooses; not with `localhost`, which is two sockets |
-/// | no port | 80 |
+/// | no port | 80, or 443 for `https` |
+///
+/// `https://` is the same with TLS, for which [`EndpointConfig::tls`] has the certificate.
 ///
 /// Any other host name is refused: a server listens on addresses; which names it answers to is another question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
+    is_secure: bool,
     host: Host,
     port: u16,
+}
+
+/// An address to listen on, and what is spoken there.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// Where to listen, in the form that [`Endpoint`] documents.
+    pub url: String,
+    /// The certificate of an `https` URL, which must have one; and no other may. Endpoints may share it.
+    pub tls: Option<Arc<Tls>>,
+    /// Which versions of HTTP are spoken without TLS. With TLS, [`crate::TlsConfig::alpn`] says so.
+    pub protocols: Protocols,
+}
+
+impl From<&str> for EndpointConfig {
+    /// Without TLS, all else as it is by default.
+    fn from(url: &str) -> Self {
+        Self { url: url.to_owned(), tls: None, protocols: Protocols::default() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +89,32 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+impl EndpointConfig {
+    /// What the URL says, if it agrees with the rest.
+    pub(crate) fn endpoint(&self) -> Result<Endpoint, BindError> {
+        let refuse = |reason| BindError::Url { url: self.url.clone(), reason };
+        let endpoint: Endpoint = self.url.parse()?;
+        match (endpoint.is_secure, &self.tls) {
+            (true, None) => Err(refuse(
+                "https needs a certificate: give --tls-cert and --tls-key (`windhover dev-cert` makes one for localhost)",
+            )),
+            (false, Some(_)) => Err(refuse("it has a certificate, which is of no use without https")),
+            (true, Some(_)) | (false, None) => Ok(endpoint),
+        }
+    }
+}
+
 impl FromStr for Endpoint {
     type Err = BindError;
 
     fn from_str(url: &str) -> Result<Self, BindError> {
         let refuse = |reason| BindError::Url { url: url.to_owned(), reason };
         let uri: Uri = url.parse().map_err(|_| refuse("it is not a URL; write for example http://127.0.0.1:8080"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => return Err(refuse("https is not supported yet; put a TLS proxy in front, or use http")),
+        let is_secure = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
             _ => return Err(refuse("it has no scheme; write for example http://127.0.0.1:8080")),
-        }
+        };
         if uri.path() != "/" || uri.query().is_some() {
             return Err(refuse("it has a path; a server listens on an address, for all of its paths"));
         }
@@ -95,6 +135,7 @@ impl FromStr for Endpoint {
             Some((_, port)) if !port.contains(']') => {
                 port.parse().map_err(|_| refuse("its port is not a number from 0 to 65535"))?
             }
+            _ if is_secure => 443,
             _ => 80,
         };
         if authority.as_str().contains('@') {
@@ -105,13 +146,24 @@ impl FromStr for Endpoint {
                 "localhost is two addresses, which port 0 would give two ports; use http://127.0.0.1:0",
             ));
         }
-        Ok(Self { host, port })
+        Ok(Self { is_secure, host, port })
     }
 }
 
 impl Endpoint {
+    /// Whether connections are encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
     /// Binds the endpoint: one socket or two, each with its address as it is to be told.
     pub(crate) fn bind(&self) -> Result<Vec<(TcpListener, String)>, BindError> {
+        let scheme = if self.is_secure { "https" } else { "http" };
+        let named = |(listener, address)| (listener, format!("{scheme}://{address}"));
+        Ok(self.listen()?.into_iter().map(named).collect())
+    }
+
+    fn listen(&self) -> Result<Vec<(TcpListener, SocketAddr)>, BindError> {
         match self.host {
             Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
             Host::Any => match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port), true) {
@@ -140,7 +192,7 @@ impl Endpoint {
     }
 }
 
-fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, String), BindError> {
+fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, SocketAddr), BindError> {
     let bind = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -157,10 +209,7 @@ fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, String)
         let bound = listener.local_addr()?;
         Ok((listener, bound))
     };
-    match bind() {
-        Ok((listener, bound)) => Ok((listener, format!("http://{bound}"))),
-        Err(reason) => Err(BindError::Address { address, reason }),
-    }
+    bind().map_err(|reason| BindError::Address { address, reason })
 }
 
 /// Connections that the system holds until they are accepted, as Kestrel's transport.
@@ -172,7 +221,7 @@ mod tests {
 
     #[test]
     fn urls_are_understood() {
-        let endpoint = |host, port| Endpoint { host, port };
+        let endpoint = |host, port| Endpoint { is_secure: false, host, port };
         for (url, expected) in [
             ("http://127.0.0.1:0", endpoint(Host::Address(Ipv4Addr::LOCALHOST.into()), 0)),
             ("http://[::1]:8080", endpoint(Host::Address(Ipv6Addr::LOCALHOST.into()), 8080)),
@@ -180,6 +229,8 @@ mod tests {
             ("http://localhost:81/", endpoint(Host::Localhost, 81)),
             ("http://*:8080", endpoint(Host::Any, 8080)),
             ("http://+", endpoint(Host::Any, 80)),
+            ("https://*", Endpoint { is_secure: true, host: Host::Any, port: 443 }),
+            ("https://localhost:8443", Endpoint { is_secure: true, host: Host::Localhost, port: 8443 }),
         ] {
             assert_eq!(url.parse::<Endpoint>().expect(url), expected);
         }
@@ -191,7 +242,6 @@ mod tests {
             ("127.0.0.1:8080", "it has no scheme"),
             ("8080", "it has no scheme"),
             ("", "it is not a URL"),
-            ("https://127.0.0.1:1", "https is not supported yet"),
             ("http://127.0.0.1:1/app", "it has a path"),
             ("http://127.0.0.1:99999", "its port is not a number"),
             ("http://127.0.0.1:x", "its port is not a number"),
@@ -205,9 +255,16 @@ mod tests {
     }
 
     #[test]
+    fn https_without_a_certificate_is_refused_with_where_to_get_one() {
+        let error = EndpointConfig::from("https://127.0.0.1:0").endpoint().expect_err("it has none").to_string();
+        assert!(error.contains("--tls-cert") && error.contains("dev-cert"), "{error}");
+    }
+
+    #[test]
     fn a_taken_port_is_named_with_a_remedy() {
         let (taken, address) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false).expect("a free port");
-        let error = address.parse::<Endpoint>().expect("our own address").bind().expect_err("it is taken");
+        let url = format!("http://{address}");
+        let error = url.parse::<Endpoint>().expect("our own address").bind().expect_err("it is taken");
         let port = taken.local_addr().expect("it is bound").port();
         let text = error.to_string();
         assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("--url"), "{text}");

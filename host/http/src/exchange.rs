@@ -6,8 +6,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, Version};
 use windhover_contract::{
     Body, ClientFault, Connection, ExchangeLimits, Features, Identifier, Informational, Lifetime, Limits, Request,
-    Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls,
-    Upgrade, UpgradeKind,
+    Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
 };
 
 use crate::clock::Clock;

@@ -9,8 +9,11 @@ mod silence;
 mod socket;
 mod upgrade;
 
+use std::future::poll_fn;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +25,8 @@ use exchange::Exchange;
 use socket::Http1Socket;
 
 use crate::census::Place;
+use crate::clock::Clock;
+use crate::date::date;
 use crate::drain::{Draining, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::socket::Socket;
@@ -36,7 +41,7 @@ pub(crate) async fn serve<A: Application>(
     mut draining: Draining,
 ) -> Result<(), String> {
     let (limits, clock) = (Arc::clone(&origin.limits), origin.clock.clone());
-    let activity = Arc::new(Activity::new(place));
+    let activity = Arc::new(Activity::new(place, clock.clone()));
     let io = TokioIo::new(Http1Socket::new(socket, &limits, Arc::clone(&activity)));
     let exchange = Arc::new(Exchange { application, origin, activity: Arc::clone(&activity) });
     let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
@@ -74,6 +79,20 @@ pub(crate) async fn serve<A: Application>(
     }
 }
 
+/// Answers a client that speaks HTTP/1.x where only HTTP/2 is spoken, as Kestrel does. Gives the reason for the log.
+pub(crate) async fn refuse(mut socket: Socket, clock: &Clock) -> io::Error {
+    let date = date();
+    let date = date.to_str().unwrap_or_default();
+    let answer = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: {date}\r\n\r\n");
+    let refusing = async {
+        poll_fn(|cx| socket.poll_write(cx, answer.as_bytes())).await?;
+        poll_fn(|cx| socket.poll_flush(cx)).await?;
+        poll_fn(|cx| socket.poll_shutdown(cx, true)).await
+    };
+    let _ = clock.timeout(REFUSAL_TIME, refusing).await; // whether the client takes it is the client's affair
+    io::Error::new(io::ErrorKind::InvalidData, "its client speaks HTTP/1.x, and only HTTP/2 is spoken here")
+}
+
 fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
@@ -88,3 +107,6 @@ const BROKEN_OFF: &str = "the application broke an exchange off";
 
 /// What one connection may buffer in each direction, as Kestrel's MaxResponseBufferSize.
 const BUFFER_SIZE: usize = 64 * 1024;
+
+/// How long a client has to read that it is refused.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);

@@ -14,30 +14,38 @@ mod exchange;
 mod http1;
 mod http2;
 mod listener;
+mod outstanding;
+mod patience;
+mod protocols;
 mod socket;
 mod stream;
 mod tls;
 mod worker;
 
+use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAddresses};
 
 pub use clock::{Clock, ClockHand};
-pub use endpoint::{BindError, Endpoint};
+pub use endpoint::{BindError, Endpoint, EndpointConfig};
+pub use protocols::Protocols;
 pub use tls::{
-    Alpn, CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
+    CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
     TlsVersion, TlsWarning, facts,
 };
+
+use connection::Door;
+use listener::Listener;
 
 /// What an [`HttpServer`] is made of.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// Where to listen, in the form that [`Endpoint`] documents. At least one.
-    pub urls: Vec<String>,
+    /// Where to listen. At least one. Default: `http://127.0.0.1:8080`.
+    pub endpoints: Vec<EndpointConfig>,
     /// The limits of HTTP.
     pub limits: Limits,
     /// Threads that serve connections, each with a runtime of its own. Default: one per core.
@@ -49,7 +57,7 @@ pub struct HttpConfig {
 impl Default for HttpConfig {
     fn default() -> Self {
         Self {
-            urls: vec!["http://127.0.0.1:8080".to_owned()],
+            endpoints: vec!["http://127.0.0.1:8080".into()],
             limits: Limits::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             clock: Clock::default(),
@@ -60,7 +68,7 @@ impl Default for HttpConfig {
 /// A server whose sockets are bound and which has not begun to accept.
 #[derive(Debug)]
 pub struct HttpServer {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     addresses: Arc<ServerAddresses>,
     limits: Limits,
     workers: NonZeroUsize,
@@ -70,14 +78,16 @@ pub struct HttpServer {
 impl HttpServer {
     /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
-        if config.urls.is_empty() {
+        if config.endpoints.is_empty() {
             return Err(BindError::NoUrl);
         }
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
-        for url in &config.urls {
-            for (listener, address) in url.parse::<Endpoint>()?.bind()? {
-                listeners.push(listener);
+        for endpoint in config.endpoints {
+            let bound = endpoint.endpoint()?.bind()?;
+            let door = Arc::new(Door { tls: endpoint.tls, protocols: endpoint.protocols });
+            for (socket, address) in bound {
+                listeners.push(Listener { socket, door: Arc::clone(&door) });
                 addresses.push(address);
             }
         }
@@ -125,6 +135,7 @@ impl Server for HttpServer {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
         let limits = Arc::new(self.limits);
+        let _following = follow(&self.listeners);
         let workers = worker::Workers::start(self.workers, application, self.addresses, limits, self.clock)?;
         tokio::select! {
             () = shutdown => {}
@@ -133,4 +144,11 @@ impl Server for HttpServer {
         // The listeners are closed here: what still comes is refused by the system, at once.
         Ok(Drained::from_abandoned(workers.drain().await))
     }
+}
+
+/// Looks after the certificates for as long as what this returns is there.
+fn follow(listeners: &[Listener]) -> JoinSet<Infallible> {
+    let mut tls: Vec<&Arc<Tls>> = listeners.iter().filter_map(|listener| listener.door.tls.as_ref()).collect();
+    tls.dedup_by(|one, other| Arc::ptr_eq(one, other));
+    tls.into_iter().map(|tls| Arc::clone(tls).follow(Tls::LOOK_INTERVAL)).collect()
 }

@@ -4,16 +4,24 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
-use crate::connection::Arrival;
+use crate::connection::{Arrival, Door};
 use crate::worker::{Dispatch, Workers};
 
+/// A socket that is bound, and what is spoken to those who come to it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    pub(crate) door: Arc<Door>,
+}
+
 /// Accepts on every listener and hands each connection to a worker.
-pub(crate) async fn accept_forever(listeners: Vec<TcpListener>, workers: &Workers) -> Infallible {
+pub(crate) async fn accept_forever(listeners: Vec<Listener>, workers: &Workers) -> Infallible {
     let mut accepting = JoinSet::new();
     for listener in listeners {
         accepting.spawn(accept_on(listener, workers.dispatch()));
@@ -24,10 +32,10 @@ pub(crate) async fn accept_forever(listeners: Vec<TcpListener>, workers: &Worker
     std::future::pending().await
 }
 
-async fn accept_on(listener: TcpListener, dispatch: Dispatch) -> Infallible {
+async fn accept_on(Listener { socket, door }: Listener, dispatch: Dispatch) -> Infallible {
     let listener = loop {
         // Registering needs a descriptor too, so it can fail for a while like accepting can.
-        match listener.try_clone().and_then(tokio::net::TcpListener::from_std) {
+        match socket.try_clone().and_then(tokio::net::TcpListener::from_std) {
             Ok(listener) => break listener,
             Err(failure) => back_off(&failure).await,
         }
@@ -35,7 +43,9 @@ async fn accept_on(listener: TcpListener, dispatch: Dispatch) -> Infallible {
     loop {
         match listener.accept().await {
             Ok((stream, remote)) => match (dispatch.place(), stream.into_std()) {
-                (Some(place), Ok(stream)) => dispatch.hand_over(Arrival { stream, remote, place }).await,
+                (Some(place), Ok(stream)) => {
+                    dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(&door) }).await;
+                }
                 (None, Ok(_)) => debug!(%remote, "a connection was closed: there are too many even to be refused"),
                 (_, Err(failure)) => debug!(%remote, %failure, "a connection was lost between accept and worker"),
             },

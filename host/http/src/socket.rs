@@ -5,7 +5,7 @@
 //! closing lingers where a client is still sending what nobody reads: else the system answers those octets with a
 //! reset, which can destroy the response on its way (RFC 9112 §9.6).
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::DataRate;
 
 use crate::clock::{Alarm, Clock};
+use crate::outstanding::outstanding;
+use crate::patience::Patience;
 use crate::stream::Stream;
 
 /// A stream.
@@ -24,27 +26,23 @@ pub(crate) struct Socket {
     /// Comes before what the stream brings.
     first: Bytes,
     clock: Clock,
-    /// Runs while a write waits. Made at the first wait: most connections never have one.
-    waiting: Option<Alarm>,
-    is_waiting: bool,
+    patience: Patience,
+    /// Octets, in all.
+    written: u64,
     is_shut: bool,
     lingering: Option<Alarm>,
 }
 
 impl Socket {
     pub(crate) fn new(stream: Stream, clock: Clock) -> Self {
-        let (first, waiting, lingering) = (Bytes::new(), None, None);
-        Self { stream, first, clock, waiting, is_waiting: false, is_shut: false, lingering }
+        let patience = Patience::new(clock.clone());
+        Self { stream, first: Bytes::new(), clock, patience, written: 0, is_shut: false, lingering: None }
     }
 
     /// What was read of the stream already.
     pub(crate) fn put_back(&mut self, first: Bytes) {
         debug_assert!(self.first.is_empty(), "it is put back once");
         self.first = first;
-    }
-
-    pub(crate) fn stream(&mut self) -> &mut Stream {
-        &mut self.stream
     }
 
     pub(crate) fn is_write_vectored(&self) -> bool {
@@ -62,7 +60,7 @@ impl Socket {
 
     /// Whether octets wait to be taken by the client.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.is_waiting
+        self.patience.is_waiting()
     }
 
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -75,32 +73,45 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Lets a write of `size` octets that waits fail when the client has had its time for them, at that rate.
+    /// Lets a write that waits fail when the client has had its time, at that rate.
     pub(crate) fn watch<T>(
         &mut self,
         cx: &mut Context<'_>,
-        size: usize,
         rate: impl FnOnce() -> Option<DataRate>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let has_waited = std::mem::replace(&mut self.is_waiting, written.is_pending());
-        if written.is_ready() {
-            return written;
+        let taken = || self.written - outstanding(self.stream.tcp()).unwrap_or(0).min(self.written);
+        if written.is_pending() {
+            let waited = self.patience.poll_waiting(cx, rate, taken);
+            return waited.map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
-        if !has_waited {
-            let Some(rate) = rate() else {
-                self.waiting = None;
-                return Poll::Pending;
-            };
-            let deadline = self.clock.now() + rate.allows(size.min(MAX_PIECE) as u64);
-            match &mut self.waiting {
-                Some(waiting) => waiting.reset(deadline),
-                waiting => *waiting = Some(self.clock.alarm_at(deadline)),
-            }
-        }
-        match self.waiting.as_mut().map(|waiting| Pin::new(waiting).poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
-            Some(Poll::Pending) | None => Poll::Pending,
+        self.patience.goes_on(taken);
+        written
+    }
+
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.count(&written);
+        written
+    }
+
+    pub(crate) fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.count(&written);
+        written
+    }
+
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(size)) = written {
+            self.written += *size as u64;
         }
     }
 
@@ -131,7 +142,3 @@ impl Socket {
 
 /// How long a client that is still sending has to read its answer, as Kestrel drains a body.
 const LINGER: Duration = Duration::from_secs(5);
-
-/// A client's time is counted for so much of a write at most, as Kestrel's MaxResponseBufferSize: the next piece has
-/// its own.
-const MAX_PIECE: usize = 64 << 10;

@@ -32,7 +32,7 @@ use tokio_rustls::server::TlsStream;
 use tracing::{debug, error, info, warn};
 
 pub use certificate::{CertificateSource, Password};
-pub use config::{Alpn, ClientCertificateMode, ClientCertificates, TlsConfig, TlsVersion};
+pub use config::{ClientCertificateMode, ClientCertificates, TlsConfig, TlsVersion};
 pub use error::{TlsError, TlsWarning};
 pub use facts::facts;
 use files::Files;

@@ -7,17 +7,21 @@ use std::task::{Context, Poll};
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use windhover_contract::{DataRate, ExchangeLimits, Informational, Lifetime};
 
 use super::interim::Interim;
 use super::upgrade::HandedOver;
 use crate::census::Place;
+use crate::clock::Clock;
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
     pub(crate) place: Place,
+    clock: Clock,
     begun: AtomicU64,
     exchanges: AtomicUsize,
+    idle_since: Mutex<Instant>,
     write_waits: AtomicBool,
     has_unread_content: AtomicBool,
     has_failed_content: AtomicBool,
@@ -30,11 +34,13 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// A connection on which nothing has happened yet.
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(place: Place, clock: Clock) -> Self {
         Self {
             place,
             begun: AtomicU64::new(0),
             exchanges: AtomicUsize::new(0),
+            idle_since: Mutex::new(clock.now()),
+            clock,
             write_waits: AtomicBool::new(false),
             has_unread_content: AtomicBool::new(false),
             has_failed_content: AtomicBool::new(false),
@@ -55,6 +61,12 @@ impl Activity {
     /// Whether an exchange is under way.
     pub(crate) fn has_exchange(&self) -> bool {
         self.exchanges.load(Ordering::Relaxed) > 0
+    }
+
+    /// Since when no exchange is under way.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let idle_since = *self.idle_since.lock().expect("nothing panics while it holds this lock");
+        (!self.has_exchange()).then_some(idle_since)
     }
 
     /// How many exchanges have begun.
@@ -170,7 +182,10 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.exchanges.fetch_sub(1, Ordering::Relaxed);
+        let mut idle_since = self.0.idle_since.lock().expect("nothing panics while it holds this lock");
+        if self.0.exchanges.fetch_sub(1, Ordering::Relaxed) == 1 {
+            *idle_since = self.0.clock.now();
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use windhover_contract::Limits;
 
 use super::activity::Activity;
-use crate::clock::{Alarm, Clock};
+use crate::clock::{Alarm, Clock, later};
 
 /// What a client has done for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,24 +28,17 @@ pub(crate) struct Silence {
     head: Duration,
     /// Exchanges that had begun when it was last looked.
     seen: u64,
-    idle_since: Option<Instant>,
     head_since: Option<Instant>,
-    /// May ring early, and is set anew then: so it is not touched at every request.
+    /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
+    /// ends.
     alarm: Option<Alarm>,
     clock: Clock,
 }
 
 impl Silence {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
-        Self {
-            keep_alive: limits.keep_alive_timeout,
-            head: limits.request_head_timeout,
-            seen: 0,
-            idle_since: None,
-            head_since: None,
-            alarm: None,
-            clock,
-        }
+        let (keep_alive, head) = (limits.keep_alive_timeout, limits.request_head_timeout);
+        Self { keep_alive, head, seen: 0, head_since: None, alarm: None, clock }
     }
 
     /// Something has come.
@@ -58,24 +51,22 @@ impl Silence {
 
     /// Nothing has come. Ready when that was so for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<TooLong> {
-        if activity.has_exchange() {
-            return Poll::Pending;
-        }
         self.look(activity);
-        let (deadline, too_long) = match self.head_since {
-            Some(since) => (since + self.head, TooLong::Head),
-            None => (*self.idle_since.get_or_insert_with(|| self.clock.now()) + self.keep_alive, TooLong::Idle),
-        };
-        let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(deadline));
-        if alarm.deadline() > deadline {
-            alarm.reset(deadline);
-        }
         loop {
-            ready!(Pin::new(&mut *alarm).poll(cx));
-            if alarm.deadline() == deadline {
-                return Poll::Ready(too_long);
+            let (deadline, too_long) = match (activity.idle_since(), self.head_since) {
+                (Some(_), Some(head)) => (later(head, self.head), Some(TooLong::Head)),
+                (Some(idle), None) => (later(idle, self.keep_alive), Some(TooLong::Idle)),
+                (None, _) => (later(self.clock.now(), self.keep_alive), None),
+            };
+            let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(deadline));
+            if too_long.is_some() && alarm.deadline() > deadline {
+                alarm.reset(deadline);
             }
-            alarm.reset(deadline);
+            ready!(Pin::new(&mut *alarm).poll(cx));
+            match too_long {
+                Some(too_long) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
+                _ => alarm.reset(deadline),
+            }
         }
     }
 
@@ -83,7 +74,7 @@ impl Silence {
     fn look(&mut self, activity: &Activity) {
         let begun = activity.begun();
         if begun != self.seen {
-            (self.seen, self.idle_since, self.head_since) = (begun, None, None);
+            (self.seen, self.head_since) = (begun, None);
         }
     }
 }

@@ -30,10 +30,10 @@ impl Http1Socket {
         Self { socket, silence, activity }
     }
 
-    /// Lets a write that waits fail when the client has had its time for as much as `size`.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, size: usize, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Lets a write that waits fail when the client has had its time.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
-        let written = self.socket.watch(cx, size, || self.activity.min_response_data_rate(), written);
+        let written = self.socket.watch(cx, || self.activity.min_response_data_rate(), written);
         if has_waited != self.socket.is_waiting() {
             self.activity.set_write_waits(!has_waited);
         }
@@ -42,8 +42,8 @@ impl Http1Socket {
 
     /// Writes the interim response that waits, if there is one.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let stream = self.socket.stream();
-        self.activity.interim.poll_write(|octets| match ready!(Pin::new(&mut *stream).poll_write(cx, octets)) {
+        let socket = &mut self.socket;
+        self.activity.interim.poll_write(|octets| match ready!(socket.poll_write(cx, octets)) {
             Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => Poll::Ready(written),
         })
@@ -65,9 +65,8 @@ impl AsyncRead for Http1Socket {
                 if let TooLong::Head = ready!(own.silence.poll(cx, &own.activity)) {
                     // hyper has nothing to write now: there is no exchange.
                     let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
-                    let stream = own.socket.stream();
-                    if Pin::new(&mut *stream).poll_write(cx, answer.as_bytes()).is_ready() {
-                        let _ = Pin::new(stream).poll_flush(cx); // if it finds room
+                    if own.socket.poll_write(cx, answer.as_bytes()).is_ready() {
+                        let _ = own.socket.poll_flush(cx); // if it finds room
                     }
                 }
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -81,8 +80,8 @@ impl AsyncWrite for Http1Socket {
         if self.activity.interim.is_under_way() {
             ready!(self.poll_interim(cx))?;
         }
-        let written = Pin::new(self.socket.stream()).poll_write(cx, buf);
-        self.watch(cx, buf.len(), written)
+        let written = self.socket.poll_write(cx, buf);
+        self.watch(cx, written)
     }
 
     fn poll_write_vectored(
@@ -93,8 +92,8 @@ impl AsyncWrite for Http1Socket {
         if self.activity.interim.is_under_way() {
             ready!(self.poll_interim(cx))?;
         }
-        let written = Pin::new(self.socket.stream()).poll_write_vectored(cx, bufs);
-        self.watch(cx, bufs.iter().map(|buf| buf.len()).sum(), written)
+        let written = self.socket.poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -104,10 +103,10 @@ impl AsyncWrite for Http1Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper has nothing left to write: see `interim`.
         let flushed = match self.poll_interim(cx) {
-            Poll::Ready(Ok(())) => Pin::new(self.socket.stream()).poll_flush(cx),
+            Poll::Ready(Ok(())) => self.socket.poll_flush(cx),
             unwritten => unwritten,
         };
-        self.watch(cx, 0, flushed)
+        self.watch(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

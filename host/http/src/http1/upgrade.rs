@@ -155,14 +155,14 @@ mod tests {
 
     use windhover_contract::{ExchangeLimits, Limits};
 
-    use super::*;
     use super::super::activity::End;
+    use super::*;
     use crate::census::Census;
 
     #[test]
     fn an_upgrade_that_never_began_goes_with_its_connection() {
         let place = Arc::new(Census::new(&Limits::default())).enter().expect("there is room for one");
-        let activity = Arc::new(Activity::new(place));
+        let activity = Arc::new(Activity::new(place, crate::clock::Clock::default()));
         let (busy, _) = activity.begin(&Arc::new(ExchangeLimits::new(&Limits::default())));
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
         activity.hand_over(HandedOver::Accepted(asked, LastPart { content: Body::empty(), busy }));

@@ -14,8 +14,8 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Reset, Response,
-    Upgrade, UpgradeKind,
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Reset,
+    Response, Upgrade, UpgradeKind,
 };
 
 use super::content::{received, upgraded};
@@ -24,6 +24,7 @@ use super::socket::Wire;
 use crate::census::{Place, UpgradedStream};
 use crate::date::date;
 use crate::exchange::{Origin, Powers, content_length};
+use crate::patience::Patience;
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
@@ -68,7 +69,8 @@ impl<A: Application> Exchange<A> {
                 response = Response::from(Fault::from(HostFault::Busy));
             }
         }
-        let sending = Sending { origin: &self.origin, control: &control, limits: &limits, upgraded };
+        let patience = Patience::new(self.origin.clock.clone());
+        let mut sending = Sending { control: &control, limits: &limits, upgraded, patience, sent: 0 };
         let _ = sending.send(response, only_head, respond).await; // a stream that is cut is told so already
     }
 
@@ -139,16 +141,18 @@ impl<A: Application> Exchange<A> {
 
 /// An answer on its way.
 struct Sending<'a> {
-    origin: &'a Origin,
     control: &'a Control,
     limits: &'a ExchangeLimits,
     /// What follows is of another protocol.
     upgraded: Option<UpgradedStream>,
+    patience: Patience,
+    /// Octets of content that the client's window had room for.
+    sent: u64,
 }
 
 impl Sending<'_> {
     /// Sends a whole answer. What breaks off its content resets the stream.
-    async fn send(&self, response: Response, only_head: bool, mut respond: SendResponse<Bytes>) -> Result<(), Cut> {
+    async fn send(&mut self, response: Response, only_head: bool, mut respond: SendResponse<Bytes>) -> Result<(), Cut> {
         let Response { status, fields, mut body } = response;
         let has_content = !only_head && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let mut head = http::Response::new(());
@@ -200,7 +204,8 @@ impl Sending<'_> {
             fields.remove(name);
         }
         let size = body.size_hint().exact().filter(|size| !(only_head && *size == 0));
-        let has_length = self.upgraded.is_none() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let has_length =
+            self.upgraded.is_none() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if let Some(size) = size.filter(|_| has_length) {
             fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
         }
@@ -209,14 +214,15 @@ impl Sending<'_> {
     }
 
     /// Sends a piece of content as the client takes it.
-    async fn send_data(&self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Result<(), Cut> {
+    async fn send_data(&mut self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Result<(), Cut> {
         while !data.is_empty() {
             stream.reserve_capacity(data.len());
             let size = match stream.capacity() {
-                0 => self.wait_for_window(stream, data.len()).await?,
+                0 => self.wait_for_window(stream).await?,
                 size => size,
             };
             let piece = data.split_to(size.min(data.len()));
+            self.sent += piece.len() as u64;
             let ends = is_last && data.is_empty();
             stream.send_data(piece, ends).map_err(|_| Cut)?;
             if ends {
@@ -226,23 +232,21 @@ impl Sending<'_> {
         if is_last { stream.send_data(data, true).map_err(|_| Cut) } else { Ok(()) }
     }
 
-    /// Waits until the client takes some more of what is `left`, but not for ever.
-    async fn wait_for_window(&self, stream: &mut SendStream<Bytes>, left: usize) -> Result<usize, Cut> {
-        let rate = self.limits.min_response_data_rate().filter(|_| self.upgraded.is_none());
-        let too_slow = async {
-            match rate {
-                Some(rate) => self.origin.clock.alarm(rate.allows(left.min(MAX_PIECE) as u64)).await,
-                None => std::future::pending().await,
-            }
-        };
+    /// Waits until the client takes some more, but not for ever.
+    async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, Cut> {
+        let Self { control, limits, upgraded, patience, sent } = self;
+        let rate = || limits.min_response_data_rate().filter(|_| upgraded.is_none());
         let reason = tokio::select! {
             biased;
             capacity = poll_fn(|cx| stream.poll_capacity(cx)) => match capacity {
-                Some(Ok(size)) => return Ok(size),
+                Some(Ok(size)) => {
+                    patience.goes_on(|| *sent);
+                    return Ok(size);
+                }
                 Some(Err(_)) | None => return Err(Cut), // the client has left
             },
-            reason = self.control.cut_off() => reason,
-            () = too_slow => {
+            reason = control.cut_off() => reason,
+            () = poll_fn(|cx| patience.poll_waiting(cx, rate, || *sent)) => {
                 debug!("a client takes an answer too slowly");
                 Reason::ENHANCE_YOUR_CALM
             }
@@ -267,7 +271,8 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
     }
     let crumbs: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if crumbs.len() > 1 {
-        let cookies = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).expect("parts of field values are field values");
+        let cookies =
+            HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).expect("parts of field values are field values");
         head.headers.insert(COOKIE, cookies);
     }
     Ok(())
@@ -276,6 +281,3 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
 fn expects_continue(fields: &HeaderMap) -> bool {
     fields.get(EXPECT).is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
-
-/// A client's time is counted for so much at most, as on the socket.
-const MAX_PIECE: usize = 64 << 10;

@@ -42,10 +42,10 @@ impl Http2Socket {
         (Self { socket, min_rate: limits.min_response_data_rate, wire: Arc::clone(&wire) }, wire)
     }
 
-    fn watch<T>(&mut self, cx: &mut Context<'_>, size: usize, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
         let rate = self.min_rate;
-        let written = self.socket.watch(cx, size, || rate, written);
+        let written = self.socket.watch(cx, || rate, written);
         if has_waited != self.socket.is_waiting() {
             self.wire.set_write_waits(!has_waited);
         }
@@ -112,11 +112,11 @@ impl AsyncRead for Http2Socket {
 
 impl AsyncWrite for Http2Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(self.socket.stream()).poll_write(cx, buf);
+        let written = self.socket.poll_write(cx, buf);
         if let Poll::Ready(Ok(size)) = written {
             self.wire.state().traffic.send(&buf[..size]);
         }
-        self.watch(cx, buf.len(), written)
+        self.watch(cx, written)
     }
 
     fn poll_write_vectored(
@@ -124,7 +124,7 @@ impl AsyncWrite for Http2Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(self.socket.stream()).poll_write_vectored(cx, bufs);
+        let written = self.socket.poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(mut size)) = written {
             let mut state = self.wire.state();
             for buf in bufs {
@@ -133,7 +133,7 @@ impl AsyncWrite for Http2Socket {
                 size -= sent;
             }
         }
-        self.watch(cx, bufs.iter().map(|buf| buf.len()).sum(), written)
+        self.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -141,8 +141,8 @@ impl AsyncWrite for Http2Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let flushed = Pin::new(self.socket.stream()).poll_flush(cx);
-        self.watch(cx, 0, flushed)
+        let flushed = self.socket.poll_flush(cx);
+        self.watch(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::certificate::CertificateSource;
 use super::error::TlsError;
+use crate::protocols::Protocols;
 
 /// The TLS of an endpoint. [`super::Tls::load`] reads the files that it names.
 ///
@@ -25,8 +26,10 @@ pub struct TlsConfig {
     pub client_certificates: ClientCertificates,
     /// The oldest version that is spoken. Default: TLS 1.2.
     pub min_version: TlsVersion,
-    /// What is spoken inside. Default: HTTP/2 or HTTP/1.1.
-    pub alpn: Alpn,
+    /// What is spoken inside, as it is agreed on by ALPN (RFC 7301). A client that offers only other protocols is
+    /// refused (`no_application_protocol`). One that does not speak ALPN speaks HTTP/1.1, because HTTP/2 over TLS needs
+    /// ALPN (RFC 9113 §3.2); it is refused where there is only HTTP/2. Default: HTTP/2 or HTTP/1.1.
+    pub alpn: Protocols,
 }
 
 impl TlsConfig {
@@ -131,31 +134,6 @@ impl FromStr for TlsVersion {
             "1.3" => Ok(Self::Tls13),
             _ => Err(TlsError::Option { text: text.to_owned(), known: "1.2 or 1.3" }),
         }
-    }
-}
-
-/// What is spoken inside TLS, as it is agreed on by ALPN (RFC 7301). A client that offers only other protocols is
-/// refused (`no_application_protocol`). One that does not speak ALPN speaks HTTP/1.1, because HTTP/2 over TLS needs
-/// ALPN (RFC 9113 §3.2).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Alpn {
-    /// HTTP/2 with clients that can, else HTTP/1.1.
-    #[default]
-    Http2AndHttp1,
-    /// HTTP/1.1 only.
-    Http1,
-    /// HTTP/2 only. A client without ALPN is refused.
-    Http2,
-}
-
-impl Alpn {
-    pub(super) fn protocols(self) -> Vec<Vec<u8>> {
-        let names: &[&str] = match self {
-            Self::Http2AndHttp1 => &["h2", "http/1.1"],
-            Self::Http1 => &["http/1.1"],
-            Self::Http2 => &["h2"],
-        };
-        names.iter().map(|name| name.as_bytes().to_vec()).collect()
     }
 }
 

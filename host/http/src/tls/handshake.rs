@@ -13,8 +13,8 @@ use tokio_rustls::rustls::server::{Accepted, Acceptor, ClientHello};
 use tokio_rustls::rustls::{AlertDescription, HandshakeKind, ServerConnection};
 use tokio_rustls::server::TlsStream;
 
-use super::config::Alpn;
 use super::setup::Setup;
+use crate::protocols::Protocols;
 
 /// Shakes hands on `stream`. See [`super::Tls::accept`].
 pub(super) async fn accept<S>(setup: &Setup, mut stream: S) -> io::Result<TlsStream<S>>
@@ -102,7 +102,7 @@ fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription
         }
     }
     // RFC 9113 §3.2: without ALPN it cannot be HTTP/2.
-    (setup.alpn == Alpn::Http2 && hello.alpn().is_none())
+    (setup.alpn == Protocols::Http2 && hello.alpn().is_none())
         .then_some((AlertDescription::NoApplicationProtocol, "a client does not speak ALPN, and only HTTP/2 is here"))
 }
 

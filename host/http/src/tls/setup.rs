@@ -13,10 +13,11 @@ use tokio_rustls::rustls::server::{
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-use super::config::{Alpn, ClientCertificates, TlsConfig, TlsVersion};
+use super::config::{ClientCertificates, TlsConfig, TlsVersion};
 use super::error::{TlsError, TlsWarning};
 use super::names::Names;
 use super::pem;
+use crate::protocols::Protocols;
 
 /// All that a handshake needs.
 pub(super) struct Setup {
@@ -24,7 +25,7 @@ pub(super) struct Setup {
     pub(super) names: Arc<Names>,
     /// `None`: clients are not asked for a certificate.
     pub(super) verifier: Option<Arc<dyn ClientCertVerifier>>,
-    pub(super) alpn: Alpn,
+    pub(super) alpn: Protocols,
     resumption: Resumption,
 }
 
@@ -68,7 +69,7 @@ impl Setup {
             None => builder.with_no_client_auth(),
         };
         let mut server = builder.with_cert_resolver(names.clone());
-        server.alpn_protocols = config.alpn.protocols();
+        server.alpn_protocols = config.alpn.alpn();
         server.ticketer = Arc::clone(&resumption.ticketer);
         server.session_storage = Arc::clone(&resumption.sessions);
         // Every cipher that is left is strong, so the client chooses: one without AES in hardware is faster with

@@ -20,6 +20,7 @@ use windhover_contract::Tls as Facts;
 
 use super::testing::{Authority, Folder, Issued};
 use super::*;
+use crate::protocols::Protocols;
 
 // ---- what a handshake comes to
 
@@ -125,16 +126,16 @@ async fn the_application_protocol_is_agreed_on_or_there_is_no_connection() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
     let (chain, key) = folder.pair("server", &authority.issue("a.example"));
     for (alpn, offered, expected) in [
-        (Alpn::Http2AndHttp1, &["http/1.1", "h2"][..], Ok(Some("h2"))),
-        (Alpn::Http2AndHttp1, &["http/1.1"], Ok(Some("http/1.1"))),
-        (Alpn::Http2AndHttp1, &[], Ok(None)),
-        (Alpn::Http2AndHttp1, &["http/1.0", "h3"], Err(())),
-        (Alpn::Http1, &["h2", "http/1.1"], Ok(Some("http/1.1"))),
-        (Alpn::Http1, &["h2"], Err(())),
-        (Alpn::Http1, &[], Ok(None)),
-        (Alpn::Http2, &["http/1.1", "h2"], Ok(Some("h2"))),
-        (Alpn::Http2, &["http/1.1"], Err(())),
-        (Alpn::Http2, &[], Err(())),
+        (Protocols::Http1AndHttp2, &["http/1.1", "h2"][..], Ok(Some("h2"))),
+        (Protocols::Http1AndHttp2, &["http/1.1"], Ok(Some("http/1.1"))),
+        (Protocols::Http1AndHttp2, &[], Ok(None)),
+        (Protocols::Http1AndHttp2, &["http/1.0", "h3"], Err(())),
+        (Protocols::Http1, &["h2", "http/1.1"], Ok(Some("http/1.1"))),
+        (Protocols::Http1, &["h2"], Err(())),
+        (Protocols::Http1, &[], Ok(None)),
+        (Protocols::Http2, &["http/1.1", "h2"], Ok(Some("h2"))),
+        (Protocols::Http2, &["http/1.1"], Err(())),
+        (Protocols::Http2, &[], Err(())),
     ] {
         let tls = load(&TlsConfig { alpn, ..TlsConfig::from_pem_files(&chain, Some(key.clone())) });
         let mut client = authority.client(None);

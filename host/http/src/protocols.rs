@@ -1,0 +1,26 @@
+//! Which versions of HTTP are spoken.
+
+/// Which versions of HTTP are spoken at an address. Over TLS the client chooses by ALPN; else its first octets tell,
+/// on one port.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocols {
+    /// HTTP/2 with clients that can (without TLS: that know it, RFC 9113 §3.3), else HTTP/1.1.
+    #[default]
+    Http1AndHttp2,
+    /// HTTP/1.1 only.
+    Http1,
+    /// HTTP/2 only. A client that speaks HTTP/1.x without TLS is answered 400.
+    Http2,
+}
+
+impl Protocols {
+    /// Their names in ALPN, the preferred first.
+    pub(crate) fn alpn(self) -> Vec<Vec<u8>> {
+        let names: &[&str] = match self {
+            Self::Http1AndHttp2 => &["h2", "http/1.1"],
+            Self::Http1 => &["http/1.1"],
+            Self::Http2 => &["h2"],
+        };
+        names.iter().map(|name| name.as_bytes().to_vec()).collect()
+    }
+}
