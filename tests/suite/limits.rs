@@ -9,52 +9,75 @@ use windhover_tests::{TestServer, for_each_server, guest};
 use crate::{HELLO, fault, get, in_every_world, ok, post};
 
 for_each_server! {
-    async fn a_head_of_the_largest_size_is_served_and_one_octet_more_is_431(server) {
-        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
-        let head_of = |size: usize| {
-            let empty = "GET / HTTP/1.1\r\nhost: a\r\nx: \r\n\r\n";
-            empty.replace("x: ", &format!("x: {}", "y".repeat(size - empty.len())))
-        };
+    async fn a_request_line_of_the_longest_size_is_served_and_one_octet_more_is_414(server) {
+        let served = server.limits(|limits| limits.max_request_line_size = 100).serve(guest("rust-hello")).await;
+        let line_of = |size: usize| get(&format!("/{}", "x".repeat(size - "GET / HTTP/1.1\r\n".len())));
         let mut wire = served.connect().await;
-        wire.send(head_of(HEAD_SIZE) + &get("/")).await;
+        wire.send(line_of(100) + &line_of(100)).await;
         wire.expect(HELLO).await;
         wire.expect(HELLO).await;
-        wire.send(head_of(HEAD_SIZE + 1)).await;
-        wire.expect(TOO_LARGE_HEAD).await;
+        wire.send(line_of(101)).await;
+        wire.expect(TOO_LONG_LINE).await;
         wire.expect_closed().await;
     }
 
-    async fn a_long_target_counts_like_fields(server) {
-        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
-        let mut wire = served.connect().await;
-        wire.send(get(&format!("/{}", "x".repeat(HEAD_SIZE - 100)))).await;
-        wire.expect(HELLO).await;
-        wire.send(get(&format!("/{}", "x".repeat(HEAD_SIZE)))).await;
-        wire.expect(TOO_LARGE_HEAD).await;
-        wire.expect_closed().await;
-    }
-
-    async fn a_head_that_never_ends_is_431(server) {
-        let served = server.limits(|limits| limits.max_request_head_size = HEAD_SIZE).serve(guest("rust-hello")).await;
-        let mut wire = served.connect().await;
-        wire.send("GET / HTTP/1.1\r\nhost: a\r\n").await;
-        while wire.try_send("x: 12345678901234567890123456789012345678901234567890\r\n").await.is_ok() {
-            if wire.has_something().await {
-                break;
-            }
-        }
-        wire.expect(TOO_LARGE_HEAD).await;
-    }
-
-    async fn more_fields_than_any_client_sends_are_431(server) {
+    async fn a_request_line_that_never_ends_is_414(server) {
         let served = server.serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
-        let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(count));
-        wire.send(fields(90)).await;
-        wire.expect(HELLO).await;
-        wire.send(fields(1000)).await;
-        wire.expect(TOO_LARGE_HEAD).await;
+        wire.send("GET /").await;
+        while !wire.has_something().await && wire.try_send("x".repeat(50)).await.is_ok() {}
+        wire.expect(TOO_LONG_LINE).await;
         wire.expect_closed().await;
+    }
+
+    async fn fields_of_the_largest_size_are_served_and_one_octet_more_is_431(server) {
+        let served = server.limits(|limits| limits.max_request_fields_size = 100).serve(guest("rust-hello")).await;
+        let fields_of = |size: usize| {
+            let empty = "host: a\r\nx: \r\n";
+            format!("GET / HTTP/1.1\r\n{}\r\n", empty.replace("x: ", &format!("x: {}", "y".repeat(size - empty.len()))))
+        };
+        let mut wire = served.connect().await;
+        wire.send(fields_of(100) + &get("/")).await;
+        wire.expect(HELLO).await;
+        wire.expect(HELLO).await;
+        wire.send(fields_of(101)).await;
+        wire.expect(TOO_LARGE_FIELDS).await;
+        wire.expect_closed().await;
+    }
+
+    async fn the_largest_head_that_the_defaults_allow_is_served(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        let line = format!("GET /{} HTTP/1.1\r\n", "x".repeat(8192 - "GET / HTTP/1.1\r\n".len()));
+        let fields = format!("host: a\r\nx:{}\r\n", "y".repeat(32_768 - "host: a\r\nx:\r\n".len()));
+        for empty_line in ["", "\r\n"] {
+            wire.send(format!("{empty_line}{line}{fields}\r\n")).await;
+            wire.expect(HELLO).await;
+        }
+    }
+
+    async fn fields_that_never_end_are_431(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        for pattern in ["x: 12345678901234567890123456789012345678901234567890\r\n", "x"] {
+            let mut wire = served.connect().await;
+            wire.send("GET / HTTP/1.1\r\nhost: a\r\n").await;
+            while !wire.has_something().await && wire.try_send(pattern.repeat(50)).await.is_ok() {}
+            wire.expect(TOO_LARGE_FIELDS).await;
+            wire.expect_closed().await;
+        }
+    }
+
+    async fn as_many_fields_as_allowed_are_served_and_one_more_is_431(server) {
+        for allowed in [3, 100, 1000] {
+            let served = server.clone().limits(|limits| limits.max_request_fields = allowed).serve(guest("rust-hello")).await;
+            let mut wire = served.connect().await;
+            let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(count - 1));
+            wire.send(fields(allowed)).await;
+            wire.expect(HELLO).await;
+            wire.send(fields(allowed + 1)).await;
+            wire.expect(TOO_LARGE_FIELDS).await;
+            wire.expect_closed().await;
+        }
     }
 
     async fn a_head_that_does_not_come_to_its_end_in_time_is_408(server) {
@@ -331,10 +354,13 @@ fn the_limits_are_on_by_default() {
     );
 }
 
-/// The smallest limit of a head that a server must be able to keep.
-const HEAD_SIZE: usize = 8192;
+const TOO_LONG_LINE: &str = "HTTP/1.1 414 URI Too Long\r\n\
+    connection: close\r\n\
+    content-length: 0\r\n\
+    date: …\r\n\
+    \r\n";
 
-const TOO_LARGE_HEAD: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\n\
+const TOO_LARGE_FIELDS: &str = "HTTP/1.1 431 Request Header Fields Too Large\r\n\
     connection: close\r\n\
     content-length: 0\r\n\
     date: …\r\n\

@@ -24,6 +24,8 @@ mod reuse; // instances that answer more than one exchange
 mod send_file; // answers from a granted folder
 mod server_addresses; // what the server is bound to
 mod server_variables; // the names of CGI
+mod strict_content; // chunks that are not framed exactly
+mod strict_head; // heads that are not exactly what HTTP says
 mod telemetry; // what a guest adds to the record of its exchange
 mod tls; // the session, where there is one
 mod trailers; // fields behind the content, both ways

@@ -1,5 +1,5 @@
-//! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library but `httparse`. It is written
-//! as a third party would write a server, against `windhover_contract` alone, and promises all that the contract asks.
+//! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library. It is written as a third party
+//! would write a server, against `windhover_contract` alone, and promises all that the contract asks.
 
 mod connection;
 mod content;

@@ -20,6 +20,37 @@ pub enum Fault {
 /// What a client can do wrong. Each variant names its status; see [`Fault::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClientFault {
+    /// 400: the request line is not a method, a target and a version with single spaces between them (RFC 9112 §3), or
+    /// more than one empty line stands before it (RFC 9112 §2.2).
+    #[error("the request line is malformed")]
+    RequestLine,
+    /// 414: the request line is longer than [`crate::Limits::max_request_line_size`] (RFC 9112 §3).
+    #[error("the request line is too long")]
+    RequestLineTooLong,
+    /// 505: the version is neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 §15.6.6).
+    #[error("the version of HTTP is not supported")]
+    Version,
+    /// 400: a line of the head ends with LF alone. RFC 9112 §2.2 allows to take that for a line end; what two parties
+    /// may read differently smuggles.
+    #[error("a line does not end with CRLF")]
+    LineEnd,
+    /// 400: a field line is not a name, a colon and a value (RFC 9112 §5): white space before the name or behind it, a
+    /// folded line (RFC 9112 §5.2), a control character, CR alone among them (RFC 9110 §5.5).
+    #[error("a field line is malformed")]
+    FieldLine,
+    /// 431: the header fields are larger than [`crate::Limits::max_request_fields_size`] (RFC 6585 §5).
+    #[error("the header fields are too large")]
+    FieldsTooLarge,
+    /// 431: there are more field lines than [`crate::Limits::max_request_fields`] (RFC 6585 §5).
+    #[error("there are too many header fields")]
+    FieldsTooMany,
+    /// 400: Content-Length is not one number of less than 64 bits (RFC 9112 §6.3). The same number twice, which may be
+    /// taken for one, is refused too, as in Kestrel.
+    #[error("the Content-Length field is not one number")]
+    ContentLength,
+    /// 400: Transfer-Encoding and Content-Length come together, which may be smuggling (RFC 9112 §6.3); as in nginx.
+    #[error("there are both a transfer coding and a content length")]
+    TwoLengths,
     /// 400: an HTTP/1.1 request needs exactly one Host field (RFC 9112 §3.2).
     #[error("the Host field is missing")]
     HostMissing,
@@ -41,8 +72,9 @@ pub enum ClientFault {
     /// 501: CONNECT asks for a tunnel, and this is not a proxy (RFC 9110 §9.3.6).
     #[error("CONNECT is for proxies")]
     Connect,
-    /// 400: a transfer coding other than one `chunked` (RFC 9112 §6.1); what two parties decode differently smuggles.
-    #[error("the transfer coding is not chunked")]
+    /// 400: a transfer coding other than one `chunked`, or one in HTTP/1.0 (RFC 9112 §6.1); what two parties decode
+    /// differently smuggles.
+    #[error("the transfer coding is not chunked, or not for this version")]
     TransferCoding,
     /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
     #[error("the request body is too large")]
@@ -50,7 +82,7 @@ pub enum ClientFault {
     /// 408: the body came more slowly than [`crate::Limits::min_request_data_rate`] allows.
     #[error("the request body came too slowly")]
     BodyTooSlow,
-    /// 400: the body ended early, or its framing is malformed.
+    /// 400: the body ended early, or its framing is malformed (RFC 9112 §7.1), or its trailers are or exceed a limit.
     #[error("the request body is malformed or incomplete")]
     BodyIncomplete,
     /// 400 in a log only: nobody is left to read an answer.
@@ -101,7 +133,12 @@ impl Fault {
         match self {
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Client(ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Client(ClientFault::RequestLineTooLong) => StatusCode::URI_TOO_LONG,
+            Self::Client(ClientFault::FieldsTooLarge | ClientFault::FieldsTooMany) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::Client(ClientFault::Connect) => StatusCode::NOT_IMPLEMENTED,
+            Self::Client(ClientFault::Version) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,

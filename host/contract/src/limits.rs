@@ -12,9 +12,15 @@ pub struct Limits {
     /// Connections at once that speak another protocol after an upgrade. `None`: any number. One more is answered 503
     /// with Retry-After in place of the application's 101.
     pub max_upgraded_connections: Option<usize>,
-    /// Largest request head, in bytes: request line and header fields together, also the largest trailer section.
-    /// Range: 8,192 and more. Exceeding it answers 431 and closes the connection.
-    pub max_request_head_size: usize,
+    /// Longest request line, in bytes, with its line end. Exceeding it answers 414 and closes the connection.
+    pub max_request_line_size: usize,
+    /// Largest header section of a request, in bytes: the field lines with their line ends. Exceeding it answers 431
+    /// and closes the connection. The same bounds a trailer section, apart from the header section; exceeding it there
+    /// ends the body with [`crate::ClientFault::BodyIncomplete`].
+    pub max_request_fields_size: usize,
+    /// Most field lines in the header section of a request. Range: up to 10,000. Exceeding it is like exceeding
+    /// [`Limits::max_request_fields_size`], also in a trailer section.
+    pub max_request_fields: usize,
     /// Time from a request's first octet until its head is complete. Exceeding it answers 408 and closes the
     /// connection.
     pub request_head_timeout: Duration,
@@ -47,7 +53,9 @@ impl Default for Limits {
         Self {
             max_connections: Some(10_000), // Kestrel has none; what one machine was once thought to be able to serve
             max_upgraded_connections: Some(10_000), // the same
-            max_request_head_size: 40 * 1024, // as Kestrel: 8 KiB request line, 32 KiB header fields
+            max_request_line_size: 8 * 1024, // as Kestrel MaxRequestLineSize
+            max_request_fields_size: 32 * 1024, // as Kestrel MaxRequestHeadersTotalSize
+            max_request_fields: 100,       // as Kestrel MaxRequestHeaderCount
             request_head_timeout: Duration::from_secs(30), // as Kestrel RequestHeadersTimeout
             keep_alive_timeout: Duration::from_secs(130), // as Kestrel: longer than the 120 s of common clients' pools
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS

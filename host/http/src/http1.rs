@@ -3,10 +3,12 @@
 mod activity;
 mod content;
 mod exchange;
+mod gate;
 mod interim;
 mod last_part;
 mod silence;
 mod socket;
+mod strict;
 mod upgrade;
 
 use std::future::poll_fn;
@@ -23,6 +25,7 @@ use windhover_contract::{Application, Limits};
 use activity::{Activity, End};
 use exchange::Exchange;
 use socket::Http1Socket;
+use strict::MAX_FIELDS;
 
 use crate::census::Place;
 use crate::clock::Clock;
@@ -94,12 +97,17 @@ pub(crate) async fn refuse(mut socket: Socket, clock: &Clock) -> io::Error {
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
+    let head = limits.max_request_line_size.saturating_add(limits.max_request_fields_size).saturating_add(EMPTY_LINES);
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
-        .max_header_size(limits.max_request_head_size)
-        .max_buf_size(limits.max_request_head_size.max(BUFFER_SIZE))
+        // What is larger is refused before hyper sees it: see `gate`.
+        .max_header_size(head)
+        .max_buf_size(head.max(BUFFER_SIZE))
         .half_close(false);
+    if limits.max_request_fields > HYPER_MAX_FIELDS {
+        builder.max_headers(limits.max_request_fields.min(MAX_FIELDS));
+    }
     builder
 }
 
@@ -110,3 +118,10 @@ const BUFFER_SIZE: usize = 64 * 1024;
 
 /// How long a client has to read that it is refused.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
+
+/// What hyper counts as part of a head and nobody else does: two empty lines before it, one behind it, and one octet,
+/// because it refuses a head before it has the largest size.
+const EMPTY_LINES: usize = 7;
+
+/// As many fields as hyper takes without allocating for them.
+const HYPER_MAX_FIELDS: usize = 100;

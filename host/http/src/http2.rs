@@ -254,7 +254,10 @@ fn builder(limits: &Limits) -> server::Builder {
         .initial_window_size(own.stream_window)
         .initial_connection_window_size(own.connection_window)
         .max_send_buffer_size(own.stream_send_buffer)
-        .max_header_list_size(u32::try_from(limits.max_request_head_size).unwrap_or(u32::MAX))
+        .max_header_list_size(
+            u32::try_from(limits.max_request_line_size.saturating_add(limits.max_request_fields_size))
+                .unwrap_or(u32::MAX),
+        )
         .max_concurrent_reset_streams(MAX_RESET_STREAMS)
         .enable_connect_protocol();
     builder

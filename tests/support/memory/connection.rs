@@ -3,6 +3,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
@@ -36,7 +37,7 @@ pub(super) struct Connection<A> {
 impl<A: Application> Connection<A> {
     pub(super) async fn serve(mut self, pipe: DuplexStream) {
         let (reader, writer) = tokio::io::split(pipe);
-        let mut reader = Reader::new(reader);
+        let mut reader = Reader::new(reader, Arc::clone(&self.limits));
         let mut writer = Writer { pipe: writer, limits: Arc::new(ExchangeLimits::new(&self.limits)) };
         while let Ok(next) = self.exchange(reader, &mut writer).await {
             reader = next;
@@ -48,7 +49,7 @@ impl<A: Application> Connection<A> {
     async fn exchange(&mut self, mut reader: Reader, writer: &mut Writer) -> Result<Reader, Broken> {
         let head = tokio::select! {
             biased;
-            head = reader.timed_head(&self.limits) => head,
+            head = reader.timed_head() => head,
             _ = self.draining.wait_for(|draining| *draining) => return Err(Broken),
         };
         let head = match head {
@@ -72,10 +73,10 @@ impl<A: Application> Connection<A> {
                 self.exchange_upgrade(request, handed, asking, upgrade, powers, asked, writer).await
             }
             None => {
-                let Handed { first_read, unread } = handed;
+                let Handed { first_read, unread, has_failed } = handed;
                 let mut unread = Lent { unread: None, lent: unread };
                 tokio::select! {
-                    answered = self.answer(request, first_read, &powers, &mut asked, writer) => answered?,
+                    answered = self.answer(request, first_read, &has_failed, &powers, &mut asked, writer) => answered?,
                     () = unread.client_left() => return Err(Broken),
                 }
                 let unread = timeout(self.limits.request_head_timeout, unread.back()).await.map_err(|_| Broken)?;
@@ -86,12 +87,11 @@ impl<A: Application> Connection<A> {
     }
 
     async fn refuse(&self, refusal: Refusal, writer: &mut Writer) -> Result<Reader, Broken> {
-        let status = match refusal {
-            Refusal::BadRequest => StatusCode::BAD_REQUEST,
-            Refusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Refusal::HeadTooSlow => StatusCode::REQUEST_TIMEOUT,
+        let response = match refusal {
+            Refusal::Fault(fault) => Response::from(Fault::from(fault)),
+            Refusal::TooSlow => Response::empty(StatusCode::REQUEST_TIMEOUT),
         };
-        respond(Response::empty(status), Asked::UNKNOWN, writer).await?;
+        respond(closing(response), Asked::UNKNOWN, writer).await?;
         Err(Broken)
     }
 
@@ -122,6 +122,7 @@ impl<A: Application> Connection<A> {
         &self,
         request: Request,
         first_read: oneshot::Receiver<()>,
+        has_failed: &AtomicBool,
         powers: &Powers,
         asked: &mut Asked,
         writer: &mut Writer,
@@ -130,7 +131,8 @@ impl<A: Application> Connection<A> {
         let mut response = self.handle(request, first_read, powers, writer).await?;
         asked.keep_alive &= !*self.draining.borrow();
         let limits = writer.limits.body();
-        if matches!((length, limits.max_size), (Some(length), Some(max)) if length > max) {
+        let is_too_much = matches!((length, limits.max_size), (Some(length), Some(max)) if length > max);
+        if is_too_much || has_failed.load(Ordering::Relaxed) {
             response = closing(response);
         }
         tokio::select! {

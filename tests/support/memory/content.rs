@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub(super) struct Content {
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
     first_read: Option<oneshot::Sender<()>>,
     give_back: Option<oneshot::Sender<Unread>>,
+    has_failed: Arc<AtomicBool>,
 }
 
 /// The reading end, and how much of the content it still has in front of it.
@@ -42,12 +44,15 @@ pub(super) struct Handed {
     pub(super) first_read: oneshot::Receiver<()>,
     /// The reading end, when the application is done with it. An error: the content broke, and the connection with it.
     pub(super) unread: oneshot::Receiver<Unread>,
+    /// Whether the content broke.
+    pub(super) has_failed: Arc<AtomicBool>,
 }
 
 impl Content {
     pub(super) fn new(unread: Unread, limits: Arc<ExchangeLimits>) -> (Self, Handed) {
         let (first_read, first_read_receiver) = oneshot::channel();
         let (give_back, unread_receiver) = oneshot::channel();
+        let has_failed = Arc::new(AtomicBool::new(false));
         let content = Self {
             unread: Some(unread),
             limits,
@@ -57,8 +62,9 @@ impl Content {
             waiting: None,
             first_read: Some(first_read),
             give_back: Some(give_back),
+            has_failed: Arc::clone(&has_failed),
         };
-        (content, Handed { first_read: first_read_receiver, unread: unread_receiver })
+        (content, Handed { first_read: first_read_receiver, unread: unread_receiver, has_failed })
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, ClientFault>> {
@@ -111,6 +117,7 @@ impl http_body::Body for Content {
                 Poll::Ready(None)
             }
             Err(fault) => {
+                content.has_failed.store(true, Ordering::Relaxed);
                 content.unread = None; // nobody can say where the next request would begin
                 Poll::Ready(Some(Err(fault.into())))
             }

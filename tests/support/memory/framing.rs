@@ -1,21 +1,21 @@
 //! Where a request's content ends: its length, or its chunks (RFC 9112 §6 and §7.1). Nothing here waits.
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use http_body::Frame;
-use windhover_contract::ClientFault;
+use windhover_contract::{ClientFault, Limits};
 
-use super::head::MAX_FIELDS;
+use super::head::{parse_fields, text_of};
 
 /// How much of a request's content is still to come, and in what form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
     /// So many octets.
     Length(u64),
-    /// Chunks, the next one's size first.
-    ChunkSize,
+    /// Chunks, the next one's size first. Their extensions have taken so many octets.
+    ChunkSize { extensions: usize },
     /// So many octets of a chunk, then its line end.
-    Chunk(u64),
+    Chunk { left: u64, extensions: usize },
     /// The fields behind the last chunk.
     Trailers,
 }
@@ -30,6 +30,7 @@ pub(super) enum Decoded {
 
 impl Framing {
     pub(super) const END: Self = Self::Length(0);
+    pub(super) const CHUNKS: Self = Self::ChunkSize { extensions: 0 };
 
     /// The length, where it is known in advance.
     pub(super) fn length(self) -> Option<u64> {
@@ -37,11 +38,11 @@ impl Framing {
     }
 
     /// Takes the next frame from the buffer, as much of it as is there.
-    pub(super) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Decoded, ClientFault> {
+    pub(super) fn decode(&mut self, buffer: &mut BytesMut, limits: &Limits) -> Result<Decoded, ClientFault> {
         loop {
             match self {
                 Self::Length(0) => return Ok(Decoded::End),
-                Self::Length(left) | Self::Chunk(left @ 1..) => {
+                Self::Length(left) | Self::Chunk { left: left @ 1.., .. } => {
                     if buffer.is_empty() {
                         return Ok(Decoded::Partial);
                     }
@@ -49,24 +50,23 @@ impl Framing {
                     *left -= size as u64;
                     return Ok(Decoded::Frame(Frame::data(buffer.split_to(size).freeze())));
                 }
-                Self::Chunk(0) => match buffer.get(..2) {
-                    Some(b"\r\n") => {
+                Self::Chunk { left: 0, extensions } => match &buffer[..] {
+                    [b'\r', b'\n', ..] => {
                         buffer.advance(2);
-                        *self = Self::ChunkSize;
+                        *self = Self::ChunkSize { extensions: *extensions };
                     }
-                    Some(_) => return Err(ClientFault::BodyIncomplete),
-                    None => return Ok(Decoded::Partial),
+                    [] | [b'\r'] => return Ok(Decoded::Partial),
+                    _ => return Err(ClientFault::BodyIncomplete),
                 },
-                Self::ChunkSize => match httparse::parse_chunk_size(buffer) {
-                    Ok(httparse::Status::Complete((line, size))) => {
-                        buffer.advance(line);
-                        *self = if size == 0 { Self::Trailers } else { Self::Chunk(size) };
-                    }
-                    Ok(httparse::Status::Partial) if buffer.len() < MAX_LINES => return Ok(Decoded::Partial),
-                    Ok(httparse::Status::Partial) | Err(_) => return Err(ClientFault::BodyIncomplete),
-                },
+                Self::ChunkSize { extensions } => {
+                    let Some(line) = chunk_line(buffer, *extensions)? else { return Ok(Decoded::Partial) };
+                    buffer.advance(line.octets);
+                    let extensions = *extensions + line.extensions;
+                    *self = if line.size == 0 { Self::Trailers } else { Self::Chunk { left: line.size, extensions } };
+                }
                 Self::Trailers => {
-                    let Some((size, trailers)) = parse_trailers(buffer)? else { return Ok(Decoded::Partial) };
+                    let trailers = parse_fields(buffer, limits).map_err(|_| ClientFault::BodyIncomplete)?;
+                    let Some((size, trailers)) = trailers else { return Ok(Decoded::Partial) };
                     buffer.advance(size);
                     *self = Self::END;
                     if !trailers.is_empty() {
@@ -78,22 +78,80 @@ impl Framing {
     }
 }
 
-fn parse_trailers(buffer: &[u8]) -> Result<Option<(usize, HeaderMap)>, ClientFault> {
-    let mut parsed = [httparse::EMPTY_HEADER; MAX_FIELDS];
-    match httparse::parse_headers(buffer, &mut parsed) {
-        Ok(httparse::Status::Complete((size, parsed))) => {
-            let mut trailers = HeaderMap::new();
-            for field in parsed {
-                let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| ClientFault::BodyIncomplete)?;
-                let value = HeaderValue::from_bytes(field.value).map_err(|_| ClientFault::BodyIncomplete)?;
-                trailers.append(name, value);
-            }
-            Ok(Some((size, trailers)))
+/// The line before a chunk.
+struct ChunkLine {
+    size: u64,
+    octets: usize,
+    extensions: usize,
+}
+
+/// RFC 9112 §7.1, without the white space that it calls bad. `None`: it is not all there yet.
+fn chunk_line(buffer: &[u8], extensions_before: usize) -> Result<Option<ChunkLine>, ClientFault> {
+    let line = buffer.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+    let malformed = ClientFault::BodyIncomplete;
+    let text = match text_of(line).map_err(|_| malformed)? {
+        Some(text) => text,
+        None if line.len() > MAX_CHUNK_LINE => return Err(malformed),
+        None if line.first().is_some_and(|first| !first.is_ascii_hexdigit()) => return Err(malformed),
+        None => return Ok(None),
+    };
+    let digits = text.split(|octet| *octet == b';').next().unwrap_or_default();
+    let extensions = &text[digits.len()..];
+    let is_size = (1..=16).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
+    let size = str::from_utf8(digits).ok().filter(|_| is_size).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    match size {
+        Some(size) if are_extensions(extensions) && extensions_before + extensions.len() <= MAX_EXTENSIONS => {
+            Ok(Some(ChunkLine { size, octets: line.len(), extensions: extensions.len() }))
         }
-        Ok(httparse::Status::Partial) if buffer.len() < MAX_LINES => Ok(None),
-        Ok(httparse::Status::Partial) | Err(_) => Err(ClientFault::BodyIncomplete),
+        _ => Err(malformed),
     }
 }
 
-/// The longest line of a chunk's size with its extensions, and the largest trailer section.
-const MAX_LINES: usize = 16 * 1024;
+/// RFC 9112 §7.1.1.
+fn are_extensions(mut octets: &[u8]) -> bool {
+    fn token(octets: &mut &[u8]) -> bool {
+        let size = octets.iter().take_while(|octet| HeaderName::from_bytes(&[**octet]).is_ok()).count();
+        *octets = &octets[size..];
+        size > 0
+    }
+    fn quoted(octets: &mut &[u8]) -> bool {
+        while let [octet, rest @ ..] = *octets {
+            *octets = rest;
+            match (octet, rest) {
+                (b'"', _) => return true,
+                (b'\\', [_, rest @ ..]) => *octets = rest,
+                _ => {}
+            }
+        }
+        false
+    }
+    if HeaderValue::from_bytes(octets).is_err() {
+        return false; // a control character
+    }
+    while let [b';', rest @ ..] = octets {
+        octets = rest;
+        if !token(&mut octets) {
+            return false;
+        }
+        if let [b'=', rest @ ..] = octets {
+            octets = rest;
+            let is_value = match octets {
+                [b'"', rest @ ..] => {
+                    octets = rest;
+                    quoted(&mut octets)
+                }
+                _ => token(&mut octets),
+            };
+            if !is_value {
+                return false;
+            }
+        }
+    }
+    octets.is_empty()
+}
+
+/// What chunk extensions may take in one content.
+const MAX_EXTENSIONS: usize = 4 * 1024;
+
+/// A longer line cannot become one that is good.
+const MAX_CHUNK_LINE: usize = MAX_EXTENSIONS + 18;

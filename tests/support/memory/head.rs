@@ -1,7 +1,9 @@
-//! The head of a request, from octets to types: checked once, trusted afterwards.
+//! The head of a request, from octets to types: checked once, trusted afterwards. It is taken apart line by line, and
+//! nothing is made good that is wrong.
 
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
+use windhover_contract::{ClientFault, Limits};
 
 use super::framing::Framing;
 use super::response::Asked;
@@ -19,51 +21,43 @@ pub(super) struct Head {
 
 /// Why a head is not taken.
 pub(super) enum Refusal {
-    BadRequest,
-    HeadTooLarge,
-    HeadTooSlow,
+    Fault(ClientFault),
+    TooSlow,
 }
 
 impl Head {
     /// Takes a head from the buffer. `None`: it is not all there yet.
-    pub(super) fn parse(buffer: &mut BytesMut, max_size: usize) -> Result<Option<Self>, Refusal> {
-        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-        let mut request = httparse::Request::new(&mut fields);
-        let size = match request.parse(buffer) {
-            Ok(httparse::Status::Complete(size)) if size <= max_size => size,
-            Ok(httparse::Status::Partial) if buffer.len() <= max_size => return Ok(None),
-            Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(Refusal::HeadTooLarge),
-            Err(_) => return Err(Refusal::BadRequest),
-        };
-        let head = Self::from_parsed(&request).ok_or(Refusal::BadRequest)?;
-        buffer.advance(size);
+    pub(super) fn parse(buffer: &mut BytesMut, limits: &Limits) -> Result<Option<Self>, ClientFault> {
+        // RFC 9112 §2.2: one empty line before it.
+        let begin = if buffer.starts_with(b"\r\n") { 2 } else { 0 };
+        let octets = &buffer[begin..];
+        if octets.is_empty() || octets == b"\r" {
+            return Ok(None);
+        }
+        if HeaderName::from_bytes(&octets[..1]).is_err() {
+            return Err(ClientFault::RequestLine); // no method begins so
+        }
+        let line = octets.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+        if line.len() > limits.max_request_line_size {
+            return Err(ClientFault::RequestLineTooLong);
+        }
+        let Some(text) = text_of(line)? else { return Ok(None) };
+        let (method, uri, version) = request_line(text)?;
+        let Some((size, fields)) = parse_fields(&octets[line.len()..], limits)? else { return Ok(None) };
+        let head = Self::new(method, uri, version, fields)?;
+        buffer.advance(begin + line.len() + size);
         Ok(Some(head))
     }
 
-    fn from_parsed(request: &httparse::Request<'_, '_>) -> Option<Self> {
-        let version = if request.version? == 0 { Version::HTTP_10 } else { Version::HTTP_11 };
-        let mut fields = HeaderMap::new();
-        for field in request.headers.iter() {
-            let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-            fields.append(name, HeaderValue::from_bytes(field.value).ok()?);
-        }
-        let chunked = fields.contains_key(header::TRANSFER_ENCODING);
-        // RFC 9112 §6.3: both lengths present is smuggling bait. One of them counts, and nothing that follows.
-        let baited = chunked && fields.remove(header::CONTENT_LENGTH).is_some();
+    fn new(method: Method, uri: Uri, version: Version, fields: HeaderMap) -> Result<Self, ClientFault> {
         let keep_alive = match version {
-            _ if baited || has_option(&fields, header::CONNECTION, "close") => false,
+            _ if has_option(&fields, header::CONNECTION, "close") => false,
             Version::HTTP_10 => has_option(&fields, header::CONNECTION, "keep-alive"),
             _ => true,
         };
-        Some(Self {
-            method: Method::from_bytes(request.method?.as_bytes()).ok()?,
-            uri: request.path?.parse().ok()?,
-            version,
-            framing: if chunked { chunked_framing(version, &fields)? } else { length_framing(&mut fields)? },
-            expects_continue: version == Version::HTTP_11 && has_option(&fields, header::EXPECT, "100-continue"),
-            keep_alive,
-            fields,
-        })
+        let expects_continue = version == Version::HTTP_11 && has_option(&fields, header::EXPECT, "100-continue");
+        let framing = framing(version, &fields)?;
+        Ok(Self { method, uri, version, framing, expects_continue, keep_alive, fields })
     }
 
     pub(super) fn asked(&self) -> Asked {
@@ -76,6 +70,59 @@ impl Head {
     }
 }
 
+/// A section of fields up to its empty line, and its size with that. `None`: it is not all there yet.
+pub(super) fn parse_fields(octets: &[u8], limits: &Limits) -> Result<Option<(usize, HeaderMap)>, ClientFault> {
+    let (mut size, mut fields) = (0, HeaderMap::new());
+    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+        if line == b"\r" {
+            return Ok(None);
+        }
+        if line == b"\r\n" {
+            return Ok(Some((size + 2, fields)));
+        }
+        size += line.len();
+        if fields.len() >= limits.max_request_fields {
+            return Err(ClientFault::FieldsTooMany);
+        }
+        if size > limits.max_request_fields_size {
+            return Err(ClientFault::FieldsTooLarge);
+        }
+        let Some(text) = text_of(line)? else { return Ok(None) };
+        let colon = text.iter().position(|octet| *octet == b':').ok_or(ClientFault::FieldLine)?;
+        let value = HeaderValue::from_bytes(text[colon + 1..].trim_ascii());
+        let name = HeaderName::from_bytes(&text[..colon]).map_err(|_| ClientFault::FieldLine)?;
+        let is_text = HeaderValue::from_bytes(&text[colon + 1..]).is_ok(); // no control characters to trim, either
+        let value = value.ok().filter(|_| is_text).ok_or(ClientFault::FieldLine)?;
+        fields.append(name, value);
+    }
+    Ok(None)
+}
+
+/// A line without its end, which is CRLF. `None`: it has none yet.
+pub(super) fn text_of(line: &[u8]) -> Result<Option<&[u8]>, ClientFault> {
+    match line.strip_suffix(b"\n") {
+        None => Ok(None),
+        Some(line) => line.strip_suffix(b"\r").map(Some).ok_or(ClientFault::LineEnd),
+    }
+}
+
+/// RFC 9112 §3. The target may be none of HTTP's four forms; who resolves it finds that out.
+fn request_line(line: &[u8]) -> Result<(Method, Uri, Version), ClientFault> {
+    let line = str::from_utf8(line).ok().filter(|line| !line.contains(|c: char| !matches!(c, ' '..='~')));
+    let parts: Vec<&str> = line.ok_or(ClientFault::RequestLine)?.split(' ').collect();
+    let [method, target, version] = parts[..] else { return Err(ClientFault::RequestLine) };
+    let version = match version.as_bytes() {
+        b"HTTP/1.1" => Version::HTTP_11,
+        b"HTTP/1.0" => Version::HTTP_10,
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+            return Err(ClientFault::Version);
+        }
+        _ => return Err(ClientFault::RequestLine),
+    };
+    let method = Method::from_bytes(method.as_bytes()).map_err(|_| ClientFault::RequestLine)?;
+    Ok((method, target.parse().map_err(|_| ClientFault::RequestLine)?, version))
+}
+
 fn has_option(fields: &HeaderMap, name: HeaderName, option: &str) -> bool {
     let values = fields.get_all(name);
     values
@@ -85,24 +132,19 @@ fn has_option(fields: &HeaderMap, name: HeaderName, option: &str) -> bool {
         .any(|found| found.trim().eq_ignore_ascii_case(option))
 }
 
-/// RFC 9112 §6.1: only chunked alone is understood, and never from HTTP/1.0.
-fn chunked_framing(version: Version, fields: &HeaderMap) -> Option<Framing> {
-    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
-    let chunked = codings.next()?.as_bytes().eq_ignore_ascii_case(b"chunked") && codings.next().is_none();
-    (chunked && version == Version::HTTP_11).then_some(Framing::ChunkSize)
-}
-
-/// RFC 9112 §6.3: a length that comes twice must be the same, and is told once.
-fn length_framing(fields: &mut HeaderMap) -> Option<Framing> {
-    let Some(first) = fields.get(header::CONTENT_LENGTH).cloned() else { return Some(Framing::END) };
-    if fields.get_all(header::CONTENT_LENGTH).iter().any(|other| other != first) {
-        return None;
+/// RFC 9112 §6: one length, or chunks and nothing around them, and never from HTTP/1.0.
+fn framing(version: Version, fields: &HeaderMap) -> Result<Framing, ClientFault> {
+    let codings: Vec<&[u8]> = fields.get_all(header::TRANSFER_ENCODING).iter().map(HeaderValue::as_bytes).collect();
+    let lengths: Vec<&[u8]> = fields.get_all(header::CONTENT_LENGTH).iter().map(HeaderValue::as_bytes).collect();
+    match (&codings[..], &lengths[..]) {
+        ([], []) => Ok(Framing::END),
+        ([], [length]) if !length.is_empty() && length.iter().all(u8::is_ascii_digit) => {
+            let length = str::from_utf8(length).ok().and_then(|length| length.parse::<i64>().ok());
+            length.map(|length| Framing::Length(length.unsigned_abs())).ok_or(ClientFault::ContentLength)
+        }
+        ([], _) => Err(ClientFault::ContentLength),
+        ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") && version == Version::HTTP_11 => Ok(Framing::CHUNKS),
+        ([..], []) => Err(ClientFault::TransferCoding),
+        _ => Err(ClientFault::TwoLengths),
     }
-    let digits = first.to_str().ok().filter(|length| length.bytes().all(|digit| digit.is_ascii_digit()))?;
-    let length = digits.parse().ok()?;
-    fields.insert(header::CONTENT_LENGTH, first);
-    Some(Framing::Length(length))
 }
-
-/// Fields in one section; more are refused like a head that is too large.
-pub(super) const MAX_FIELDS: usize = 100;

@@ -18,31 +18,32 @@ pub(super) struct Broken;
 pub(super) struct Reader {
     pipe: ReadHalf<DuplexStream>,
     buffer: BytesMut,
+    limits: Arc<Limits>,
 }
 
 impl Reader {
-    pub(super) fn new(pipe: ReadHalf<DuplexStream>) -> Self {
-        Self { pipe, buffer: BytesMut::new() }
+    pub(super) fn new(pipe: ReadHalf<DuplexStream>, limits: Arc<Limits>) -> Self {
+        Self { pipe, buffer: BytesMut::new(), limits }
     }
 
     /// Reads a head in the time that it has, once it has begun. `None`: none has, in the time for that, or the client
     /// has left.
-    pub(super) async fn timed_head(&mut self, limits: &Limits) -> Result<Option<Head>, Refusal> {
-        if self.buffer.is_empty() && !matches!(timeout(limits.keep_alive_timeout, self.fill()).await, Ok(Ok(()))) {
+    pub(super) async fn timed_head(&mut self) -> Result<Option<Head>, Refusal> {
+        let (idle, head) = (self.limits.keep_alive_timeout, self.limits.request_head_timeout);
+        if self.buffer.is_empty() && !matches!(timeout(idle, self.fill()).await, Ok(Ok(()))) {
             return Ok(None);
         }
-        let head = timeout(limits.request_head_timeout, self.head(limits.max_request_head_size)).await;
-        head.unwrap_or(Err(Refusal::HeadTooSlow))
+        timeout(head, self.head()).await.map_or(Err(Refusal::TooSlow), |head| head.map_err(Refusal::Fault))
     }
 
-    /// Reads a head of at most `max_size` octets. `None`: the client has ended the connection.
-    pub(super) async fn head(&mut self, max_size: usize) -> Result<Option<Head>, Refusal> {
+    /// Reads a head. `None`: the client has ended the connection.
+    async fn head(&mut self) -> Result<Option<Head>, ClientFault> {
         loop {
-            if let Some(head) = Head::parse(&mut self.buffer, max_size)? {
+            if let Some(head) = Head::parse(&mut self.buffer, &self.limits)? {
                 return Ok(Some(head));
             }
             if self.fill().await.is_err() {
-                return if self.buffer.is_empty() { Ok(None) } else { Err(Refusal::BadRequest) };
+                return Ok(None);
             }
         }
     }
@@ -50,7 +51,7 @@ impl Reader {
     /// Reads the next frame of content. `None`: it has ended. Loses nothing when dropped before its end.
     pub(super) async fn frame(&mut self, framing: &mut Framing) -> Result<Option<Frame<Bytes>>, ClientFault> {
         loop {
-            match framing.decode(&mut self.buffer)? {
+            match framing.decode(&mut self.buffer, &self.limits)? {
                 Decoded::Frame(frame) => return Ok(Some(frame)),
                 Decoded::End => return Ok(None),
                 Decoded::Partial => self.fill().await.map_err(|Broken| ClientFault::BodyIncomplete)?,
@@ -61,7 +62,7 @@ impl Reader {
     /// Throws away what is left of the content, if all of it has come already: whether the next request can be found.
     pub(super) fn discard(&mut self, mut framing: Framing) -> bool {
         loop {
-            match framing.decode(&mut self.buffer) {
+            match framing.decode(&mut self.buffer, &self.limits) {
                 Ok(Decoded::Frame(_)) => {}
                 Ok(Decoded::End) => return true,
                 Ok(Decoded::Partial) | Err(_) => return false,

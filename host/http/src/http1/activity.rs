@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use windhover_contract::{DataRate, ExchangeLimits, Informational, Lifetime};
+use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Informational, Lifetime};
 
+use super::gate::{Decision, Refusal};
 use super::interim::Interim;
 use super::upgrade::HandedOver;
 use crate::census::Place;
@@ -28,6 +29,8 @@ pub(crate) struct Activity {
     is_cut_off: AtomicBool,
     aborted: Notify,
     pub(crate) interim: Interim,
+    pub(crate) upgrade: Decision,
+    refusal: Refusal,
     limits: Mutex<Option<Arc<ExchangeLimits>>>,
     handed_over: Mutex<Option<HandedOver>>,
 }
@@ -47,6 +50,8 @@ impl Activity {
             is_cut_off: AtomicBool::new(false),
             aborted: Notify::new(),
             interim: Interim::default(),
+            upgrade: Decision::default(),
+            refusal: Refusal::default(),
             limits: Mutex::new(None),
             handed_over: Mutex::new(None),
         }
@@ -97,6 +102,16 @@ impl Activity {
     /// Says that content has broken a rule.
     pub(crate) fn fail_content(&self) {
         self.has_failed_content.store(true, Ordering::Relaxed);
+    }
+
+    /// Has the exchange with this number refused, before any application sees it.
+    pub(crate) fn refuse(&self, number: u64, fault: ClientFault) {
+        self.refusal.set(number, fault);
+    }
+
+    /// Why the exchange with this number is refused, if it is.
+    pub(crate) fn refused(&self, number: u64) -> Option<ClientFault> {
+        self.refusal.of(number)
     }
 
     /// Whether an answer ended before its content did.

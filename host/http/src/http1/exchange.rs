@@ -4,13 +4,12 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Response,
-    Upgrade,
+    Application, Body, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Response, Upgrade,
 };
 
 use super::activity::{Activity, Breaker, Busy};
@@ -59,7 +58,9 @@ impl<A: Application> Exchange<A> {
         if self.activity.place.is_refused() {
             return Err(HostFault::TooManyConnections.into());
         }
-        check_transfer_coding(&head.headers)?;
+        if let Some(fault) = self.activity.refused(number) {
+            return Err(fault.into()); // this head is not the client's: see `gate`
+        }
         let powers = Powers {
             lifetime: Arc::new(Breaker { activity: Arc::clone(&self.activity), number }) as Arc<dyn Lifetime>,
             reset: None, // HTTP/1.x has no error codes
@@ -87,6 +88,9 @@ impl<A: Application> Exchange<A> {
             response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         let content = LastPart { content: response.body, busy };
+        if asked.is_some() {
+            self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);
+        }
         let content = match asked {
             Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
@@ -104,16 +108,6 @@ impl<A: Application> Exchange<A> {
         *message.status_mut() = response.status;
         *message.headers_mut() = response.fields;
         message
-    }
-}
-
-/// hyper sees to it that the last coding is chunked; one before it would be the guest's to undo, who does not know.
-fn check_transfer_coding(fields: &HeaderMap) -> Result<(), ClientFault> {
-    let mut codings = fields.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(ClientFault::TransferCoding),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The socket as hyper sees it, with what only HTTP/1.x needs.
 //!
-//! A read fails when the client is silent for too long between two exchanges, or too slow with a head (408). Interim
+//! What is read goes through a [`Gate`]. A read fails when the client is silent for too long between two exchanges, or too slow with a head (408). Interim
 //! responses go out between the writes of hyper.
 
 use std::io::{self, IoSlice};
@@ -14,20 +14,22 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::Limits;
 
 use super::activity::Activity;
+use super::gate::Gate;
 use super::silence::{Silence, TooLong};
 use crate::socket::Socket;
 
 /// A socket that speaks HTTP/1.x.
 pub(crate) struct Http1Socket {
     socket: Socket,
+    gate: Gate,
     silence: Silence,
     activity: Arc<Activity>,
 }
 
 impl Http1Socket {
     pub(crate) fn new(socket: Socket, limits: &Limits, activity: Arc<Activity>) -> Self {
-        let silence = Silence::new(limits, socket.clock().clone());
-        Self { socket, silence, activity }
+        let (gate, silence) = (Gate::new(limits), Silence::new(limits, socket.clock().clone()));
+        Self { socket, gate, silence, activity }
     }
 
     /// Lets a write that waits fail when the client has had its time.
@@ -52,21 +54,23 @@ impl Http1Socket {
 
 impl AsyncRead for Http1Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let own = &mut *self;
-        let before = buf.filled().len();
-        match own.socket.poll_read(cx, buf) {
-            Poll::Ready(read) => {
-                if buf.filled().len() > before {
-                    own.silence.hear(&own.activity);
-                }
-                Poll::Ready(read)
+        let Self { socket, gate, silence, activity } = &mut *self;
+        let read = gate.poll_read(cx, buf, activity, |cx, buf| {
+            let before = buf.filled().len();
+            let read = socket.poll_read(cx, buf);
+            if buf.filled().len() > before {
+                silence.hear(activity);
             }
+            read
+        });
+        match read {
+            Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => {
-                if let TooLong::Head = ready!(own.silence.poll(cx, &own.activity)) {
+                if let TooLong::Head = ready!(silence.poll(cx, activity)) {
                     // hyper has nothing to write now: there is no exchange.
                     let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
-                    if own.socket.poll_write(cx, answer.as_bytes()).is_ready() {
-                        let _ = own.socket.poll_flush(cx); // if it finds room
+                    if socket.poll_write(cx, answer.as_bytes()).is_ready() {
+                        let _ = socket.poll_flush(cx); // if it finds room
                     }
                 }
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))

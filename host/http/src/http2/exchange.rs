@@ -14,7 +14,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Reset,
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Limits, Request, Reset,
     Response, Upgrade, UpgradeKind,
 };
 
@@ -85,6 +85,7 @@ impl<A: Application> Exchange<A> {
         if self.place.is_refused() {
             return Err(HostFault::TooManyConnections.into());
         }
+        check_size(&head, &self.origin.limits)?;
         make_alike(&mut head)?;
         let protocol = head.extensions.remove::<Protocol>();
         let protocols = protocol.map(|protocol| HeaderValue::from_str(protocol.as_str())).transpose();
@@ -259,6 +260,19 @@ impl Sending<'_> {
 fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
     stream.send_reset(reason);
     Err(Cut)
+}
+
+/// The limits of HTTP/1.1 where the library has none like them. It refuses header sections that are too large itself.
+fn check_size(head: &http::request::Parts, limits: &Limits) -> Result<(), ClientFault> {
+    let path = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let authority = head.uri.authority().map_or(0, |authority| authority.as_str().len());
+    if head.method.as_str().len() + path + authority > limits.max_request_line_size {
+        return Err(ClientFault::RequestLineTooLong);
+    }
+    if head.headers.len() > limits.max_request_fields {
+        return Err(ClientFault::FieldsTooMany);
+    }
+    Ok(())
 }
 
 /// Gives a head the form that it has in HTTP/1.1, so that an application sees one form: the authority as Host field

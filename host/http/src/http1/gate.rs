@@ -1,0 +1,206 @@
+//! What hyper gets to see of what the client sends: heads that are whole and good, content as it comes, and of an
+//! upgraded connection everything.
+//!
+//! In place of a head that is not good hyper gets a small one, which `exchange` refuses because of its number: so the
+//! refusal comes behind the answers to earlier requests, and no application has part in it. In place of framing that is
+//! not good it gets something that its decoder refuses wherever it stands. Behind either it gets nothing.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::ReadBuf;
+use windhover_contract::{ClientFault, Limits};
+
+use super::activity::Activity;
+use super::strict::{Strict, Verdict, Wrong};
+
+/// Stands between the socket and hyper.
+pub(crate) struct Gate {
+    strict: Strict,
+    /// What has come and hyper has not seen.
+    held: BytesMut,
+    /// So much of it may go on.
+    cleared: usize,
+    /// Nothing more is to go on than what is cleared.
+    is_closed: bool,
+    /// Whether hyper knows that a head has begun.
+    has_announced: bool,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let strict = Strict::new(limits);
+        Self { strict, held: BytesMut::new(), cleared: 0, is_closed: false, has_announced: false }
+    }
+
+    /// Reads with `read` until there is something for hyper.
+    pub(crate) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        activity: &Activity,
+        mut read: impl FnMut(&mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        while !self.pass(buf) {
+            if self.is_closed {
+                // Not the end, which hyper takes for the client's leaving. It has all that it needs for its own.
+                return Poll::Pending;
+            }
+            if self.strict.awaits_upgrade() {
+                match activity.upgrade.poll(cx) {
+                    Poll::Ready(is_accepted) => {
+                        if is_accepted {
+                            self.strict.stop()
+                        } else {
+                            self.strict.decline()
+                        }
+                        self.judge(activity);
+                        continue;
+                    }
+                    // More is not read, or a client could fill the memory.
+                    Poll::Pending if !self.held.is_empty() => return Poll::Pending,
+                    Poll::Pending => {} // whether the client leaves is seen by reading only
+                }
+            }
+            ready!(read(cx, buf))?;
+            if buf.filled().len() == before {
+                return Poll::Ready(Ok(())); // the end
+            }
+            self.take(buf, before, activity);
+            if buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives hyper what it may have. False: there is nothing.
+    fn pass(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        let size = self.cleared.min(buf.remaining());
+        buf.put_slice(&self.held[..size]);
+        self.held.advance(size);
+        self.cleared -= size;
+        size > 0
+    }
+
+    /// Leaves of what has just been read, behind `before`, what hyper may have, and holds the rest.
+    fn take(&mut self, buf: &mut ReadBuf<'_>, before: usize, activity: &Activity) {
+        if self.held.is_empty() {
+            let read = &buf.filled()[before..];
+            let verdict = self.strict.check(read);
+            if verdict.good < read.len() {
+                self.held.extend_from_slice(&read[verdict.good..]);
+                buf.set_filled(before + verdict.good);
+            }
+            self.heed(Verdict { good: 0, ..verdict }, activity);
+            self.has_announced &= verdict.good == 0;
+        } else {
+            self.held.extend_from_slice(&buf.filled()[before..]);
+            buf.set_filled(before);
+            self.judge(activity);
+            self.pass(buf);
+        }
+        self.announce(buf);
+    }
+
+    /// Judges what is held.
+    fn judge(&mut self, activity: &Activity) {
+        let verdict = self.strict.check(&self.held);
+        self.has_announced &= verdict.good == 0;
+        self.heed(verdict, activity);
+    }
+
+    fn heed(&mut self, verdict: Verdict, activity: &Activity) {
+        self.cleared = verdict.good;
+        let Some(wrong) = verdict.fault else { return };
+        self.held.truncate(verdict.good);
+        match wrong {
+            Wrong::Head(fault) => {
+                activity.refuse(self.strict.heads() + 1, fault);
+                self.held.extend_from_slice(REFUSED_HEAD);
+            }
+            Wrong::Content => self.held.extend_from_slice(REFUSED_FRAMING),
+        }
+        self.cleared = self.held.len();
+        self.is_closed = true;
+        // RFC 9112 §9.6: what the client goes on sending must not cost it the answer.
+        activity.leave_content_unread();
+    }
+
+    /// Lets hyper know that a head has begun, by the empty line that may stand before one: else it would take the
+    /// connection for idle, and close it at once when the server drains.
+    fn announce(&mut self, buf: &mut ReadBuf<'_>) {
+        let has_begun = self.cleared == 0 && !self.held.is_empty() && self.strict.is_in_head();
+        if has_begun && !self.has_announced && buf.remaining() >= EMPTY_LINE.len() {
+            buf.put_slice(EMPTY_LINE);
+            self.has_announced = true;
+        }
+    }
+}
+
+/// The exchange that is to be refused, if there is one.
+#[derive(Default)]
+pub(crate) struct Refusal(OnceLock<(u64, ClientFault)>);
+
+impl Refusal {
+    /// Refuses the exchange with this number.
+    pub(crate) fn set(&self, number: u64, fault: ClientFault) {
+        let _ = self.0.set((number, fault)); // nothing follows a refusal
+    }
+
+    /// Why the exchange with this number is refused.
+    pub(crate) fn of(&self, number: u64) -> Option<ClientFault> {
+        let (refused, fault) = self.0.get()?;
+        (*refused == number).then_some(*fault)
+    }
+}
+
+/// What becomes of the upgrade that a request asks for: until it is known, nobody can say what protocol the octets
+/// behind the request are in.
+#[derive(Default)]
+pub(crate) struct Decision(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    is_accepted: Option<bool>,
+    waiting: Option<Waker>,
+}
+
+impl Decision {
+    /// Says whether the upgrade is accepted.
+    pub(crate) fn decide(&self, is_accepted: bool) {
+        let mut state = self.state();
+        state.is_accepted = Some(is_accepted);
+        if let Some(waiting) = state.waiting.take() {
+            waiting.wake();
+        }
+    }
+
+    /// Whether the upgrade is accepted. Told once.
+    fn poll(&self, cx: &Context<'_>) -> Poll<bool> {
+        let mut state = self.state();
+        match state.is_accepted.take() {
+            Some(is_accepted) => Poll::Ready(is_accepted),
+            None => {
+                state.waiting = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// What hyper sees in place of a head that is not good.
+const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: .\r\nconnection: close\r\n\r\n";
+
+/// What hyper's decoder of chunks refuses in each of its states but inside of a chunk, where nothing is wrong: CR where
+/// none may be, or else no LF behind it.
+const REFUSED_FRAMING: &[u8] = b"\r\0";
+
+const EMPTY_LINE: &[u8] = b"\r\n";

@@ -1,0 +1,150 @@
+//! Chunks that are not framed exactly as RFC 9112 §7.1 says: the content ends there, and the connection behind the
+//! answer.
+
+use windhover_contract::Limits;
+use windhover_tests::{Served, for_each_server, guest};
+
+use crate::{get, ok};
+
+for_each_server! {
+    async fn malformed_framing_ends_the_content_with_400(server) {
+        let served = server.serve(guest("echoes")).await;
+        for framing in [
+            &b"g\r\n"[..],
+            b"\r\n",
+            b"-1\r\n",
+            b"+1\r\n",
+            b"0x1\r\n",
+            b" 1\r\n",
+            b"\t1\r\n",
+            b"1 \r\n",
+            b"1\t\r\n",
+            b"1 ;a\r\n",
+            b"1\n",
+            b"1\r\r\n",
+            b"1\r",
+            b"1\ra",
+            b"1,\r\n",
+            b"00000000000000001\r\n",
+            b"fffffffffffffffff\r\n",
+            b"1;\r\n",
+            b"1;;a\r\n",
+            b"1; a\r\n",
+            b"1;=a\r\n",
+            b"1;a=\r\n",
+            b"1;a =b\r\n",
+            b"1;a= b\r\n",
+            b"1;a b\r\n",
+            b"1;a=\"b\r\n",
+            b"1;a=\"b\\\"\r\n",
+            b"1;a=\"b\"c\r\n",
+            b"1;a\rb\r\n",
+            b"1;a=\"\r\"\r\n",
+            b"1;a\n",
+            b"1;a=\"\n\"\r\n",
+            b"1;a\n\r\n",
+            b"1;a\0\r\n",
+            b"1;a=\"\0\"\r\n",
+            b"1;\xff\r\n",
+            b"1\r\nxy\r\n",
+            b"1\r\nx\n",
+            b"1\r\nx\ry",
+            b"1\r\nx0\r\n\r\n",
+            b"0\n",
+            b"0\r\n\n",
+            b"0\r\na: b\n\r\n",
+            b"0\r\na: b\rc\r\n\r\n",
+            b"0\r\na: b\r\n c\r\n\r\n",
+            b"0\r\na: \0\r\n\r\n",
+            b"0\r\n a: b\r\n\r\n",
+            b"0\r\na : b\r\n\r\n",
+            b"0\r\n: b\r\n\r\n",
+            b"0\r\na\r\n\r\n",
+        ] {
+            // Some need one octet more to be wrong.
+            let octets = [CHUNKED.as_bytes(), b"3\r\nabc\r\n", framing, b"x\r\n"].concat();
+            for pieces in [vec![&octets[..]], octets.chunks(1).collect()] {
+                expect_malformed(&served, pieces).await;
+            }
+        }
+    }
+
+    async fn what_came_before_malformed_framing_is_content(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        wire.send(CHUNKED.replace("/must?99", "/measure") + "3\r\nabc\r\n2;a=\"\r\nde\r\n0\r\n\r\n" + &get("/smuggled")).await;
+        assert_eq!(wire.receive_response().await.text(), "3 then incomplete\n");
+        wire.expect_closed().await;
+    }
+
+    async fn framing_that_is_unusual_but_right_is_served(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        for content in [
+            "000000000000003\r\nabc\r\n000\r\n\r\n",
+            "3;a;b=c;d=\"e f\\\"\\\\;\t\"\r\nabc\r\n0;x\r\nTrailer: y\r\nb:\r\n\r\n",
+            "1\r\na\r\n1;a=\"\"\r\nb\r\n1\r\nc\r\n0\r\n\r\n",
+        ] {
+            wire.send(CHUNKED.to_owned() + content + CHUNKED + content).await;
+            wire.expect(&ok("abc")).await;
+            wire.expect(&ok("abc")).await;
+            for octet in (CHUNKED.to_owned() + content).bytes() {
+                wire.send([octet]).await;
+            }
+            wire.expect(&ok("abc")).await;
+        }
+    }
+
+    /// Else a client could send much that counts as nothing.
+    async fn extensions_are_bounded(server) {
+        let served = server.serve(guest("echoes")).await;
+        let chunk = |extension: usize| format!("1;{}\r\na\r\n", "b".repeat(extension - 1));
+        let mut wire = served.connect().await;
+        wire.send(format!("{CHUNKED}{}{}0\r\n\r\n", chunk(4000), chunk(96))).await;
+        wire.expect(&ok("aa")).await;
+        let one_more = format!("{CHUNKED}{}{}0\r\n\r\n", chunk(4000), chunk(97));
+        expect_malformed(&served, [one_more.as_bytes()]).await;
+        let endless = format!("{CHUNKED}1;{}", "b".repeat(5000));
+        expect_malformed(&served, [endless.as_bytes()]).await;
+    }
+
+    async fn trailers_have_the_limits_of_fields(server) {
+        let change = |limits: &mut Limits| (limits.max_request_fields, limits.max_request_fields_size) = (4, 100);
+        let served = server.limits(change).serve(guest("echoes")).await;
+        let trailers = |count: usize, size: usize| {
+            let fields = "a:b\r\n".repeat(count - 1);
+            let last = format!("a:{}\r\n", "b".repeat(size - fields.len() - 4));
+            format!("{CHUNKED}1\r\na\r\n0\r\n{fields}{last}\r\n")
+        };
+        let mut wire = served.connect().await;
+        wire.send(trailers(4, 100)).await;
+        wire.expect(&ok("a")).await;
+        expect_malformed(&served, [trailers(5, 100).as_bytes()]).await;
+        expect_malformed(&served, [trailers(1, 101).as_bytes()]).await;
+        expect_malformed(&served, [format!("{CHUNKED}0\r\n{}", "a".repeat(200)).as_bytes()]).await;
+    }
+
+    async fn malformed_framing_that_nobody_reads_ends_the_connection_behind_the_answer(server) {
+        let served = server.serve(guest("never-reads")).await;
+        let mut wire = served.connect().await;
+        wire.send(CHUNKED.to_owned() + "1;\r\na\r\n0\r\n\r\n" + &get("/smuggled")).await;
+        wire.expect(&ok("not interested\n")).await;
+        wire.expect_closed().await;
+    }
+}
+
+/// Sends a request in pieces to a guest that must have all of its content.
+async fn expect_malformed(served: &Served, pieces: impl IntoIterator<Item = &[u8]>) {
+    let (mut wire, mut sent) = (served.connect().await, Vec::new());
+    for piece in pieces {
+        sent.extend_from_slice(piece);
+        let _ = wire.try_send(piece).await; // it may be refused before its end
+    }
+    let received = wire.receive_response().await;
+    let expected = ("HTTP/1.1 400 Bad Request".to_owned(), "connection: close content-length: 0".to_owned());
+    assert_eq!((received.status_line, received.fields.join(" ")), expected, "for {}", sent.escape_ascii());
+    wire.expect_closed().await;
+}
+
+/// The head of a request to a guest that must have all of its content.
+const CHUNKED: &str = "POST /must?99 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";

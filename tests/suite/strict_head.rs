@@ -1,0 +1,318 @@
+//! Heads that are not exactly what RFC 9112 says: refused before any guest, behind the answers to what came before, and
+//! nothing behind them is believed. Some of it the RFC allows to take for something else; what two parties may read
+//! differently smuggles.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use windhover_contract::{Body, Response};
+use windhover_tests::{Served, TestServer, for_each_server, guest};
+
+use crate::{HELLO, get};
+
+for_each_server! {
+    async fn a_malformed_request_line_is_400(server) {
+        let (served, heads) = serve_counted(server).await;
+        for line in [
+            &b"GET  / HTTP/1.1\r\n"[..],
+            b"GET /  HTTP/1.1\r\n",
+            b"GET / HTTP/1.1 \r\n",
+            b" GET / HTTP/1.1\r\n",
+            b"\tGET / HTTP/1.1\r\n",
+            b"GET\t/ HTTP/1.1\r\n",
+            b"GET /\tHTTP/1.1\r\n",
+            b"GET /a b HTTP/1.1\r\n",
+            b"GET / HTTP/1.1 x\r\n",
+            b"GET HTTP/1.1\r\n",
+            b"GET  HTTP/1.1\r\n",
+            b"GET /\r\n",
+            b"GET\r\n",
+            b"G@T / HTTP/1.1\r\n",
+            b"G\0T / HTTP/1.1\r\n",
+            b"G(T / HTTP/1.1\r\n",
+            b"G\xc3\xa9T / HTTP/1.1\r\n",
+            b"/ HTTP/1.1\r\n",
+            b"GET /\0 HTTP/1.1\r\n",
+            b"GET /\x01 HTTP/1.1\r\n",
+            b"GET /\x7f HTTP/1.1\r\n",
+            b"GET /\r HTTP/1.1\r\n",
+            b"GET /\xc3\xa9 HTTP/1.1\r\n",
+            b"GET /\xff HTTP/1.1\r\n",
+            b"GET http://\xc3\xa9/ HTTP/1.1\r\n",
+            b"GET / http/1.1\r\n",
+            b"GET / Http/1.1\r\n",
+            b"GET / HTTP/1\r\n",
+            b"GET / HTTP/1.\r\n",
+            b"GET / HTTP/.1\r\n",
+            b"GET / HTTP/11.1\r\n",
+            b"GET / HTTP/1.11\r\n",
+            b"GET / HTTP/1,1\r\n",
+            b"GET / HTTP 1.1\r\n",
+            b"GET / ICAP/1.1\r\n",
+            b"GET / HTTP/1.1\n",
+            b"GET / HTTP/1.1\r\r\n",
+            b"GET / HTTP/1.1\0\r\n",
+            b"\r\n\r\nGET / HTTP/1.1\r\n",
+            b"\nGET / HTTP/1.1\r\n",
+            b"\n\r\nGET / HTTP/1.1\r\n",
+            b"\rGET / HTTP/1.1\r\n",
+            b"\0GET / HTTP/1.1\r\n",
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n",
+        ] {
+            expect_refusal(&served, &[line, b"host: a\r\n\r\n"].concat(), "400 Bad Request").await;
+        }
+        assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
+    }
+
+    /// A client that speaks another protocol may wait for an answer, and never send a line end.
+    async fn what_cannot_begin_a_request_is_refused_at_its_first_octet(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        for octets in [&b"\x16\x03\x01"[..], b"\0", b"\n", b" ", b"/", b"\xff"] {
+            expect_refusal(&served, octets, "400 Bad Request").await;
+        }
+    }
+
+    /// RFC 9110 §15.6.6. A higher minor version would be HTTP/1.1 to a lenient server; there is none.
+    async fn a_version_that_is_not_spoken_is_505(server) {
+        let (served, heads) = serve_counted(server).await;
+        for version in ["0.9", "1.2", "1.9", "2.0", "3.0", "9.9"] {
+            let request = format!("GET / HTTP/{version}\r\nhost: a\r\n\r\n");
+            expect_refusal(&served, request.as_bytes(), "505 HTTP Version Not Supported").await;
+        }
+        expect_refusal(&served, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported").await;
+        assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
+    }
+
+    async fn a_malformed_field_line_is_400(server) {
+        let (served, heads) = serve_counted(server).await;
+        for line in [
+            &b"x: a\n"[..],
+            b"x: a\r\r\n",
+            b"x: a\rb\r\n",
+            b"x: a\r\n b\r\n",
+            b"x: a\r\n\tb\r\n",
+            b"x:\r\n b\r\n",
+            b"x: a\0b\r\n",
+            b"x: a\x01\r\n",
+            b"x: a\x0bb\r\n",
+            b"x: a\x1b\r\n",
+            b"x: a\x7f\r\n",
+            b"x : a\r\n",
+            b"x\t: a\r\n",
+            b"x y: a\r\n",
+            b" x: a\r\n",
+            b"\tx: a\r\n",
+            b"\rx: a\r\n",
+            b"\0x: a\r\n",
+            b"x\0: a\r\n",
+            b"x(: a\r\n",
+            b"x\"y\": a\r\n",
+            b"x\xc3\xa9: a\r\n",
+            b": a\r\n",
+            b"x\r\n",
+            b"x;a\r\n",
+        ] {
+            // First, and behind another.
+            for before in [&b""[..], b"host: a\r\n"] {
+                let octets = [b"GET / HTTP/1.1\r\n", before, line, b"host: a\r\n\r\n"].concat();
+                expect_refusal(&served, &octets, "400 Bad Request").await;
+            }
+        }
+        expect_refusal(&served, b"GET / HTTP/1.1\r\nhost: a\r\n\n", "400 Bad Request").await;
+        expect_refusal(&served, b"GET / HTTP/1.1\nhost: a\n\n", "400 Bad Request").await;
+        assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
+    }
+
+    /// RFC 9112 §6.1 and §6.3: whoever sends it may be smuggling, and one more party may have read it otherwise.
+    async fn a_request_that_is_not_clear_about_its_length_is_400(server) {
+        let (served, heads) = serve_counted(server).await;
+        for fields in [
+            "content-length: 1\r\ntransfer-encoding: chunked",
+            "transfer-encoding: chunked\r\ncontent-length: 1",
+            "transfer-encoding: chunked\r\ncontent-length: 0",
+            "transfer-encoding: gzip",
+            "transfer-encoding: identity",
+            "transfer-encoding: gzip, chunked",
+            "transfer-encoding: chunked, gzip",
+            "transfer-encoding: chunked, chunked",
+            "transfer-encoding: chunked, identity",
+            "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
+            "transfer-encoding: chunked\r\ntransfer-encoding: identity",
+            "transfer-encoding: gzip\r\ntransfer-encoding: chunked",
+            "transfer-encoding: chunked;q=1",
+            "transfer-encoding: \"chunked\"",
+            "transfer-encoding: xchunked",
+            "transfer-encoding: ,chunked",
+            "transfer-encoding:",
+            "transfer-encoding: \u{b}chunked",
+            "transfer-encoding\t: chunked",
+            "content-length: 1\r\ncontent-length: 2",
+            "content-length: 1\r\ncontent-length: 1",
+            "content-length: 1, 1",
+            "content-length: 1,",
+            "content-length: 1 1",
+            "content-length: +1",
+            "content-length: -1",
+            "content-length: 0x1",
+            "content-length: 1.0",
+            "content-length: a",
+            "content-length:",
+            "content-length: 9223372036854775808",
+            "content-length: 18446744073709551615",
+            "content-length: 18446744073709551617",
+            "content-length: 99999999999999999999999999999999999999999999",
+        ] {
+            let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\na");
+            expect_refusal(&served, request.as_bytes(), "400 Bad Request").await;
+        }
+        let old = b"POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+        expect_refusal(&served, old, "400 Bad Request").await;
+        assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
+    }
+
+    async fn what_is_unusual_but_right_is_served(server) {
+        let (served, heads) = serve_counted(server).await;
+        let requests = [
+            &b"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n"[..],
+            b"GET / HTTP/1.1\r\nhost:a\r\nx:\r\ny: \t\r\n!#$%&'*+-.^_`|~: \xff\tz\r\n\r\n",
+            b"POST / HTTP/1.1\r\nhost: a\r\nTransfer-Encoding: \tChunked \r\n\r\n0\r\n\r\n",
+            b"POST / HTTP/1.1\r\nhost: a\r\nContent-Length:\t001 \r\n\r\na",
+        ];
+        let mut wire = served.connect().await;
+        for request in requests {
+            wire.send(request).await;
+            wire.expect(COUNTED).await;
+        }
+        wire.send(requests.concat()).await;
+        for _ in requests {
+            wire.expect(COUNTED).await;
+        }
+        for octet in requests.concat() {
+            wire.send([octet]).await;
+        }
+        for _ in requests {
+            wire.expect(COUNTED).await;
+        }
+        assert_eq!(heads.load(Ordering::Relaxed), 3 * requests.len());
+    }
+
+    async fn a_refusal_comes_behind_the_answers_to_what_came_before(server) {
+        let (served, heads) = serve_counted(server).await;
+        for (faulty, status) in FAULTY {
+            heads.store(0, Ordering::Relaxed);
+            let mut wire = served.connect().await;
+            wire.send(get("/") + &crate::post("/", "abc") + faulty + &get("/never")).await;
+            wire.expect(COUNTED).await;
+            wire.expect(COUNTED).await;
+            wire.expect(&refusal(status)).await;
+            wire.expect_closed().await;
+            assert_eq!(heads.load(Ordering::Relaxed), 2, "nothing behind {faulty:?} is believed");
+        }
+    }
+
+    /// However its octets come: what hyper has of it already must not matter.
+    async fn a_refusal_does_not_depend_on_how_the_octets_come(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        for (faulty, status) in FAULTY {
+            let mut wire = served.connect().await;
+            wire.send(get("/")).await;
+            wire.expect(HELLO).await;
+            for octet in faulty.bytes() {
+                let _ = wire.try_send([octet]).await; // it may be refused before its end
+            }
+            wire.expect(&refusal(status)).await;
+            wire.expect_closed().await;
+        }
+    }
+
+    /// HEAD would have no content, and HTTP/1.0 another version: but nobody knows what was asked for.
+    async fn a_refusal_is_the_same_whatever_was_asked_for(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        for line in ["HEAD / HTTP/1.1", "GET / HTTP/1.0", "CONNECT a:1 HTTP/1.1"] {
+            let octets = format!("{line}\r\nhost: a\r\nconnection: keep-alive\r\nupgrade: x\r\nx y: z\r\n\r\n");
+            expect_refusal(&served, octets.as_bytes(), "400 Bad Request").await;
+        }
+    }
+
+    /// Closing with octets unread would make a TCP stack throw away the refusal that is still on its way.
+    async fn a_client_that_goes_on_sending_gets_its_refusal(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nx y: z\r\n").await;
+        let _ = wire.try_send(vec![b'x'; 1 << 20]).await;
+        wire.expect(&refusal("400 Bad Request")).await;
+    }
+
+    /// What a client says before it knows that its upgrade is accepted is in the new protocol, and what it says when it
+    /// was declined is not: nothing may be judged before that is known.
+    async fn what_is_behind_a_wish_for_an_upgrade_is_judged_when_it_was_declined(server) {
+        let served = server.serve(guest("uses-features")).await;
+        let ask = |path| format!("GET /upgrade/{path} HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+        let mut accepted = served.connect().await;
+        accepted.send(ask("echo") + "x y\0\n").await;
+        assert_eq!(accepted.receive_head().await.status_line, "HTTP/1.1 101 Switching Protocols");
+        accepted.expect("x y\0\n").await;
+        for pieces in [1, 2] {
+            let mut declined = served.connect().await;
+            declined.send(ask("decline")).await;
+            if pieces == 2 {
+                declined.expect(&crate::ok("no, thank you\n")).await;
+            }
+            declined.send("x y\0\n").await;
+            if pieces == 1 {
+                declined.expect(&crate::ok("no, thank you\n")).await;
+            }
+            declined.expect(&refusal("400 Bad Request")).await;
+            declined.expect_closed().await;
+        }
+    }
+
+    async fn a_client_that_leaves_in_a_head_is_not_answered(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/") + "GET / HTTP/1.1\r\nho").await;
+        wire.expect(HELLO).await;
+        wire.finish().await;
+        wire.expect_closed().await;
+    }
+}
+
+/// Serves an application that counts what it sees.
+async fn serve_counted(server: TestServer) -> (Served, Arc<AtomicUsize>) {
+    let heads = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&heads);
+    let answer = move |request: windhover_contract::Request| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        async move {
+            drop(request);
+            Response { body: Body::full("seen\n"), ..Response::empty(http::StatusCode::OK) }
+        }
+    };
+    (server.serve_fn(answer).await, heads)
+}
+
+/// Sends octets on a connection of their own and expects to be refused, and nothing more.
+async fn expect_refusal(served: &Served, octets: &[u8], status: &str) {
+    let mut wire = served.connect().await;
+    wire.send(octets).await;
+    let received = wire.receive_response().await;
+    let expected = (format!("HTTP/1.1 {status}"), "connection: close content-length: 0".to_owned());
+    assert_eq!((received.status_line, received.fields.join(" ")), expected, "for {}", octets.escape_ascii());
+    wire.expect_closed().await;
+}
+
+fn refusal(status: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n")
+}
+
+/// One head of each kind.
+const FAULTY: [(&str, &str); 6] = [
+    ("GET /a b HTTP/1.1\r\nhost: a\r\n\r\n", "400 Bad Request"),
+    ("GET / HTTP/2.0\r\nhost: a\r\n\r\n", "505 HTTP Version Not Supported"),
+    ("HEAD / HTTP/1.0\r\nhost: a\r\nx: y\n\r\n", "400 Bad Request"),
+    ("POST / HTTP/1.1\r\nhost: a\r\nupgrade: x\r\ncontent-length: 9\r\nx y: z\r\n\r\n", "400 Bad Request"),
+    ("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", "400 Bad Request"),
+    ("\0", "400 Bad Request"),
+];
+
+const COUNTED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ndate: …\r\n\r\nseen\n";
