@@ -53,7 +53,7 @@ guests: setup
 check: setup floors
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets --locked --quiet -- --deny warnings
-    for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml; do \
+    for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml tests/fuzz/Cargo.toml; do \
         cargo fmt --all --check --manifest-path "$manifest"; \
     done
 
@@ -97,6 +97,27 @@ interop: build guests
 bench *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench
     @target/release/windhover-bench {{ ARGS }}
+
+# Send what nobody would think of to each parser, for a minute each, and say what of it was reached (needs a C++ compiler)
+fuzz SECONDS="60": setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    cd tests/fuzz
+    # The instrumentation of libFuzzer, which only nightly has a name for. `--target` keeps it from build scripts.
+    export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+        -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+        -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    cargo build --release --locked --quiet --target "$host"
+    for target in target strict agreement; do
+        mkdir -p "corpus/$target" "artifacts/$target"
+        log="target/$target.log"
+        "target/$host/release/$target" "corpus/$target" "seeds/$target" -dict=dictionary.txt -max_total_time={{ SECONDS }} \
+            -max_len=2048 -timeout=10 -artifact_prefix="artifacts/$target/" -print_final_stats=1 >"$log" 2>&1 ||
+            { tail -40 "$log" >&2; exit 1; }
+        runs=$(sed -n 's/^stat::number_of_executed_units: //p' "$log")
+        echo "fuzz: $target: $runs runs, $(grep -o 'cov: [0-9]*' "$log" | tail -1), nothing found"
+    done
 
 # What CI runs
 ci: check test languages interop
