@@ -6,7 +6,7 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the room uses more of it")]
-#[path = "../../../host/http/src/strict.rs"]
+#[path = "../../../host/http/src/http1/strict.rs"]
 mod strict;
 
 use libfuzzer_sys::fuzz_target;
