@@ -1,0 +1,206 @@
+//! gRPC over HTTP/2, as in its PROTOCOL-HTTP2.md: messages with their length before them, and the outcome behind the
+//! content, in trailers.
+
+use std::time::{Duration, Instant};
+
+use prost::Message;
+
+use crate::windhover::http::request::BodyError;
+use crate::windhover::http::{lifetime, limits, request, response};
+
+/// The current call: receives its messages, replies with some, and ends.
+pub struct Call {
+    /// Read, and not yet a whole message.
+    received: Vec<u8>,
+    /// When the client has no more use for a reply.
+    deadline: Option<Instant>,
+    replies: u32,
+}
+
+impl Call {
+    /// The call that the current request is; `None`: it is no gRPC.
+    pub fn requested() -> Option<Self> {
+        let content_type = request::field("content-type")?;
+        // `application/grpc+proto` is the same; `application/grpc-web` is something else.
+        let rest = content_type.strip_prefix(b"application/grpc")?;
+        if request::method() != "POST" || !matches!(rest, [] | [b'+' | b';', ..]) {
+            return None;
+        }
+        let timeout = request::field("grpc-timeout").and_then(|value| timeout(&value));
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        Some(Self { received: Vec::new(), deadline, replies: 0 })
+    }
+
+    /// A stream of messages is as long, as slow and as large as its client likes: only each message is bounded.
+    pub fn takes_its_time(&self) {
+        limits::set_timeout(None);
+        limits::set_min_request_data_rate(None).expect("nothing was read yet");
+        limits::set_max_request_body_size(None).expect("nothing was read yet");
+    }
+
+    /// The next message. `None`: there are no more.
+    pub fn receive<M: Message + Default>(&mut self) -> Result<Option<M>, Status> {
+        while !self.is_whole()? {
+            let piece = request::read(0).map_err(|error| match error {
+                BodyError::TooLarge => Status::new(Code::ResourceExhausted, "the stream is too large"),
+                BodyError::Aborted => Status::new(Code::Cancelled, "the client has left"),
+                error => Status::new(Code::Internal, format!("the content did not come: {error}")),
+            })?;
+            if piece.is_empty() {
+                let is_end = self.received.is_empty();
+                return if is_end { Ok(None) } else { Err(Status::new(Code::Internal, "half a message")) };
+            }
+            self.received.extend(piece);
+        }
+        self.in_time()?;
+        let (_, length) = self.prefix().expect("the message is whole");
+        let message = M::decode(&self.received[PREFIX..PREFIX + length]);
+        self.received.drain(..PREFIX + length);
+        message.map(Some).map_err(|error| Status::new(Code::Internal, error.to_string()))
+    }
+
+    /// The only message of a call that has one.
+    pub fn receive_one<M: Message + Default>(&mut self) -> Result<M, Status> {
+        self.receive()?.ok_or_else(|| Status::new(Code::Internal, "there is no message"))
+    }
+
+    pub fn reply(&mut self, message: &impl Message) -> Result<(), Status> {
+        self.in_time()?;
+        if self.replies == 0 {
+            let mut fields = head();
+            // Only what is announced here can follow the content.
+            fields.push(("trailer".into(), TRAILERS.join(", ").into_bytes()));
+            response::start(200, &borrowed(&fields)).map_err(gone)?;
+        }
+        self.replies += 1;
+        let length = u32::try_from(message.encoded_len()).expect("a message is smaller than this guest's memory");
+        let framed = [&[0], &length.to_be_bytes()[..], &message.encode_to_vec()].concat();
+        response::write(&framed).map_err(gone)
+    }
+
+    /// Waits, unless the client leaves or its deadline passes.
+    pub fn pause(&self, milliseconds: u32) -> Result<(), Status> {
+        let left = self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+        if lifetime::wait(milliseconds.min(left)) {
+            return Err(Status::new(Code::Cancelled, "the client has left"));
+        }
+        self.in_time()
+    }
+
+    pub fn end(self, outcome: Result<(), Status>) {
+        let Status { code, why } = outcome.err().unwrap_or(Status { code: Code::Ok, why: String::new() });
+        if code as u32 == Code::Cancelled as u32 {
+            // Nobody is there to be told; the log is.
+            return eprintln!("cancelled after {} replies", self.replies);
+        }
+        let outcome = [(code as u32).to_string().into_bytes(), escaped(&why), self.replies.to_string().into_bytes()];
+        let outcome = TRAILERS.into_iter().map(String::from).zip(outcome);
+        let ended = if self.replies > 0 {
+            response::set_trailers(&borrowed(&outcome.collect::<Vec<_>>()))
+        } else {
+            // Without a message, head and trailers are one ("Trailers-Only").
+            response::send(200, &borrowed(&head().into_iter().chain(outcome).collect::<Vec<_>>()), b"")
+        };
+        ended.expect("fields are well-formed and announced");
+    }
+
+    fn is_whole(&self) -> Result<bool, Status> {
+        match self.prefix() {
+            None => Ok(false),
+            Some((0, length)) if length <= MAX_MESSAGE => Ok(self.received.len() >= PREFIX + length),
+            Some((0, _)) => Err(Status::new(Code::ResourceExhausted, format!("more than {MAX_MESSAGE} octets"))),
+            Some(_) => Err(Status::new(Code::Unimplemented, "compressed messages are not taken")),
+        }
+    }
+
+    /// Whether the next message is compressed, and its length.
+    fn prefix(&self) -> Option<(u8, usize)> {
+        let &[compressed, ref length @ ..] = self.received.first_chunk::<PREFIX>()?;
+        Some((compressed, u32::from_be_bytes(*length) as usize))
+    }
+
+    fn in_time(&self) -> Result<(), Status> {
+        match self.deadline {
+            Some(deadline) if deadline <= Instant::now() => {
+                Err(Status::new(Code::DeadlineExceeded, "the client's time is over"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How a call ends, unless well.
+pub struct Status {
+    code: Code,
+    why: String,
+}
+
+impl Status {
+    pub fn new(code: Code, why: impl Into<String>) -> Self {
+        Self { code, why: why.into() }
+    }
+}
+
+/// <https://grpc.io/docs/guides/status-codes/>
+#[derive(Clone, Copy)]
+pub enum Code {
+    Ok = 0,
+    Cancelled = 1,
+    InvalidArgument = 3,
+    DeadlineExceeded = 4,
+    ResourceExhausted = 8,
+    Unimplemented = 12,
+    Internal = 13,
+}
+
+/// The fields before the content. The caller's metadata with these names come back, to show where metadata are.
+fn head() -> Vec<(String, Vec<u8>)> {
+    let echoed = ["x-echo", "x-echo-bin"].map(|name| Some((name.into(), request::field(name)?)));
+    let content_type = ("content-type".into(), b"application/grpc".into());
+    [content_type].into_iter().chain(echoed.into_iter().flatten()).collect()
+}
+
+fn borrowed(fields: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
+}
+
+/// Why a reply is not taken.
+fn gone(error: response::Error) -> Status {
+    match error {
+        response::Error::Aborted => Status::new(Code::Cancelled, "the client has left"),
+        error => panic!("the reply is well-formed: {error}"),
+    }
+}
+
+/// `100m` is 100 milliseconds.
+fn timeout(value: &[u8]) -> Option<Duration> {
+    let (unit, number) = value.split_last()?;
+    let number: u64 = str::from_utf8(number).ok().filter(|digits| digits.len() <= 8)?.parse().ok()?;
+    Some(match unit {
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// `grpc-message` is ASCII: all else, and `%`, is escaped.
+fn escaped(why: &str) -> Vec<u8> {
+    let octets = why.bytes().flat_map(|octet| match octet {
+        b' '..=b'$' | b'&'..=b'~' => vec![octet],
+        _ => format!("%{octet:02X}").into_bytes(),
+    });
+    octets.collect()
+}
+
+/// A message's prefix: an octet that says whether it is compressed, and four with its length.
+const PREFIX: usize = 5;
+
+/// The largest message that is taken, in octets: 4 MiB, as gRPC's own implementations.
+const MAX_MESSAGE: usize = 4 << 20;
+
+const TRAILERS: [&str; 3] = ["grpc-status", "grpc-message", "x-replies"];
