@@ -89,9 +89,9 @@ languages: build guests
     export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
     cargo test --release --locked --package windhover-tests --test languages
 
-# Talk to rust-websocket with clients that others wrote (needs Python with pip, Node.js and Chromium)
+# Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium and curl)
 interop: build guests
-    @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release/rust_websocket.wasm target/interop
+    @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
 # Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)
 bench *ARGS: build guests
