@@ -93,6 +93,10 @@ languages: build guests
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
+# Attack it, and measure how others fare meanwhile; or one recipe of tests/siege: just siege slow (needs Python with pip, slowhttptest)
+siege *RECIPE: build guests
+    @tests/siege/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/siege {{ RECIPE }}
+
 # Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)
 bench *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench

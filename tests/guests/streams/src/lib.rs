@@ -1,6 +1,7 @@
 //! Writes content over time: `/` two pieces, the second when the client has sent something after the first; `/endless`
 //! pieces of 64 KiB for as long as the client takes them; `/empty` starts and returns; `/flushed` flushes the head and
-//! waits for the client before the first piece; `/large` ends with a second piece of 8 MiB, larger than any buffer.
+//! waits for the client before the first piece; `/large` ends with a second piece of 8 MiB, larger than any buffer;
+//! `/measure` reads all content and then tells its length (for tests/siege, which wants all of these in one guest).
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 
@@ -32,6 +33,10 @@ impl Guest for Streams {
             "/endless" => loop {
                 response::write(&[b'x'; 64 * 1024]).unwrap();
             },
+            "/measure" => {
+                let pieces = std::iter::from_fn(|| Some(request::read(0).unwrap().len()).filter(|length| *length > 0));
+                response::write(format!("{}\n", pieces.sum::<usize>()).as_bytes()).unwrap();
+            }
             path => panic!("no such path: {path}"),
         }
     }

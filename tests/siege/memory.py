@@ -1,0 +1,187 @@
+"""Eight uploads of 8 MB that stall shortly before their end, to a guest that wants them whole, in a memory cgroup of 128 MB:
+the server must live, answer others meanwhile, and be able to take the uploads when they go on. By HTTP/1.1 and by HTTP/2
+(eight streams of one connection, and of eight). `memory.py 64` tries another size, in MB."""
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+from foe import DATA, END_STREAM, HEADERS, PREFACE, RST_STREAM, SETTINGS, WINDOW_UPDATE, frame, request, settings
+from host import MEBIBYTE, Checks, Client, Host
+
+UPLOADS = 8
+SIZE = 8_000_000
+PATH = f"/all?{SIZE * 2}"
+STALL = 4  # seconds: less than the grace of a slow body
+V1 = Path("/sys/fs/cgroup/memory")
+
+
+def main():
+    limit = int(sys.argv[1] if len(sys.argv) > 1 else 128) * 1_000_000
+    checks = Checks()
+    group = V1 / f"windhover-siege-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(limit))
+    except OSError as error:
+        print(f"memory: skipped, because a memory cgroup (v1) cannot be made: {error}")
+        sys.exit(0)
+    try:
+        for name, uploads in [("HTTP/1.1", over_http1), ("HTTP/2, one connection", over_http2), ("HTTP/2, eight", over_http2_eight)]:
+            with Host("echoes") as host:
+                # Moved while it is small; what it takes from now on counts.
+                (group / "cgroup.procs").write_text(str(host.pid))
+                besiege(checks, host, group, f"{limit // 1_000_000} MB, {name}", uploads)
+    finally:
+        group.rmdir()
+    checks.end()
+
+
+def besiege(checks, host, group, name, uploads):
+    (group / "memory.max_usage_in_bytes").write_text("0")
+    before = host.rss()
+    client = Client(host.port, "/measure")
+    uploads = uploads(host.port)
+    try:
+        taken = [upload.send_most() for upload in uploads]
+        checks.note(f"{name}: {sum(taken) / 1e6:.1f} of {UPLOADS * SIZE / 1e6:.1f} MB taken, then a stall of {STALL} s")
+        time.sleep(STALL)
+        stalled = host.rss() if host.is_alive() else 0
+        checks.check(host.is_alive(), f"{name}: the server lives, at {before / MEBIBYTE:.0f} then {stalled / MEBIBYTE:.0f} MiB")
+        ends = [end for upload in uploads for end in upload.end()]
+        checks.check(len(ends) == UPLOADS and set(ends) == {"200"}, f"{name}: the uploads went on and were answered {ends}")
+    except OSError as error:
+        checks.check(False, f"{name}: the uploads were broken off: {error!r}")
+    latencies = client.stop()
+    checks.check(not latencies.failures and latencies.max < 1, f"{name}: another client, {latencies}")
+    peak = int((group / "memory.max_usage_in_bytes").read_text())
+    killed = "oom_kill 0" not in (group / "memory.oom_control").read_text()
+    checks.check(host.is_alive() and not killed, f"{name}: nobody was killed; {peak / 1e6:.0f} MB at the peak of the group")
+
+
+def over_http1(port):
+    return [Upload1(port) for _ in range(UPLOADS)]
+
+
+def over_http2(port):
+    return [Uploads2(port, UPLOADS)]
+
+
+def over_http2_eight(port):
+    return [Uploads2(port, 1) for _ in range(UPLOADS)]
+
+
+class Upload1:
+    def __init__(self, port):
+        self.socket = dial(port)
+        self.socket.sendall(f"POST {PATH} HTTP/1.1\r\nhost: a\r\ncontent-length: {SIZE}\r\n\r\n".encode())
+
+    def send_most(self):
+        """All but the last octet; how much was taken."""
+        self.sent = send(self.socket, b"x" * (SIZE - 1))
+        return self.sent
+
+    def end(self):
+        self.socket.settimeout(20)
+        self.socket.sendall(b"x" * (SIZE - self.sent))
+        head = self.socket.recv(12)
+        rest = 0
+        while rest < SIZE and (piece := self.socket.recv(1 << 20)):
+            rest += len(piece)
+        return [head[9:12].decode()]
+
+
+class Uploads2:
+    def __init__(self, port, streams):
+        self.socket, self.streams, self.read = dial(port), [1 + 2 * stream for stream in range(streams)], b""
+        self.left = {stream: SIZE for stream in self.streams}
+        self.windows = {0: 65_535} | {stream: 65_535 for stream in self.streams}
+        self.initial, self.statuses, self.ended = 65_535, {}, set()
+        most = frame(WINDOW_UPDATE, 0, 0, (1 << 30).to_bytes(4, "big"))
+        self.socket.sendall(PREFACE + settings(window=1 << 30) + most)
+        self.socket.sendall(b"".join(request(stream, PATH, "POST", end=False) for stream in self.streams))
+
+    def send_most(self):
+        """All but the last octet of each, as far as the windows let it; how much was taken."""
+        return self.send_until(1, 10)
+
+    def end(self):
+        self.send_until(0, 20)
+        end = time.monotonic() + 20
+        while len(self.ended) < len(self.streams) and time.monotonic() < end:
+            self.hear(0.2)
+        return [self.statuses.get(stream, "nothing") for stream in self.streams]
+
+    def send_until(self, rest, seconds):
+        before, end, stuck = sum(self.left.values()), time.monotonic() + seconds, 0
+        while any(left > rest for left in self.left.values()) and time.monotonic() < end and stuck < 50:
+            moved = False
+            for stream in self.streams:
+                size = min(self.left[stream] - rest, self.windows[0], self.windows[stream], 16_384)
+                if size > 0 and stream not in self.ended:
+                    self.left[stream] -= size
+                    self.windows[0] -= size
+                    self.windows[stream] -= size
+                    self.socket.settimeout(seconds)
+                    self.socket.sendall(frame(DATA, 0 if self.left[stream] else END_STREAM, stream, b"x" * size))
+                    moved = True
+            stuck = 0 if moved else stuck + 1
+            self.hear(0 if moved else 0.1)
+        return before - sum(self.left.values())
+
+    def hear(self, seconds):
+        self.socket.settimeout(max(seconds, 0.0001))
+        try:
+            octets = self.socket.recv(1 << 20)
+        except TimeoutError:
+            return
+        if not octets:
+            raise ConnectionError("the server closed the connection")
+        self.read += octets
+        while len(self.read) >= 9 and len(self.read) >= 9 + (size := int.from_bytes(self.read[:3], "big")):
+            kind, flags, stream = self.read[3], self.read[4], int.from_bytes(self.read[5:9], "big")
+            payload, self.read = self.read[9 : 9 + size], self.read[9 + size :]
+            if kind == SETTINGS and not flags:
+                self.settings(payload)
+            elif kind == WINDOW_UPDATE:
+                self.windows[stream] = self.windows.get(stream, 0) + int.from_bytes(payload, "big")
+            elif kind == HEADERS:
+                # 0x88 is `:status: 200`, in the static table; whatever else stands there is not what was hoped for. A
+                # change of the table's size may stand before it.
+                self.statuses[stream] = "200" if payload[:4].lstrip(b"\x20\x3f\xe1\x1f")[:1] == b"\x88" else payload[:8].hex()
+            elif kind == RST_STREAM:
+                self.statuses[stream] = f"reset {int.from_bytes(payload, 'big')}"
+            if stream and (kind == RST_STREAM or kind in (DATA, HEADERS) and flags & END_STREAM):
+                self.ended.add(stream)
+
+    def settings(self, payload):
+        for at in range(0, len(payload), 6):
+            name, value = int.from_bytes(payload[at : at + 2], "big"), int.from_bytes(payload[at + 2 : at + 6], "big")
+            if name == 4:
+                for stream in self.streams:
+                    self.windows[stream] += value - self.initial
+                self.initial = value
+        self.socket.settimeout(5)
+        self.socket.sendall(frame(SETTINGS, 1))
+
+
+def dial(port):
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+def send(connection, octets):
+    """As much of them as is taken without a pause of three seconds."""
+    sent = 0
+    connection.settimeout(3)
+    try:
+        while sent < len(octets):
+            sent += connection.send(octets[sent : sent + 262_144])
+    except TimeoutError:
+        pass
+    return sent
+
+
+if __name__ == "__main__":
+    main()
