@@ -177,7 +177,7 @@ http2("SETTINGS flood, acks unread", reads=False, buffer=4096)(settings_flood)
 
 @http2("SETTINGS that move the windows of 100 streams")
 def _(foe):
-    yield begin(window=0) + b"".join(request(stream, "/large") for stream in range(1, 201, 2))
+    yield begin(window=0) + b"".join(request(stream, "/endless") for stream in range(1, 201, 2))
     yield 0.3
     yield from for_ever(settings(window=1) + settings(window=0))
 
@@ -224,13 +224,15 @@ def _(foe):
 @http2("DATA frames of nothing but padding")
 def _(foe):
     yield begin() + request(1, "/measure", "POST", end=False)
-    yield from for_ever(frame(DATA, PADDED, 1, b"\xff" + b"\0" * 255))
+    while True:
+        yield frame(DATA, PADDED, 1, b"\xff" + b"\0" * 255) * (foe.credit(1, 25_600) // 256) or 0.001
 
 
 @http2("DATA frames of one octet")
 def _(foe):
     yield begin() + request(1, "/measure", "POST", end=False)
-    yield from for_ever(frame(DATA, 0, 1, b"x"), 60)
+    while True:
+        yield frame(DATA, 0, 1, b"x") * foe.credit(1, 1000) or 0.001
 
 
 @http2("DATA beyond the window")
@@ -250,9 +252,9 @@ def _(foe):
 # Responses that are not taken.
 
 
-@http2("100 large responses, windows at zero", connections=2, seconds=9)
+@http2("100 endless responses, windows at zero", connections=2, seconds=9)
 def _(foe):
-    yield begin(window=0) + b"".join(request(stream, "/large") for stream in range(1, 201, 2))
+    yield begin(window=0) + b"".join(request(stream, "/endless") for stream in range(1, 201, 2))
 
 
 @http2("100 endless responses, windows opened by one octet at a time", seconds=9, connections=2)
@@ -266,7 +268,7 @@ def _(foe):
 @http2("GET flood, responses unread", reads=False, buffer=4096, seconds=5)
 def _(foe):
     yield begin(window=MOST) + window_update(0, MOST - 65_535)
-    yield from batched((request(stream, "/large") for stream in streams()), 10)
+    yield from batched((request(stream, "/endless") for stream in streams()), 10)
 
 
 @http2("GET flood, small responses unread", reads=False, buffer=4096, seconds=5)

@@ -73,7 +73,7 @@ class Foe:
         self.goaway = None
         self.ended = None  # how, when the server has ended the connection
         self.ended_after = None
-        self.window = Counter()  # content received on each stream
+        self._credits, self._initial = Counter({0: 65_535}), 65_535  # what it may send, by the rules
         self.reads, self.is_h2 = reads, is_h2
         self._in, self._out, self._wakes = b"", b"", 0.0
         self._decoder = hpack.Decoder()
@@ -146,8 +146,8 @@ class Foe:
                 return
             kind, flags, stream = self._in[3], self._in[4], int.from_bytes(self._in[5:9], "big") & MOST
             payload, self._in = self._in[9 : 9 + size], self._in[9 + size :]
-            if kind == DATA:
-                self.window[stream] += size
+            if kind == WINDOW_UPDATE:
+                self._credits[stream] += int.from_bytes(payload, "big")
             elif kind == HEADERS and flags & END_HEADERS:
                 fields = dict(self._decoder.decode(payload, raw=True))
                 self.heard[fields.get(b":status", b"trailers").decode()] += 1
@@ -158,8 +158,18 @@ class Foe:
                 self.goaway = f"GOAWAY {name_of(payload[4:8])}" + (f" ({debug})" if debug else "")
             elif kind == SETTINGS and flags & ACK:
                 self.heard["SETTINGS ack"] += 1
+            elif kind == SETTINGS:
+                for name, value in struct.iter_unpack(">HI", payload):
+                    self._initial = value if name == INITIAL_WINDOW_SIZE else self._initial
             elif kind == PING and flags & ACK:
                 self.heard["PING ack"] += 1
+
+    def credit(self, stream, most):
+        """How many octets of content it may send, and takes them as sent: a flood within the rules."""
+        octets = max(0, min(self._credits[0], self._initial + self._credits[stream], most))
+        self._credits[0] -= octets
+        self._credits[stream] -= octets
+        return octets
 
     def _ends(self, how):
         if not self.ended:
@@ -175,11 +185,16 @@ def name_of(code):
     return CODES[code] if code < len(CODES) else hex(code)
 
 
-def assault(foes, seconds):
-    """Lets them do what they want, until the server has ended all of them or the time is over."""
+def assault(foes, seconds, another=None, most=200):
+    """Lets them do what they want until the time is over. Where the server ends one, `another` takes its place, until there
+    were `most`; all of them are in `foes` then."""
     end = time.monotonic() + seconds
+    at_once = len(foes)
     while (now := time.monotonic()) < end:
         alive = [foe for foe in foes if not foe.ended]
+        if another and len(alive) < at_once and len(foes) < most:
+            foes.append(another())
+            alive.append(foes[-1])
         if not alive:
             break
         writers = [foe for foe in alive if foe.wants_to_write(now)]
@@ -193,7 +208,7 @@ def assault(foes, seconds):
             foe = by_descriptor[descriptor]
             if events & select.POLLOUT:
                 foe.write()
-            if events & select.POLLIN:
+            if events & select.POLLIN and not foe.ended:
                 foe.read()
             if events & (select.POLLERR | select.POLLHUP) and not foe.ended:
                 foe.read()  # its last words, which one that does not read hears at the end too

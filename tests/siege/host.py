@@ -1,18 +1,14 @@
 """The server under siege, seen from outside: started, asked, and measured by what the kernel knows of its process."""
 
-import contextlib
-import json
 import multiprocessing
 import os
 import re
 import resource
-import shutil
 import signal
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from dataclasses import dataclass
@@ -25,17 +21,19 @@ MEBIBYTE = 1 << 20
 class Host:
     """`windhover serve` with a guest, until the end of the `with`. `knows` tells which options this version has."""
 
-    def __init__(self, guest, *options, tls=None, nofile=None, environment=None):
-        self.folder = Path(os.environ["SIEGE_FOLDER"])
+    def __init__(self, guest, *options, tls=None, nofile=None, group=None):
+        self.guest, self.folder = guest, Path(os.environ["SIEGE_FOLDER"])
         command = [os.environ["WINDHOVER"], "serve", f"{os.environ['GUESTS']}/{guest}.wasm", "--no-cache"]
         command += ["--url", "http://127.0.0.1:0", "--log", "warn", *options]
         if tls:
             command += ["--url", "https://127.0.0.1:0", "--tls-cert", tls.certificate, "--tls-key", tls.key]
         if nofile:
             command = ["prlimit", f"--nofile={nofile}", *command]
+        if group:
+            command = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', group / "cgroup.procs", *command]
         self.log = open(self.folder / f"{guest}.log", "w+")
         self.process = subprocess.Popen(
-            list(map(str, command)), stdout=subprocess.PIPE, stderr=self.log, text=True, env=environment
+            list(map(str, command)), stdout=subprocess.PIPE, stderr=self.log, text=True
         )
         self.pid = self.process.pid
         self.ports = {}

@@ -55,11 +55,12 @@ def besiege(host, attack):
     rss, descriptors = host.rss(), host.descriptors()
     client = Client(host.port)
     peak, cpu, began = Peak(host), host.cpu(), time.monotonic()
-    foes = [
-        Foe(host.port, attack.script, reads=attack.reads, is_h2=attack.is_h2, buffer=attack.buffer)
-        for _ in range(attack.connections)
-    ]
-    assault(foes, attack.seconds)
+
+    def foe():
+        return Foe(host.port, attack.script, reads=attack.reads, is_h2=attack.is_h2, buffer=attack.buffer)
+
+    foes = [foe() for _ in range(attack.connections)]
+    assault(foes, attack.seconds, foe)
     took = time.monotonic() - began
     cpu = host.cpu() - cpu
     for foe in foes:
@@ -69,6 +70,8 @@ def besiege(host, attack):
     settle(host, descriptors)
     after = host.cpu_over(1)
     grown, left = host.rss() - rss, host.descriptors() - descriptors
+    if after > MOST_IDLE or left > 0:
+        longer = calm(host, descriptors)
 
     wrong = []
     if latencies.failures:
@@ -78,9 +81,9 @@ def besiege(host, attack):
     if grown > MOST_GROWTH:
         wrong.append(f"{grown // MEBIBYTE} MiB of memory stayed")
     if after > MOST_IDLE:
-        wrong.append(f"{after:.0%} of a core is used after its end")
+        wrong.append(f"{after:.0%} of a core is used after its end, and for {longer:.0f} s more")
     if left > 0:
-        wrong.append(f"{left} descriptors stayed")
+        wrong.append(f"{left} descriptors stayed, for {longer:.0f} s more")
     row = [
         verdict(foes) + (" **FAILED**" if wrong else ""),
         f"{latencies.median * 1000:.1f}, {latencies.max * 1000:.0f}",
@@ -130,6 +133,14 @@ def settle(host, descriptors):
         time.sleep(0.1)
         if host.descriptors() <= descriptors:
             break
+
+
+def calm(host, descriptors):
+    """How long until it has nothing to do any more, so that the next attack finds it at rest; at most a minute."""
+    began = time.monotonic()
+    while time.monotonic() < began + 60 and (host.cpu_over(0.5) > MOST_IDLE or host.descriptors() > descriptors):
+        pass
+    return time.monotonic() - began
 
 
 def warm_up(host):
