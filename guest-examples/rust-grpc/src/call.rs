@@ -43,7 +43,8 @@ impl Call {
         while !self.is_whole()? {
             let piece = request::read(0).map_err(|error| match error {
                 BodyError::TooLarge => Status::new(Code::ResourceExhausted, "the stream is too large"),
-                BodyError::Aborted => Status::new(Code::Cancelled, "the client has left"),
+                // In the middle of its content a client that leaves has not ended it.
+                BodyError::Aborted | BodyError::Incomplete => Status::new(Code::Cancelled, "the client has left"),
                 error => Status::new(Code::Internal, format!("the content did not come: {error}")),
             })?;
             if piece.is_empty() {
@@ -66,12 +67,7 @@ impl Call {
 
     pub fn reply(&mut self, message: &impl Message) -> Result<(), Status> {
         self.in_time()?;
-        if self.replies == 0 {
-            let mut fields = head();
-            // Only what is announced here can follow the content.
-            fields.push(("trailer".into(), TRAILERS.join(", ").into_bytes()));
-            response::start(200, &borrowed(&fields)).map_err(gone)?;
-        }
+        self.start().map_err(gone)?;
         self.replies += 1;
         let length = u32::try_from(message.encoded_len()).expect("a message is smaller than this guest's memory");
         let framed = [&[0], &length.to_be_bytes()[..], &message.encode_to_vec()].concat();
@@ -81,7 +77,8 @@ impl Call {
     /// Waits, unless the client leaves or its deadline passes.
     pub fn pause(&self, milliseconds: u32) -> Result<(), Status> {
         let left = self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
-        let left = u32::try_from(left.as_millis()).unwrap_or(u32::MAX);
+        // Rounded up, so that a deadline within the pause has passed at its end.
+        let left = u32::try_from(left.as_millis().saturating_add(1)).unwrap_or(u32::MAX);
         if lifetime::wait(milliseconds.min(left)) {
             return Err(Status::new(Code::Cancelled, "the client has left"));
         }
@@ -95,14 +92,23 @@ impl Call {
             return eprintln!("cancelled after {} replies", self.replies);
         }
         let outcome = [(code as u32).to_string().into_bytes(), escaped(&why), self.replies.to_string().into_bytes()];
-        let outcome = TRAILERS.into_iter().map(String::from).zip(outcome);
-        let ended = if self.replies > 0 {
-            response::set_trailers(&borrowed(&outcome.collect::<Vec<_>>()))
-        } else {
-            // Without a message, head and trailers are one ("Trailers-Only").
-            response::send(200, &borrowed(&head().into_iter().chain(outcome).collect::<Vec<_>>()), b"")
-        };
-        ended.expect("fields are well-formed and announced");
+        let outcome = TRAILERS.into_iter().zip(outcome.iter().map(Vec::as_slice));
+        let trailers: Vec<_> = outcome.filter(|(_, value)| !value.is_empty()).collect();
+        // Without a message, gRPC allows head and trailers to be one, but not every proxy keeps them so.
+        self.start().and_then(|()| response::set_trailers(&trailers)).expect("they are well-formed and announced");
+    }
+
+    /// Sends the head, before the first reply or the end.
+    fn start(&self) -> Result<(), response::Error> {
+        if self.replies > 0 {
+            return Ok(());
+        }
+        // The caller's metadata with these names come back, to show where metadata are.
+        let echoed = ["x-echo", "x-echo-bin"].map(|name| (name, request::field(name)));
+        let announced = TRAILERS.join(", "); // only what is announced can follow the content
+        let mut fields = vec![("content-type", &b"application/grpc"[..]), ("trailer", announced.as_bytes())];
+        fields.extend(echoed.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
+        response::start(200, &fields)
     }
 
     fn is_whole(&self) -> Result<bool, Status> {
@@ -152,17 +158,6 @@ pub enum Code {
     ResourceExhausted = 8,
     Unimplemented = 12,
     Internal = 13,
-}
-
-/// The fields before the content. The caller's metadata with these names come back, to show where metadata are.
-fn head() -> Vec<(String, Vec<u8>)> {
-    let echoed = ["x-echo", "x-echo-bin"].map(|name| Some((name.into(), request::field(name)?)));
-    let content_type = ("content-type".into(), b"application/grpc".into());
-    [content_type].into_iter().chain(echoed.into_iter().flatten()).collect()
-}
-
-fn borrowed(fields: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect()
 }
 
 /// Why a reply is not taken.
