@@ -5,6 +5,7 @@ The guest is tests/guests/streams: `/empty` answers at once, `/measure` reads al
 
 import itertools
 import socket
+import ssl
 from dataclasses import dataclass
 from typing import Callable
 
@@ -18,22 +19,30 @@ from foe import (
 class Attack:
     name: str
     script: Callable
-    is_h2: bool
+    protocol: str
     reads: bool = True
     connections: int = 4
     seconds: float = 3.0
     buffer: int | None = None  # of what this side receives
+
+    @property
+    def is_h2(self):
+        return self.protocol == "HTTP/2"
 
 
 ATTACKS = []
 
 
 def http2(name, **more):
-    return lambda script: ATTACKS.append(Attack(name, script, True, **more)) or script
+    return lambda script: ATTACKS.append(Attack(name, script, "HTTP/2", **more)) or script
 
 
 def http1(name, **more):
-    return lambda script: ATTACKS.append(Attack(name, script, False, **more)) or script
+    return lambda script: ATTACKS.append(Attack(name, script, "HTTP/1.1", **more)) or script
+
+
+def tls(name, **more):
+    return lambda script: ATTACKS.append(Attack(name, script, "TLS", **more)) or script
 
 
 def begin(**values):
@@ -447,3 +456,56 @@ def _(foe):
 def _(foe):
     upgrade = b"connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n"
     yield from for_ever(b"GET /empty HTTP/1.1\r\n" + HOST + upgrade, 50)
+
+
+# TLS: what comes before there is any.
+
+
+def client_hello():
+    """A real one: a record of TLS."""
+    heard, says = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(heard, says, server_hostname="localhost")
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        return says.read()
+
+
+tls("nothing at all", connections=50, seconds=12)(lambda foe: iter([60]))
+tls("half a ClientHello", connections=50, seconds=12)(lambda foe: iter([client_hello()[:100]]))
+tls("a ClientHello and nothing after it", connections=50, seconds=12)(lambda foe: iter([client_hello()]))
+
+
+@tls("a ClientHello by an octet in half a second", connections=50, seconds=12)
+def _(foe):
+    for octet in client_hello():
+        yield bytes([octet])
+        yield 0.5
+
+
+@tls("ClientHellos as fast as they are answered")
+def _(foe):
+    yield client_hello()
+    yield 0.02
+    foe.socket.shutdown(socket.SHUT_RDWR)
+
+
+@tls("a ClientHello that never ends, in records of one octet")
+def _(foe):
+    yield b"\x16\x03\x01\0\4\x01\0\xff\xff"
+    yield from for_ever(b"\x16\x03\x01\0\1x", 1000)
+
+
+@tls("empty records")
+def _(foe):
+    yield from for_ever(b"\x16\x03\x01\0\0", 1000)
+
+
+@tls("a request in cleartext")
+def _(foe):
+    yield b"GET /empty HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+@tls("HTTP/2 in cleartext")
+def _(foe):
+    yield begin() + request(1)

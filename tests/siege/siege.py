@@ -3,14 +3,16 @@ ended it or what bounded it, how another client fared meanwhile, and what it cos
 kept waiting, if memory stayed, or if the processor went on after the attack."""
 
 import argparse
+import os
 import sys
 import threading
 import time
 from collections import Counter
+from pathlib import Path
 
 from attacks import ATTACKS
 from foe import Foe, assault
-from host import MEBIBYTE, Client, Host, knows, many_descriptors
+from host import MEBIBYTE, Client, Host, dev_cert, knows, many_descriptors
 
 MOST_LATENCY = 1.0  # seconds that another client may wait
 MOST_GROWTH = 64 * MEBIBYTE  # that may stay of an attack
@@ -19,13 +21,17 @@ MOST_IDLE = 0.1  # share of a core that may be used when the attack is over
 
 def main():
     arguments = argparse.ArgumentParser()
-    arguments.add_argument("only", nargs="*", help="parts of names of attacks, or http1 or http2")
+    arguments.add_argument("only", nargs="*", help="parts of names of attacks, or http1, http2 or tls")
     arguments = arguments.parse_args()
     many_descriptors()
     attacks = [attack for attack in ATTACKS if is_wanted(attack, arguments.only)]
     options = ["--head-timeout", "3"] if knows("--head-timeout") else []
+    tls = dev_cert(Path(os.environ["SIEGE_FOLDER"]) / "dev-cert") if knows("--tls-cert") else None
+    if not tls:
+        print("This version of `serve` has no --tls-cert: without the attacks on TLS.")
+        attacks = [attack for attack in attacks if attack.protocol != "TLS"]
     failed = 0
-    with Host("streams", *options) as host:
+    with Host("streams", *options, tls=tls) as host:
         warm_up(host)
         print(f"{len(attacks)} attacks; options: {' '.join(options) or 'none'}\n", flush=True)
         print("| | attack | ended by | other client, ms: median, max | CPU s/s | CPU after | RSS MiB: before, peak, after | descriptors |")
@@ -33,7 +39,7 @@ def main():
         for attack in attacks:
             wrong, row = besiege(host, attack)
             failed += bool(wrong)
-            print(f"| {'HTTP/2' if attack.is_h2 else 'HTTP/1.1'} | {attack.name} | {row} |", flush=True)
+            print(f"| {attack.protocol} | {attack.name} | {row} |", flush=True)
             for what in wrong:
                 print(f"siege: {attack.name}: {what}", file=sys.stderr, flush=True)
             if not host.is_alive():
@@ -46,7 +52,7 @@ def main():
 
 
 def is_wanted(attack, only):
-    kind = "http2" if attack.is_h2 else "http1"
+    kind = {"HTTP/2": "http2", "HTTP/1.1": "http1", "TLS": "tls"}[attack.protocol]
     return not only or any(word == kind or word in attack.name for word in only)
 
 
@@ -57,7 +63,8 @@ def besiege(host, attack):
     peak, cpu, began = Peak(host), host.cpu(), time.monotonic()
 
     def foe():
-        return Foe(host.port, attack.script, reads=attack.reads, is_h2=attack.is_h2, buffer=attack.buffer)
+        port = host.ports["https" if attack.protocol == "TLS" else "http"]
+        return Foe(port, attack.script, reads=attack.reads, is_h2=attack.is_h2, buffer=attack.buffer)
 
     foes = [foe() for _ in range(attack.connections)]
     assault(foes, attack.seconds, foe)
