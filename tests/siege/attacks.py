@@ -1,6 +1,6 @@
 """What is done to the server, one attack after the other: each a generator that yields octets to send, or seconds to pause.
-The guest is tests/guests/streams: `/empty` answers at once, `/measure` reads all content, `/large` answers with 8 MiB,
-`/endless` writes for as long as it is read.
+The guest is tests/guests/streams: `/empty` answers at once, `/measure` reads all content,
+`/endless` writes pieces of 64 KiB for as long as they are taken.
 """
 
 import itertools
@@ -440,7 +440,7 @@ def _(foe):
 
 @http1("half-closed behind a request, response unread", reads=False, buffer=4096, connections=50, seconds=9)
 def _(foe):
-    yield b"GET /large HTTP/1.1\r\n" + HOST + b"\r\n"
+    yield b"GET /endless HTTP/1.1\r\n" + HOST + b"\r\n"
     yield 0.1
     foe.socket.shutdown(socket.SHUT_WR)
 

@@ -64,8 +64,10 @@ def besiege(checks, name, files, authority, pairs):
         requests = sum(one["requests"] for one in told)
         failures = [failure for one in told for failure in one["failures"]]
         serials = {number for one in told for number in one["serials"]}
-        checks.check(not failures, f"{name}: {SWAPS} swaps in {took:.0f} s, {requests} requests, {len(failures)} failed {failures[:3]}")
-        checks.check(seen is not None, f"{name}: the last certificate " + (f"is shown after {seen:.1f} s" if seen is not None else "is never shown"))
+        told = f"{requests} requests, {len(failures)} failed {failures[:3]}"
+        checks.check(not failures, f"{name}: {SWAPS} swaps in {took:.0f} s, {told}")
+        shown = "is never shown" if seen is None else f"is shown after {seen:.1f} s"
+        checks.check(seen is not None, f"{name}: the last certificate {shown}")
         checks.check(len(serials) > 1, f"{name}: handshakes saw {len(serials)} of {PAIRS} certificates")
         checks.check(host.is_alive(), f"{name}: the server lives; CPU {cpu:.2f} s/s, {host.descriptors()} descriptors")
 

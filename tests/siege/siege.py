@@ -34,7 +34,7 @@ def main():
     with Host("streams", *options, tls=tls) as host:
         warm_up(host)
         print(f"{len(attacks)} attacks; options: {' '.join(options) or 'none'}\n", flush=True)
-        print("| | attack | ended by | other client, ms: median, max | CPU s/s | CPU after | RSS MiB: before, peak, after | descriptors |")
+        print("| | attack | ended by | other client, ms: median, max | CPU s/s | after | RSS MiB: before, peak, after | descriptors |")
         print("|---|---|---|---|---|---|---|---|", flush=True)
         for attack in attacks:
             wrong, row = besiege(host, attack)

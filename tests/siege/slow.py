@@ -1,6 +1,6 @@
-"""400 clients as slow as slowhttptest makes them, three ways: heads that never end, bodies that never end, responses of
-megabytes that hardly anybody takes. All must be gone within 25 seconds, and another client is served all along. With the shortest
-limits that `serve` lets one choose; `slow.py defaults` measures what the defaults give, and judges nothing but the client."""
+"""400 clients as slow as slowhttptest makes them: heads that never end, bodies that never end, responses that are hardly taken.
+All must be gone within 25 seconds, and another client is served all along. With the shortest limits that `serve` lets one
+choose; `slow.py defaults` measures what the defaults give, and judges nothing but the client."""
 
 import csv
 import re
