@@ -18,7 +18,7 @@ chromium=$(command -v chromium) || missing "chromium is missing; on Debian: apt-
 # Each is installed once, and again when its list has changed.
 if ! cmp -s requirements.txt "$folder/python/requirements.txt"; then
     rm -rf "$folder/python"
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
         --target "$folder/python" --requirement requirements.txt
     cp requirements.txt "$folder/python/"
 fi

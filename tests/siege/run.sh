@@ -17,7 +17,7 @@ python3 -m pip --version >/dev/null 2>&1 || missing "pip is missing; on Debian: 
 command -v slowhttptest >/dev/null || missing "slowhttptest is missing; on Debian: apt-get install slowhttptest"
 if ! cmp -s requirements.txt "$SIEGE_FOLDER/python/requirements.txt"; then
     rm -rf "$SIEGE_FOLDER/python"
-    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check \
+    PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-warn-conflicts \
         --target "$SIEGE_FOLDER/python" --requirement requirements.txt
     cp requirements.txt "$SIEGE_FOLDER/python/"
 fi
