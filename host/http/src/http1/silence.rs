@@ -58,14 +58,16 @@ impl Silence {
                 (Some(idle), None) => (later(idle, self.keep_alive), Some(TooLong::Idle)),
                 (None, _) => (later(self.clock.now(), self.keep_alive), None),
             };
-            let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(deadline));
-            if too_long.is_some() && alarm.deadline() > deadline {
-                alarm.reset(deadline);
+            // hyper need not ask again when this head's exchange has come and gone.
+            let look_again = deadline.min(later(self.clock.now(), self.keep_alive));
+            let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(look_again));
+            if alarm.deadline() > look_again {
+                alarm.reset(look_again);
             }
             ready!(Pin::new(&mut *alarm).poll(cx));
             match too_long {
                 Some(too_long) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
-                _ => alarm.reset(deadline),
+                _ => alarm.reset(look_again),
             }
         }
     }
