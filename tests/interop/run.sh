@@ -32,6 +32,7 @@ cp node_client.js chromium_client.js "$folder/node/"
 
 # A certificate for localhost, and the authority that vouches for it.
 certificates=$folder/certificates
+mkdir -p "$certificates"
 "$windhover" dev-cert --out "$certificates" >"$folder/dev-cert.log" 2>&1 || { cat "$folder/dev-cert.log" >&2; exit 1; }
 authority=$(tr -s '\t `"' '\n' <"$folder/dev-cert.log" | grep '\.pem$' | grep -v 'dev-\(cert\|key\)\.pem$' | head -1)
 [ -f "$authority" ] || missing "dev-cert did not tell the file of its certificate authority"
