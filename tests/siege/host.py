@@ -102,6 +102,7 @@ class Tls:
 
 def dev_cert(folder):
     """A certificate for localhost by `windhover dev-cert`."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
     told = subprocess.run(
         [os.environ["WINDHOVER"], "dev-cert", "--out", str(folder)], capture_output=True, text=True
     )

@@ -126,7 +126,9 @@ impl<A: Application> Serving<A> {
     /// Forgets exchanges that have ended.
     fn reap(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(ended)) = self.exchanges.poll_join_next(cx) {
-            if let Err(panic) = ended {
+            if let Err(panic) = ended
+                && !panic.is_cancelled()
+            {
                 warn!(%panic, "an exchange panicked; this is a bug in Windhover");
             }
         }

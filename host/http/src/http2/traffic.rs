@@ -32,7 +32,7 @@ impl Traffic {
     /// A connection whose client has begun it. Its preface comes first.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            received: Frames { skip: PREFACE_SIZE, ..Frames::default() },
+            received: Frames { preface: PREFACE_SIZE, ..Frames::default() },
             sent: Frames::default(),
             debt: 0,
             resets: 0,
@@ -94,7 +94,9 @@ impl Traffic {
 /// One direction.
 #[derive(Default)]
 struct Frames {
-    /// Octets to pass over: of the preface, or of a frame's content.
+    /// Octets of the preface that are to come.
+    preface: usize,
+    /// Octets to pass over, of a frame's content.
     skip: usize,
     head: [u8; HEAD_SIZE],
     head_size: usize,
@@ -108,6 +110,9 @@ struct Frames {
 impl Frames {
     fn read(&mut self, mut octets: &[u8], mut frame: impl FnMut(Head)) {
         self.took_finished = false;
+        let preface = self.preface.min(octets.len());
+        self.preface -= preface;
+        octets = &octets[preface..];
         while !octets.is_empty() {
             if self.skip > 0 {
                 let skipped = self.skip.min(octets.len());
@@ -270,6 +275,14 @@ mod tests {
             traffic.send(&frame(6, 1, 8));
             assert_eq!(traffic.receive(&frame(6, 0, 8), now), Ok(()));
         }
+    }
+
+    #[test]
+    fn a_preface_alone_finishes_nothing() {
+        let now = Instant::now();
+        let mut traffic = Traffic::new(now);
+        traffic.receive(&[b'x'; PREFACE_SIZE], now + Duration::from_secs(1)).expect("it is no flood");
+        assert_eq!(traffic.unfinished_since(), Some(now));
     }
 
     #[test]
