@@ -5,6 +5,7 @@
 //! The figure to trust is the processor time of the server process per request as a ratio to the native server's in the
 //! same round; of the rounds the median counts.
 
+mod edge;
 mod idle;
 mod load;
 mod native;
@@ -43,6 +44,8 @@ struct Args {
 enum Command {
     /// The bare native server that the others are compared with
     Native,
+    /// Windhover's HTTP server with an application that is no guest: what the edge alone costs
+    Edge,
     /// Only small messages over WebSockets
     Websocket,
 }
@@ -51,6 +54,7 @@ fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     match args.command {
         Some(Command::Native) => native::serve(),
+        Some(Command::Edge) => edge::serve(),
         Some(Command::Websocket) => talk(&args),
         None => compare(&args).and_then(|()| talk(&args)),
     }
@@ -60,11 +64,12 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     let this = std::env::current_exe()?;
     let contenders = [
         ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()])),
+        ("windhover's HTTP server, no WebAssembly", process::Contender::new(&this, ["edge".into()])),
         ("windhover, application world (rust-hello)", windhover(args, "rust_hello.wasm")),
         ("windhover, application world, five features used", windhover(args, "five_features.wasm")),
         ("windhover, wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm")),
     ];
-    let echo = &contenders[3].1;
+    let echo = &contenders[4].1;
 
     let mut table = table::Table::new(contenders.iter().map(|(name, _)| *name));
     for round in 1..=args.rounds {

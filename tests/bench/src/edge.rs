@@ -1,0 +1,30 @@
+//! Windhover's HTTP server on one thread, with all its limits, answering from memory.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+use windhover_contract::{Application, Body, Request, Response, Server};
+use windhover_http::{HttpConfig, HttpServer};
+
+struct Hello;
+
+impl Application for Hello {
+    async fn handle(&self, _: Request) -> Response {
+        let mut response = Response::empty(StatusCode::OK);
+        response.fields.insert("content-type", HeaderValue::from_static("text/plain"));
+        response.body = Body::full("Hello from WebAssembly!\n");
+        response
+    }
+}
+
+pub(crate) fn serve() -> anyhow::Result<()> {
+    let endpoints = vec!["http://127.0.0.1:0".into()];
+    let server = HttpServer::bind(HttpConfig { endpoints, workers: NonZeroUsize::MIN, ..HttpConfig::default() })?;
+    for address in server.addresses().iter() {
+        println!("Listening on {address}");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(server.serve(Arc::new(Hello), std::future::pending()))?;
+    Ok(())
+}
