@@ -3,6 +3,7 @@
 
 mod authentication; // the user that the server knows
 mod body; // the request's content: read in pieces or at once, with back-pressure, or not at all
+mod buffers; // what the host holds of content for all guests together
 mod cache; // compiled guests on disk: used when nobody else can have written them, and only then
 mod connection; // the facts of the connection, and what happens when the client leaves
 mod contract; // the table of features is true

@@ -7,7 +7,12 @@ use windhover_sandbox::{Cache, Engine, EngineConfig, Guest, Part, compose};
 
 /// The guest with this name, compiled: by the process' one engine, or taken from the cache of an earlier run.
 pub fn guest(name: &str) -> Guest {
-    Guest::load(engine(), &guest_file(name), cache()).unwrap_or_else(|error| panic!("guest {name}: {error}"))
+    guest_of(engine(), name)
+}
+
+/// The guest with this name, compiled by an engine of the test's own.
+pub fn guest_of(engine: &Engine, name: &str) -> Guest {
+    Guest::load(engine, &guest_file(name), cache()).unwrap_or_else(|error| panic!("guest {name}: {error}"))
 }
 
 /// The guest with this name behind others, the outermost first: as one component, compiled.
@@ -38,11 +43,15 @@ pub fn guest_file(name: &str) -> PathBuf {
 /// The engine that all guests of a test process share, as those of a host do.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        // Small: tests run many processes at once, and none needs more than a few instances.
-        let config = EngineConfig { max_instances: 16, max_components: 3, ..EngineConfig::default() };
-        Engine::new(&config).expect("this machine can run guests")
-    })
+    ENGINE.get_or_init(|| engine_with(|_| {}))
+}
+
+/// An engine of the test's own, for limits that belong to the process.
+pub fn engine_with(change: impl FnOnce(&mut EngineConfig)) -> Engine {
+    // Small: tests run many processes at once, and none needs more than a few instances.
+    let mut config = EngineConfig { max_instances: 16, max_components: 3, ..EngineConfig::default() };
+    change(&mut config);
+    Engine::new(&config).expect("this machine can run guests")
 }
 
 fn cache() -> Option<&'static Cache> {

@@ -9,7 +9,7 @@ pub mod patience;
 pub mod wire;
 
 pub use frames::Frame;
-pub use guests::{engine, guest, guest_behind, guest_file};
+pub use guests::{engine, engine_with, guest, guest_behind, guest_file, guest_of};
 pub use matrix::{Served, TestServer};
 pub use memory::{MemoryClient, MemoryServer};
 pub use patience::bounded;

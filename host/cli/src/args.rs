@@ -118,6 +118,11 @@ pub struct Serve {
     #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
     pub max_instances: NonZeroU32,
 
+    /// Content that the host holds for all requests together: answers that clients take slowly, request bodies that are
+    /// collected [default: a quarter of the memory there is, 32 at least and 1024 at most]
+    #[arg(long, value_name = "MIB")]
+    pub max_buffered: Option<NonZeroUsize>,
+
     /// Whether an instance answers more than one request
     #[arg(long, value_name = "HOW", value_enum, default_value_t = ReuseMode::Never)]
     pub reuse: ReuseMode,

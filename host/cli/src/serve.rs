@@ -82,10 +82,12 @@ fn sandbox(args: &Serve, server: &impl Server) -> anyhow::Result<Sandbox> {
     for warning in &whole.warnings {
         warn!("{warning}");
     }
+    let defaults = EngineConfig::default();
     let engine = Engine::new(&EngineConfig {
         max_instances: args.max_instances.get(),
+        max_buffered: args.max_buffered.map_or(defaults.max_buffered, |max| max.saturating_mul(MIB).get()),
         max_components: u32::try_from(1 + args.middleware.len()).unwrap_or(u32::MAX),
-        ..EngineConfig::default()
+        ..defaults
     })?;
     let guest = Guest::from_bytes(&engine, &whole.bytes, &whole.name, cache(args).as_ref())?;
     guest.require(server)?;

@@ -122,6 +122,9 @@ pub enum HostFault {
     /// 503 with Retry-After: there are as many connections as [`crate::Limits::max_connections`] allows.
     #[error("there are as many connections as there may be")]
     TooManyConnections,
+    /// 503 with Retry-After: the content that clients have not taken yet is as much as the host may hold.
+    #[error("there is no room for more content")]
+    NoRoom,
     /// 500: something that should never fail did; the log has it.
     #[error("an internal failure")]
     Internal,
@@ -142,7 +145,9 @@ impl Fault {
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Host(HostFault::Busy | HostFault::TooManyConnections) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Host(HostFault::Busy | HostFault::TooManyConnections | HostFault::NoRoom) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

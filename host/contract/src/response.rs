@@ -31,7 +31,7 @@ impl From<Fault> for Response {
     fn from(fault: Fault) -> Self {
         let mut response = Self::empty(fault.status());
         response.fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        if let Fault::Host(HostFault::Busy | HostFault::TooManyConnections) = fault {
+        if let Fault::Host(HostFault::Busy | HostFault::TooManyConnections | HostFault::NoRoom) = fault {
             response.fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -44,10 +44,10 @@ impl Admission {
 }
 
 /// A place in the queue, left by dropping it, so that a client who goes away leaves it too.
-struct Place<'a>(&'a AtomicUsize);
+pub(crate) struct Place<'a>(&'a AtomicUsize);
 
 impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
+    pub(crate) fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
         let place = Place(waiting); // dropped, it gives back what the next line takes
         if place.0.fetch_add(1, Ordering::Relaxed) < max { Some(place) } else { None }
     }

@@ -3,7 +3,8 @@
 //! One slot for the head and one for a piece of content: a guest that is faster than its client waits here. While the
 //! head is awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::Fault;
 
+use crate::buffers::{Room, counted};
 use crate::file::FilePart;
 use crate::time_limit::TimeLimit;
 
@@ -19,6 +21,9 @@ pub(crate) struct Answer {
     slots: Mutex<Slots>,
     /// How long the guest may work on it.
     pub(crate) time: TimeLimit,
+    /// Where its content has room.
+    pub(crate) room: Arc<Room>,
+    lacks_room: AtomicBool,
 }
 
 #[derive(Default)]
@@ -59,8 +64,8 @@ pub(crate) enum Content {
 }
 
 impl Answer {
-    pub(crate) fn new(time: TimeLimit) -> Self {
-        Self { slots: Mutex::default(), time }
+    pub(crate) fn new(time: TimeLimit, room: Arc<Room>) -> Self {
+        Self { slots: Mutex::default(), time, room, lacks_room: AtomicBool::new(false) }
     }
 
     /// Leaves the head, or the fault instead of one. `false`: there was one before, which stands.
@@ -79,7 +84,9 @@ impl Answer {
         if let Some(Ok(head)) = &mut self.slots().head
             && let Some(content) = content(&head.fields)
         {
-            head.content = Content::Whole(content);
+            // It has left the guest already, so there is nobody who could wait.
+            let held = self.room.try_take(content.len()).unwrap_or_default();
+            head.content = Content::Whole(counted(content, held));
         }
     }
 
@@ -152,6 +159,15 @@ impl Answer {
 
     pub(crate) fn is_held_back(&self) -> bool {
         self.slots().is_held_back
+    }
+
+    /// Says whether the guest waits for room for content.
+    pub(crate) fn lack_room(&self, lacks_room: bool) {
+        self.lacks_room.store(lacks_room, Ordering::Relaxed);
+    }
+
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.lacks_room.load(Ordering::Relaxed)
     }
 
     /// Waits until every piece has been taken.

@@ -8,7 +8,7 @@ mod generated {
         imports: {
             "windhover:http/request.read": async | trappable,
             "windhover:http/request.read-all": async | trappable,
-            "windhover:http/response.send": trappable,
+            "windhover:http/response.send": async | trappable,
             "windhover:http/response.start": trappable,
             "windhover:http/response.write": async | trappable,
             "windhover:http/response.flush": async | trappable,

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use crate::buffers::{Buffers, default_max_buffered};
 use crate::limits::MAX_TABLE_ELEMENTS;
 use crate::state::State;
 use crate::{features, wasi};
@@ -24,11 +25,17 @@ pub struct EngineConfig {
     pub max_memory_size: usize,
     /// Components that a guest is made of at most: an app and its middleware, each with a memory of its own.
     pub max_components: u32,
+    /// Bytes of content that the host holds for all guests together, beyond the guests' own memory: answers that
+    /// clients have not taken yet, requests that are collected for `read-all`. Pieces below 16 KiB are not counted. A
+    /// guest that has more waits: until it is answered 503 with Retry-After after [`crate::SandboxLimits::queue_timeout`],
+    /// and as long as it has time where its answer has begun. Range: 1 KiB and more; one piece is let through whatever
+    /// its size.
+    pub max_buffered: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { max_instances: 1000, max_memory_size: 4 << 30, max_components: 1 }
+        Self { max_instances: 1000, max_memory_size: 4 << 30, max_components: 1, max_buffered: default_max_buffered() }
     }
 }
 
@@ -38,6 +45,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     config: EngineConfig,
+    buffers: Arc<Buffers>,
     sequential: Runtime,
     concurrent: OnceLock<Runtime>,
 }
@@ -62,11 +70,17 @@ impl Engine {
         } else {
             info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
         }
-        Ok(Self(Arc::new(Inner { config: config.clone(), sequential, concurrent: OnceLock::new() })))
+        let buffers = Arc::new(Buffers::new(config.max_buffered));
+        Ok(Self(Arc::new(Inner { config: config.clone(), buffers, sequential, concurrent: OnceLock::new() })))
     }
 
     pub(crate) fn max_instances(&self) -> usize {
         self.0.config.max_instances as usize
+    }
+
+    /// What content may take up in the host.
+    pub(crate) fn buffers(&self) -> &Arc<Buffers> {
+        &self.0.buffers
     }
 
     /// What runs guests that need concurrency, or those that do not.

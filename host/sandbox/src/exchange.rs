@@ -1,14 +1,18 @@
 //! The current exchange as its guest sees it: what came in, and how far the answer is.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::{Arc, LazyLock, OnceLock};
+use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, Method, Version};
-use http_body_util::BodyExt;
+use http_body::Body as _;
 use tracing::info;
 use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
 use crate::answer::Answer;
+use crate::buffers::{Collection, NoRoom};
 use crate::grants::Grants;
 use crate::limits::WebSocketLimits;
 use crate::log_id::LogId;
@@ -78,8 +82,10 @@ pub(crate) struct Content {
     surplus: Bytes,
     /// What stood behind the content, once that was read to its end.
     trailers: Option<HeaderMap>,
-    /// The client's fault that ended the content.
+    /// The client's fault that ended the content, and that the guest was told of.
     fault: Option<ClientFault>,
+    /// The same, where it came behind a piece that the guest gets first.
+    fault_ahead: Option<ClientFault>,
     /// The same, where another reader met it.
     fault_elsewhere: Option<Arc<OnceLock<ClientFault>>>,
 }
@@ -107,6 +113,7 @@ impl Content {
             surplus: Bytes::new(),
             trailers: None,
             fault: None,
+            fault_ahead: None,
             fault_elsewhere: None,
         }
     }
@@ -114,6 +121,7 @@ impl Content {
     /// Whether there may be something to read.
     pub(crate) fn may_have_more(&self) -> bool {
         !self.surplus.is_empty()
+            || self.fault_ahead.is_some()
             || match &self.source {
                 Source::Open(body) => !body.is_empty(),
                 Source::Ended => false,
@@ -132,8 +140,8 @@ impl Content {
         static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
         match &self.source {
             Source::Open(body) if body.is_empty() => Some(&NONE),
-            Source::Ended => self.trailers.as_ref(),
-            Source::Open(_) | Source::Taken => None,
+            Source::Ended if !self.may_have_more() => self.trailers.as_ref(),
+            Source::Open(_) | Source::Ended | Source::Taken => None,
         }
     }
 
@@ -153,52 +161,108 @@ impl Content {
     /// The next piece: at least one octet, at most `max`. Empty: the end.
     pub(crate) async fn read(&mut self, max: usize) -> Result<Bytes, ContentError> {
         if self.surplus.is_empty() {
-            self.surplus = self.next_piece().await?;
+            self.surplus = poll_fn(|cx| self.poll_pieces(cx, max)).await?;
         }
         Ok(self.surplus.split_to(self.surplus.len().min(max)))
     }
 
-    /// All that is left, if it is at most `max` octets.
-    pub(crate) async fn read_all(&mut self, max: usize) -> Result<Vec<u8>, ContentError> {
-        let mut all = Vec::new();
+    /// All that is left, if it is at most `max` octets. It has room in the host while it is collected.
+    pub(crate) async fn read_all(
+        &mut self,
+        max: usize,
+        answer: &Answer,
+    ) -> Result<Result<Vec<u8>, ContentError>, NoRoom> {
+        let max = max.min(self.max_held);
+        let mut all = Collection::new(self.expected().min(max), answer);
         loop {
-            let piece = self.read(usize::MAX).await?;
-            if piece.is_empty() {
-                return Ok(all);
+            let piece = match self.read_piece().await {
+                Ok(piece) if piece.is_empty() => return Ok(Ok(all.into_octets())),
+                Ok(piece) => piece,
+                Err(error) => return Ok(Err(error)),
+            };
+            if all.len() + piece.len() > max {
+                return Ok(Err(ContentError::LargerThanAsked));
             }
-            if all.len() + piece.len() > max.min(self.max_held) {
-                return Err(ContentError::LargerThanAsked);
-            }
-            all.extend_from_slice(&piece);
+            all.add(&piece).await?;
         }
     }
 
-    async fn next_piece(&mut self) -> Result<Bytes, ContentError> {
-        if let Some(fault) = self.fault {
-            return Err(ContentError::Client(fault));
-        }
-        let body = match &mut self.source {
-            Source::Open(body) => body,
-            Source::Ended => return Ok(Bytes::new()),
-            Source::Taken => return Err(ContentError::Taken),
+    /// How much is left at least, as far as the client has said.
+    fn expected(&self) -> usize {
+        let coming = match &self.source {
+            Source::Open(body) => usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX),
+            Source::Ended | Source::Taken => 0,
         };
+        coming.saturating_add(self.surplus.len())
+    }
+
+    /// The next piece as it came.
+    async fn read_piece(&mut self) -> Result<Bytes, ContentError> {
+        if !self.surplus.is_empty() {
+            return Ok(std::mem::take(&mut self.surplus));
+        }
+        poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// The next piece, with those behind it that are there already, if it is a small one: each call of the guest costs
+    /// more than such a piece.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Bytes, ContentError>> {
+        let first = ready!(self.poll_piece(cx))?;
+        let enough = max.min(ENOUGH);
+        if first.is_empty() || first.len() >= enough {
+            return Poll::Ready(Ok(first));
+        }
+        let mut all = BytesMut::new();
+        for _ in 1..MAX_PIECES {
+            match self.poll_piece(cx) {
+                Poll::Ready(Ok(piece)) if !piece.is_empty() => {
+                    if all.is_empty() {
+                        all.extend_from_slice(&first);
+                    }
+                    all.extend_from_slice(&piece);
+                    if all.len() >= enough {
+                        break;
+                    }
+                }
+                Poll::Ready(Ok(_)) | Poll::Pending => break,
+                Poll::Ready(Err(_)) => {
+                    self.fault_ahead = self.fault.take(); // told when it is reached
+                    break;
+                }
+            }
+        }
+        Poll::Ready(Ok(if all.is_empty() { first } else { all.freeze() }))
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Bytes, ContentError>> {
+        if let Some(fault) = self.fault_ahead.take() {
+            self.fault = Some(fault);
+        }
+        if let Some(fault) = self.fault {
+            return Poll::Ready(Err(ContentError::Client(fault)));
+        }
         loop {
-            match body.frame().await.transpose() {
-                Ok(Some(frame)) => match frame.into_data() {
-                    Ok(data) if data.has_remaining() => return Ok(data),
+            let body = match &mut self.source {
+                Source::Open(body) => body,
+                Source::Ended => return Poll::Ready(Ok(Bytes::new())),
+                Source::Taken => return Poll::Ready(Err(ContentError::Taken)),
+            };
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.has_remaining() => return Poll::Ready(Ok(data)),
                     Ok(_) => {} // an empty piece would look like the end
                     Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
-                Ok(None) => {
+                None => {
                     self.source = Source::Ended;
                     self.trailers.get_or_insert_default();
-                    return Ok(Bytes::new());
+                    return Poll::Ready(Ok(Bytes::new()));
                 }
-                Err(fault) => {
+                Some(Err(fault)) => {
                     let fault = client_fault(&fault);
                     self.source = Source::Ended;
                     self.fault = Some(fault);
-                    return Err(ContentError::Client(fault));
+                    return Poll::Ready(Err(ContentError::Client(fault)));
                 }
             }
         }
@@ -216,3 +280,92 @@ pub(crate) fn client_fault(fault: &Fault) -> ClientFault {
 /// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
 const NORMAL: u16 = 1000;
 const INTERNAL_ERROR: u16 = 1011;
+
+/// Pieces are put together up to this size: from there on the copy would cost more than the calls it saves.
+const ENOUGH: usize = 16 << 10;
+
+/// Pieces that are put together at most, so that a client of tiny ones does not keep others waiting.
+const MAX_PIECES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use http_body::Frame;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn small_pieces_that_are_there_are_one() {
+        let mut content = content([data("ab"), data(""), data("c"), Poll::Pending, data("d")]);
+        assert_eq!(content.read(100).await.expect("nothing failed"), "abc");
+        assert_eq!(content.read(100).await.expect("nothing failed"), "d");
+        assert_eq!(content.read(100).await.expect("nothing failed"), "");
+    }
+
+    #[tokio::test]
+    async fn a_piece_is_as_large_as_asked_at_most_and_nothing_is_lost() {
+        let mut content = content([data("abc"), data("def"), data("gh")]);
+        for expected in ["abcd", "ef", "gh", "", ""] {
+            assert_eq!(content.read(4).await.expect("nothing failed"), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_large_is_not_copied() {
+        let large = Bytes::from(vec![b'x'; ENOUGH]);
+        let mut content = content([Poll::Ready(Ok(Frame::data(large.clone()))), data("y")]);
+        assert_eq!(content.read(usize::MAX).await.expect("nothing failed").as_ptr(), large.as_ptr());
+        assert_eq!(content.read(usize::MAX).await.expect("nothing failed"), "y");
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_behind_the_content_before_it() {
+        let mut content = content([data("a"), data("b"), Poll::Ready(Err(ClientFault::BodyTooSlow.into()))]);
+        assert_eq!(content.read(100).await.expect("there is content before it"), "ab");
+        assert!(content.may_have_more() && content.fault().is_none() && content.trailers().is_none());
+        for _ in 0..2 {
+            assert!(matches!(content.read(100).await, Err(ContentError::Client(ClientFault::BodyTooSlow))));
+        }
+        assert_eq!(content.fault(), Some(ClientFault::BodyTooSlow));
+    }
+
+    #[tokio::test]
+    async fn trailers_are_known_when_all_before_them_is_read() {
+        let trailers = HeaderMap::from_iter([(http::header::ETAG, "x".parse().expect("a value"))]);
+        let mut content = content([data("abc"), data("def"), Poll::Ready(Ok(Frame::trailers(trailers.clone())))]);
+        assert_eq!(content.read(4).await.expect("nothing failed"), "abcd");
+        assert_eq!(content.trailers(), None);
+        while !content.read(4).await.expect("nothing failed").is_empty() {}
+        assert_eq!(content.trailers(), Some(&trailers));
+    }
+
+    type Polled = Poll<Result<Frame<Bytes>, Fault>>;
+
+    fn data(data: &'static str) -> Polled {
+        Poll::Ready(Ok(Frame::data(data.into())))
+    }
+
+    fn content(polled: impl IntoIterator<Item = Polled>) -> Content {
+        Content::new(Body::stream(Scripted(polled.into_iter().collect())), usize::MAX)
+    }
+
+    /// Content of which each poll is known.
+    struct Scripted(VecDeque<Polled>);
+
+    impl http_body::Body for Scripted {
+        type Data = Bytes;
+        type Error = Fault;
+
+        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+            match self.0.pop_front() {
+                Some(Poll::Pending) => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Some(Poll::Ready(frame)) => Poll::Ready(Some(frame)),
+                None => Poll::Ready(None),
+            }
+        }
+    }
+}

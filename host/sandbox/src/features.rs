@@ -18,13 +18,18 @@ mod upgrade;
 mod websocket;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use http::HeaderMap;
-use wasmtime::component::{HasData, Linker};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{HasData, Linker, WasmList};
 use windhover_contract::Feature;
 
 use crate::bindings;
+use crate::buffers::counted;
 use crate::exchange::Exchange;
+use crate::presence::Left;
 use crate::state::State;
 
 /// Links every interface of `wit/`.
@@ -44,7 +49,31 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     bindings::telemetry::add_to_linker::<_, Current>(linker, State::exchange)?;
     bindings::tls::add_to_linker::<_, Current>(linker, State::exchange)?;
     bindings::upgrade::add_to_linker::<_, Current>(linker, State::exchange)?;
-    bindings::websocket::add_to_linker::<_, Current>(linker, State::exchange)
+    bindings::websocket::add_to_linker::<_, Current>(linker, State::exchange)?;
+    linker.allow_shadowing(true);
+    response::add_content_to_linker(&mut linker.instance("windhover:http/response@0.1.0")?)?;
+    upgrade::add_content_to_linker(&mut linker.instance("windhover:http/upgrade@0.1.0")?)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Copies content out of the guest, once there is room for it.
+async fn take_out(
+    store: &mut StoreContextMut<'_, State>,
+    content: &WasmList<u8>,
+) -> wasmtime::Result<Result<Bytes, Left>> {
+    let exchange = store.data_mut().exchange();
+    let held = match exchange.answer.room.try_take(content.len()) {
+        Ok(held) => held,
+        Err(()) => {
+            let answer = Arc::clone(&exchange.answer);
+            match exchange.presence.wait(&answer, answer.room.take(content.len(), &answer)).await? {
+                Ok(held) => held?,
+                Err(left) => return Ok(Err(left)),
+            }
+        }
+    };
+    Ok(Ok(counted(Bytes::copy_from_slice(content.as_le_slice(&*store)), held)))
 }
 
 /// A guest met a server that lacks what it needs. Composition roots ask [`crate::Guest::require`] first, so that this

@@ -34,7 +34,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     let permit = deployed.admission.admit().await.inspect_err(refused)?;
     let is_head = request.method == Method::HEAD;
     let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
-    let answer = Arc::new(Answer::new(time));
+    let answer = Arc::new(Answer::new(time, Arc::clone(&deployed.room)));
     let run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
     // Dropped while it waits: the client has left.
     let mut run = Attended(Some(run));

@@ -7,6 +7,7 @@
 mod admission;
 mod answer;
 mod bindings;
+mod buffers;
 mod cache;
 mod compose;
 mod engine;
@@ -58,6 +59,7 @@ pub(crate) struct Deployed {
     pub(crate) guest: Guest,
     pub(crate) limits: SandboxLimits,
     pub(crate) admission: admission::Admission,
+    pub(crate) room: Arc<buffers::Room>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) instances: reuse::Instances,
 }
@@ -69,9 +71,10 @@ impl Sandbox {
         limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
         let name = name.into();
         let admission = admission::Admission::new(&limits);
+        let room = Arc::new(buffers::Room::new(guest.engine().buffers(), &limits));
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
-        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, grants, instances }))
+        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, room, grants, instances }))
     }
 }
 

@@ -18,6 +18,14 @@ impl WasiHttpHooks for Denied {
         Arc::clone(&FILTER)
     }
 
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE
+    }
+
     fn send_request(
         &mut self,
         _: Request<WasiBody>,
@@ -29,3 +37,6 @@ impl WasiHttpHooks for Denied {
 }
 
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+/// The content that leaves a guest at once, before it is known whether there is room for it: as `request.read` takes.
+const PIECE: usize = 64 << 10;

@@ -115,6 +115,16 @@ impl Run {
             warn!(%app, %id, "the guest went on for {:?} after its client had left", self.last_words);
             return ClientFault::Gone.into();
         }
+        if self.answer.lacks_room() {
+            let max = self.answer.room.max();
+            warn!(
+                %app,
+                %id,
+                "the guest waited for room for content until its time limit of {limit:?}: what the host may hold of it \
+                 for all guests together (max_buffered), {max} bytes, is held"
+            );
+            return HostFault::NoRoom.into();
+        }
         if self.answer.is_held_back() {
             warn!(
                 %app,

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 use windhover_contract::{Fault, GuestFault};
 
 use crate::answer::Answer;
+use crate::buffers::{Held, counted};
 use crate::log_id::LogId;
 use crate::run::{Run, Working};
 
@@ -22,6 +23,8 @@ pub(crate) struct Streaming {
     id: LogId,
     answer: Arc<Answer>,
     source: Source,
+    /// Content of a wasi:http guest that there is no room for yet.
+    waiting: Option<Waiting>,
     /// The guest's task. `None`: it has ended.
     guest: Option<Working>,
     /// What must still come, where the guest promised a length.
@@ -40,6 +43,13 @@ pub(crate) enum Source {
     Stream(HyperOutgoingBody),
 }
 
+/// A frame that waits for room.
+struct Waiting {
+    frame: Frame<Bytes>,
+    /// `None`: it has not been asked for.
+    room: Option<Pin<Box<dyn Future<Output = Option<Held>> + Send>>>,
+}
+
 type NextFrame = Poll<Option<Result<Frame<Bytes>, Fault>>>;
 
 impl Streaming {
@@ -54,7 +64,7 @@ impl Streaming {
             run.make_content();
         }
         let (id, guest) = (run.id().clone(), run.spawn());
-        Self { name, id, answer, source, guest, expected, is_complete: false, is_over: false }
+        Self { name, id, answer, source, waiting: None, guest, expected, is_complete: false, is_over: false }
     }
 
     /// Lets the guest write to its end, to nobody.
@@ -80,8 +90,11 @@ impl Streaming {
     /// the guest says that all is well.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> NextFrame {
         let Source::Stream(body) = &mut self.source else { return Poll::Ready(None) };
+        if let Some(frame) = self.waiting.take() {
+            return self.pass_with_room(frame, cx);
+        }
         match Pin::new(body).poll_frame(cx) {
-            Poll::Ready(Some(Ok(frame))) => self.pass(frame),
+            Poll::Ready(Some(Ok(frame))) => self.pass_with_room(Waiting { frame, room: None }, cx),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
             Poll::Ready(Some(Err(error))) => {
                 warn!(app = %self.name, id = %self.id, "the guest broke its content off, or left it unfinished: {error:?}");
@@ -100,6 +113,29 @@ impl Streaming {
                 Ok(()) => self.fail(GuestFault::Reported.into()),
             },
         }
+    }
+
+    /// Passes a frame on when there is room for it. It is held already, but the guest behind it waits meanwhile; and
+    /// once the guest has ended, nothing is left that could be waited for.
+    fn pass_with_room(&mut self, mut waiting: Waiting, cx: &mut Context<'_>) -> NextFrame {
+        let Some(data) = waiting.frame.data_ref() else { return self.pass(waiting.frame) };
+        let room = match (&mut waiting.room, self.answer.room.try_take(data.len())) {
+            (None, Ok(held)) => return self.pass(waiting.frame.map_data(|data| counted(data, held))),
+            (room, _) => room.get_or_insert_with(|| {
+                let (size, answer) = (data.len(), Arc::clone(&self.answer));
+                // Its answer has begun, so it waits for as long as it takes.
+                Box::pin(async move { answer.room.take(size, &answer).await.unwrap_or_default() })
+            }),
+        };
+        let held = match room.as_mut().poll(cx) {
+            Poll::Ready(held) => held,
+            Poll::Pending if self.answer.poll_ended(cx).is_ready() => None,
+            Poll::Pending => {
+                self.waiting = Some(waiting);
+                return Poll::Pending;
+            }
+        };
+        self.pass(waiting.frame.map_data(|data| counted(data, held)))
     }
 
     fn pass(&mut self, frame: Frame<Bytes>) -> NextFrame {

@@ -5,6 +5,7 @@ use wasmtime::PoolConcurrencyLimitError;
 use wasmtime_wasi::I32Exit;
 use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 
+use crate::buffers::NoRoom;
 use crate::log::printable;
 use crate::presence::{Abandoned, BrokenOff};
 use crate::state::State;
@@ -27,6 +28,10 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
         warn!(%app, %id, "no place in the pool for another instance: {full}");
         return HostFault::Busy.into();
+    }
+    if let Some(no_room) = error.downcast_ref::<NoRoom>() {
+        warn!(%app, %id, "there is no room for the guest's content: {no_room}");
+        return HostFault::NoRoom.into();
     }
     let details = details(&error);
     if let Some(I32Exit(code)) = error.downcast_ref() {

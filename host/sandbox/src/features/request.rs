@@ -83,8 +83,11 @@ impl Host for Exchange {
 
     async fn read_all(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, BodyError>> {
         let answer = Arc::clone(&self.answer);
-        let read = self.presence.wait(&answer, self.content.read_all(max as usize)).await?;
-        Ok(read.map_err(|_| BodyError::Aborted).and_then(|read| Ok(read?)))
+        let read = self.presence.wait(&answer, self.content.read_all(max as usize, &answer)).await?;
+        Ok(match read {
+            Ok(read) => read?.map_err(BodyError::from),
+            Err(_) => Err(BodyError::Aborted),
+        })
     }
 
     fn trailers(&mut self) -> Option<Vec<(String, Vec<u8>)>> {

@@ -3,24 +3,20 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, WasmList};
 
 use crate::answer::{Content, Head};
 use crate::bindings::response::{Error, Host};
 use crate::exchange::{Exchange, Progress};
 use crate::fields::{self, FieldError};
+use crate::state::State;
 
 impl Host for Exchange {
-    fn send(
-        &mut self,
-        status: u16,
-        fields: Vec<(String, Vec<u8>)>,
-        content: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), Error>> {
-        self.presence.check()?;
-        Ok(self.send_whole(status, fields, content))
+    async fn send(&mut self, _: u16, _: Vec<(String, Vec<u8>)>, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        unreachable!("`send` below is linked in its place")
     }
 
     fn start(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
@@ -32,26 +28,8 @@ impl Host for Exchange {
         }))
     }
 
-    async fn write(&mut self, content: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        let Progress::Started { remaining, allows_content, .. } = &mut self.progress else {
-            return Ok(Err(Error::NotStarted));
-        };
-        if content.is_empty() {
-            return Ok(Ok(()));
-        }
-        if !*allows_content {
-            return Ok(Err(Error::ContentNotAllowed));
-        }
-        if let Some(remaining) = remaining {
-            let Some(left) = remaining.checked_sub(content.len() as u64) else {
-                return Ok(Err(Error::ContentLengthMismatch));
-            };
-            *remaining = left;
-        }
-        let answer = Arc::clone(&self.answer);
-        let mut piece = Some(Bytes::from(content));
-        let written = self.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
-        Ok(written.map_err(|_| Error::Aborted))
+    async fn write(&mut self, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        unreachable!("`write` below is linked in its place")
     }
 
     async fn flush(&mut self) -> wasmtime::Result<Result<(), Error>> {
@@ -88,6 +66,57 @@ impl Host for Exchange {
     }
 }
 
+/// Links what takes content: by hand, because it is to stay in the guest's memory until there is room for it in the
+/// host's.
+pub(super) fn add_content_to_linker(response: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    type Whole = (u16, Vec<(String, Vec<u8>)>, WasmList<u8>);
+    response.func_wrap_async("send", |store, (status, fields, content): Whole| {
+        Box::new(async move { Ok((send(store, status, fields, content).await?,)) })
+    })?;
+    response.func_wrap_async("write", |store, (content,): (WasmList<u8>,)| {
+        Box::new(async move { Ok((write(store, content).await?,)) })
+    })
+}
+
+async fn send(
+    mut store: StoreContextMut<'_, State>,
+    status: u16,
+    fields: Vec<(String, Vec<u8>)>,
+    content: WasmList<u8>,
+) -> wasmtime::Result<Result<(), Error>> {
+    let exchange = store.data_mut().exchange();
+    exchange.presence.check()?;
+    let head = match exchange.check_whole(status, fields, content.len()) {
+        Ok(head) => head,
+        Err(error) => return Ok(Err(error)),
+    };
+    let Ok(content) = super::take_out(&mut store, &content).await? else { return Ok(Err(Error::Aborted)) };
+    let exchange = store.data_mut().exchange();
+    exchange.progress = Progress::Sent;
+    exchange.begin(head, Content::Whole(content));
+    Ok(Ok(()))
+}
+
+async fn write(mut store: StoreContextMut<'_, State>, content: WasmList<u8>) -> wasmtime::Result<Result<(), Error>> {
+    let exchange = store.data_mut().exchange();
+    if let Err(error) = exchange.check_piece(content.len()) {
+        return Ok(Err(error));
+    }
+    if content.len() == 0 {
+        return Ok(Ok(()));
+    }
+    let answer = Arc::clone(&exchange.answer);
+    // Only then is room taken: what has room is on its way, and waits for nobody but the client.
+    if exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?.is_err() {
+        return Ok(Err(Error::Aborted));
+    }
+    let Ok(content) = super::take_out(&mut store, &content).await? else { return Ok(Err(Error::Aborted)) };
+    let mut piece = Some(content);
+    let exchange = store.data_mut().exchange();
+    let written = exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
+    Ok(written.map_err(|_| Error::Aborted))
+}
+
 /// A head that may be sent.
 pub(super) struct Checked {
     pub(super) status: StatusCode,
@@ -102,18 +131,34 @@ impl Exchange {
         self.answer.has_begun()
     }
 
-    fn send_whole(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>, content: Vec<u8>) -> Result<(), Error> {
+    /// The head of an answer with all of its content, of this size.
+    fn check_whole(&self, status: u16, fields: Vec<(String, Vec<u8>)>, size: usize) -> Result<Checked, Error> {
         let head = self.check(status, fields)?;
-        if !content.is_empty() && !head.allows_content {
+        if size > 0 && !head.allows_content {
             return Err(Error::ContentNotAllowed);
         }
         // RFC 9110 §9.3.2: the answer to HEAD may give the length of what GET would get.
-        let may_be_absent = !head.allows_content || (self.method == Method::HEAD && content.is_empty());
-        if head.length.is_some_and(|length| length != content.len() as u64) && !may_be_absent {
+        let may_be_absent = !head.allows_content || (self.method == Method::HEAD && size == 0);
+        if head.length.is_some_and(|length| length != size as u64) && !may_be_absent {
             return Err(Error::ContentLengthMismatch);
         }
-        self.progress = Progress::Sent;
-        self.begin(head, Content::Whole(content.into()));
+        Ok(head)
+    }
+
+    /// Whether a piece of this size may be written now. If so, it is counted.
+    fn check_piece(&mut self, size: usize) -> Result<(), Error> {
+        let Progress::Started { remaining, allows_content, .. } = &mut self.progress else {
+            return Err(Error::NotStarted);
+        };
+        if size == 0 {
+            return Ok(());
+        }
+        if !*allows_content {
+            return Err(Error::ContentNotAllowed);
+        }
+        if let Some(remaining) = remaining {
+            *remaining = remaining.checked_sub(size as u64).ok_or(Error::ContentLengthMismatch)?;
+        }
         Ok(())
     }
 

@@ -3,15 +3,17 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::UPGRADE;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, WasmList};
 use windhover_contract::UpgradeKind;
 
 use crate::answer::{Content, Head};
 use crate::bindings::upgrade::{Error, Host};
 use crate::exchange::{self, Exchange, Progress};
 use crate::fields::FieldError;
+use crate::state::State;
 
 impl Host for Exchange {
     fn requested(&mut self) -> Vec<String> {
@@ -32,15 +34,32 @@ impl Host for Exchange {
         })
     }
 
-    async fn write(&mut self, octets: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        if self.upgraded.is_none() {
-            return Ok(Err(Error::NotAccepted));
-        }
-        let answer = Arc::clone(&self.answer);
-        let mut piece = Some(Bytes::from(octets)).filter(|octets| !octets.is_empty());
-        let written = self.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
-        Ok(written.map_err(|_| Error::Closed))
+    async fn write(&mut self, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        unreachable!("`write` below is linked in its place")
     }
+}
+
+/// Links what takes content, as in `response`.
+pub(super) fn add_content_to_linker(upgrade: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    upgrade.func_wrap_async("write", |store, (octets,): (WasmList<u8>,)| {
+        Box::new(async move { Ok((write(store, octets).await?,)) })
+    })
+}
+
+async fn write(mut store: StoreContextMut<'_, State>, octets: WasmList<u8>) -> wasmtime::Result<Result<(), Error>> {
+    let exchange = store.data_mut().exchange();
+    if exchange.upgraded.is_none() {
+        return Ok(Err(Error::NotAccepted));
+    }
+    let answer = Arc::clone(&exchange.answer);
+    if exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?.is_err() {
+        return Ok(Err(Error::Closed));
+    }
+    let Ok(octets) = super::take_out(&mut store, &octets).await? else { return Ok(Err(Error::Closed)) };
+    let mut piece = Some(octets).filter(|octets| !octets.is_empty());
+    let exchange = store.data_mut().exchange();
+    let written = exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
+    Ok(written.map_err(|_| Error::Closed))
 }
 
 impl Exchange {
