@@ -80,10 +80,10 @@ for_each_server! {
         let mut deaf = leave_unread(&full).await;
         let served = server.serve(guest_of(&engine, "rust-wasi-http-p3")).await;
         let mut wire = served.connect().await;
-        wire.send(post("/echo", &"x".repeat(SMALLER))).await;
-        wire.receive_head().await;
+        // It is echoed piece by piece, so it must fit what a client can send without reading.
+        wire.send(post("/echo", &"x".repeat(48 << 10))).await;
         take(&mut deaf).await;
-        assert_eq!(rest_of(&mut wire).await, SMALLER);
+        assert_eq!(wire.receive_response().await.content.len(), 48 << 10);
     }
 
     async fn a_guest_that_waits_for_room_until_its_time_is_over_is_503(server) {
@@ -104,8 +104,9 @@ for_each_server! {
         let mut deaf = leave_unread(&served).await;
         let (mut one, mut other) = (served.connect().await, served.connect().await);
         one.send(all(SMALLER)).await;
-        other.send(all(SMALLER)).await;
-        // The second that would wait is refused at once; which of them that is, nobody knows.
+        // The second that would wait is refused at once, perhaps before it has sent all; which of them that is, nobody
+        // knows.
+        let _ = other.try_send(all(SMALLER)).await;
         let (refusal, waits) = tokio::select! {
             refusal = one.receive_response() => (refusal, &mut other),
             refusal = other.receive_response() => (refusal, &mut one),

@@ -129,7 +129,7 @@ impl<A: Application> Connections<A> {
         };
         let stream = tokio::select! {
             biased;
-            shaken = self.clock.timeout(self.limits.tls_handshake_timeout, tls.accept(stream)) => {
+            shaken = self.clock.timeout(self.limits.tls_handshake_timeout, tls.accept(stream, &self.clock)) => {
                 shaken.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"))??
             }
             () = leaving => return Ok(None),

@@ -39,6 +39,8 @@ use files::Files;
 pub use files::Looked;
 use setup::Setup;
 
+use crate::clock::Clock;
+
 /// The TLS of an endpoint, with the certificates as they were last read. Shared by all connections.
 #[derive(Debug)]
 pub struct Tls {
@@ -68,15 +70,15 @@ impl Tls {
 
     /// Shakes hands as a server, with the certificates of this moment. A client that is refused is told so in an alert,
     /// or with a 400 if it spoke HTTP without TLS; the error is for the log. The caller bounds the time: without a bound
-    /// it waits as long as the client does.
+    /// it waits as long as the client does, but for the moment that one has who is answered 400, which runs by `clock`.
     ///
     /// The stream that is returned may hold application data already. [`facts`] tells what was agreed on.
-    pub async fn accept<S>(&self, stream: S) -> io::Result<TlsStream<S>>
+    pub async fn accept<S>(&self, stream: S, clock: &Clock) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let setup = self.current();
-        handshake::accept(&setup, stream).await
+        handshake::accept(&setup, stream, clock).await
     }
 
     /// Reads all files anew, and takes what is in them from the next handshake on; connections that there are go on. An

@@ -169,8 +169,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The clock of a virtual machine or a phone may be behind.
 const CLOCKS_DIFFER: Duration = DAY;
 
-/// Apple's limit for certificates of public authorities was 398 days when it was the shortest; so no client minds.
-const CERTIFICATE_LIFE: Duration = DAY.saturating_mul(397);
+/// Less than the 366 days that Mozilla's recommendations allow, with the day before it that is for clocks that are late.
+const CERTIFICATE_LIFE: Duration = DAY.saturating_mul(364);
 
 /// Ten years, as mkcert; and what must be left of them, so that no certificate ends as soon as it is made.
 const AUTHORITY_LIFE: Duration = DAY.saturating_mul(3650);

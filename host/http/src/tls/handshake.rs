@@ -14,16 +14,17 @@ use tokio_rustls::rustls::{AlertDescription, HandshakeKind, ServerConnection};
 use tokio_rustls::server::TlsStream;
 
 use super::setup::Setup;
+use crate::clock::Clock;
 use crate::protocols::Protocols;
 
 /// Shakes hands on `stream`. See [`super::Tls::accept`].
-pub(super) async fn accept<S>(setup: &Setup, mut stream: S) -> io::Result<TlsStream<S>>
+pub(super) async fn accept<S>(setup: &Setup, mut stream: S, clock: &Clock) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Some(accepted) = hello(&mut stream).await? else {
         // What there is to say is said; whether the client takes it is the client's affair.
-        let _ = tokio::time::timeout(REFUSAL_TIME, answer_in_plain(&mut stream)).await;
+        let _ = clock.timeout(REFUSAL_TIME, answer_in_plain(&mut stream)).await;
         return Err(refusal("a client spoke HTTP without TLS"));
     };
     if let Some((alert, reason)) = objection(setup, &accepted.client_hello()) {

@@ -161,7 +161,8 @@ async fn http_without_tls_is_answered_in_plain() {
         drop(client);
         answer
     };
-    let (accepted, answer) = tokio::join!(tls.accept(server), asking);
+    let clock = Clock::default();
+    let (accepted, answer) = tokio::join!(tls.accept(server, &clock), asking);
     assert!(
         answer.starts_with("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: "),
         "{answer}"
@@ -170,13 +171,15 @@ async fn http_without_tls_is_answered_in_plain() {
     assert!(accepted.expect_err("it is no handshake").to_string().contains("HTTP without TLS"));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_client_that_does_not_read_its_refusal_is_not_waited_for_long() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
     let tls = serving(&folder, &authority.issue("a.example"));
     let (mut client, server) = tokio::io::duplex(16);
     client.write_all(b"GET / HTTP/1.1\r\n").await.expect("it is open");
-    tls.accept(server).await.expect_err("it is no handshake");
+    let (clock, hand) = Clock::by_hand();
+    let (accepted, ()) = tokio::join!(tls.accept(server, &clock), hand.advance(Duration::from_secs(2)));
+    accepted.expect_err("it is no handshake");
 }
 
 #[tokio::test]
@@ -185,7 +188,7 @@ async fn what_is_neither_tls_nor_http_is_told_in_an_alert_and_an_early_end_is_an
     let tls = serving(&folder, &authority.issue("a.example"));
     let (mut client, server) = tokio::io::duplex(1 << 16);
     client.write_all(&[0x80; 64]).await.expect("it is open");
-    let error = tls.accept(server).await.expect_err("it is no handshake");
+    let error = tls.accept(server, &Clock::default()).await.expect_err("it is no handshake");
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.expect("it is closed");
@@ -194,7 +197,7 @@ async fn what_is_neither_tls_nor_http_is_told_in_an_alert_and_an_early_end_is_an
     let (mut client, server) = tokio::io::duplex(1 << 16);
     client.write_all(&[22, 3, 1, 2, 0, 1]).await.expect("it is open");
     drop(client);
-    let error = tls.accept(server).await.expect_err("it is half a hello");
+    let error = tls.accept(server, &Clock::default()).await.expect_err("it is half a hello");
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
 }
 
@@ -596,7 +599,7 @@ async fn meet_over(
         io::Result::Ok(shown)
     };
     let accepting = async {
-        let mut stream = tls.accept(server_end).await?;
+        let mut stream = tls.accept(server_end, &Clock::default()).await?;
         stream.read_exact(&mut [0]).await?;
         stream.write_all(b"!").await?;
         stream.flush().await?;
