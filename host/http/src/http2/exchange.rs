@@ -10,7 +10,7 @@ use h2::ext::Protocol;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
@@ -276,12 +276,19 @@ fn check_size(head: &http::request::Parts, limits: &Limits) -> Result<(), Client
 }
 
 /// Gives a head the form that it has in HTTP/1.1, so that an application sees one form: the authority as Host field
-/// too (RFC 9113 §8.3.1, as Kestrel), and one cookie field (RFC 9113 §8.2.3).
+/// too (RFC 9113 §8.3.1, as Kestrel), the path alone as target, and one cookie field (RFC 9113 §8.2.3).
 fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
     if !head.headers.contains_key(HOST) {
         let authority = head.uri.authority().ok_or(ClientFault::HostMissing)?;
         let host = HeaderValue::from_str(authority.as_str()).map_err(|_| ClientFault::HostInvalid)?;
         head.headers.insert(HOST, host);
+    }
+    // Where a Host field says otherwise, the target stays as it is, and is refused for that.
+    if let (Some(authority), Some(host)) = (head.uri.authority(), head.headers.get(HOST))
+        && authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+        && let Some(path) = head.uri.path_and_query().cloned()
+    {
+        head.uri = Uri::from(path);
     }
     let crumbs: Vec<&[u8]> = head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
     if crumbs.len() > 1 {
