@@ -53,21 +53,30 @@ impl Silence {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<TooLong> {
         self.look(activity);
         loop {
-            let (deadline, too_long) = match (activity.idle_since(), self.head_since) {
-                (Some(_), Some(head)) => (later(head, self.head), Some(TooLong::Head)),
-                (Some(idle), None) => (later(idle, self.keep_alive), Some(TooLong::Idle)),
-                (None, _) => (later(self.clock.now(), self.keep_alive), None),
+            let ends = match (activity.idle_since(), self.head_since) {
+                (Some(_), Some(head)) => Some((later(head, self.head), TooLong::Head)),
+                (Some(idle), None) => Some((later(idle, self.keep_alive), TooLong::Idle)),
+                (None, _) => None,
             };
-            // hyper need not ask again when this head's exchange has come and gone.
-            let look_again = deadline.min(later(self.clock.now(), self.keep_alive));
-            let alarm = self.alarm.get_or_insert_with(|| self.clock.alarm_at(look_again));
-            if alarm.deadline() > look_again {
-                alarm.reset(look_again);
+            // hyper need not ask again when an exchange has come and gone, so the alarm rings by the time at which the
+            // connection may then have idled for too long.
+            let look_again = || {
+                let at = later(self.clock.now(), self.keep_alive);
+                ends.map_or(at, |(deadline, _)| deadline.min(at))
+            };
+            let alarm = match &mut self.alarm {
+                Some(alarm) => alarm,
+                alarm => alarm.insert(self.clock.alarm_at(look_again())),
+            };
+            if let Some((deadline, _)) = ends
+                && alarm.deadline() > deadline
+            {
+                alarm.reset(deadline);
             }
             ready!(Pin::new(&mut *alarm).poll(cx));
-            match too_long {
-                Some(too_long) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
-                _ => alarm.reset(look_again),
+            match ends {
+                Some((deadline, too_long)) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
+                _ => alarm.reset(look_again()),
             }
         }
     }

@@ -278,11 +278,16 @@ mod tests {
     }
 
     #[test]
-    fn a_preface_alone_finishes_nothing() {
+    fn a_beginning_is_not_finished_before_the_first_frame_is() {
         let now = Instant::now();
-        let mut traffic = Traffic::new(now);
-        traffic.receive(&[b'x'; PREFACE_SIZE], now + Duration::from_secs(1)).expect("it is no flood");
-        assert_eq!(traffic.unfinished_since(), Some(now));
+        let begin = [&[b'x'; PREFACE_SIZE][..], &frame(4, 0, 6)].concat();
+        for split in 0..begin.len() {
+            let mut traffic = Traffic::new(now);
+            traffic.receive(&begin[..split], now).expect("it is no flood");
+            assert_eq!(traffic.unfinished_since(), Some(now), "{split}");
+            traffic.receive(&begin[split..], now).expect("it is no flood");
+            assert_eq!(traffic.unfinished_since(), None, "{split}");
+        }
     }
 
     #[test]
