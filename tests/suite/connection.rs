@@ -23,7 +23,7 @@ for_each_server! {
         let expected = match wire.local() {
             None => "remote: none\nlocal: none\n".to_owned(),
             Some(client) => {
-                let local = served.addresses()[0].replace("http://127.0.0.1:", "127.0.0.1 port ");
+                let local = served.addresses()[0].replace("https://", "http://").replace("http://127.0.0.1:", "127.0.0.1 port ");
                 format!("remote: 127.0.0.1 port {}\nlocal: {local}\n", client.port())
             }
         };

@@ -20,9 +20,9 @@ for_each_server! {
              abc",
         )
         .await;
-        wire.expect(&ok(
+        wire.expect(&ok(&format!(
             "method: \"PUT\"\n\
-             scheme: \"http\"\n\
+             scheme: {:?}\n\
              authority: \"example.com:8080\"\n\
              path-base: \"\"\n\
              path: \"/c%2Fd/é\"\n\
@@ -36,7 +36,8 @@ for_each_server! {
              field x-empty: \n\
              field content-length: 3\n\
              can-have-body: true\n",
-        ))
+            served.scheme(),
+        )))
         .await;
     }
 
@@ -48,15 +49,15 @@ for_each_server! {
         assert_eq!(response.status_line, "HTTP/1.0 200 OK");
         assert_eq!(
             response.text(),
-            "method: \"GET\"\n\
-             scheme: \"http\"\n\
+            format!("method: \"GET\"\n\
+             scheme: {:?}\n\
              authority: \"\"\n\
              path-base: \"\"\n\
              path: \"/\"\n\
              query: Some(\"\")\n\
              raw-target: \"/?\"\n\
              protocol: \"HTTP/1.0\"\n\
-             can-have-body: false\n"
+             can-have-body: false\n", served.scheme())
         );
     }
 
@@ -87,8 +88,9 @@ for_each_server! {
             wire.send(format!("{request}\r\n\r\n")).await;
             let response = wire.receive_response().await;
             let facts = format!(
-                "scheme: \"http\"\nauthority: {authority:?}\npath-base: \"\"\npath: {path:?}\nquery: {query}\n\
+                "scheme: {:?}\nauthority: {authority:?}\npath-base: \"\"\npath: {path:?}\nquery: {query}\n\
                  raw-target: {raw:?}\nprotocol: \"HTTP/1.1\"\n",
+                served.scheme(),
             );
             assert!(response.text().contains(&facts), "for {request:?}:\n{}--- expected ---\n{facts}", response.text());
         }

@@ -16,10 +16,12 @@ for_each_server! {
                  content-type: text/x\r\ncontent-length: 0\r\n\r\n"
             ))
             .await;
+            let scheme = served.scheme();
+            let https = if scheme == "https" { "on" } else { "off" };
             wire.expect(&ok(&format!(
-                "request_method=POST\nREQUEST_SCHEME=http\nSERVER_NAME=example.com\nSERVER_PORT=81\n\
+                "request_method=POST\nREQUEST_SCHEME={scheme}\nSERVER_NAME=example.com\nSERVER_PORT=81\n\
                  SERVER_PROTOCOL=HTTP/1.1\nQUERY_STRING={names}\nREQUEST_URI=/variables?{names}\nCONTENT_LENGTH=0\n\
-                 CONTENT_TYPE=text/x\nHTTPS=off\nSCRIPT_NAME=\nPATH_INFO=/variables\nHTTP_ACCEPT=a, b\nHTTP_COOKIE=c=1; d=2\n\
+                 CONTENT_TYPE=text/x\nHTTPS={https}\nSCRIPT_NAME=\nPATH_INFO=/variables\nHTTP_ACCEPT=a, b\nHTTP_COOKIE=c=1; d=2\n\
                  HTTP_NONE=(none)\nNONSENSE=(none)\nA%20B=(none)\n"
             )))
             .await;
@@ -34,8 +36,9 @@ for_each_server! {
             let expected = match wire.local() {
                 None => "REMOTE_ADDR=(none)\nREMOTE_PORT=(none)\nLOCAL_ADDR=(none)\nSERVER_PORT=80\n".to_owned(),
                 Some(client) => format!(
-                    "REMOTE_ADDR=127.0.0.1\nREMOTE_PORT={}\nLOCAL_ADDR=127.0.0.1\nSERVER_PORT=80\n",
-                    client.port()
+                    "REMOTE_ADDR=127.0.0.1\nREMOTE_PORT={}\nLOCAL_ADDR=127.0.0.1\nSERVER_PORT={}\n",
+                    client.port(),
+                    if served.scheme() == "https" { 443 } else { 80 }
                 ),
             };
             wire.expect(&ok(&expected)).await;

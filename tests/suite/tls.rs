@@ -1,14 +1,14 @@
-//! The TLS session of a connection.
+//! The TLS session of a connection, as a guest is told of it. A real one is in `tls_endpoint`.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use windhover_contract::Tls;
-use windhover_tests::{TestServer, for_each_server};
+use windhover_tests::{TestServer, for_each_plain_server};
 
 use crate::{get, in_every_world, ok};
 
-for_each_server! {
+for_each_plain_server! {
     async fn a_plain_connection_has_no_session(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;

@@ -1,11 +1,14 @@
-//! What the suite stands on: a served host ([`TestServer`]), raw bytes in and out ([`Wire`]), guests by name
-//! ([`guest`]), and a server in memory ([`MemoryServer`]) that proves the contract has no favourite.
+//! What the suite stands on: a served host ([`TestServer`]), raw bytes in and out ([`Wire`]), HTTP/2 well spoken or frame
+//! by frame ([`http2`]), guests by name ([`guest`]), and a server in memory ([`MemoryServer`]) that proves the contract
+//! has no favourite.
 
 pub mod frames;
 pub mod guests;
+pub mod http2;
 pub mod matrix;
 pub mod memory;
 pub mod patience;
+pub mod secure;
 pub mod wire;
 
 pub use frames::Frame;

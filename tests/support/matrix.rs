@@ -1,5 +1,7 @@
 //! Every server there is, behind one type, so that a test is written once and runs on each: `for_each_server!`.
 
+use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,14 +9,20 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
-use windhover_http::{HttpConfig, HttpServer};
+use windhover_http::{EndpointConfig, HttpConfig, HttpServer, TlsConfig};
 use windhover_sandbox::{Grants, Guest, Sandbox, SandboxLimits};
 
 use crate::memory::Facts;
+use crate::secure::{self, Folder, Secured};
+use crate::wire::Stream;
 use crate::{MemoryClient, MemoryServer, Wire, bounded};
 
-/// Makes of each function a module with one test for each server: `name::memory` and `name::http`.
+/// Makes of each function a module with one test for each server: `name::memory`, `name::http` and `name::https`, which
+/// is HTTP/1.1 over TLS.
 ///
 /// ```text
 /// for_each_server! {
@@ -26,6 +34,38 @@ use crate::{MemoryClient, MemoryServer, Wire, bounded};
 /// ```
 #[macro_export]
 macro_rules! for_each_server {
+    ($($(#[$attribute:meta])* async fn $sentence:ident($server:ident) $body:block)+) => {$(
+        mod $sentence {
+            #[allow(unused_imports, reason = "not every sentence needs what its file imports")]
+            use super::*;
+
+            async fn holds_on($server: $crate::TestServer) $body
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn memory() {
+                holds_on($crate::TestServer::memory()).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn http() {
+                holds_on($crate::TestServer::http()).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn https() {
+                holds_on($crate::TestServer::https()).await;
+            }
+        }
+    )+};
+}
+
+/// As [`for_each_server!`], for sentences that are not about TLS or cannot hold there, which the sentence's comment says:
+/// `name::memory` and `name::http`.
+#[macro_export]
+macro_rules! for_each_plain_server {
     ($($(#[$attribute:meta])* async fn $sentence:ident($server:ident) $body:block)+) => {$(
         mod $sentence {
             #[allow(unused_imports, reason = "not every sentence needs what its file imports")]
@@ -56,12 +96,21 @@ pub struct TestServer {
     sandbox_limits: SandboxLimits,
     facts: Facts,
     files: Option<PathBuf>,
+    changes: Changes,
 }
 
 #[derive(Clone, Copy)]
 enum Kind {
     Memory,
     Http,
+    Https,
+}
+
+/// What a test changes of the HTTP server.
+#[derive(Clone, Default)]
+struct Changes {
+    config: Vec<Arc<dyn Fn(&mut HttpConfig) + Send + Sync>>,
+    tls: Vec<Arc<dyn Fn(&mut TlsConfig, &Folder) + Send + Sync>>,
 }
 
 impl TestServer {
@@ -75,6 +124,11 @@ impl TestServer {
         Self::of(Kind::Http)
     }
 
+    /// The same with TLS, with a certificate for `localhost`.
+    pub fn https() -> Self {
+        Self::of(Kind::Https)
+    }
+
     fn of(kind: Kind) -> Self {
         Self {
             kind,
@@ -82,6 +136,7 @@ impl TestServer {
             sandbox_limits: SandboxLimits::default(),
             facts: Facts::default(),
             files: None,
+            changes: Changes::default(),
         }
     }
 
@@ -104,6 +159,18 @@ impl TestServer {
         server
     }
 
+    /// Changes what only the HTTP server has.
+    pub fn config(mut self, change: impl Fn(&mut HttpConfig) + Send + Sync + 'static) -> Self {
+        self.changes.config.push(Arc::new(change));
+        self
+    }
+
+    /// Changes the TLS of a server that has it. Its files are in the folder.
+    pub fn tls(mut self, change: impl Fn(&mut TlsConfig, &Folder) + Send + Sync + 'static) -> Self {
+        self.changes.tls.push(Arc::new(change));
+        self
+    }
+
     /// Lets the guest send the files of a folder.
     pub fn files(mut self, folder: &Path) -> Self {
         self.files = Some(folder.to_owned());
@@ -112,13 +179,13 @@ impl TestServer {
 
     /// Serves a guest.
     pub async fn serve(self, guest: Guest) -> Served {
-        let Self { kind, limits, sandbox_limits, facts, files } = self;
+        let Self { kind, limits, sandbox_limits, facts, files, changes } = self;
         let grants = match files {
             Some(folder) => Grants::default().files(&folder).expect("a test's folder exists"),
             None => Grants::default(),
         };
         let sandbox = Sandbox::new(guest, "test", sandbox_limits, grants);
-        serve(kind, limits, facts, sandbox)
+        serve(kind, limits, facts, changes, sandbox)
     }
 
     /// Serves a function of the test's own.
@@ -127,25 +194,34 @@ impl TestServer {
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Response> + Send + 'static,
     {
-        serve(self.kind, self.limits, self.facts, Function(answer))
+        serve(self.kind, self.limits, self.facts, self.changes, Function(answer))
     }
 }
 
-fn serve(kind: Kind, limits: Limits, facts: Facts, application: impl Application) -> Served {
-    match kind {
+fn serve(kind: Kind, limits: Limits, facts: Facts, changes: Changes, application: impl Application) -> Served {
+    let secured = match kind {
         Kind::Memory => {
             let (server, client) = MemoryServer::bind(limits);
-            Served::start(server.with(|own| *own = facts), Client::Memory(client), application)
+            return Served::start(server.with(|own| *own = facts), Client::Memory(client), application);
         }
-        Kind::Http => {
-            let endpoints = vec!["http://127.0.0.1:0".into()];
-            let config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, ..HttpConfig::default() };
-            let server = HttpServer::bind(config).expect("the loopback address has a free port");
-            let address = server.addresses().iter().next().expect("one URL is one address");
-            let client = Client::Tcp(address.trim_start_matches("http://").to_owned());
-            Served::start(server, client, application)
+        Kind::Http => None,
+        Kind::Https => {
+            Some(Secured::new(|config, folder| changes.tls.iter().for_each(|change| change(config, folder))))
         }
-    }
+    };
+    let url = if secured.is_some() { "https://127.0.0.1:0" } else { "http://127.0.0.1:0" };
+    let tls = secured.as_ref().map(|secured| Arc::clone(&secured.tls));
+    let endpoints = vec![EndpointConfig { tls, ..url.into() }];
+    let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, ..HttpConfig::default() };
+    changes.config.iter().for_each(|change| change(&mut config));
+    let server = HttpServer::bind(config).expect("the loopback address has a free port");
+    let address = server.addresses().iter().next().expect("one URL is one address");
+    let address = address.split_once("://").expect("it is a URL").1.to_owned();
+    let client = match secured {
+        None => Client::Tcp(address),
+        Some(secured) => Client::Tls(address, secured),
+    };
+    Served::start(server, client, application)
 }
 
 /// A server at work. Dropping it aborts everything.
@@ -159,6 +235,7 @@ pub struct Served {
 enum Client {
     Memory(MemoryClient),
     Tcp(String),
+    Tls(String, Secured),
 }
 
 impl Served {
@@ -183,14 +260,62 @@ impl Served {
     }
 
     /// A new connection, if the server accepts one.
-    pub async fn try_connect(&self) -> std::io::Result<Wire> {
-        let connect = async {
-            match &self.client {
-                Client::Memory(client) => client.connect().await.map(Wire::memory),
-                Client::Tcp(address) => TcpStream::connect(address).await.map(Wire::tcp),
-            }
+    pub async fn try_connect(&self) -> io::Result<Wire> {
+        if let Client::Memory(client) = &self.client {
+            return bounded("the server to accept or to refuse", client.connect()).await.map(Wire::memory);
+        }
+        let (stream, local) = self.open("http/1.1").await?;
+        Ok(Wire::of(stream, local))
+    }
+
+    /// A new connection on which that is spoken, and the client's address.
+    pub(crate) async fn open(&self, alpn: &str) -> io::Result<(Box<dyn Stream>, SocketAddr)> {
+        if let Client::Tls(..) = &self.client {
+            let stream = self.connect_tls(secure::client(&[alpn], None)).await?;
+            let local = stream.get_ref().0.local_addr()?;
+            return Ok((Box::new(stream), local));
+        }
+        let stream = self.try_connect_tcp().await?;
+        let local = stream.local_addr()?;
+        Ok((Box::new(stream), local))
+    }
+
+    /// A new connection with TLS, by a client of the test's own.
+    pub async fn connect_tls(&self, client: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+        self.connect_tls_to("localhost", client).await
+    }
+
+    /// A new connection with TLS, to a server of that name.
+    pub async fn connect_tls_to(&self, name: &'static str, client: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
+        let stream = self.try_connect_tcp().await?;
+        let name = name.try_into().expect("it is a name or an address");
+        let connector = TlsConnector::from(Arc::new(client));
+        bounded("the server to shake hands", connector.connect(name, stream)).await
+    }
+
+    /// A new connection on which nothing was said yet, not even a handshake.
+    pub async fn connect_tcp(&self) -> TcpStream {
+        self.try_connect_tcp().await.expect("the server accepts connections")
+    }
+
+    async fn try_connect_tcp(&self) -> io::Result<TcpStream> {
+        let (Client::Tcp(address) | Client::Tls(address, _)) = &self.client else {
+            panic!("the server in memory has no sockets");
         };
-        bounded("the server to accept or to refuse", connect).await
+        let stream = bounded("the server to accept or to refuse", TcpStream::connect(address)).await?;
+        stream.set_nodelay(true)?; // else a test waits for the acknowledgement of one piece before it sends the next
+        Ok(stream)
+    }
+
+    /// The scheme that the server is asked in.
+    pub fn scheme(&self) -> &'static str {
+        if let Client::Tls(..) = &self.client { "https" } else { "http" }
+    }
+
+    /// The TLS of a server that has it.
+    pub fn secured(&self) -> &Secured {
+        let Client::Tls(_, secured) = &self.client else { panic!("this server has no TLS") };
+        secured
     }
 
     /// Tells the server to drain, and does not wait for it.

@@ -24,7 +24,7 @@ pub struct Wire {
     unread: Vec<u8>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Wire {
@@ -36,6 +36,10 @@ impl Wire {
     /// A client on a connection without addresses.
     pub fn memory(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self { stream: Box::new(stream), local: None, unread: Vec::new() }
+    }
+
+    pub(crate) fn of(stream: Box<dyn Stream>, local: SocketAddr) -> Self {
+        Self { stream, local: Some(local), unread: Vec::new() }
     }
 
     /// The client's address, where connections have addresses.
@@ -90,6 +94,25 @@ impl Wire {
             }
         }
         sent
+    }
+
+    /// Sends the same again and again, up to `max` octets, and reads what comes meanwhile, until the server closes the
+    /// connection.
+    pub(crate) async fn send_until_closed(&mut self, octets: &[u8], max: usize) {
+        let mut sent = 0;
+        let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
+        let flooding = async {
+            while sent < max && writer.write_all(octets).await.is_ok() {
+                sent += octets.len();
+            }
+            let _ = writer.flush().await;
+            std::future::pending::<()>().await
+        };
+        let reading = async { while reader.read_buf(&mut self.unread).await.is_ok_and(|size| size > 0) {} };
+        tokio::select! {
+            () = flooding => {}
+            () = bounded("the server to close the connection", reading) => {}
+        }
     }
 
     /// Receives a whole response to a request that was not HEAD. Interim responses are not skipped.
@@ -205,6 +228,15 @@ impl Wire {
         self.take(size, awaited, "").await
     }
 
+    /// Receives exactly so many octets. `None`: the connection has ended before.
+    pub(crate) async fn take_or_end(&mut self, size: usize) -> Option<Vec<u8>> {
+        match self.read_until(|octets| octets.len() >= size).await {
+            Ok(()) => Some(self.unread.drain(..size).collect()),
+            Err(End::Closed | End::Reset) => None,
+            Err(end) => panic!("{}", self.report(format!("{size} octets or the end"), end)),
+        }
+    }
+
     /// Takes exactly so many octets.
     async fn take(&mut self, size: usize, awaited: &str, of: impl Display) -> Vec<u8> {
         if let Err(end) = self.read_until(|octets| octets.len() >= size).await {
@@ -226,6 +258,8 @@ impl Wire {
             Ok(Ok(0)) => Err(End::Closed),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => Err(End::Reset),
+            // TLS has a word for the end, and who does not say it has broken off.
+            Ok(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Err(End::Reset),
             Ok(Err(error)) => Err(End::Error(error)),
             Err(_) => Err(End::Silence),
         }
