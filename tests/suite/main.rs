@@ -10,6 +10,11 @@ mod contract; // the table of features is true
 mod drain; // the server's polite end
 mod examples; // each guest example does what its README says
 mod fixtures; // every guest of the tests has a test
+mod http2_exchange; // the same exchanges, over HTTP/2
+mod http2_floods; // clients that keep the server busy with nothing
+mod http2_limits; // every limit of HTTP/2, met
+mod http2_reset; // the end of a stream before its time
+mod http2_upgrade; // another protocol on a stream
 mod identifier; // what an exchange is called, and its trace
 mod informational; // interim responses
 mod isolation; // what a guest does wrong stays in its own exchange
@@ -29,6 +34,7 @@ mod strict_content; // chunks that are not framed exactly
 mod strict_head; // heads that are not exactly what HTTP says
 mod telemetry; // what a guest adds to the record of its exchange
 mod tls; // the session, where there is one
+mod tls_endpoint; // handshakes, certificates, and what is spoken where
 mod trailers; // fields behind the content, both ways
 mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2

@@ -1,0 +1,339 @@
+//! Exchanges over HTTP/2: what a guest is told and what it answers is the same as over HTTP/1.1, each on a stream of its
+//! own.
+
+use h2::Reason;
+use windhover_tests::http2::{DATA, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, section};
+use windhover_tests::{for_each_http2, guest};
+
+use crate::in_every_world;
+
+for_each_http2! {
+    async fn every_fact_of_a_request_reaches_the_guest(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut client = served.connect_http2().await;
+        let scheme = served.scheme();
+        let request = http::Request::builder()
+            .method("PUT")
+            .uri(format!("{scheme}://example.com:8080/a%20b/../c%2Fd/%C3%A9?q=%20&r"))
+            .header("x-two", "first")
+            .header("x-octets", b"\x7e\xe9".as_slice())
+            .header("x-two", "second")
+            .header("x-empty", "")
+            .header("content-length", "3");
+        let mut exchange = client.begin(request).await;
+        exchange.send("abc", true).await;
+        let answer = exchange.answer().await;
+        let mut lines: Vec<&str> = answer.text().lines().collect();
+        lines[7..].sort();
+        let scheme = format!("scheme: {scheme:?}");
+        assert_eq!(lines, [
+            "method: \"PUT\"",
+            &scheme,
+            "authority: \"example.com:8080\"",
+            "path-base: \"\"",
+            "path: \"/c%2Fd/é\"",
+            "query: Some(\"q=%20&r\")",
+            "raw-target: \"/a%20b/../c%2Fd/%C3%A9?q=%20&r\"",
+            "can-have-body: true",
+            "field content-length: 3",
+            "field host: example.com:8080",
+            "field x-empty: ",
+            "field x-octets: ~\\xe9",
+            "field x-two: first",
+            "field x-two: second",
+            "protocol: \"HTTP/2\"",
+        ]);
+    }
+
+    /// RFC 9113 §8.2.3: a client may cut a cookie into crumbs.
+    async fn the_crumbs_of_a_cookie_are_one_field(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut client = served.connect_http2().await;
+        let mut request = client.request("GET", "/").header("want", "field cookie");
+        for crumb in ["a=1", "b=2", "c=3"] {
+            request = request.header("cookie", crumb);
+        }
+        client.ask(request).await.expect(200, "Some(\"a=1; b=2; c=3\")\n");
+    }
+
+    /// RFC 9113 §8.3.1: who translates HTTP/1.1 may send Host and no authority.
+    async fn a_host_field_stands_in_for_the_authority(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut frames = served.connect_frames().await;
+        let scheme = served.scheme();
+        let head = section(&[(":method", "GET"), (":scheme", scheme), (":path", "/"), ("host", "b.example:81")]);
+        frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, 1, head)).await;
+        let content = frames.receive_kind(DATA).await.payload;
+        let content = String::from_utf8(content).expect("facts are text");
+        assert!(content.contains("authority: \"b.example:81\"\n"), "{content}");
+        assert!(content.contains("field host: b.example:81\n"), "{content}");
+    }
+
+    async fn an_answer_has_its_length_its_date_and_no_fields_of_a_connection(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut client = served.connect_http2().await;
+        for _ in 0..2 {
+            let answer = client.get("/").await; // the date was checked
+            assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain"]);
+            answer.expect(200, "Hello from WebAssembly!\n");
+        }
+    }
+
+    async fn an_answer_to_head_has_fields_and_no_content(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut client = served.connect_http2().await;
+        let answer = client.ask(client.request("HEAD", "/")).await;
+        assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain"]);
+        answer.expect(200, "");
+        client.get("/").await.expect(200, "Hello from WebAssembly!\n");
+    }
+
+    async fn statuses_without_content_have_none_and_no_length(server) {
+        let served = server
+            .serve_fn(|request| {
+                let status = request.target.path()[1..].parse().expect("the path is a status");
+                let mut response = windhover_contract::Response::empty(status);
+                response.body = windhover_contract::Body::full("never sent");
+                std::future::ready(response)
+            })
+            .await;
+        let mut client = served.connect_http2().await;
+        for status in [204, 304] {
+            let answer = client.get(&format!("/{status}")).await;
+            answer.expect(status, "");
+            assert!(answer.fields.is_empty(), "{answer}");
+        }
+    }
+
+    /// RFC 9113 §8.2.2. An application that was written for HTTP/1.1 may set them.
+    async fn fields_of_a_connection_are_left_out(server) {
+        let served = server
+            .serve_fn(|_| {
+                let mut response = windhover_contract::Response::empty(http::StatusCode::OK);
+                for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "x-own"] {
+                    response.fields.insert(name, http::HeaderValue::from_static("x-own"));
+                }
+                response.body = windhover_contract::Body::full("content");
+                std::future::ready(response)
+            })
+            .await;
+        let mut client = served.connect_http2().await;
+        let answer = client.get("/").await;
+        assert_eq!(answer.fields, ["content-length: 7", "x-own: x-own"]);
+        answer.expect(200, "content");
+    }
+
+    /// RFC 9113 §8.2.2.
+    async fn a_request_with_fields_of_a_connection_is_malformed(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut frames = served.connect_frames().await;
+        for (stream, (name, value)) in (1..).step_by(2).zip([
+            ("connection", "close"),
+            ("transfer-encoding", "chunked"),
+            ("keep-alive", "1"),
+            ("upgrade", "websocket"),
+            ("te", "gzip"),
+        ]) {
+            let head = [frames.head("GET", "/"), section(&[(name, value)])].concat();
+            frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, head)).await;
+            let reset = frames.receive_kind(RST_STREAM).await;
+            assert_eq!((reset.stream, reset.reason()), (stream, Reason::PROTOCOL_ERROR), "{name}");
+        }
+        // For the library that is an error of the whole connection, which it may be (RFC 9113 §5.4.1).
+        let head = [frames.head("GET", "/"), section(&[("X-Upper", "case")])].concat();
+        frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, 99, head)).await;
+        frames.expect_goaway(Reason::PROTOCOL_ERROR).await;
+    }
+
+    async fn content_goes_both_ways_while_both_are_open(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut client = served.connect_http2().await;
+        let mut exchange = client.begin(client.request("POST", "/")).await;
+        exchange.send("first", false).await;
+        let head = exchange.head().await;
+        assert_eq!((head.status, head.fields.as_slice()), (200, [].as_slice()), "its length is not known");
+        assert_eq!(exchange.content(5).await, b"first");
+        exchange.send("second", false).await;
+        assert_eq!(exchange.content(6).await, b"second");
+        exchange.send("", true).await;
+        assert_eq!(exchange.piece().await.expect("no reset"), None);
+    }
+
+    async fn a_mebibyte_passes_each_way_through_the_windows(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut client = served.connect_http2().await;
+        let sent: Vec<u8> = (0..1 << 20).map(|octet: u32| (octet % 251) as u8).collect();
+        let mut exchange = client.begin(client.request("POST", "/")).await;
+        exchange.head().await; // the guest answers before it reads
+        for piece in sent.chunks(100_000) {
+            exchange.send(piece.to_vec(), false).await;
+            assert!(exchange.content(piece.len()).await == piece, "the content comes back");
+        }
+        exchange.send("", true).await;
+        assert_eq!(exchange.piece().await.expect("no reset"), None);
+        // And all at once, with a window that every piece fills.
+        let mut narrow = served.connect_http2_with(|client| client.initial_window_size(1000)).await;
+        let mut exchange = narrow.begin(narrow.request("POST", "/all?2000000")).await;
+        exchange.send(sent.clone(), true).await;
+        let answer = exchange.answer().await;
+        assert!(answer.content == sent, "the content comes back");
+        assert_eq!(answer.fields, ["content-length: 1048576"]);
+    }
+
+    async fn a_guest_has_the_requests_trailers(server) {
+        let served = server.serve(guest("uses-features")).await;
+        let mut client = served.connect_http2().await;
+        let mut exchange = client.begin(client.request("POST", "/trailers/request")).await;
+        exchange.send("abc", false).await;
+        exchange.send_trailers("x-checksum", "1");
+        exchange.answer().await.expect(200, "(false, Some([\"x-checksum: 1\"]))\n");
+        client.post("/trailers/request", "abc").await.expect(200, "(false, Some([]))\n");
+        client.get("/trailers/request").await.expect(200, "(true, Some([]))\n");
+    }
+
+    async fn a_client_that_wants_trailers_gets_them(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut client = served.connect_http2().await;
+            for (path, content) in [("response", "content"), ("without-content", "")] {
+                let request = client.request("GET", &format!("/trailers/{path}")).header("te", "trailers");
+                let answer = client.ask(request).await;
+                answer.expect(200, content);
+                assert_eq!(answer.trailers, ["x-checksum: 1", "x-checksum: 2"]);
+            }
+        }
+    }
+
+    async fn a_guest_answers_the_same_in_every_world_and_in_every_version_of_http(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut client = served.connect_http2().await;
+            let mut wire = served.connect().await;
+            for path in ["/life/there", "/limits/tell", "/trailers/mistakes", "/upgrade/requested", "/authentication"] {
+                wire.send(crate::get(path)).await;
+                let expected = wire.receive_response().await;
+                let answer = client.get(path).await;
+                assert_eq!(answer.text(), expected.text(), "{path}");
+                let is_of_this_version = |field: &&String| !field.starts_with("transfer-encoding");
+                assert!(answer.fields.iter().eq(expected.fields.iter().filter(is_of_this_version)), "{path}: {answer}");
+            }
+        }
+    }
+
+    async fn many_streams_are_served_at_once_and_one_that_waits_holds_up_none(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut client = served.connect_http2().await;
+        let mut waiting = client.begin(client.request("POST", "/")).await;
+        waiting.head().await;
+        let mut exchanges = Vec::new();
+        for _ in 0..50 {
+            exchanges.push(client.begin(client.request("POST", "/all?9")).await);
+        }
+        for (number, exchange) in exchanges.iter_mut().enumerate().rev() {
+            exchange.send(number.to_string(), true).await;
+        }
+        for (number, exchange) in exchanges.into_iter().enumerate() {
+            exchange.answer().await.expect(200, &number.to_string());
+        }
+        waiting.send("still here", true).await;
+        assert_eq!(waiting.content(10).await, b"still here");
+    }
+
+    /// RFC 9110 §10.1.1.
+    async fn a_client_that_waits_to_be_asked_for_its_content_is_asked_when_it_is_read(server) {
+        let served = server.serve(guest("echoes")).await;
+        let mut client = served.connect_http2().await;
+        let request = client.request("POST", "/all?9").header("expect", "100-continue").header("content-length", "3");
+        let mut exchange = client.begin(request).await;
+        let asked = exchange.interim().await;
+        assert_eq!((asked.status, asked.fields.len()), (100, 0));
+        exchange.send("abc", true).await;
+        exchange.answer().await.expect(200, "abc");
+    }
+
+    async fn a_client_whose_content_is_not_read_is_not_asked_for_it(server) {
+        let served = server.serve(guest("never-reads")).await;
+        let mut frames = served.connect_frames().await;
+        let head = [frames.head("POST", "/"), section(&[("expect", "100-continue")])].concat();
+        frames.send(Frame::new(HEADERS, END_HEADERS, 1, head)).await;
+        let answer = frames.receive_kind(HEADERS).await;
+        assert_eq!(answer.payload.first(), Some(&0x88), "it is :status 200 of the static table");
+        assert_eq!(frames.receive_kind(DATA).await.payload, b"not interested\n");
+    }
+
+    async fn hints_come_before_the_answer_and_in_their_order(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut client = served.connect_http2().await;
+            let mut exchange = client.begin(client.request("POST", "/interim/hints")).await;
+            let first = exchange.interim().await;
+            assert_eq!((first.status, first.fields), (103, vec!["link: </style.css>; rel=preload".to_owned()]));
+            let second = exchange.interim().await;
+            assert_eq!((second.status, second.fields), (102, vec![]));
+            exchange.answer().await.expect(200, "after two hints\n");
+        }
+    }
+
+    async fn the_connections_facts_are_the_sockets_and_all_streams_share_them(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut client = served.connect_http2().await;
+        let mut answers = Vec::new();
+        for _ in 0..2 {
+            let request = client.request("GET", "/").header("want", "connection");
+            answers.push(client.ask(request).await.text().to_owned());
+        }
+        assert_eq!(answers[0], answers[1]);
+        let local = served.addresses()[0].rsplit_once(':').expect("it has a port").1.to_owned();
+        let expected = format!("remote: 127.0.0.1 port {}\nlocal: 127.0.0.1 port {local}\n", client.local().port());
+        assert_eq!(answers[0].split_once('\n').expect("the id has a line").1, expected);
+    }
+
+    async fn every_exchange_has_an_id_of_its_own_that_begins_with_its_connections(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut ids = Vec::new();
+            for _ in 0..2 {
+                let mut client = served.connect_http2().await;
+                for _ in 0..2 {
+                    ids.push(client.get("/identifier").await.text().trim_end().to_owned());
+                }
+            }
+            let connection = |id: &str| id.rsplit_once(':').expect("a number stands at the end").0.to_owned();
+            assert_eq!(connection(&ids[0]), connection(&ids[1]));
+            assert_ne!(connection(&ids[0]), connection(&ids[2]));
+            assert!(ids[0] != ids[1] && ids[2] != ids[3], "{ids:?}");
+        }
+    }
+
+    async fn the_names_of_cgi_are_those_of_this_version(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut client = served.connect_http2().await;
+            let names = "/variables?SERVER_PROTOCOL,REQUEST_SCHEME,HTTP_HOST,SERVER_NAME";
+            let scheme = served.scheme();
+            let expected = format!("SERVER_PROTOCOL=HTTP/2\nREQUEST_SCHEME={scheme}\nHTTP_HOST=a\nSERVER_NAME=a\n");
+            client.get(names).await.expect(200, &expected);
+        }
+    }
+
+    /// RFC 9113 §8.1.1.
+    async fn content_of_another_length_than_was_said_resets_the_stream(server) {
+        let served = server.serve(guest("echoes")).await;
+        for (said, sent) in [("3", "ab"), ("1", "ab")] {
+            let mut client = served.connect_http2().await;
+            let request = client.request("POST", "/all?9").header("content-length", said);
+            let mut exchange = client.begin(request).await;
+            let _ = exchange.try_send(sent, true).await;
+            assert_eq!(exchange.reset_by_server().await, Reason::PROTOCOL_ERROR, "{said}");
+        }
+    }
+
+    async fn a_guest_that_fails_is_answered_for_and_the_connection_goes_on(server) {
+        let served = server.serve(guest("traps")).await;
+        let mut client = served.connect_http2().await;
+        let answer = client.get("/").await;
+        answer.expect(500, "");
+        assert_eq!(answer.fields, ["content-length: 0"]);
+        client.get("/sent").await.expect(200, "all of it\n");
+    }
+}
