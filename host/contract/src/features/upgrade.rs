@@ -6,9 +6,11 @@ use crate::Body;
 
 /// A client asks to speak another protocol (ASP.NET Core: `IHttpUpgradeFeature`, `IHttpExtendedConnectFeature`).
 ///
-/// An application accepts by its response: in HTTP/1.1 with status 101 and an `upgrade` field that names the protocol,
-/// in HTTP/2 with 200. What it sends is that response's body; what the client sends is `content`, which waits until the
-/// response is on its way. Any other response declines.
+/// An application accepts by a response with status 101, in every protocol: what HTTP/2 has in its place (200) is also
+/// what an application answers that knows nothing of upgrades. In HTTP/1.1 an `upgrade` field names the protocol. What
+/// the application sends is that response's body; what the client sends is `content`, which waits until the response is
+/// on its way. Any other response declines; on HTTP/2, where a success would promise what is not there, the server turns
+/// one into 501.
 #[derive(Debug)]
 pub struct Upgrade {
     /// How it is asked for, and so how it is accepted.
@@ -24,7 +26,7 @@ pub struct Upgrade {
 pub enum UpgradeKind {
     /// HTTP/1.1: the whole connection, by status 101 (RFC 9110 §7.8).
     Connection,
-    /// HTTP/2: one stream, by an extended CONNECT (RFC 8441).
+    /// HTTP/2: one stream, by an extended CONNECT (RFC 8441). On the wire it is accepted by 200.
     ExtendedConnect,
 }
 

@@ -49,26 +49,21 @@ impl<A: Application> Exchange<A> {
         let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
         let control = Arc::new(Control::default());
         let only_head = *request.method() == Method::HEAD;
-        let (mut response, is_upgrade) = match self.receive(request, number, &limits, &control) {
+        let mut upgraded = None;
+        let response = match self.receive(request, number, &limits, &control) {
             Ok(request) => {
                 let asks = request.features.upgrade.is_some();
-                let Ok(response) = self.handle(request, &control, &mut respond).await else { return };
-                let accepts = asks && response.status.is_success();
-                (response, accepts)
+                let Ok(mut response) = self.handle(request, &control, &mut respond).await else { return };
+                if asks {
+                    upgraded = self.decide(&mut response);
+                }
+                response
             }
             Err(fault) => {
                 debug!(%fault, "a request was refused");
-                (Response::from(fault), false)
+                Response::from(fault)
             }
         };
-        let mut upgraded = None;
-        if is_upgrade {
-            upgraded = self.place.upgrade_stream();
-            if upgraded.is_none() {
-                debug!("there are as many upgraded connections as there may be");
-                response = Response::from(Fault::from(HostFault::Busy));
-            }
-        }
         let patience = Patience::new(self.origin.clock.clone());
         let mut sending = Sending { control: &control, limits: &limits, upgraded, patience, sent: 0 };
         let _ = sending.send(response, only_head, respond).await; // a stream that is cut is told so already
@@ -104,6 +99,25 @@ impl<A: Application> Exchange<A> {
         let kind = UpgradeKind::ExtendedConnect;
         let upgrade = protocols.map(|protocols| Upgrade { kind, protocols, content });
         Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
+    }
+
+    /// Whether the application has accepted an upgrade, and there is room for one more. Else a success becomes something
+    /// that a client does not take for the new protocol (RFC 8441 §4).
+    fn decide(&self, response: &mut Response) -> Option<UpgradedStream> {
+        if response.status == StatusCode::SWITCHING_PROTOCOLS {
+            response.status = StatusCode::OK;
+            let upgraded = self.place.upgrade_stream();
+            if upgraded.is_none() {
+                debug!("there are as many upgraded connections as there may be");
+                *response = Response::from(Fault::from(HostFault::Busy));
+            }
+            return upgraded;
+        }
+        if response.status.is_success() {
+            debug!("the application answers as if nobody had asked for another protocol");
+            *response = Response::empty(StatusCode::NOT_IMPLEMENTED);
+        }
+        None
     }
 
     /// Lets the application answer, and does meanwhile what it wishes for before its answer.

@@ -67,21 +67,17 @@ impl Exchange {
         let upgrade = self.features.upgrade.as_ref().filter(|upgrade| upgrade.offers(protocol));
         let kind = upgrade.ok_or(Error::NotRequested)?.kind;
         let mut fields = self.check_fields_of_start(list).map_err(Error::Response)?;
-        let status = match kind {
-            UpgradeKind::Connection => {
-                let protocol = HeaderValue::try_from(protocol).map_err(|_| Error::NotRequested)?;
-                fields.insert(UPGRADE, protocol);
-                StatusCode::SWITCHING_PROTOCOLS
-            }
-            UpgradeKind::ExtendedConnect => StatusCode::OK,
-        };
-        let content = self.take_over(status, fields).ok_or(Error::NotRequested)?;
+        if kind == UpgradeKind::Connection {
+            let protocol = HeaderValue::try_from(protocol).map_err(|_| Error::NotRequested)?;
+            fields.insert(UPGRADE, protocol);
+        }
+        let content = self.take_over(fields).ok_or(Error::NotRequested)?;
         self.upgraded = Some(Box::new(exchange::Content::new(content, usize::MAX)));
         Ok(())
     }
 
     /// Answers with the head that changes the protocol. Gives what the client sends from there on.
-    pub(super) fn take_over(&mut self, status: StatusCode, fields: HeaderMap) -> Option<windhover_contract::Body> {
+    pub(super) fn take_over(&mut self, fields: HeaderMap) -> Option<windhover_contract::Body> {
         let upgrade = self.features.upgrade.take()?;
         self.progress = Progress::Upgraded;
         self.content.take();
@@ -90,6 +86,7 @@ impl Exchange {
             limits.set_min_response_data_rate(None);
         }
         self.answer.time.change(None);
+        let status = StatusCode::SWITCHING_PROTOCOLS; // whatever the protocol says in its place
         self.answer.begin(Ok(Head { status, fields, content: Content::Pieces }));
         Some(upgrade.content)
     }

@@ -84,8 +84,8 @@ impl Exchange {
             Some(subprotocol) => Some(HeaderValue::try_from(subprotocol).map_err(|_| AcceptError::NotOffered)?),
             None => None,
         };
-        let status = handshake.accept(&mut fields, subprotocol);
-        let incoming = self.take_over(status, fields).ok_or(AcceptError::NotRequested)?;
+        handshake.accept(&mut fields, subprotocol);
+        let incoming = self.take_over(fields).ok_or(AcceptError::NotRequested)?;
         self.websocket = Some(Box::new(WebSocket::new(incoming, &self.websocket_limits)));
         Ok(())
     }

@@ -4,7 +4,7 @@ use http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tungstenite::handshake::derive_accept_key;
 use windhover_contract::{Upgrade, UpgradeKind};
 
@@ -43,20 +43,16 @@ impl Handshake {
         Some(Self { kind: upgrade.kind, accept })
     }
 
-    /// The status that accepts, and with it what belongs into the fields.
-    pub(crate) fn accept(self, fields: &mut HeaderMap, subprotocol: Option<HeaderValue>) -> StatusCode {
+    /// Adds what belongs to accepting into the fields.
+    pub(crate) fn accept(self, fields: &mut HeaderMap, subprotocol: Option<HeaderValue>) {
         if let Some(subprotocol) = subprotocol {
             fields.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
         if let Some(accept) = self.accept {
             fields.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        match self.kind {
-            UpgradeKind::Connection => {
-                fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
-                StatusCode::SWITCHING_PROTOCOLS
-            }
-            UpgradeKind::ExtendedConnect => StatusCode::OK,
+        if self.kind == UpgradeKind::Connection {
+            fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
     }
 }
