@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use windhover_contract::Tls;
-use windhover_tests::{TestServer, for_each_plain_server};
+use windhover_tests::{TestServer, for_each_server};
 
 use crate::{get, in_every_world, ok};
 
-for_each_plain_server! {
-    async fn a_plain_connection_has_no_session(server) {
+for_each_server! {
+    async fn a_connection_has_a_session_where_there_is_tls(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut wire = served.connect().await;
             wire.send(get("/tls")).await;
-            wire.expect(&ok("plain []\n")).await;
+            let told = wire.receive_response().await;
+            if served.scheme() == "https" {
+                assert!(told.text().starts_with("Session { protocol: \"TLSv1.3\""), "{}", told.text());
+            } else {
+                assert_eq!(told.text(), "plain []\n");
+            }
         }
     }
 }

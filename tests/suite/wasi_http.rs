@@ -56,7 +56,8 @@ for_each_server! {
             ("GET http://b.example/request HTTP/1.1\r\nhost: b.example", "b.example", "/request"),
         ] {
             wire.send(format!("{request}\r\n\r\n")).await;
-            let facts = format!("method=GET\nscheme=http\nauthority={authority}\npath={target}\n");
+            let scheme = served.scheme();
+            let facts = format!("method=GET\nscheme={scheme}\nauthority={authority}\npath={target}\n");
             assert_eq!(wire.receive_response().await.text(), facts, "for {request:?}");
         }
     }

@@ -61,12 +61,13 @@ for_each_server! {
         let served = server.serve(guest("wasi3-facts")).await;
         let mut wire = served.connect().await;
         for (request, facts) in [
-            ("GET /a?b=%20c HTTP/1.1\r\nhost: a.example:81", "GET http a.example:81 /a?b=%20c\n"),
-            ("GET https://b.example/a HTTP/1.1\r\nhost: b.example", "GET http b.example /a\n"),
-            ("PROPFIND / HTTP/1.1\r\nhost: a", "PROPFIND http a /\n"),
-            ("OPTIONS * HTTP/1.1\r\nhost: a", "OPTIONS http a *\n"),
+            ("GET /a?b=%20c HTTP/1.1\r\nhost: a.example:81", "GET SCHEME a.example:81 /a?b=%20c\n"),
+            ("GET https://b.example/a HTTP/1.1\r\nhost: b.example", "GET SCHEME b.example /a\n"),
+            ("PROPFIND / HTTP/1.1\r\nhost: a", "PROPFIND SCHEME a /\n"),
+            ("OPTIONS * HTTP/1.1\r\nhost: a", "OPTIONS SCHEME a *\n"),
         ] {
             wire.send(format!("{request}\r\n\r\n")).await;
+            let facts = facts.replace("SCHEME", served.scheme());
             assert_eq!(wire.receive_response().await.text(), facts, "for {request:?}");
         }
     }
@@ -80,8 +81,8 @@ for_each_server! {
         for request in ["GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nhost:\r\n\r\n"] {
             let mut wire = served.connect().await;
             wire.send(request).await;
-            let own = served.addresses()[0].strip_prefix("http://").unwrap_or("localhost");
-            let facts = format!("GET http {own} /\n");
+            let own = served.addresses()[0].split_once("://127").map_or("localhost".into(), |(_, end)| format!("127{end}"));
+            let facts = format!("GET {} {own} /\n", served.scheme());
             assert_eq!(wire.receive_response().await.text(), facts, "for {request:?}");
         }
     }
@@ -96,7 +97,8 @@ for_each_server! {
              transfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         )
         .await;
-        assert_eq!(wire.receive_response().await.text(), "POST http a /\ntrailer: x-sum\nx-end: 1\nx-end: 2\n");
+        let facts = format!("POST {} a /\ntrailer: x-sum\nx-end: 1\nx-end: 2\n", served.scheme());
+        assert_eq!(wire.receive_response().await.text(), facts);
     }
 
     async fn it_is_told_the_trailers_of_the_request(server) {

@@ -67,8 +67,7 @@ impl Served {
     /// A new connection for HTTP/2, on which the client has sent its preface and empty settings.
     pub async fn connect_frames(&self) -> Frames {
         let mut frames = self.connect_silent_frames().await;
-        frames.send_octets(PREFACE).await;
-        frames.send(Frame::new(SETTINGS, 0, 0, [])).await;
+        frames.send_octets([PREFACE, &Frame::new(SETTINGS, 0, 0, []).octets()].concat()).await;
         frames
     }
 

@@ -62,32 +62,6 @@ macro_rules! for_each_server {
     )+};
 }
 
-/// As [`for_each_server!`], for sentences that are not about TLS or cannot hold there, which the sentence's comment says:
-/// `name::memory` and `name::http`.
-#[macro_export]
-macro_rules! for_each_plain_server {
-    ($($(#[$attribute:meta])* async fn $sentence:ident($server:ident) $body:block)+) => {$(
-        mod $sentence {
-            #[allow(unused_imports, reason = "not every sentence needs what its file imports")]
-            use super::*;
-
-            async fn holds_on($server: $crate::TestServer) $body
-
-            $(#[$attribute])*
-            #[tokio::test]
-            async fn memory() {
-                holds_on($crate::TestServer::memory()).await;
-            }
-
-            $(#[$attribute])*
-            #[tokio::test]
-            async fn http() {
-                holds_on($crate::TestServer::http()).await;
-            }
-        }
-    )+};
-}
-
 /// A server that is about to be started: the defaults of everything, changed as a test needs.
 #[derive(Clone)]
 pub struct TestServer {
