@@ -1,23 +1,20 @@
 //! The server's polite end: what is under way is finished, what is idle is closed, what hangs is counted.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-use tokio::sync::Notify;
-use windhover_contract::{Body, Drained, Response};
-use windhover_tests::{Served, TestServer, bounded, for_each_server, guest};
+use windhover_contract::Drained;
+use windhover_tests::{Hold, bounded, for_each_server, guest};
 
-use crate::{HELLO, get};
+use crate::{HELLO, SECOND, get};
 
 for_each_server! {
     async fn a_server_without_exchanges_ends_at_once(server) {
-        let served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("rust-hello")).await;
+        let served = server.by_hand().serve(guest("rust-hello")).await;
         assert_eq!(served.shutdown().await, Drained::Clean);
     }
 
     async fn idle_connections_are_closed_at_once(server) {
-        let mut served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("rust-hello")).await;
+        let mut served = server.by_hand().serve(guest("rust-hello")).await;
         let mut used = served.connect().await;
         used.send(get("/")).await;
         used.expect(HELLO).await;
@@ -27,7 +24,7 @@ for_each_server! {
     }
 
     async fn a_connection_that_never_brought_a_request_is_idle(server) {
-        let mut served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("rust-hello")).await;
+        let mut served = server.by_hand().serve(guest("rust-hello")).await;
         let mut fresh = served.connect().await;
         // A connection behind it that is served: so the fresh one has been accepted too.
         let mut used = served.connect().await;
@@ -39,7 +36,7 @@ for_each_server! {
     }
 
     async fn a_head_that_is_half_here_is_not_waited_for(server) {
-        let mut served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("rust-hello")).await;
+        let mut served = server.by_hand().serve(guest("rust-hello")).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);
         second.send(get("/")).await;
         second.expect(HELLO).await;
@@ -50,13 +47,16 @@ for_each_server! {
         used.send(get("/")).await;
         used.expect(HELLO).await; // now the halves have come too
         served.begin_shutdown();
-        first.expect_closed().await;
-        second.expect_closed().await;
+        let closed = async {
+            first.expect_closed().await;
+            second.expect_closed().await;
+        };
+        served.while_time_passes(SECOND, closed).await; // a moment for them
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
     async fn an_exchange_under_way_is_finished_and_nobody_new_is_taken_in(server) {
-        let (mut served, hold) = serve_held(server.limits(|limits| limits.drain_timeout = LONG)).await;
+        let (mut served, hold) = Hold::serve(server.by_hand()).await;
         let mut idle = served.connect().await;
         let mut working = served.connect().await;
         working.send(get("/")).await;
@@ -72,7 +72,7 @@ for_each_server! {
     }
 
     async fn content_under_way_is_finished(server) {
-        let mut served = server.limits(|limits| limits.drain_timeout = LONG).serve(guest("streams")).await;
+        let mut served = server.by_hand().serve(guest("streams")).await;
         let (mut idle, mut working) = (served.connect().await, served.connect().await);
         working.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
         working.receive_head().await;
@@ -86,46 +86,25 @@ for_each_server! {
     }
 
     async fn exchanges_that_hang_are_abandoned_and_counted(server) {
-        let (mut served, hold) = serve_held(server.limits(|limits| limits.drain_timeout = SHORT)).await;
+        let (mut served, hold) = Hold::serve(server.by_hand()).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);
         for wire in [&mut first, &mut second] {
             wire.send(get("/")).await;
             bounded("the request to arrive", hold.begun.notified()).await;
         }
+        served.hand().jump(TIME); // what waited for these heads waits no more
         served.begin_shutdown();
+        bounded("the server to drain", served.hand().wait_until_armed_at(TIME)).await;
+        served.let_almost_pass(TIME).await;
+        for wire in [&mut first, &mut second] {
+            wire.expect_nothing_yet().await;
+        }
+        served.let_pass(SECOND).await;
         first.expect_closed().await;
         second.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Forced { abandoned: 2 });
     }
 }
 
-/// An application that says when a request has come and answers when it may.
-#[derive(Default)]
-struct Hold {
-    begun: Notify,
-    release: Notify,
-}
-
-async fn serve_held(server: TestServer) -> (Served, Arc<Hold>) {
-    let hold = Arc::new(Hold::default());
-    let held = Arc::clone(&hold);
-    let served = server
-        .serve_fn(move |_| {
-            let held = Arc::clone(&held);
-            async move {
-                held.begun.notify_one();
-                held.release.notified().await;
-                let mut response = Response::empty(StatusCode::OK);
-                response.body = Body::full("held\n");
-                response
-            }
-        })
-        .await;
-    (served, hold)
-}
-
-/// Longer than a test may take: who waits for it fails.
-const LONG: Duration = Duration::from_secs(600);
-
-/// A limit that a test wants to meet soon.
-const SHORT: Duration = Duration::from_millis(50);
+/// By default.
+const TIME: Duration = Duration::from_secs(30);

@@ -20,7 +20,15 @@ mod informational; // interim responses
 mod isolation; // what a guest does wrong stays in its own exchange
 mod keep_alive; // several exchanges on one connection, and its end
 mod lifetime; // the client's leaving, as a guest is told of it, and the breaking off
-mod limits; // every limit, met
+mod limit_answer_rate; // clients that take an answer slowly
+mod limit_connections; // as many as allowed, and one more
+mod limit_content_rate; // content that comes slowly
+mod limit_content_size; // content that is too large
+mod limit_fields; // too many, or too large
+mod limit_head_time; // heads that come slowly
+mod limit_idle_time; // connections on which nothing happens
+mod limit_request_line; // one that is too long
+mod limits; // the limits of an exchange, as a guest changes them
 mod load; // guests that are refused, and with which words
 mod middleware; // what stands before an app, and is composed with it
 mod request; // the facts of the request
@@ -40,6 +48,8 @@ mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2
 mod wasi_http_p3; // standard components of wasi:http 0.3
 mod websocket; // messages both ways, and clients that lie
+
+use std::time::Duration;
 
 use windhover_sandbox::Guest;
 use windhover_tests::guest;
@@ -68,6 +78,9 @@ fn ok(content: &str) -> String {
 fn fault(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\ndate: …\r\n\r\n")
 }
+
+/// What a clock that is moved by hand is moved by when the rest of a limit has passed.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The answer of `rust-hello` to anything.
 const HELLO: &str = "HTTP/1.1 200 OK\r\n\

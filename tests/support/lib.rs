@@ -4,6 +4,7 @@
 
 pub mod frames;
 pub mod guests;
+pub mod hold;
 pub mod http2;
 pub mod matrix;
 pub mod memory;
@@ -13,6 +14,7 @@ pub mod wire;
 
 pub use frames::Frame;
 pub use guests::{engine, engine_with, guest, guest_behind, guest_file, guest_of};
+pub use hold::Hold;
 pub use matrix::{Served, TestServer};
 pub use memory::{MemoryClient, MemoryServer};
 pub use patience::bounded;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -13,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
-use windhover_http::{EndpointConfig, HttpConfig, HttpServer, TlsConfig};
+use windhover_http::{Clock, ClockHand, EndpointConfig, HttpConfig, HttpServer, TlsConfig};
 use windhover_sandbox::{Grants, Guest, Sandbox, SandboxLimits};
 
 use crate::memory::Facts;
@@ -67,6 +68,7 @@ macro_rules! for_each_server {
 pub struct TestServer {
     kind: Kind,
     limits: Limits,
+    is_by_hand: bool,
     sandbox_limits: SandboxLimits,
     facts: Facts,
     files: Option<PathBuf>,
@@ -107,6 +109,7 @@ impl TestServer {
         Self {
             kind,
             limits: Limits::default(),
+            is_by_hand: false,
             sandbox_limits: SandboxLimits::default(),
             facts: Facts::default(),
             files: None,
@@ -117,6 +120,13 @@ impl TestServer {
     /// Changes limits of the server.
     pub fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
         change(&mut self.limits);
+        self
+    }
+
+    /// Stops the server's clock: time passes for its limits when [`Served::let_pass`] and its kin say so. The limits of
+    /// guests have their own time, which goes on.
+    pub fn by_hand(mut self) -> Self {
+        self.is_by_hand = true;
         self
     }
 
@@ -153,13 +163,13 @@ impl TestServer {
 
     /// Serves a guest.
     pub async fn serve(self, guest: Guest) -> Served {
-        let Self { kind, limits, sandbox_limits, facts, files, changes } = self;
+        let Self { kind, limits, is_by_hand, sandbox_limits, facts, files, changes } = self;
         let grants = match files {
             Some(folder) => Grants::default().files(&folder).expect("a test's folder exists"),
             None => Grants::default(),
         };
         let sandbox = Sandbox::new(guest, "test", sandbox_limits, grants);
-        serve(kind, limits, facts, changes, sandbox)
+        serve(kind, limits, is_by_hand, facts, changes, sandbox)
     }
 
     /// Serves a function of the test's own.
@@ -168,15 +178,37 @@ impl TestServer {
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Response> + Send + 'static,
     {
-        serve(self.kind, self.limits, self.facts, self.changes, Function(answer))
+        serve(self.kind, self.limits, self.is_by_hand, self.facts, self.changes, Function(answer))
     }
 }
 
-fn serve(kind: Kind, limits: Limits, facts: Facts, changes: Changes, application: impl Application) -> Served {
+fn serve(
+    kind: Kind,
+    limits: Limits,
+    is_by_hand: bool,
+    facts: Facts,
+    changes: Changes,
+    application: impl Application,
+) -> Served {
+    let (clock, hand) = if is_by_hand { Some(Clock::by_hand()).unzip() } else { (None, None) };
+    let clock = clock.unwrap_or_default();
+    let mut served = start(kind, limits, clock, facts, changes, application);
+    served.hand = hand;
+    served
+}
+
+fn start(
+    kind: Kind,
+    limits: Limits,
+    clock: Clock,
+    facts: Facts,
+    changes: Changes,
+    application: impl Application,
+) -> Served {
     let secured = match kind {
         Kind::Memory => {
             let (server, client) = MemoryServer::bind(limits);
-            return Served::start(server.with(|own| *own = facts), Client::Memory(client), application);
+            return Served::start(server.with(|own| *own = facts).on(clock), Client::Memory(client), application);
         }
         Kind::Http => None,
         Kind::Https => {
@@ -186,7 +218,7 @@ fn serve(kind: Kind, limits: Limits, facts: Facts, changes: Changes, application
     let url = if secured.is_some() { "https://127.0.0.1:0" } else { "http://127.0.0.1:0" };
     let tls = secured.as_ref().map(|secured| Arc::clone(&secured.tls));
     let endpoints = vec![EndpointConfig { tls, ..url.into() }];
-    let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, ..HttpConfig::default() };
+    let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, clock };
     changes.config.iter().for_each(|change| change(&mut config));
     let server = HttpServer::bind(config).expect("the loopback address has a free port");
     let address = server.addresses().iter().next().expect("one URL is one address");
@@ -202,6 +234,7 @@ fn serve(kind: Kind, limits: Limits, facts: Facts, changes: Changes, application
 pub struct Served {
     addresses: Vec<String>,
     client: Client,
+    hand: Option<ClockHand>,
     shutdown: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
 }
@@ -220,7 +253,7 @@ impl Served {
             let _ = begun.await; // an error: the handle was dropped, and everything ends with it
         });
         let serving = tokio::spawn(async { serving.await.expect("the system lets a test serve") });
-        Self { addresses, client, shutdown: Some(shutdown), serving }
+        Self { addresses, client, hand: None, shutdown: Some(shutdown), serving }
     }
 
     /// The addresses that the server says it is bound to.
@@ -290,6 +323,36 @@ impl Served {
     pub fn secured(&self) -> &Secured {
         let Client::Tls(_, secured) = &self.client else { panic!("this server has no TLS") };
         secured
+    }
+
+    /// Lets so much time pass, once something waits for an end within it.
+    pub async fn let_pass(&self, time: Duration) {
+        bounded("something that is to end soon", self.hand().advance(time)).await;
+    }
+
+    /// Lets time pass that is over a second before `limit` is, once something waits for an end within it. What ends
+    /// before that does not wait for the last second.
+    pub async fn let_almost_pass(&self, limit: Duration) {
+        bounded("something that is to end by then", self.hand().wait_until_armed(limit)).await;
+        self.hand().jump(limit - Duration::from_secs(1));
+        bounded("something that is to end soon", self.hand().wait_until_armed_at(Duration::from_secs(1))).await;
+    }
+
+    /// Waits for what comes by itself, or when so much time has passed.
+    pub async fn while_time_passes<T>(&self, time: Duration, wait: impl Future<Output = T>) -> T {
+        let passing = async {
+            self.hand().advance(time).await;
+            std::future::pending().await
+        };
+        tokio::select! {
+            done = wait => done,
+            never = passing => never,
+        }
+    }
+
+    /// What moves the clock of a server that was made [`TestServer::by_hand`].
+    pub fn hand(&self) -> &ClockHand {
+        self.hand.as_ref().expect("its clock is moved by hand")
     }
 
     /// Tells the server to drain, and does not wait for it.

@@ -1,5 +1,5 @@
 //! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library. It is written as a third party
-//! would write a server, against `windhover_contract` alone, and promises all that the contract asks.
+//! would write a server, against `windhover_contract` alone but for the clock, and promises all that the contract asks.
 
 mod connection;
 mod content;
@@ -20,6 +20,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use windhover_contract::{Application, Connection, Drained, Feature, Limits, Server, ServerAddresses, ServerVariables};
+use windhover_http::Clock;
 
 pub use offer::Facts;
 use offer::Offer;
@@ -31,6 +32,7 @@ pub struct MemoryServer {
     limits: Arc<Limits>,
     variables: Arc<ServerVariables>,
     facts: Facts,
+    clock: Clock,
 }
 
 /// Where clients of a [`MemoryServer`] connect.
@@ -46,7 +48,8 @@ impl MemoryServer {
         let addresses = Arc::new(ServerAddresses::from_iter([address]));
         let variables = [("SERVER_SOFTWARE".to_owned(), "memory".to_owned())];
         let variables = Arc::new(ServerVariables::from_iter(variables));
-        let server = Self { accepted, addresses, limits: Arc::new(limits), variables, facts: Facts::default() };
+        let (limits, facts, clock) = (Arc::new(limits), Facts::default(), Clock::default());
+        let server = Self { accepted, addresses, limits, variables, facts, clock };
         (server, MemoryClient(connections))
     }
 
@@ -58,6 +61,12 @@ impl MemoryServer {
     /// The same server with other facts.
     pub fn with(mut self, change: impl FnOnce(&mut Facts)) -> Self {
         change(&mut self.facts);
+        self
+    }
+
+    /// The same server with another clock.
+    pub fn on(mut self, clock: Clock) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -109,7 +118,7 @@ impl Server for MemoryServer {
                 () = &mut shutdown => break,
                 Some(pipe) = self.accepted.recv() => {
                     let Ok(place) = Arc::clone(&open).try_acquire_owned() else {
-                        connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits)));
+                        connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits), self.clock.clone()));
                         continue;
                     };
                     let connection = connection::Connection {
@@ -118,6 +127,7 @@ impl Server for MemoryServer {
                         application: Arc::clone(&application),
                         offer: self.offer(),
                         limits: Arc::clone(&self.limits),
+                        clock: self.clock.clone(),
                         draining: draining.clone(),
                     };
                     connections.spawn(connection.serve(pipe));
@@ -128,7 +138,7 @@ impl Server for MemoryServer {
         drop(self.accepted); // from here on connecting is refused
         drain.send_replace(true);
         let all_ended = async { while connections.join_next().await.is_some() {} };
-        let _ = tokio::time::timeout(self.limits.drain_timeout, all_ended).await;
+        let _ = self.clock.timeout(self.limits.drain_timeout, all_ended).await;
         Ok(Drained::from_abandoned(connections.len())) // and dropping them aborts them
     }
 }

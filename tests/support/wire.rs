@@ -165,6 +165,16 @@ impl Wire {
         !self.unread.is_empty()
     }
 
+    /// Expects that nothing has come, not even the end.
+    pub async fn expect_nothing_yet(&mut self) {
+        tokio::task::yield_now().await;
+        match timeout(Duration::ZERO, self.read()).await {
+            Err(_) => {}
+            Ok(Ok(())) => panic!("{}", self.report("nothing yet", "something")),
+            Ok(Err(end)) => panic!("{}", self.report("nothing yet", end)),
+        }
+    }
+
     /// Receives exactly so many octets of chunked content, in whatever chunks they come.
     pub async fn receive_content(&mut self, size: usize) -> Vec<u8> {
         let mut content = Vec::new();

@@ -97,6 +97,17 @@ impl ClockHand {
         }
     }
 
+    /// Ends when somebody waits for exactly the time that is `after` from now.
+    pub async fn wait_until_armed_at(&self, after: Duration) {
+        loop {
+            let armed = self.0.armed.notified();
+            if self.0.state().is_armed_at(after) {
+                return;
+            }
+            armed.await;
+        }
+    }
+
     /// Lets time pass at once.
     pub fn jump(&self, by: Duration) {
         let due = {
@@ -126,6 +137,11 @@ impl State {
     fn is_armed(&self, within: Duration) -> bool {
         let first = self.waiting.keys().next();
         first.is_some_and(|(deadline, _)| *deadline <= later(self.now, within))
+    }
+
+    fn is_armed_at(&self, after: Duration) -> bool {
+        let at = later(self.now, after);
+        self.waiting.range((at, 0)..=(at, u64::MAX)).next().is_some()
     }
 }
 
@@ -220,6 +236,8 @@ mod tests {
         assert!(!hand.0.state().is_armed(Duration::from_secs(5)));
         assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut alarm).poll(cx).is_pending())).await);
         assert!(hand.0.state().is_armed(Duration::from_secs(9)));
+        assert!(hand.0.state().is_armed_at(Duration::from_secs(9)));
+        assert!(!hand.0.state().is_armed_at(Duration::from_secs(10)));
         drop(alarm);
         assert!(!hand.0.state().is_armed(Duration::from_secs(9)));
     }

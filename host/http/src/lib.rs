@@ -30,7 +30,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAddresses};
 
-pub use clock::{Clock, ClockHand};
+pub use clock::{Alarm, Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
 pub use protocols::Protocols;
 pub use tls::{

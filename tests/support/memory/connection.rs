@@ -9,10 +9,10 @@ use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
 use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::time::timeout;
 use windhover_contract::{
     Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Limits, Request, Response, Target,
 };
+use windhover_http::Clock;
 
 use super::content::{Content, Handed, Unread};
 use super::framing::Framing;
@@ -31,14 +31,16 @@ pub(super) struct Connection<A> {
     pub(super) application: Arc<A>,
     pub(super) offer: Offer,
     pub(super) limits: Arc<Limits>,
+    pub(super) clock: Clock,
     pub(super) draining: watch::Receiver<bool>,
 }
 
 impl<A: Application> Connection<A> {
     pub(super) async fn serve(mut self, pipe: DuplexStream) {
         let (reader, writer) = tokio::io::split(pipe);
-        let mut reader = Reader::new(reader, Arc::clone(&self.limits));
-        let mut writer = Writer { pipe: writer, limits: Arc::new(ExchangeLimits::new(&self.limits)) };
+        let mut reader = Reader::new(reader, Arc::clone(&self.limits), self.clock.clone());
+        let limits = Arc::new(ExchangeLimits::new(&self.limits));
+        let mut writer = Writer { pipe: writer, limits, clock: self.clock.clone() };
         while let Ok(next) = self.exchange(reader, &mut writer).await {
             reader = next;
         }
@@ -79,8 +81,8 @@ impl<A: Application> Connection<A> {
                     answered = self.answer(request, first_read, &has_failed, &powers, &mut asked, writer) => answered?,
                     () = unread.client_left() => return Err(Broken),
                 }
-                let unread = timeout(self.limits.request_head_timeout, unread.back()).await.map_err(|_| Broken)?;
-                let Unread { mut reader, framing } = unread.ok_or(Broken)?;
+                let unread = self.clock.timeout(self.limits.request_head_timeout, unread.back()).await;
+                let Unread { mut reader, framing } = unread.flatten().ok_or(Broken)?;
                 if asked.keep_alive && reader.discard(framing) { Ok(reader) } else { Err(Broken) }
             }
         }
@@ -103,7 +105,8 @@ impl<A: Application> Connection<A> {
         powers: &Arc<Powers>,
     ) -> Result<(Request, Handed), ClientFault> {
         let target = Target::resolve(self.offer.scheme(), &head.method, head.uri, head.version, &head.fields)?;
-        let (content, mut handed) = Content::new(Unread { reader, framing: head.framing }, Arc::clone(limits));
+        let (content, mut handed) =
+            Content::new(Unread { reader, framing: head.framing }, Arc::clone(limits), self.clock.clone());
         if !head.expects_continue {
             handed.first_read = oneshot::channel().1; // whoever reads need not tell
         }
@@ -214,9 +217,9 @@ impl<A: Application> Connection<A> {
 }
 
 /// Says that there are as many connections as there may be.
-pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>) {
+pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>, clock: Clock) {
     let (_reader, pipe) = tokio::io::split(pipe);
-    let mut writer = Writer { pipe, limits: Arc::new(ExchangeLimits::new(&limits)) };
+    let mut writer = Writer { pipe, limits: Arc::new(ExchangeLimits::new(&limits)), clock };
     let response = closing(Response::from(Fault::from(HostFault::Busy)));
     let _ = respond(response, Asked::UNKNOWN, &mut writer).await;
     writer.close().await;

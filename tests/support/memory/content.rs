@@ -10,8 +10,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use windhover_contract::{BodyLimits, ClientFault, ExchangeLimits, Fault};
+use windhover_http::{Alarm, Clock};
 
 use super::framing::Framing;
 use super::pipe::Reader;
@@ -21,12 +22,13 @@ pub(super) struct Content {
     /// `None`: the content has ended, well or not.
     unread: Option<Unread>,
     limits: Arc<ExchangeLimits>,
+    clock: Clock,
     /// Known from the first read on.
     reading: Option<BodyLimits>,
     received: u64,
     /// The waits that are over, together; and the one that is not.
     waited: Duration,
-    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    waiting: Option<(Instant, Alarm)>,
     first_read: Option<oneshot::Sender<()>>,
     give_back: Option<oneshot::Sender<Unread>>,
     has_failed: Arc<AtomicBool>,
@@ -49,13 +51,14 @@ pub(super) struct Handed {
 }
 
 impl Content {
-    pub(super) fn new(unread: Unread, limits: Arc<ExchangeLimits>) -> (Self, Handed) {
+    pub(super) fn new(unread: Unread, limits: Arc<ExchangeLimits>, clock: Clock) -> (Self, Handed) {
         let (first_read, first_read_receiver) = oneshot::channel();
         let (give_back, unread_receiver) = oneshot::channel();
         let has_failed = Arc::new(AtomicBool::new(false));
         let content = Self {
             unread: Some(unread),
             limits,
+            clock,
             reading: None,
             received: 0,
             waited: Duration::ZERO,
@@ -84,7 +87,7 @@ impl Content {
             Poll::Pending => return self.poll_too_slow(cx, limits).map(|()| Err(ClientFault::BodyTooSlow)),
         };
         if let Some((since, _)) = self.waiting.take() {
-            self.waited += since.elapsed();
+            self.waited += self.clock.now() - since;
         }
         self.received += frame.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
         Poll::Ready(if is_too_much(self.received) { Err(ClientFault::BodyTooLarge) } else { Ok(frame) })
@@ -93,8 +96,8 @@ impl Content {
     fn poll_too_slow(&mut self, cx: &mut Context<'_>, limits: BodyLimits) -> Poll<()> {
         let Some(rate) = limits.min_data_rate else { return Poll::Pending };
         let left = rate.allows(self.received).saturating_sub(self.waited);
-        let (_, sleep) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
-        sleep.as_mut().poll(cx)
+        let (_, alarm) = self.waiting.get_or_insert_with(|| (self.clock.now(), self.clock.alarm(left)));
+        Pin::new(alarm).poll(cx)
     }
 
     fn give_back(&mut self) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::time::timeout;
 use windhover_contract::{ClientFault, ExchangeLimits, Limits};
+use windhover_http::Clock;
 
 use super::framing::{Decoded, Framing};
 use super::head::{Head, Refusal};
@@ -19,21 +19,23 @@ pub(super) struct Reader {
     pipe: ReadHalf<DuplexStream>,
     buffer: BytesMut,
     limits: Arc<Limits>,
+    clock: Clock,
 }
 
 impl Reader {
-    pub(super) fn new(pipe: ReadHalf<DuplexStream>, limits: Arc<Limits>) -> Self {
-        Self { pipe, buffer: BytesMut::new(), limits }
+    pub(super) fn new(pipe: ReadHalf<DuplexStream>, limits: Arc<Limits>, clock: Clock) -> Self {
+        Self { pipe, buffer: BytesMut::new(), limits, clock }
     }
 
     /// Reads a head in the time that it has, once it has begun. `None`: none has, in the time for that, or the client
     /// has left.
     pub(super) async fn timed_head(&mut self) -> Result<Option<Head>, Refusal> {
         let (idle, head) = (self.limits.keep_alive_timeout, self.limits.request_head_timeout);
-        if self.buffer.is_empty() && !matches!(timeout(idle, self.fill()).await, Ok(Ok(()))) {
+        let clock = self.clock.clone();
+        if self.buffer.is_empty() && !matches!(clock.timeout(idle, self.fill()).await, Some(Ok(()))) {
             return Ok(None);
         }
-        timeout(head, self.head()).await.map_or(Err(Refusal::TooSlow), |head| head.map_err(Refusal::Fault))
+        clock.timeout(head, self.head()).await.map_or(Err(Refusal::TooSlow), |head| head.map_err(Refusal::Fault))
     }
 
     /// Reads a head. `None`: the client has ended the connection.
@@ -103,6 +105,7 @@ pub(super) struct Writer {
     pub(super) pipe: WriteHalf<DuplexStream>,
     /// Those of the current exchange, which say how slow the client may be.
     pub(super) limits: Arc<ExchangeLimits>,
+    pub(super) clock: Clock,
 }
 
 impl Writer {
@@ -112,7 +115,7 @@ impl Writer {
             let written = match self.limits.min_response_data_rate() {
                 Some(rate) => {
                     let patience = rate.allows(octets.len().min(MAX_PIECE) as u64);
-                    tokio::time::timeout(patience, write).await.map_err(|_| Broken)?
+                    self.clock.timeout(patience, write).await.ok_or(Broken)?
                 }
                 None => write.await,
             };
