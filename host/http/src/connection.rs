@@ -91,8 +91,29 @@ impl<A: Application> Connections<A> {
         else {
             return Ok(());
         };
+        self.speak(socket, protocol, tls, Ends { remote: Some(remote), local }, place).await
+    }
+
+    /// Serves a client that comes through a pipe, as one that comes without TLS.
+    #[cfg(feature = "in-memory")]
+    pub(crate) async fn serve_in_memory(mut self, pipe: tokio::io::DuplexStream, place: Place) -> Result<(), String> {
+        let mut socket = Socket::new(Stream::Memory(pipe), self.clock.clone());
+        match self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? {
+            Some(protocol) => self.speak(socket, protocol, None, Ends { remote: None, local: None }, place).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn speak(
+        self,
+        socket: Socket,
+        protocol: Protocol,
+        tls: Option<Arc<windhover_contract::Tls>>,
+        ends: Ends,
+        place: Place,
+    ) -> Result<(), String> {
         let origin = Origin {
-            connection: Arc::new(Connection { id: next_id(), remote: Some(remote), local }),
+            connection: Arc::new(Connection { id: next_id(), remote: ends.remote, local: ends.local }),
             tls,
             server_addresses: self.addresses,
             server_variables: self.variables,
@@ -169,6 +190,12 @@ impl<A: Application> Connections<A> {
         socket.put_back(first);
         Ok(Some(protocol))
     }
+}
+
+/// Both ends of a connection, where they have addresses.
+struct Ends {
+    remote: Option<SocketAddr>,
+    local: Option<SocketAddr>,
 }
 
 enum Protocol {

@@ -13,6 +13,8 @@ mod endpoint;
 mod exchange;
 mod http1;
 mod http2;
+#[cfg(feature = "in-memory")]
+mod in_memory;
 mod listener;
 mod outstanding;
 mod patience;
@@ -32,6 +34,8 @@ use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAd
 
 pub use clock::{Alarm, Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
+#[cfg(feature = "in-memory")]
+pub use in_memory::serve_in_memory;
 pub use protocols::Protocols;
 pub use tls::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,

@@ -80,7 +80,7 @@ impl Socket {
         rate: impl FnOnce() -> Option<DataRate>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let taken = || self.written - outstanding(self.stream.tcp()).unwrap_or(0).min(self.written);
+        let taken = || self.written - self.stream.tcp().and_then(outstanding).unwrap_or(0).min(self.written);
         if written.is_pending() {
             let waited = self.patience.poll_waiting(cx, rate, taken);
             return waited.map(|()| Err(io::ErrorKind::TimedOut.into()));

@@ -14,18 +14,25 @@ use tokio_rustls::server::TlsStream;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(feature = "in-memory")]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Stream {
     /// Lets the connection break when it is dropped, and not end.
     pub(crate) fn break_on_drop(&self) {
-        let _ = SockRef::from(self.tcp()).set_linger(Some(Duration::ZERO));
+        if let Some(socket) = self.tcp() {
+            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        }
     }
 
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    /// The socket below it, if there is one.
+    pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            #[cfg(feature = "in-memory")]
+            Self::Memory(_) => None,
         }
     }
 }
@@ -35,6 +42,8 @@ macro_rules! each {
         match $stream.get_mut() {
             Stream::Tcp($name) => $do,
             Stream::Tls($name) => $do,
+            #[cfg(feature = "in-memory")]
+            Stream::Memory($name) => $do,
         }
     };
 }
@@ -62,6 +71,8 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            #[cfg(feature = "in-memory")]
+            Self::Memory(stream) => stream.is_write_vectored(),
         }
     }
 

@@ -1,0 +1,27 @@
+//! One connection without a network, for fuzzing: all that stands between a client's octets and an application.
+
+use std::sync::Arc;
+
+use tokio::io::DuplexStream;
+use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
+
+use crate::census::Census;
+use crate::clock::Clock;
+use crate::connection::Connections;
+use crate::drain::Drain;
+
+/// Serves one client that comes through a pipe, by HTTP/1.x or HTTP/2 as its first octets say, until either side ends
+/// it. The reason is for a log.
+pub async fn serve_in_memory<A: Application>(
+    pipe: DuplexStream,
+    application: Arc<A>,
+    limits: Limits,
+    clock: Clock,
+) -> Result<(), String> {
+    let limits = Arc::new(limits);
+    let place = Arc::new(Census::new(&limits)).enter().ok_or("no connection is allowed")?;
+    let (_drain, draining) = Drain::new();
+    let (addresses, variables) = (ServerAddresses::from_iter([]), ServerVariables::from_iter([]));
+    let (addresses, variables) = (Arc::new(addresses), Arc::new(variables));
+    Connections { application, addresses, variables, limits, clock, draining }.serve_in_memory(pipe, place).await
+}
