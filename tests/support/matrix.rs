@@ -280,6 +280,11 @@ impl Served {
         if let Client::Tls(..) = &self.client {
             let stream = self.connect_tls(secure::client(&[alpn], None)).await?;
             let local = stream.get_ref().0.local_addr()?;
+            if let Some(hand) = &self.hand {
+                // The client is done with the handshake before the server is, whose time for it must not pass.
+                let limit = Limits::default().tls_handshake_timeout;
+                bounded("the end of a handshake", hand.wait_until_disarmed_at(limit)).await;
+            }
             return Ok((Box::new(stream), local));
         }
         let stream = self.try_connect_tcp().await?;

@@ -23,7 +23,8 @@ pub struct ClockHand(Arc<Hands>);
 /// A clock that stands still until it is moved.
 struct Hands {
     state: Mutex<State>,
-    armed: Notify,
+    /// Who waits has changed.
+    changed: Notify,
 }
 
 struct State {
@@ -37,7 +38,7 @@ impl Clock {
     /// A clock that stands still, and what moves it.
     pub fn by_hand() -> (Self, ClockHand) {
         let state = State { now: Instant::now(), waiting: BTreeMap::new(), next: 0 };
-        let hands = Arc::new(Hands { state: Mutex::new(state), armed: Notify::new() });
+        let hands = Arc::new(Hands { state: Mutex::new(state), changed: Notify::new() });
         (Self(Some(Arc::clone(&hands))), ClockHand(hands))
     }
 
@@ -89,22 +90,33 @@ impl ClockHand {
     /// Ends when somebody waits for a time within `within` from now.
     pub async fn wait_until_armed(&self, within: Duration) {
         loop {
-            let armed = self.0.armed.notified();
+            let changed = self.0.changed.notified();
             if self.0.state().is_armed(within) {
                 return;
             }
-            armed.await;
+            changed.await;
         }
     }
 
     /// Ends when somebody waits for exactly the time that is `after` from now.
     pub async fn wait_until_armed_at(&self, after: Duration) {
         loop {
-            let armed = self.0.armed.notified();
+            let changed = self.0.changed.notified();
             if self.0.state().is_armed_at(after) {
                 return;
             }
-            armed.await;
+            changed.await;
+        }
+    }
+
+    /// Ends when nobody waits any more for exactly the time that is `after` from now.
+    pub async fn wait_until_disarmed_at(&self, after: Duration) {
+        loop {
+            let changed = self.0.changed.notified();
+            if !self.0.state().is_armed_at(after) {
+                return;
+            }
+            changed.await;
         }
     }
 
@@ -187,7 +199,7 @@ impl Future for Alarm {
                 }
                 state.waiting.insert((*deadline, *number), cx.waker().clone());
                 drop(state);
-                hands.armed.notify_waiters();
+                hands.changed.notify_waiters();
                 Poll::Pending
             }
         }
@@ -198,6 +210,7 @@ impl Drop for Alarm {
     fn drop(&mut self) {
         if let Kind::ByHand { hands, deadline, number } = &self.0 {
             hands.state().waiting.remove(&(*deadline, *number));
+            hands.changed.notify_waiters();
         }
     }
 }
