@@ -82,11 +82,14 @@ enum Kind {
     Https,
 }
 
+type ChangeConfig = dyn Fn(&mut HttpConfig) + Send + Sync;
+type ChangeTls = dyn Fn(&mut TlsConfig, &Folder) + Send + Sync;
+
 /// What a test changes of the HTTP server.
 #[derive(Clone, Default)]
 struct Changes {
-    config: Vec<Arc<dyn Fn(&mut HttpConfig) + Send + Sync>>,
-    tls: Vec<Arc<dyn Fn(&mut TlsConfig, &Folder) + Send + Sync>>,
+    config: Vec<Arc<ChangeConfig>>,
+    tls: Vec<Arc<ChangeTls>>,
 }
 
 impl TestServer {

@@ -27,7 +27,7 @@ pub enum Command {
     /// Serve an app over HTTP until Ctrl-C
     ///
     /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Tell what a file is, what it needs, and whether this host can serve it
     ///
     /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
