@@ -10,7 +10,7 @@ use crate::{fault, get, ok};
 
 for_each_server! {
     async fn an_instance_answers_one_exchange_after_the_other(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = serial(3)).serve(guest("counts")).await;
+        let served = server.sandbox_limits(one_by_one(serial(3))).serve(guest("counts")).await;
         let mut wire = served.connect().await;
         wire.send(get("/").repeat(4)).await;
         for count in ["1\n", "2\n", "3\n", "1\n"] {
@@ -27,7 +27,7 @@ for_each_server! {
             (guest("wasi3-facts"), serial(3)),
             (guest("wasi3-facts"), concurrent(3)),
         ] {
-            let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest).await;
+            let served = server.clone().sandbox_limits(one_by_one(reuse)).serve(guest).await;
             let mut wire = served.connect().await;
             for count in ["1\n", "2\n", "3\n", "1\n"] {
                 wire.send(get("/count")).await;
@@ -168,7 +168,7 @@ for_each_server! {
     /// As long as somebody could still read it, the connection waits for what comes. A guest that keeps its request and needs none
     /// of it holds up nobody.
     async fn an_instance_that_keeps_its_content_is_not_used_again(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = serial(128)).serve(guest("wasi-counts")).await;
+        let served = server.sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
         let mut wire = served.connect().await;
         for count in ["1\n", "2\n"] {
             wire.send(get("/keeps")).await;
@@ -210,6 +210,12 @@ for_each_server! {
             assert_eq!(refused.receive_response().await.status_line, "HTTP/1.1 503 Service Unavailable");
         }
     }
+}
+
+/// An answer may be out before its guest has returned: then only who waits for the one place finds the instance on its
+/// shelf.
+fn one_by_one(reuse: Reuse) -> impl FnOnce(&mut SandboxLimits) {
+    move |limits| (limits.reuse, limits.max_instances) = (reuse, 1)
 }
 
 fn serial(max_requests: u32) -> Reuse {
