@@ -1,22 +1,22 @@
 //! Standard wasi:http components that were not built for Windhover, from the toolchains of other languages, on every
 //! server. `just languages` builds them and runs this.
 
-use windhover_tests::{Wire, for_each_server, guest};
+use windhover_tests::{Served, Wire, for_each_server, guest};
 
 for_each_server! {
     async fn a_guest_written_in_c_answers_as_its_language_would(server) {
         let served = server.serve(guest("c-wasi-http")).await;
-        answers(&mut served.connect().await, "Hello from C\n").await;
+        answers(&served, "Hello from C\n").await;
     }
 
     async fn a_guest_written_in_javascript_answers_as_its_language_would(server) {
         let served = server.serve(guest("js-wasi-http")).await;
-        answers(&mut served.connect().await, "Hello from JavaScript\n").await;
+        answers(&served, "Hello from JavaScript\n").await;
     }
 
     async fn a_guest_written_in_python_answers_as_its_language_would(server) {
         let served = server.serve(guest("python-wasi-http-p3")).await;
-        answers(&mut served.connect().await, "Hello from Python\n").await;
+        answers(&served, "Hello from Python\n").await;
     }
 
     async fn a_guest_written_in_c_echoes_each_piece_as_it_comes(server) {
@@ -35,7 +35,8 @@ for_each_server! {
     }
 }
 
-async fn answers(wire: &mut Wire, hello: &str) {
+async fn answers(served: &Served, hello: &str) {
+    let wire = &mut served.connect().await;
     wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let response = wire.receive_response().await;
     assert_eq!((response.status_line.as_str(), response.text()), ("HTTP/1.1 200 OK", hello));
@@ -43,7 +44,8 @@ async fn answers(wire: &mut Wire, hello: &str) {
 
     wire.send("GET /request?q HTTP/1.1\r\nhost: shop.example:8080\r\n\r\n").await;
     let response = wire.receive_response().await;
-    assert_eq!(response.text(), "method=GET\nauthority=shop.example:8080\nscheme=http\n");
+    let scheme = served.scheme();
+    assert_eq!(response.text(), format!("method=GET\nauthority=shop.example:8080\nscheme={scheme}\n"));
 
     wire.send("GET /nowhere HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let response = wire.receive_response().await;
