@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http_body_util::BodyExt;
-use windhover_contract::{Application, Body, Response, Scheme, Target};
+use windhover_contract::{Application, Body, KnownHost, Response, Scheme, Target};
 use windhover_sandbox::{Grants, Sandbox, SandboxLimits};
 use windhover_tests::{for_each_server, guest};
 
@@ -124,7 +124,7 @@ for_each_server! {
                 .serve_fn(move |mut request| {
                     let sandbox = Arc::clone(&sandbox);
                     let uri = request.target.uri().clone();
-                    let target = Target::resolve(Scheme::Https, &request.method, uri, request.version, &request.fields);
+                    let target = Target::resolve(Scheme::Https, &request.method, uri, request.version, &request.fields, &KnownHost::default());
                     request.target = target.expect("it was accepted before");
                     async move { sandbox.handle(request).await }
                 })

@@ -38,4 +38,4 @@ pub use limits::{DataRate, Http2Limits, Limits};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};
-pub use target::{Scheme, Target};
+pub use target::{KnownHost, PathBase, PathBaseError, Scheme, Target};

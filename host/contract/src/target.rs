@@ -8,6 +8,12 @@ use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 use crate::ClientFault;
 
+pub use known_host::KnownHost;
+pub use path_base::{PathBase, PathBaseError};
+
+mod known_host;
+mod path_base;
+
 /// The scheme of a request: that of the connection, whatever an absolute-form target says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -33,32 +39,40 @@ pub struct Target {
     scheme: Scheme,
     authority: Option<Authority>,
     uri: Uri,
+    base: PathBase,
 }
 
 impl Target {
     /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
     /// repeated, in any version one that is malformed; a target in absolute form that Host contradicts (stricter than
     /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait); a form that does not
-    /// fit the method; CONNECT; an escaped NUL.
+    /// fit the method; CONNECT; an escaped NUL. `known` is of the request's connection.
     pub fn resolve(
         scheme: Scheme,
         method: &Method,
         uri: Uri,
         version: Version,
         fields: &HeaderMap,
+        known: &KnownHost,
     ) -> Result<Self, ClientFault> {
         check_form(method, &uri)?;
-        if uri.path().contains("%00") {
+        if uri.path().contains('%') && uri.path().contains("%00") {
             return Err(ClientFault::PathHoldsNul);
         }
-        let host = host(version, fields)?;
+        let host = host(version, fields, known)?;
         let authority = match (uri.authority(), host) {
             (Some(target), Some(host)) if *target != host => return Err(ClientFault::HostContradictsTarget),
-            (Some(target), _) if !is_host(target) => return Err(ClientFault::HostInvalid),
-            (Some(target), _) => Some(target.clone()),
+            (Some(target), _) => {
+                let judge = |_: &[u8]| Some(target.clone()).filter(is_host);
+                Some(known.get(target.as_str().as_bytes(), judge).ok_or(ClientFault::HostInvalid)?)
+            }
             (None, host) => host,
         };
-        Ok(Self { scheme, authority, uri })
+        // RFC 9113 §8.3.1: a request of HTTP/2 names its authority, by pseudo-field or by Host, and not the empty one.
+        if authority.is_none() && version == Version::HTTP_2 {
+            return Err(ClientFault::HostMissing);
+        }
+        Ok(Self { scheme, authority, uri, base: PathBase::default() })
     }
 
     /// The scheme of the connection.
@@ -71,15 +85,34 @@ impl Target {
         self.authority.as_ref()
     }
 
-    /// The part of the path that leads to the application, escaped. Empty: the application owns every path of the
-    /// server.
+    /// The part of the path that leads to the application, escaped. Empty: the application owns every path of its
+    /// host.
     pub fn path_base(&self) -> &str {
-        ""
+        self.base.escaped()
     }
 
-    /// The path, as ASP.NET Core gives it: unescaped except for `%2F`, dot segments removed. Escapes that are not
-    /// UTF-8 stay escapes. Begins with `/`, or is empty for `OPTIONS *`.
+    /// Says which part of the path leads to the application. It must be one of [`Target::is_below`].
+    pub fn set_path_base(&mut self, base: PathBase) {
+        self.base = base;
+    }
+
+    /// Whether the path leads to what is at `base`: it is the same, or goes on behind it with a `/`.
+    pub fn is_below(&self, base: &PathBase) -> bool {
+        base.rest_of(&self.whole_path()).is_some()
+    }
+
+    /// The path behind the path base, as ASP.NET Core gives it: unescaped except for `%2F`, dot segments removed.
+    /// Escapes that are not UTF-8 stay escapes. Begins with `/`, or is empty for `OPTIONS *`.
     pub fn path(&self) -> Cow<'_, str> {
+        let path = self.whole_path();
+        match self.base.rest_of(&path) {
+            Some(rest) if rest.len() < path.len() => Cow::Owned(if rest.is_empty() { "/".into() } else { rest.into() }),
+            _ => path,
+        }
+    }
+
+    /// The path base and the path together, in the form of [`Target::path`].
+    pub fn whole_path(&self) -> Cow<'_, str> {
         match self.uri.path() {
             "*" => Cow::Borrowed(""),
             path => remove_dot_segments(unescape(path)),
@@ -110,7 +143,7 @@ fn check_form(method: &Method, uri: &Uri) -> Result<(), ClientFault> {
     }
 }
 
-fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, ClientFault> {
+fn host(version: Version, fields: &HeaderMap, known: &KnownHost) -> Result<Option<Authority>, ClientFault> {
     let mut hosts = fields.get_all(header::HOST).iter();
     let Some(host) = hosts.next() else {
         // HTTP/2 has :authority; HTTP/1.0 had no Host.
@@ -122,10 +155,8 @@ fn host(version: Version, fields: &HeaderMap) -> Result<Option<Authority>, Clien
     if host.is_empty() {
         return Ok(None);
     }
-    match Authority::try_from(host.as_bytes()) {
-        Ok(authority) if is_host(&authority) => Ok(Some(authority)),
-        _ => Err(ClientFault::HostInvalid),
-    }
+    let judge = |octets: &[u8]| Authority::try_from(octets).ok().filter(is_host);
+    known.get(host.as_bytes(), judge).map(Some).ok_or(ClientFault::HostInvalid)
 }
 
 /// RFC 9110 §7.2: a host and perhaps a port. `http` takes more: a user, and anything behind the colon.
@@ -203,7 +234,8 @@ mod tests {
             fields.append(header::HOST, HeaderValue::from_str(host).expect("a test's host is a field value"));
         }
         let method = Method::from_bytes(method.as_bytes()).expect("a test's method is a method");
-        Target::resolve(Scheme::Http, &method, target.parse().expect("a test's target is a URI"), version, &fields)
+        let target = target.parse().expect("a test's target is a URI");
+        Target::resolve(Scheme::Http, &method, target, version, &fields, &KnownHost::default())
     }
 
     fn path(target: &str) -> String {
@@ -235,6 +267,36 @@ mod tests {
         ] {
             assert_eq!(path(target), expected, "for {target}");
         }
+    }
+
+    #[test]
+    fn a_path_base_is_taken_from_the_path_and_told_escaped() {
+        let shop = PathBase::new("/the shop").expect("it is a path base");
+        for (target, expected) in [
+            ("/the%20shop", Some("/")),
+            ("/the%20shop/", Some("/")),
+            ("/the%20shop/cart?x", Some("/cart")),
+            ("/a/../the%20shop/cart", Some("/cart")),
+            ("/the%20shop%2Fcart", None),
+            ("/the%20shopping", None),
+            ("/", None),
+        ] {
+            let mut target = resolve("GET", target, Version::HTTP_11, &["a"]).expect("the target is good");
+            assert_eq!(target.is_below(&shop), expected.is_some(), "for {target:?}");
+            if let Some(path) = expected {
+                target.set_path_base(shop.clone());
+                assert_eq!((target.path_base(), &*target.path()), ("/the%20shop", path));
+            }
+        }
+    }
+
+    #[test]
+    fn in_http_2_a_request_names_its_authority() {
+        for hosts in [&[][..], &[""]] {
+            let refused = resolve("GET", "/", Version::HTTP_2, hosts).expect_err("it has none");
+            assert_eq!(refused, ClientFault::HostMissing);
+        }
+        assert!(resolve("GET", "/", Version::HTTP_2, &["a"]).is_ok());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::ReadBuf;
 use tracing::debug;
-use windhover_contract::{Application, Connection, Limits, ServerAddresses, ServerVariables};
+use windhover_contract::{Application, Connection, KnownHost, Limits, ServerAddresses, ServerVariables};
 
 use crate::census::Place;
 use crate::clock::Clock;
@@ -119,6 +119,7 @@ impl<A: Application> Connections<A> {
             server_variables: self.variables,
             limits: self.limits,
             clock: self.clock,
+            known_host: KnownHost::default(),
         };
         match protocol {
             Protocol::Http1 => http1::serve(socket, self.application, origin, place, self.draining).await,

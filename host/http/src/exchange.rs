@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, Version};
+use http::{Method, Version};
 use windhover_contract::{
-    Body, ClientFault, Connection, ExchangeLimits, Features, Identifier, Informational, Lifetime, Limits, Request,
-    Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
+    Body, ClientFault, Connection, ExchangeLimits, Features, Identifier, Informational, KnownHost, Lifetime, Limits,
+    Request, Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
 };
 
 use crate::clock::Clock;
@@ -20,6 +19,7 @@ pub(crate) struct Origin {
     pub(crate) server_variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
+    pub(crate) known_host: KnownHost,
 }
 
 /// What the application can do to its exchange.
@@ -44,7 +44,7 @@ impl Origin {
         // RFC 8441 §4: unlike any other CONNECT, one that changes the protocol has a target like that of a GET.
         let is_extended = upgrade.as_ref().is_some_and(|upgrade| upgrade.kind == UpgradeKind::ExtendedConnect);
         let method = if is_extended { &Method::GET } else { &head.method };
-        let target = Target::resolve(scheme, method, head.uri, head.version, &head.headers)?;
+        let target = Target::resolve(scheme, method, head.uri, head.version, &head.headers, &self.known_host)?;
         let has_interim_responses = head.version != Version::HTTP_10; // RFC 9110 §15.2
         Ok(Request {
             method: head.method,
@@ -67,9 +67,4 @@ impl Origin {
             },
         })
     }
-}
-
-/// RFC 9110 §8.6. Lengths that are malformed or contradict each other were refused by the protocol's library.
-pub(crate) fn content_length(fields: &HeaderMap) -> Option<u64> {
-    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }

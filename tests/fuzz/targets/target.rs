@@ -7,7 +7,7 @@
 
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use libfuzzer_sys::fuzz_target;
-use windhover_contract::{Scheme, Target};
+use windhover_contract::{KnownHost, Scheme, Target};
 
 fuzz_target!(|input: &[u8]| {
     let _ = resolve(input);
@@ -23,7 +23,7 @@ fn resolve(input: &[u8]) -> Option<()> {
         fields.append(header::HOST, HeaderValue::from_bytes(host).ok()?);
     }
     let hosts = fields.get_all(header::HOST).iter().count();
-    let target = Target::resolve(Scheme::Http, &method, uri, version, &fields).ok()?;
+    let target = Target::resolve(Scheme::Http, &method, uri, version, &fields, &KnownHost::default()).ok()?;
 
     let path = target.path();
     assert!(path.starts_with('/') || path.is_empty() && method == Method::OPTIONS, "{path:?}");

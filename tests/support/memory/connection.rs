@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use windhover_contract::{
-    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Limits, Request, Response, Target,
+    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, KnownHost, Limits, Request, Response, Target,
 };
 use windhover_http::Clock;
 
@@ -104,7 +104,14 @@ impl<A: Application> Connection<A> {
         limits: &Arc<ExchangeLimits>,
         powers: &Arc<Powers>,
     ) -> Result<(Request, Handed), ClientFault> {
-        let target = Target::resolve(self.offer.scheme(), &head.method, head.uri, head.version, &head.fields)?;
+        let target = Target::resolve(
+            self.offer.scheme(),
+            &head.method,
+            head.uri,
+            head.version,
+            &head.fields,
+            &KnownHost::default(),
+        )?;
         let (content, mut handed) =
             Content::new(Unread { reader, framing: head.framing }, Arc::clone(limits), self.clock.clone());
         if !head.expects_continue {

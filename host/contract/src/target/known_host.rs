@@ -1,0 +1,43 @@
+//! The last Host of a connection, so that it is not judged again with every request.
+
+use std::sync::Mutex;
+
+use http::uri::Authority;
+
+/// The last Host of a connection that was found good. Clients hardly ever change it, and to judge it costs more than the
+/// rest of a target. Default: none.
+#[derive(Debug, Default)]
+pub struct KnownHost(Mutex<Option<Authority>>);
+
+impl KnownHost {
+    /// The authority that these octets name, if `judge` finds it good, or did so the last time.
+    pub(super) fn get(&self, octets: &[u8], judge: impl FnOnce(&[u8]) -> Option<Authority>) -> Option<Authority> {
+        let mut known = self.0.lock().expect("nothing panics while it holds this lock");
+        match &*known {
+            Some(known) if known.as_str().as_bytes() == octets => Some(known.clone()),
+            _ => {
+                let judged = judge(octets)?;
+                *known = Some(judged.clone());
+                Some(judged)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_judged_once_until_another_comes() {
+        let (known, mut judged) = (KnownHost::default(), Vec::new());
+        for host in ["a", "a", "b", "", "b", "a"] {
+            let authority = known.get(host.as_bytes(), |octets| {
+                judged.push(host);
+                Authority::try_from(octets).ok()
+            });
+            assert_eq!(authority.as_ref().map(Authority::as_str), Some(host).filter(|host| !host.is_empty()));
+        }
+        assert_eq!(judged, ["a", "b", "", "a"]);
+    }
+}
