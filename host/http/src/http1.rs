@@ -30,6 +30,7 @@ use strict::MAX_FIELDS;
 use crate::census::Place;
 use crate::clock::Clock;
 use crate::date::date;
+use crate::doze::Doze;
 use crate::drain::{Draining, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::socket::Socket;
@@ -51,11 +52,20 @@ pub(crate) async fn serve<A: Application>(
     let serving = builder(&limits).serve_connection(io, service).with_upgrades();
     let mut serving = pin!(serving);
     let _end = End(Arc::clone(&activity));
+    let interruption = pin!(async {
+        tokio::select! {
+            biased;
+            () = activity.aborted() => Interruption::BrokenOff,
+            () = draining.begun() => Interruption::Draining,
+        }
+    });
     let ended = tokio::select! {
         biased;
         ended = serving.as_mut() => ended,
-        () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
-        () = draining.begun() => {
+        interruption = Doze::new(interruption) => {
+            if let Interruption::BrokenOff = interruption {
+                return Err(BROKEN_OFF.to_owned());
+            }
             // Ends at once when idle; else after the exchange in flight, with `connection: close`.
             serving.as_mut().graceful_shutdown();
             loop {
@@ -80,6 +90,12 @@ pub(crate) async fn serve<A: Application>(
             () = activity.aborted() => Err(BROKEN_OFF.to_owned()),
         },
     }
+}
+
+/// What happens to a connection besides its exchanges.
+enum Interruption {
+    BrokenOff,
+    Draining,
 }
 
 /// Answers a client that speaks HTTP/1.x where only HTTP/2 is spoken, as Kestrel does. Gives the reason for the log.

@@ -8,6 +8,7 @@ mod clock;
 mod connection;
 mod content;
 mod date;
+mod doze;
 mod drain;
 mod endpoint;
 mod exchange;

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Informational, Lifetime};
+use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Informational, Lifetime, Limits};
 
 use super::gate::{Decision, Refusal};
 use super::interim::Interim;
@@ -156,10 +156,18 @@ impl Activity {
         self.begun.load(Ordering::Relaxed) == number && self.exchanges.load(Ordering::Relaxed) > 0
     }
 
-    /// Begins an exchange, which lasts until what this returns is dropped. The second is its number on this connection.
-    pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> (Busy, u64) {
-        *self.limits.lock().expect("nothing panics while it holds this lock") = Some(Arc::clone(limits));
-        (self.stay_busy(), self.begun.fetch_add(1, Ordering::Relaxed) + 1)
+    /// Begins an exchange within the limits of its server, which lasts until the first that this returns is dropped.
+    /// The second is its number on this connection.
+    pub(crate) fn begin(self: &Arc<Self>, limits: &Limits) -> (Busy, u64, Arc<ExchangeLimits>) {
+        let limits = {
+            let mut last = self.limits.lock().expect("nothing panics while it holds this lock");
+            match last.as_mut().and_then(Arc::get_mut) {
+                Some(unused) => *unused = ExchangeLimits::new(limits), // nobody holds those of the exchange before
+                None => *last = Some(Arc::new(ExchangeLimits::new(limits))),
+            }
+            Arc::clone(last.as_ref().expect("it has just been set"))
+        };
+        (self.stay_busy(), self.begun.fetch_add(1, Ordering::Relaxed) + 1, limits)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{
@@ -16,7 +17,7 @@ use super::activity::{Activity, Breaker, Busy};
 use super::content::received;
 use super::last_part::LastPart;
 use super::upgrade::{self, Asked, HandedOver};
-use crate::exchange::{Origin, Powers, content_length};
+use crate::exchange::{Origin, Powers};
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
@@ -31,9 +32,9 @@ impl<A: Application> Exchange<A> {
         self: Arc<Self>,
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<LastPart>, Infallible> {
-        let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
-        let (busy, number) = self.activity.begin(&limits);
-        let length = content_length(request.headers());
+        let (busy, number, limits) = self.activity.begin(&self.origin.limits);
+        // hyper says how much is promised, where there is any.
+        let length = request.body().size_hint().lower();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
         let response = match self.receive(request, upgrade.flatten(), number, &limits) {
             Ok(request) => self.application.handle(request).await,
@@ -112,6 +113,6 @@ impl<A: Application> Exchange<A> {
 }
 
 /// Whether more content was promised than the exchange was ready to take in the end.
-fn is_too_much(length: Option<u64>, limits: &ExchangeLimits) -> bool {
-    matches!((length, limits.body().max_size), (Some(length), Some(max)) if length > max)
+fn is_too_much(length: u64, limits: &ExchangeLimits) -> bool {
+    length > 0 && limits.body().max_size.is_some_and(|max| length > max)
 }

@@ -2,6 +2,7 @@
 //! is right. hyper flushes the socket only when it has nothing left to write; as long as the application waits here it
 //! has not answered, so nothing of the answer can have been written.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -10,7 +11,11 @@ use http::{HeaderMap, StatusCode};
 
 /// The interim response of one connection that is on its way.
 #[derive(Default)]
-pub(crate) struct Interim(Mutex<State>);
+pub(crate) struct Interim {
+    /// Whether there is one. Asked at every write and flush, so it is told without the lock.
+    is_there: AtomicBool,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -39,10 +44,12 @@ impl Interim {
             Stage::Idle => {
                 encode(&mut state.octets, status, fields);
                 state.stage = Stage::Waits;
+                self.is_there.store(true, Ordering::Release);
             }
             Stage::Waits | Stage::IsUnderWay => {}
             Stage::IsOut => {
                 state.stage = Stage::Idle;
+                self.is_there.store(false, Ordering::Release);
                 return Poll::Ready(());
             }
         }
@@ -53,6 +60,9 @@ impl Interim {
     /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has
     /// not begun must not follow the answer; one that has must still be whole.
     pub(crate) fn forget(&self) {
+        if !self.is_there() {
+            return;
+        }
         let mut state = self.state();
         state.sender = None;
         match state.stage {
@@ -61,17 +71,25 @@ impl Interim {
             Stage::Waits | Stage::IsOut => {
                 state.octets.clear();
                 state.stage = Stage::Idle;
+                self.is_there.store(false, Ordering::Release);
             }
         }
     }
 
+    fn is_there(&self) -> bool {
+        self.is_there.load(Ordering::Acquire)
+    }
+
     /// Whether something must be written before anything else.
     pub(crate) fn is_under_way(&self) -> bool {
-        self.state().stage == Stage::IsUnderWay
+        self.is_there() && self.state().stage == Stage::IsUnderWay
     }
 
     /// Writes what waits. Ready: nothing waits any more.
     pub(crate) fn poll_write<E>(&self, mut write: impl FnMut(&[u8]) -> Poll<Result<usize, E>>) -> Poll<Result<(), E>> {
+        if !self.is_there() {
+            return Poll::Ready(Ok(()));
+        }
         let mut state = self.state();
         if !matches!(state.stage, Stage::Waits | Stage::IsUnderWay) {
             return Poll::Ready(Ok(()));
@@ -84,7 +102,10 @@ impl Interim {
             }
             state.stage = Stage::IsUnderWay;
         }
-        state.stage = if std::mem::take(&mut state.is_forgotten) { Stage::Idle } else { Stage::IsOut };
+        // What is out stays there until its sender has heard of it.
+        let is_forgotten = std::mem::take(&mut state.is_forgotten);
+        state.stage = if is_forgotten { Stage::Idle } else { Stage::IsOut };
+        self.is_there.store(!is_forgotten, Ordering::Release);
         if let Some(sender) = state.sender.take() {
             sender.wake();
         }
@@ -92,7 +113,7 @@ impl Interim {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.state.lock().expect("nothing panics while it holds this lock")
     }
 }
 

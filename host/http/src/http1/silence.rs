@@ -28,6 +28,8 @@ pub(crate) struct Silence {
     head: Duration,
     /// Exchanges that had begun when it was last looked.
     seen: u64,
+    /// Something has come since then.
+    has_heard: bool,
     head_since: Option<Instant>,
     /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
     /// ends.
@@ -38,20 +40,24 @@ pub(crate) struct Silence {
 impl Silence {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
         let (keep_alive, head) = (limits.keep_alive_timeout, limits.request_head_timeout);
-        Self { keep_alive, head, seen: 0, head_since: None, alarm: None, clock }
+        Self { keep_alive, head, seen: 0, has_heard: false, head_since: None, alarm: None, clock }
     }
 
-    /// Something has come.
+    /// Something has come. If that is not a whole head, [`Silence::poll`] follows at once, and looks at the time: most
+    /// often it is one, and the time is of no interest.
     pub(crate) fn hear(&mut self, activity: &Activity) {
         if !activity.has_exchange() {
             self.look(activity);
-            self.head_since.get_or_insert_with(|| self.clock.now());
+            self.has_heard = true;
         }
     }
 
     /// Nothing has come. Ready when that was so for too long.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<TooLong> {
         self.look(activity);
+        if std::mem::take(&mut self.has_heard) {
+            self.head_since.get_or_insert_with(|| self.clock.now());
+        }
         loop {
             let ends = match (activity.idle_since(), self.head_since) {
                 (Some(_), Some(head)) => Some((later(head, self.head), TooLong::Head)),
@@ -85,7 +91,7 @@ impl Silence {
     fn look(&mut self, activity: &Activity) {
         let begun = activity.begun();
         if begun != self.seen {
-            (self.seen, self.head_since) = (begun, None);
+            (self.seen, self.has_heard, self.head_since) = (begun, false, None);
         }
     }
 }

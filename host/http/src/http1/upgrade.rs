@@ -153,7 +153,7 @@ const READ_SIZE: usize = 16 << 10;
 mod tests {
     use std::sync::Arc;
 
-    use windhover_contract::{ExchangeLimits, Limits};
+    use windhover_contract::Limits;
 
     use super::super::activity::End;
     use super::*;
@@ -163,7 +163,7 @@ mod tests {
     fn an_upgrade_that_never_began_goes_with_its_connection() {
         let place = Arc::new(Census::new(&Limits::default())).enter().expect("there is room for one");
         let activity = Arc::new(Activity::new(place, crate::clock::Clock::default()));
-        let (busy, _) = activity.begin(&Arc::new(ExchangeLimits::new(&Limits::default())));
+        let (busy, ..) = activity.begin(&Limits::default());
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
         activity.hand_over(HandedOver::Accepted(asked, LastPart { content: Body::empty(), busy }));
         let left = Arc::downgrade(&activity);

@@ -23,7 +23,7 @@ use super::control::{Control, Wish};
 use super::socket::Wire;
 use crate::census::{Place, UpgradedStream};
 use crate::date::date;
-use crate::exchange::{Origin, Powers, content_length};
+use crate::exchange::{Origin, Powers};
 use crate::patience::Patience;
 
 /// What every exchange of one connection starts from.
@@ -311,6 +311,11 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
         head.headers.insert(COOKIE, cookies);
     }
     Ok(())
+}
+
+/// RFC 9110 §8.6. Lengths that are malformed or contradict each other were refused by the protocol's library.
+fn content_length(fields: &HeaderMap) -> Option<u64> {
+    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn expects_continue(fields: &HeaderMap) -> bool {
