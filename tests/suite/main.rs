@@ -21,6 +21,7 @@ mod isolation; // what a guest does wrong stays in its own exchange
 mod keep_alive; // several exchanges on one connection, and its end
 mod lifetime; // the client's leaving, as a guest is told of it, and the breaking off
 mod limit_answer_rate; // clients that take an answer slowly
+mod limit_buffer_size; // how much of an answer waits in the server
 mod limit_connections; // as many as allowed, and one more
 mod limit_content_rate; // content that comes slowly
 mod limit_content_size; // content that is too large

@@ -40,6 +40,11 @@ pub struct Limits {
     /// connection or the stream, and so ends the guest that writes. `None`: as slow as it likes. Not applied after an
     /// upgrade.
     pub min_response_data_rate: Option<DataRate>,
+    /// Octets that may wait in the server on one connection of HTTP/1.x, in each direction: of a request that is being
+    /// read, of an answer that the client has not taken. An answer may exceed it by its last piece, and a head by what
+    /// the limits of heads allow. Range: 8,192 and more. For HTTP/2 see [`Http2Limits::stream_window`] and
+    /// [`Http2Limits::stream_send_buffer`].
+    pub max_buffer_size: usize,
     /// Time that a TLS handshake may take. Exceeding it closes the connection.
     pub tls_handshake_timeout: Duration,
     /// What only HTTP/2 has.
@@ -61,6 +66,7 @@ impl Default for Limits {
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS
             min_request_data_rate: Some(DataRate::DEFAULT),
             min_response_data_rate: Some(DataRate::DEFAULT),
+            max_buffer_size: 64 << 10,                      // as Kestrel MaxResponseBufferSize
             tls_handshake_timeout: Duration::from_secs(10), // as Kestrel HandshakeTimeout
             http2: Http2Limits::default(),
             drain_timeout: Duration::from_secs(30), // as ASP.NET Core's ShutdownTimeout and Kubernetes' grace period

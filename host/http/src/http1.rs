@@ -52,20 +52,25 @@ pub(crate) async fn serve<A: Application>(
     let serving = builder(&limits).serve_connection(io, service).with_upgrades();
     let mut serving = pin!(serving);
     let _end = End(Arc::clone(&activity));
-    let interruption = pin!(async {
+    let ended = {
+        // Gone behind this block: who waits here no more must not be told in place of who does.
+        let interruption = pin!(async {
+            tokio::select! {
+                biased;
+                () = activity.aborted() => Interruption::BrokenOff,
+                () = draining.begun() => Interruption::Draining,
+            }
+        });
         tokio::select! {
             biased;
-            () = activity.aborted() => Interruption::BrokenOff,
-            () = draining.begun() => Interruption::Draining,
+            ended = serving.as_mut() => Ok(ended),
+            interruption = Doze::new(interruption) => Err(interruption),
         }
-    });
-    let ended = tokio::select! {
-        biased;
-        ended = serving.as_mut() => ended,
-        interruption = Doze::new(interruption) => {
-            if let Interruption::BrokenOff = interruption {
-                return Err(BROKEN_OFF.to_owned());
-            }
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(Interruption::BrokenOff) => return Err(BROKEN_OFF.to_owned()),
+        Err(Interruption::Draining) => {
             // Ends at once when idle; else after the exchange in flight, with `connection: close`.
             serving.as_mut().graceful_shutdown();
             loop {
@@ -119,7 +124,7 @@ fn builder(limits: &Limits) -> http1::Builder {
         .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
         // What is larger is refused before hyper sees it: see `gate`.
         .max_header_size(head)
-        .max_buf_size(head.max(BUFFER_SIZE))
+        .max_buf_size(head.max(limits.max_buffer_size).max(HYPER_MIN_BUFFER_SIZE))
         .half_close(false);
     if limits.max_request_fields > HYPER_MAX_FIELDS {
         builder.max_headers(limits.max_request_fields.min(MAX_FIELDS));
@@ -129,8 +134,8 @@ fn builder(limits: &Limits) -> http1::Builder {
 
 const BROKEN_OFF: &str = "the application broke an exchange off";
 
-/// What one connection may buffer in each direction, as Kestrel's MaxResponseBufferSize.
-const BUFFER_SIZE: usize = 64 * 1024;
+/// hyper panics at less.
+const HYPER_MIN_BUFFER_SIZE: usize = 8192;
 
 /// How long a client has to read that it is refused.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
