@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use windhover_tests::{TestServer, bounded, for_each_server, guest};
+use windhover_tests::{TestServer, bounded, engine_with, for_each_server, guest, guest_of};
 
 use crate::{HELLO, fault, get, ok, post};
 
@@ -148,6 +148,22 @@ for_each_server! {
         let refused = "arguments: 0\nvariables: 0\nfolders: 0\nfile: refused\ntcp: refused\nudp: refused\n\
                        lookup: refused\nhttp: ErrorCode::HttpRequestDenied\n";
         assert_eq!(wire.receive_response().await.text(), refused);
+    }
+
+    async fn guests_together_are_refused_more_than_there_is_for_all(server) {
+        let engine = engine_with(|config| config.max_grown_memory = 8 << 20);
+        let served = server.serve(guest_of(&engine, "hogs-memory")).await;
+        let mut wire = served.connect().await;
+        // What one has taken is there for the next.
+        for _ in 0..3 {
+            wire.send(get("/politely")).await;
+            let got: usize = wire.receive_response().await.text().trim().parse().expect("it tells a number");
+            assert!((6..=8).contains(&got), "{got} MiB of 8");
+            wire.send(get("/")).await;
+            let refusal = wire.receive_response().await;
+            assert_eq!(refusal.status_line, "HTTP/1.1 503 Service Unavailable");
+            assert_eq!((refusal.field("retry-after"), refusal.text()), (Some("1"), ""));
+        }
     }
 
     async fn a_guest_that_hogs_memory_is_refused_it(server) {

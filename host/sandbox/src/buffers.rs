@@ -23,7 +23,7 @@ use crate::SandboxLimits;
 use crate::admission::Place;
 use crate::answer::Answer;
 
-pub(crate) use machine::default_max_buffered;
+pub(crate) use machine::{default_max_buffered, default_max_grown_memory};
 
 /// The room of an engine.
 pub(crate) struct Buffers {

@@ -10,8 +10,8 @@ use tracing::{info, warn};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use crate::buffers::{Buffers, default_max_buffered};
-use crate::limits::MAX_TABLE_ELEMENTS;
+use crate::buffers::{Buffers, default_max_buffered, default_max_grown_memory};
+use crate::limits::{GrownMemory, MAX_TABLE_ELEMENTS};
 use crate::state::State;
 use crate::{features, wasi};
 
@@ -31,11 +31,21 @@ pub struct EngineConfig {
     /// and as long as it has time where its answer has begun. Range: 1 KiB and more; one piece is let through whatever
     /// its size.
     pub max_buffered: usize,
+    /// Bytes of linear memory that all guests together may take beyond what each begins with. A guest that asks for more
+    /// is refused, which most languages turn into a trap, and its request is answered 503 with Retry-After. Default: half
+    /// of the memory there is, less the default of `max_buffered`; where the system does not say, any number.
+    pub max_grown_memory: usize,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { max_instances: 1000, max_memory_size: 4 << 30, max_components: 1, max_buffered: default_max_buffered() }
+        Self {
+            max_instances: 1000, // as wasmtime's pool and its `serve`
+            max_memory_size: 4 << 30,
+            max_components: 1,
+            max_buffered: default_max_buffered(),
+            max_grown_memory: default_max_grown_memory(),
+        }
     }
 }
 
@@ -46,6 +56,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     config: EngineConfig,
     buffers: Arc<Buffers>,
+    grown_memory: Arc<GrownMemory>,
     sequential: Runtime,
     concurrent: OnceLock<Runtime>,
 }
@@ -71,7 +82,9 @@ impl Engine {
             info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
         }
         let buffers = Arc::new(Buffers::new(config.max_buffered));
-        Ok(Self(Arc::new(Inner { config: config.clone(), buffers, sequential, concurrent: OnceLock::new() })))
+        let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
+        let concurrent = OnceLock::new();
+        Ok(Self(Arc::new(Inner { config: config.clone(), buffers, grown_memory, sequential, concurrent })))
     }
 
     pub(crate) fn max_instances(&self) -> usize {
@@ -81,6 +94,11 @@ impl Engine {
     /// What content may take up in the host.
     pub(crate) fn buffers(&self) -> &Arc<Buffers> {
         &self.0.buffers
+    }
+
+    /// What all guests have taken beyond what they began with.
+    pub(crate) fn grown_memory(&self) -> &Arc<GrownMemory> {
+        &self.0.grown_memory
     }
 
     /// What runs guests that need concurrency, or those that do not.

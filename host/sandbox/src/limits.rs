@@ -1,5 +1,7 @@
 //! What a deployment's exchanges may use, with defaults, and the limiter that enforces memory.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
@@ -73,28 +75,86 @@ impl Default for SandboxLimits {
     }
 }
 
+/// What all guests of an engine together have taken beyond what each began with: that is touched nearly always, while
+/// of what a guest begins with most is never.
+pub(crate) struct GrownMemory {
+    max: usize,
+    taken: AtomicUsize,
+}
+
+impl GrownMemory {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, taken: AtomicUsize::new(0) }
+    }
+
+    /// The limit, for the log.
+    pub(crate) fn max(&self) -> usize {
+        self.max
+    }
+
+    fn take(&self, more: usize) -> bool {
+        let take = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= self.max);
+        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    fn give_back(&self, size: usize) {
+        self.taken.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
 /// Counts and bounds the memory of one instance.
 pub(crate) struct MemoryLimiter {
     available: usize,
-    /// Whether the guest asked for more than it may have: the likely reason of a trap that follows.
-    pub(crate) was_refused: bool,
+    grown: usize,
+    all: Arc<GrownMemory>,
+    /// The last memory that the guest asked for and did not get: the likely reason of a trap that follows.
+    pub(crate) refused: Option<Refused>,
+}
+
+/// Why a guest did not get memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It has as much as it may have.
+    Own,
+    /// All guests together have as much as they may have.
+    All,
 }
 
 impl MemoryLimiter {
-    pub(crate) fn new(max_memory: usize) -> Self {
-        Self { available: max_memory, was_refused: false }
+    pub(crate) fn new(max_memory: usize, all: Arc<GrownMemory>) -> Self {
+        Self { available: max_memory, grown: 0, all, refused: None }
+    }
+
+    fn take(&mut self, more: usize, is_first: bool) -> Result<(), Refused> {
+        if more > self.available {
+            return Err(Refused::Own);
+        }
+        if !is_first {
+            if !self.all.take(more) {
+                return Err(Refused::All);
+            }
+            self.grown += more;
+        }
+        self.available -= more;
+        Ok(())
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.all.give_back(self.grown);
     }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let more = desired.saturating_sub(current);
-        if more > self.available || maximum.is_some_and(|maximum| desired > maximum) {
-            self.was_refused = true;
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            self.refused = Some(Refused::Own);
             return Ok(false);
         }
-        self.available -= more;
-        Ok(true)
+        let taken = self.take(desired.saturating_sub(current), current == 0);
+        self.refused = taken.err().or(self.refused);
+        Ok(taken.is_ok())
     }
 
     fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {

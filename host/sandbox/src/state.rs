@@ -36,7 +36,7 @@ impl State {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
-            memory: MemoryLimiter::new(deployed.limits.max_memory),
+            memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(deployed.guest.engine().grown_memory())),
             log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
             exchange,
             deployed,
@@ -54,7 +54,7 @@ impl State {
 
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
-        self.memory.was_refused = false;
+        self.memory.refused = None;
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
     }

@@ -6,6 +6,7 @@ use wasmtime_wasi::I32Exit;
 use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 
 use crate::buffers::NoRoom;
+use crate::limits::Refused;
 use crate::log::printable;
 use crate::presence::{Abandoned, BrokenOff};
 use crate::state::State;
@@ -36,11 +37,26 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     let details = details(&error);
     if let Some(I32Exit(code)) = error.downcast_ref() {
         error!(%app, %id, "the guest called exit({code}) instead of answering");
-    } else if state.memory.was_refused {
-        let limit = state.deployed().limits.max_memory;
-        error!(%app, %id, "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}");
-    } else {
-        error!(%app, %id, "the guest trapped:{details}");
+        return GuestFault::Trapped.into();
+    }
+    match state.memory.refused {
+        Some(Refused::All) => {
+            let limit = state.deployed().guest.engine().grown_memory().max();
+            error!(
+                %app, %id,
+                "the guest trapped after it was refused memory, because all guests together have as much as they may \
+                 have (max_grown_memory), {limit} bytes:{details}"
+            );
+            return HostFault::NoRoom.into();
+        }
+        Some(Refused::Own) => {
+            let limit = state.deployed().limits.max_memory;
+            error!(
+                %app, %id,
+                "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}"
+            );
+        }
+        None => error!(%app, %id, "the guest trapped:{details}"),
     }
     GuestFault::Trapped.into()
 }

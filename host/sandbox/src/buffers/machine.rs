@@ -9,6 +9,13 @@ pub(crate) fn default_max_buffered() -> usize {
     memory().map_or(UNKNOWN, |memory| usize::try_from(memory / 4).unwrap_or(MAX)).clamp(MIN, MAX)
 }
 
+/// What guests may take beyond what they begin with unless told otherwise: with what the host holds of content, half
+/// of the memory there is. The other half is what they begin with, and the server's own.
+pub(crate) fn default_max_grown_memory() -> usize {
+    let half = |memory| usize::try_from(memory / 2).unwrap_or(usize::MAX);
+    memory().map_or(usize::MAX, |memory| half(memory).saturating_sub(default_max_buffered()).max(MIN))
+}
+
 /// The least of what the machine has and what the control groups of this process leave it. `None`: nobody says.
 fn memory() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -83,5 +90,6 @@ mod tests {
     #[test]
     fn the_default_is_within_its_bounds() {
         assert!((MIN..=MAX).contains(&default_max_buffered()));
+        assert!(default_max_grown_memory() >= MIN);
     }
 }
