@@ -33,7 +33,7 @@ pub struct EngineConfig {
     pub max_buffered: usize,
     /// Bytes of linear memory that all guests together may take beyond what each begins with. A guest that asks for more
     /// is refused, which most languages turn into a trap, and its request is answered 503 with Retry-After. Default: half
-    /// of the memory there is, less the default of `max_buffered`; where the system does not say, any number.
+    /// of the memory that there is beyond 64 MiB; where the system does not say, any number.
     pub max_grown_memory: usize,
 }
 

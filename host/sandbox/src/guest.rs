@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
-use windhover_contract::{Feature, Server};
+use windhover_contract::Feature;
 
 use crate::bindings::ApplicationPre;
 use crate::engine::Runtime;
@@ -112,9 +112,9 @@ impl Guest {
         &self.needs
     }
 
-    /// Refuses a guest that needs a feature which the server does not offer.
-    pub fn require(&self, server: &impl Server) -> Result<(), LoadError> {
-        match self.needs.iter().find(|feature| !server.offers(**feature)) {
+    /// Refuses a guest that needs a feature which its server does not offer.
+    pub fn require(&self, offers: impl Fn(Feature) -> bool) -> Result<(), LoadError> {
+        match self.needs.iter().find(|feature| !offers(**feature)) {
             None => Ok(()),
             Some(feature) => Err(LoadError::FeatureAbsent { file: self.file.clone(), feature: feature.name() }),
         }

@@ -42,7 +42,7 @@ use windhover_contract::{Application, Request, Response};
 pub use cache::{Cache, CacheError};
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
 pub use engine::{Engine, EngineConfig, EngineError};
-pub use grants::Grants;
+pub use grants::{Access, Grants};
 pub use guest::{Guest, LoadError, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use limits::{SandboxLimits, WebSocketLimits};

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::p2::body::HostOutgoingBody;
@@ -114,12 +115,16 @@ impl Drop for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { wasi, log, table, .. } = self;
+        let Self { wasi, log, table, deployed, .. } = self;
         let ctx = wasi.get_or_insert_with(|| {
-            // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed.
+            // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed,
+            // and what is granted is added.
             let mut builder = WasiCtx::builder();
             builder.stdout(log.stdout()).stderr(log.stderr());
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            if let Err(error) = deployed.grants.give(&mut builder) {
+                warn!(app = %deployed.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
+            }
             builder.build()
         });
         WasiCtxView { ctx, table }

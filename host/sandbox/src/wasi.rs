@@ -15,6 +15,7 @@ use http::{HeaderValue, Request};
 use http_body::Body;
 use tracing::warn;
 use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_config::WasiConfig;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 use wasmtime_wasi_http::p2::types::{HostIncomingRequest, HostOutgoingResponse, HostResponseOutparam};
 use wasmtime_wasi_http::{WasiBody, WasiHttpView};
@@ -24,10 +25,11 @@ use crate::answer::{Content, Head};
 use crate::exchange::Exchange;
 use crate::state::State;
 
-/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2.
+/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2, and `wasi:config` 0.2.0-rc.1.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.deployed().grants.config))
 }
 
 /// The current exchange as the two resources that `wasi:http/incoming-handler` takes.

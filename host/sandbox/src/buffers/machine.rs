@@ -3,17 +3,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What the host may hold of content unless told otherwise: a quarter of the memory there is, so that three are left
-/// to the guests and to the server itself.
+/// What the host may hold of content unless told otherwise: a quarter of what the server itself leaves.
 pub(crate) fn default_max_buffered() -> usize {
-    memory().map_or(UNKNOWN, |memory| usize::try_from(memory / 4).unwrap_or(MAX)).clamp(MIN, MAX)
+    left().map_or(UNKNOWN, |left| left / 4).clamp(MIN, MAX)
 }
 
-/// What guests may take beyond what they begin with unless told otherwise: with what the host holds of content, half
-/// of the memory there is. The other half is what they begin with, and the server's own.
+/// What guests may take beyond what they begin with unless told otherwise: half of what the server itself leaves. The
+/// last quarter is what they begin with.
 pub(crate) fn default_max_grown_memory() -> usize {
-    let half = |memory| usize::try_from(memory / 2).unwrap_or(usize::MAX);
-    memory().map_or(usize::MAX, |memory| half(memory).saturating_sub(default_max_buffered()).max(MIN))
+    left().map_or(usize::MAX, |left| (left / 2).max(MIN))
+}
+
+/// The memory there is beyond what the server takes for itself. `None`: nobody says.
+fn left() -> Option<usize> {
+    memory().map(|memory| usize::try_from(memory.saturating_sub(OWN)).unwrap_or(usize::MAX))
 }
 
 /// The least of what the machine has and what the control groups of this process leave it. `None`: nobody says.
@@ -51,8 +54,11 @@ fn installed(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// What a server with a guest takes before anybody has asked for anything: its code and its guest's.
+const OWN: u64 = 64 << 20;
+
 /// Less would hold up single answers.
-const MIN: usize = 32 << 20;
+const MIN: usize = 16 << 20;
 
 /// More helps nobody: it is what a thousand clients may leave unread, a megabyte each.
 const MAX: usize = 1 << 30;

@@ -54,6 +54,8 @@ impl Imports {
             ("next", "") | ("wasi:http", "incoming-handler" | "handler") => Err(MIDDLEWARE),
             ("wasi:http", "types" | "outgoing-handler") if version.starts_with("0.2.") => Ok(()),
             ("wasi:http", "types" | "client") if version.starts_with("0.3.") => Ok(()),
+            // A draft that all hosts have as it is.
+            ("wasi:config", "store") if version == "0.2.0-rc.1" => Ok(()),
             ("wasi:io", _) if version.starts_with("0.3.") => Err("WASI 0.3 has no wasi:io; build the guest anew"),
             (package, _)
                 if LINKED_WASI.contains(&package) && (version.starts_with("0.2.") || version.starts_with("0.3.")) =>

@@ -10,6 +10,8 @@ pub enum Grant {
     Folders,
     /// Environment variables and arguments, by `wasi:cli/environment`.
     Environment,
+    /// Values by name, by `wasi:config`.
+    Configuration,
     /// The network, by `wasi:sockets`.
     Network,
     /// Requests to other servers, by `wasi:http`.
@@ -26,7 +28,8 @@ pub struct Want {
 }
 
 impl Grant {
-    const ALL: [Self; 5] = [Self::FilesToSend, Self::Folders, Self::Environment, Self::Network, Self::OutboundHttp];
+    const ALL: [Self; 6] =
+        [Self::FilesToSend, Self::Folders, Self::Environment, Self::Configuration, Self::Network, Self::OutboundHttp];
 
     /// In words.
     pub fn name(self) -> &'static str {
@@ -34,16 +37,21 @@ impl Grant {
             Self::FilesToSend => "files to send",
             Self::Folders => "folders",
             Self::Environment => "environment variables",
+            Self::Configuration => "configuration values",
             Self::Network => "network",
             Self::OutboundHttp => "outbound HTTP",
         }
     }
 
-    /// What gives it to a guest on the command line. `None`: nothing does; the guest finds it empty or denied.
+    /// What gives it to a guest: a flag of `windhover serve`, or a key of `[apps.NAME.grants]` in its configuration file.
+    /// `None`: nothing does; the guest finds it empty or denied.
     pub fn option(self) -> Option<&'static str> {
         match self {
             Self::FilesToSend => Some("--files FOLDER"),
-            Self::Folders | Self::Environment | Self::Network | Self::OutboundHttp => None,
+            Self::Folders => Some("grants.folders"),
+            Self::Environment => Some("grants.environment"),
+            Self::Configuration => Some("grants.config"),
+            Self::Network | Self::OutboundHttp => None,
         }
     }
 
@@ -53,6 +61,7 @@ impl Grant {
             Self::FilesToSend => interface == "windhover:http/send-file",
             Self::Folders => interface.starts_with("wasi:filesystem/"),
             Self::Environment => interface == "wasi:cli/environment",
+            Self::Configuration => interface == "wasi:config/store",
             Self::Network => interface.starts_with("wasi:sockets/"),
             Self::OutboundHttp => matches!(interface, "wasi:http/outgoing-handler" | "wasi:http/client"),
         }
