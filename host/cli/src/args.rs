@@ -2,13 +2,12 @@
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use tracing::level_filters::LevelFilter;
 use windhover_contract::Limits;
-use windhover_http::{ClientCertificateMode, Protocols, TlsVersion};
 use windhover_sandbox::{Reuse, SandboxLimits};
+
+pub use crate::config::file::{ClientCertificates, Format, Level, ReuseMode, Version};
 
 /// A web server for WebAssembly apps.
 ///
@@ -32,6 +31,9 @@ pub enum Command {
     ///
     /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
     Check(Check),
+    /// Check or show a configuration file, or print what it may hold
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make a certificate for developing with HTTPS on this machine
     ///
     /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is made once
@@ -40,120 +42,194 @@ pub enum Command {
 }
 
 /// `windhover serve`.
-#[derive(Debug, Parser)]
+///
+/// What is absent is as the configuration file says, or else the default.
+#[derive(Clone, Debug, Default, Parser)]
 pub struct Serve {
-    /// The app: a .wasm component, or its text (.wat). Without it, a welcome page is served
+    /// The app: a .wasm component, or its text (.wat). Without it the apps of the configuration file are served, or
+    /// without that a welcome page
     #[arg(value_name = "APP.wasm")]
     pub app: Option<PathBuf>,
+
+    /// Configuration file [default: windhover.toml, if it is here and no app is given]
+    #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Print the configuration that all this asks for, with where each value comes from, and serve nothing
+    #[arg(long)]
+    pub show_config: bool,
 
     /// A component that stands before the app; may be given more than once, the outermost first
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
     /// Where to listen; may be given more than once. Port 0 takes a free port, * every address
-    #[arg(long = "url", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long = "url", env = "WINDHOVER_URL", value_name = "URL", value_delimiter = ',',
+        help = with_default("Where to listen; may be given more than once. Port 0 takes a free port, * every address", "http://127.0.0.1:8080"),
+    )]
     pub urls: Vec<String>,
 
     /// Certificate for https URLs: PEM with its chain, or PKCS#12 (.p12, .pfx). Read anew when it changes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "WINDHOVER_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
     /// Key of a PEM certificate [default: in the same file]
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "WINDHOVER_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
 
     /// File with the password of a PKCS#12 certificate [default: none]
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "WINDHOVER_TLS_PASSWORD_FILE", value_name = "FILE", requires = "tls_cert")]
     pub tls_password_file: Option<PathBuf>,
 
-    /// Oldest TLS version that is spoken: 1.2 or 1.3
-    #[arg(long, value_name = "VERSION", default_value = "1.2", requires = "tls_cert")]
-    pub tls_min_version: TlsVersion,
+    /// Oldest TLS version that is spoken [default: 1.2]
+    #[arg(long, env = "WINDHOVER_TLS_MIN_VERSION", value_name = "VERSION", value_enum, requires = "tls_cert")]
+    pub tls_min_version: Option<Version>,
 
-    /// Whether clients are asked for a certificate: none, allow (it may be absent) or require
-    #[arg(long, value_name = "HOW", default_value = "none", requires = "tls_cert")]
-    pub tls_client_cert: ClientCertificateMode,
+    /// Whether clients are asked for a certificate, and may or may not come without one [default: none]
+    #[arg(long, env = "WINDHOVER_TLS_CLIENT_CERT", value_name = "HOW", value_enum, requires = "tls_cert")]
+    pub tls_client_cert: Option<ClientCertificates>,
 
     /// Authorities that clients' certificates are checked against, as PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "WINDHOVER_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
 
-    /// Whether HTTP/2 is spoken beside HTTP/1.1, not at all, or only
-    #[arg(long, value_name = "WHETHER", value_enum, default_value_t = Http2::On)]
-    pub h2: Http2,
+    /// Whether HTTP/2 is spoken beside HTTP/1.1, not at all, or only [default: on]
+    #[arg(long, env = "WINDHOVER_H2", value_name = "WHETHER", value_enum)]
+    pub h2: Option<Http2>,
 
-    /// Time that a request may take, from the app's first instruction to its last byte
-    #[arg(long, value_name = "SECONDS", default_value_t = default_timeout())]
-    pub timeout: NonZeroU64,
+    /// An endpoint for whoever looks after the server: /metrics, /healthz, /readyz [default: none]
+    #[arg(long, env = "WINDHOVER_ADMIN_URL", value_name = "URL")]
+    pub admin_url: Option<String>,
 
-    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once
-    #[arg(long, value_name = "SECONDS", default_value_t = default_max_timeout())]
-    pub max_timeout: NonZeroU64,
+    /// Time that a request may take, from the app's first instruction to its last byte.
+    #[arg(
+        long, env = "WINDHOVER_TIMEOUT", value_name = "SECONDS",
+        help = with_default("Time that a request may take, from the app's first instruction to its last byte", SandboxLimits::default().timeout.as_secs()),
+    )]
+    pub timeout: Option<NonZeroU64>,
+
+    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
+    #[arg(
+        long, env = "WINDHOVER_MAX_TIMEOUT", value_name = "SECONDS",
+        help = with_default("Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once", SandboxLimits::default().max_timeout.as_secs()),
+    )]
+    pub max_timeout: Option<NonZeroU64>,
 
     /// Folder whose files the app may send (windhover:http/send-file) [default: none]
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, env = "WINDHOVER_FILES", value_name = "FOLDER")]
     pub files: Option<PathBuf>,
 
-    /// Memory that a request's instance may use
-    #[arg(long, value_name = "MIB", default_value_t = default_max_memory())]
-    pub max_memory: NonZeroUsize,
+    /// Memory that a request's instance may use.
+    #[arg(
+        long, env = "WINDHOVER_MAX_MEMORY", value_name = "MIB",
+        help = with_default("Memory that a request's instance may use", SandboxLimits::default().max_memory >> 20),
+    )]
+    pub max_memory: Option<NonZeroUsize>,
 
-    /// Largest request body; 0 is unlimited
-    #[arg(long, value_name = "BYTES", default_value_t = default_max_body_size())]
-    pub max_body_size: u64,
+    /// Largest request body; 0 is unlimited.
+    #[arg(
+        long, env = "WINDHOVER_MAX_BODY_SIZE", value_name = "BYTES",
+        help = with_default("Largest request body; 0 is unlimited", Limits::default().max_request_body_size.unwrap_or(0)),
+    )]
+    pub max_body_size: Option<u64>,
 
-    /// Connections at once; one more is answered 503. 0 is any number
-    #[arg(long, value_name = "NUMBER", default_value_t = default_max_connections())]
-    pub max_connections: usize,
+    /// Connections at once; one more is answered 503. 0 is any number.
+    #[arg(
+        long, env = "WINDHOVER_MAX_CONNECTIONS", value_name = "NUMBER",
+        help = with_default("Connections at once; one more is answered 503. 0 is any number", Limits::default().max_connections.unwrap_or(0)),
+    )]
+    pub max_connections: Option<u32>,
 
-    /// Time that a request's head may take from its first octet; exceeding it is answered 408
-    #[arg(long, value_name = "SECONDS", default_value_t = default_head_timeout())]
-    pub head_timeout: NonZeroU64,
+    /// Time that a request's head may take from its first octet; exceeding it is answered 408.
+    #[arg(
+        long, env = "WINDHOVER_HEAD_TIMEOUT", value_name = "SECONDS",
+        help = with_default("Time that a request's head may take from its first octet; exceeding it is answered 408", Limits::default().request_head_timeout.as_secs()),
+    )]
+    pub head_timeout: Option<NonZeroU64>,
 
-    /// Time that a connection may idle before its first request and between two
-    #[arg(long, value_name = "SECONDS", default_value_t = default_idle_timeout())]
-    pub idle_timeout: NonZeroU64,
+    /// Time that a connection may idle before its first request and between two.
+    #[arg(
+        long, env = "WINDHOVER_IDLE_TIMEOUT", value_name = "SECONDS",
+        help = with_default("Time that a connection may idle before its first request and between two", Limits::default().keep_alive_timeout.as_secs()),
+    )]
+    pub idle_timeout: Option<NonZeroU64>,
 
-    /// Instances at work at once; more requests wait
-    #[arg(long, value_name = "NUMBER", default_value_t = default_max_instances())]
-    pub max_instances: NonZeroU32,
+    /// Instances at work at once; more requests wait.
+    #[arg(
+        long, env = "WINDHOVER_MAX_INSTANCES", value_name = "NUMBER",
+        help = with_default("Instances at work at once; more requests wait", SandboxLimits::default().max_instances),
+    )]
+    pub max_instances: Option<NonZeroU32>,
 
     /// Content that the host holds for all requests together: answers that clients take slowly, request bodies that are
-    /// collected [default: a quarter of the memory there is, 32 at least and 1024 at most]
-    #[arg(long, value_name = "MIB")]
+    /// collected [default: a quarter of the memory that there is beyond 64, 16 at least and 1024 at most]
+    #[arg(long, env = "WINDHOVER_MAX_BUFFERED", value_name = "MIB")]
     pub max_buffered: Option<NonZeroUsize>,
 
-    /// Whether an instance answers more than one request
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = ReuseMode::Never)]
-    pub reuse: ReuseMode,
+    /// Whether an instance answers more than one request [default: never]
+    #[arg(long, env = "WINDHOVER_REUSE", value_name = "HOW", value_enum)]
+    pub reuse: Option<ReuseMode>,
 
-    /// Requests that a reused instance answers before a fresh one takes its place
-    #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_requests())]
-    pub reuse_requests: NonZeroU32,
+    /// Requests that a reused instance answers before a fresh one takes its place.
+    #[arg(
+        long, env = "WINDHOVER_REUSE_REQUESTS", value_name = "NUMBER",
+        help = with_default("Requests that a reused instance answers before a fresh one takes its place", Reuse::DEFAULT_MAX_REQUESTS),
+    )]
+    pub reuse_requests: Option<NonZeroU32>,
 
-    /// Requests that a reused instance answers at once, with --reuse concurrent
-    #[arg(long, value_name = "NUMBER", default_value_t = default_reuse_concurrency())]
-    pub reuse_concurrency: NonZeroU32,
+    /// Requests that a reused instance answers at once, with --reuse concurrent.
+    #[arg(
+        long, env = "WINDHOVER_REUSE_CONCURRENCY", value_name = "NUMBER",
+        help = with_default("Requests that a reused instance answers at once, with --reuse concurrent", Reuse::DEFAULT_MAX_CONCURRENT),
+    )]
+    pub reuse_concurrency: Option<NonZeroU32>,
 
-    /// Time after which a reused instance without requests is dropped; 0 is at once
-    #[arg(long, value_name = "SECONDS", default_value_t = Reuse::DEFAULT_IDLE.as_secs())]
-    pub reuse_idle: u64,
+    /// Time after which a reused instance without requests is dropped; 0 is at once.
+    #[arg(
+        long, env = "WINDHOVER_REUSE_IDLE", value_name = "SECONDS",
+        help = with_default("Time after which a reused instance without requests is dropped; 0 is at once", Reuse::DEFAULT_IDLE.as_secs()),
+    )]
+    pub reuse_idle: Option<u64>,
 
     /// Threads that serve requests [default: one per core]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, env = "WINDHOVER_WORKERS", value_name = "NUMBER")]
     pub workers: Option<NonZeroUsize>,
 
     /// Where compiled apps are kept [default: windhover in the user's cache folder]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "no_cache")]
+    #[arg(long, env = "WINDHOVER_CACHE", value_name = "FOLDER", conflicts_with = "no_cache")]
     pub cache: Option<PathBuf>,
 
     /// Compile the app anew and keep nothing
-    #[arg(long)]
+    #[arg(long, env = "WINDHOVER_NO_CACHE")]
     pub no_cache: bool,
 
-    /// What to log to standard error: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    pub log: LevelFilter,
+    /// What to log to standard error [default: info]
+    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
+    pub log: Option<Level>,
+
+    /// How a line of the log is written [default: text]
+    #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    pub log_format: Option<Format>,
+}
+
+/// `windhover config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Tell what is wrong with a configuration file; the exit code is 0 if nothing is, else 1
+    Check(ConfigFile),
+    /// Print a configuration with all its defaults, and where each other value comes from
+    Show(ConfigFile),
+    /// Print the JSON schema of the file: every key with its meaning and default
+    Schema,
+}
+
+/// Which configuration file.
+#[derive(Debug, Parser)]
+pub struct ConfigFile {
+    /// The file
+    #[arg(value_name = "FILE", default_value = "windhover.toml")]
+    pub file: PathBuf,
 }
 
 /// `windhover check`.
@@ -195,81 +271,25 @@ pub enum Http2 {
     Only,
 }
 
-impl Http2 {
-    /// The versions of HTTP that are spoken.
-    pub(crate) fn protocols(self) -> Protocols {
-        match self {
-            Self::On => Protocols::Http1AndHttp2,
-            Self::Off => Protocols::Http1,
-            Self::Only => Protocols::Http2,
-        }
-    }
-}
-
-/// How `--reuse` is typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ReuseMode {
-    /// Each request has a fresh instance
-    Never,
-    /// One request after the other
-    Serial,
-    /// Several requests at once (wasi:http 0.3); serial for apps that cannot do that
-    Concurrent,
-}
-
 impl Serve {
-    /// How instances are used, as the sandbox understands it.
-    pub(crate) fn reuse(&self) -> Reuse {
-        let (max_requests, idle) = (self.reuse_requests.get(), Duration::from_secs(self.reuse_idle));
-        match self.reuse {
-            ReuseMode::Never => Reuse::Never,
-            ReuseMode::Serial => Reuse::Serial { max_requests, idle },
-            ReuseMode::Concurrent => {
-                Reuse::Concurrent { max_requests, max_concurrent: self.reuse_concurrency.get(), idle }
-            }
-        }
+    /// The flags that are given and are about one app, each with the key that says the same in a file.
+    pub(crate) fn app_flags(&self) -> Vec<(&'static str, &'static str)> {
+        let given = [
+            (!self.middleware.is_empty(), "middleware", "apps.NAME.middleware"),
+            (self.files.is_some(), "files", "apps.NAME.grants.files"),
+            (self.timeout.is_some(), "timeout", "apps.NAME.limits.timeout"),
+            (self.max_timeout.is_some(), "max-timeout", "apps.NAME.limits.max-timeout"),
+            (self.max_memory.is_some(), "max-memory", "apps.NAME.limits.max-memory"),
+            (self.reuse.is_some(), "reuse", "apps.NAME.reuse.mode"),
+            (self.reuse_requests.is_some(), "reuse-requests", "apps.NAME.reuse.max-requests"),
+            (self.reuse_concurrency.is_some(), "reuse-concurrency", "apps.NAME.reuse.max-concurrent"),
+            (self.reuse_idle.is_some(), "reuse-idle", "apps.NAME.reuse.idle"),
+        ];
+        given.into_iter().filter(|(is_given, ..)| *is_given).map(|(_, flag, key)| (flag, key)).collect()
     }
 }
 
-// The rooms own their defaults; here they are only put into the units of the command line.
-
-fn default_timeout() -> NonZeroU64 {
-    NonZeroU64::new(SandboxLimits::default().timeout.as_secs()).expect("the default is seconds long")
-}
-
-fn default_max_timeout() -> NonZeroU64 {
-    NonZeroU64::new(SandboxLimits::default().max_timeout.as_secs()).expect("the default is seconds long")
-}
-
-fn default_max_memory() -> NonZeroUsize {
-    NonZeroUsize::new(SandboxLimits::default().max_memory >> 20).expect("the default is mebibytes large")
-}
-
-fn default_max_body_size() -> u64 {
-    Limits::default().max_request_body_size.unwrap_or(0)
-}
-
-fn default_max_connections() -> usize {
-    Limits::default().max_connections.unwrap_or(0)
-}
-
-fn default_head_timeout() -> NonZeroU64 {
-    NonZeroU64::new(Limits::default().request_head_timeout.as_secs()).expect("the default is seconds long")
-}
-
-fn default_idle_timeout() -> NonZeroU64 {
-    NonZeroU64::new(Limits::default().keep_alive_timeout.as_secs()).expect("the default is seconds long")
-}
-
-fn default_max_instances() -> NonZeroU32 {
-    let instances = SandboxLimits::default().max_instances.try_into().ok();
-    instances.and_then(NonZeroU32::new).expect("the default is a positive 32-bit number")
-}
-
-fn default_reuse_requests() -> NonZeroU32 {
-    NonZeroU32::new(Reuse::DEFAULT_MAX_REQUESTS).expect("the default is positive")
-}
-
-fn default_reuse_concurrency() -> NonZeroU32 {
-    NonZeroU32::new(Reuse::DEFAULT_MAX_CONCURRENT).expect("the default is positive")
+/// The rooms own their defaults; a help text only shows them.
+fn with_default(help: &str, default: impl std::fmt::Display) -> String {
+    format!("{help} [default: {default}]")
 }

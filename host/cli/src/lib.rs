@@ -1,13 +1,22 @@
 //! The composition root: puts a server, the sandbox and a guest together, and is the only room that reads arguments,
 //! prints, and knows of signals.
 
+mod app;
 pub mod args;
 mod check;
+pub mod config;
+mod deployments;
 mod dev_cert;
+mod endpoints;
 mod parts;
+mod pipeline;
+pub mod route;
+mod router;
 mod serve;
 mod signals;
+mod supervisor;
 mod telemetry;
+mod workshop;
 
 use std::process::ExitCode;
 
@@ -17,10 +26,8 @@ use args::{Args, Command};
 /// begin.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
-        Command::Serve(serve) => {
-            let _log = telemetry::init(serve.log);
-            serve::serve(&serve)
-        }
+        Command::Serve(serve) => serve::serve(&serve),
+        Command::Config(command) => config::show::config(&command),
         Command::Check(check) => check::check(&check),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }

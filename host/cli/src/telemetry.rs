@@ -9,23 +9,35 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::config::file::{Format, Level, Log};
+
 /// Starts the log. It ends, with all its lines written, when what this returns is dropped.
 ///
 /// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop
 /// reading, and must not stop the server by it. Then lines are dropped, not requests.
-pub(crate) fn init(level: LevelFilter) -> WorkerGuard {
+pub(crate) fn init(log: &Log) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
+    let level = level(log.level);
     // Libraries tell of every frame at `debug`, which is more than whoever asks what Windhover does wants to know.
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    let _ = tracing_subscriber::fmt()
-        .with_writer(writer)
-        .with_ansi(stderr().is_terminal())
-        .with_target(false)
-        .with_max_level(level)
-        .finish()
-        .with(Targets::new().with_targets([("windhover", level), ("guest", level)]).with_default(others))
-        .try_init();
+    let targets = Targets::new().with_targets([("windhover", level), ("guest", level)]).with_default(others);
+    let lines = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_max_level(level);
+    let _ = match log.format {
+        Format::Text => lines.with_ansi(stderr().is_terminal()).finish().with(targets).try_init(),
+        Format::Json => lines.json().flatten_event(true).finish().with(targets).try_init(),
+    };
     guard
+}
+
+fn level(level: Level) -> LevelFilter {
+    match level {
+        Level::Off => LevelFilter::OFF,
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    }
 }
 
 /// Lines that may wait for a slow reader. A guest's line takes up to 20 KiB when all of it is escaped, so this is a

@@ -20,8 +20,7 @@ fn an_app_of_the_feature_world_is_told_in_a_few_lines() {
                terminal-output, terminal-stderr, terminal-stdin, terminal-stdout
              wasi:io 0.2.6: error, poll, streams
              windhover:http 0.1.0: connection, request, response, server-addresses
-  may want   environment variables
-             (this version grants none of them; most languages import more than an app uses)
+  may want   environment variables: grants.environment
   served by  Windhover HTTP server
 "
     );
@@ -43,7 +42,9 @@ fn a_standard_component_that_reaches_out_is_told_in_a_few_lines() {
              wasi:io 0.2.12: error, poll, streams
              wasi:sockets 0.2.12: instance-network, ip-name-lookup, network, tcp, tcp-create-socket,
                udp, udp-create-socket
-  may want   folders, environment variables, network, outbound HTTP
+  may want   folders: grants.folders
+             environment variables: grants.environment
+             network, outbound HTTP
              (this version grants none of them; most languages import more than an app uses)
   served by  Windhover HTTP server
 "
@@ -96,7 +97,7 @@ fn programs_are_told_the_same_as_people() {
     assert!(strings(&component["imports"]).contains(&"windhover:http/connection@0.1.0"), "{component}");
     assert_eq!(component["exports"], json!(["handle"]));
     let wants = &component["may_want"][0];
-    assert_eq!((&wants["grant"], &wants["option"]), (&json!("environment variables"), &Value::Null));
+    assert_eq!((&wants["grant"], &wants["option"]), (&json!("environment variables"), &json!("grants.environment")));
     let servers = json!([{ "name": "Windhover HTTP server", "can_serve": true, "problem": null }]);
     assert_eq!(component["servers"], servers);
 }

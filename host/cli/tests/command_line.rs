@@ -3,13 +3,15 @@
 
 #![cfg(unix)] // it asks the server to leave by signals
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod support;
+
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::process::Output;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
+use support::{Server, command, read_until};
 use windhover_tests::guest_file;
 
 #[test]
@@ -253,7 +255,7 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
         (vec!["serve", "--timeout", "soon"], "--timeout <SECONDS>"),
         (
             vec!["serve", "--files", "missing"],
-            "cannot use missing as the folder of files to send; --files takes a folder",
+            "cannot use missing as the folder of files to send; it has to be a folder that exists",
         ),
         (vec!["serve", "--reuse", "always"], "[possible values: never, serial, concurrent]"),
         (vec!["serv"], "a similar subcommand exists: 'serve'"),
@@ -277,92 +279,4 @@ fn help_and_version_are_there() {
     assert_eq!(output(&["--version"]), concat!("windhover ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
-/// `windhover serve`, on a free port.
-struct Server {
-    process: Child,
-    printed: Vec<String>,
-    address: String,
-}
-
-struct Ended {
-    status: std::process::ExitStatus,
-    stderr: String,
-}
-
-impl Server {
-    fn start(args: &[&Path]) -> Self {
-        Self::start_with(&[args, &["--no-cache".as_ref()]].concat())
-    }
-
-    fn start_with(args: &[&Path]) -> Self {
-        let mut process = command()
-            .args(["serve", "--url", "http://127.0.0.1:0"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the command runs");
-        let stdout = process.stdout.take().expect("it is piped");
-        let mut printed = Vec::new();
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Some(address) = line.strip_prefix("Listening on http://") {
-                return Self { process, printed, address: address.to_owned() };
-            }
-            printed.push(line);
-        }
-        let output = process.wait_with_output().expect("it can be waited for");
-        panic!("it ended before it listened: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("it listens where it said");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-        stream
-    }
-
-    /// Sends a request that closes the connection, and returns all that comes.
-    fn ask(&self, request: &str) -> String {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).expect("the server reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the server answers and closes");
-        answer
-    }
-
-    fn signal(&self, signal: Signal) {
-        let process = Pid::from_child(&self.process);
-        kill_process(process, signal).expect("the process is there");
-    }
-
-    /// Waits for the end, which somebody has asked for. The test runner bounds the wait.
-    fn ended(mut self) -> Ended {
-        let mut stderr = String::new();
-        self.process.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("the log is text");
-        Ended { status: self.process.wait().expect("it can be waited for"), stderr }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_windhover"))
-}
-
-fn read_until(stream: &mut TcpStream, awaited: &str) -> String {
-    let mut read = String::new();
-    while !read.contains(awaited) {
-        let mut piece = [0; 1024];
-        let count = stream.read(&mut piece).expect("the server goes on answering");
-        assert_ne!(count, 0, "the server closed after {read:?}");
-        read.push_str(&String::from_utf8_lossy(&piece[..count]));
-    }
-    read
-}
-
 const HALF_A_REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\nhalf";
-const PATIENCE: Duration = Duration::from_secs(10);

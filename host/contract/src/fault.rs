@@ -76,6 +76,12 @@ pub enum ClientFault {
     /// differently smuggles.
     #[error("the transfer coding is not chunked, or not for this version")]
     TransferCoding,
+    /// 400: the server does not answer to this host.
+    #[error("the server does not answer to this host")]
+    HostForeign,
+    /// 404: no application is at this host and path.
+    #[error("no application is at this host and path")]
+    NoApplication,
     /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
     #[error("the request body is too large")]
     BodyTooLarge,
@@ -122,6 +128,9 @@ pub enum HostFault {
     /// 503 with Retry-After: there are as many connections as [`crate::Limits::max_connections`] allows.
     #[error("there are as many connections as there may be")]
     TooManyConnections,
+    /// 503 with Retry-After: the application could not be loaded; the log says why.
+    #[error("the application could not be loaded")]
+    NotLoaded,
     /// 503 with Retry-After: the content that clients have not taken yet is as much as the host may hold.
     #[error("there is no room for more content")]
     NoRoom,
@@ -134,6 +143,7 @@ impl Fault {
     /// The status that answers this fault, if nothing has been sent yet.
     pub fn status(&self) -> StatusCode {
         match self {
+            Self::Client(ClientFault::NoApplication) => StatusCode::NOT_FOUND,
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Client(ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Client(ClientFault::RequestLineTooLong) => StatusCode::URI_TOO_LONG,
@@ -145,10 +155,8 @@ impl Fault {
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Host(HostFault::Busy | HostFault::TooManyConnections | HostFault::NoRoom) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Host(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

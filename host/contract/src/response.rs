@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::{Body, Fault, HostFault};
+use crate::{Body, Fault};
 
 /// One final response. The server adds framing (`content-length`, `transfer-encoding`, `date`, `connection`) as its
 /// protocol asks, and drops the body where HTTP has none (HEAD, 204, 304).
@@ -31,7 +31,7 @@ impl From<Fault> for Response {
     fn from(fault: Fault) -> Self {
         let mut response = Self::empty(fault.status());
         response.fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        if let Fault::Host(HostFault::Busy | HostFault::TooManyConnections | HostFault::NoRoom) = fault {
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
             response.fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

@@ -1,0 +1,185 @@
+//! An app, as it is written.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windhover_sandbox::{Reuse as SandboxReuse, SandboxLimits, WebSocketLimits};
+
+use super::Grants;
+use crate::config::units::{Size, Time};
+
+/// What is served, and what it may do.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct App {
+    /// The app: a .wasm component, or its text (.wat). When the file changes, the new one takes its place.
+    pub component: PathBuf,
+    /// Components that stand before the app, the outermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub middleware: Vec<PathBuf>,
+    /// What leads to the app: `/shop` on every host, `shop.example.org/` or `*.example.org/shop`. The exact host comes
+    /// before the longest wildcard, and that before every host; then the longest path. The app sees the path behind its
+    /// route as the path, and the route's as the path base. No two apps may have the same.
+    #[serde(default = "everything")]
+    pub routes: Vec<String>,
+    /// The limits of each of its requests.
+    #[serde(default)]
+    pub limits: AppLimits,
+    /// Whether an instance answers more than one request.
+    #[serde(default)]
+    pub reuse: Reuse,
+    /// What the app may reach beyond its requests. Absent: nothing.
+    #[serde(default)]
+    pub grants: Grants,
+}
+
+impl App {
+    /// An app that is reached by every path of every host, all else as it is by default.
+    pub fn new(component: PathBuf) -> Self {
+        Self {
+            component,
+            middleware: Vec::new(),
+            routes: everything(),
+            limits: AppLimits::default(),
+            reuse: Reuse::default(),
+            grants: Grants::default(),
+        }
+    }
+}
+
+fn everything() -> Vec<String> {
+    vec!["/".to_owned()]
+}
+
+/// The limits of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AppLimits {
+    /// Time that a request may take, from the app's first instruction to its last byte. Exceeding it is answered 504.
+    pub timeout: Time,
+    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
+    pub max_timeout: Time,
+    /// Time that the app has left when its client has left.
+    pub last_words: Time,
+    /// Memory that a request's instance may use.
+    pub max_memory: Size,
+    /// Instances of this app at work at once; more requests wait.
+    pub max_instances: NonZeroUsize,
+    /// Requests that may wait for an instance; one more is answered 503.
+    pub max_queue: usize,
+    /// How long a request waits for an instance before it is answered 503.
+    pub queue_timeout: Time,
+    /// What a request may write to standard output and error together; the rest is dropped.
+    pub max_log: Size,
+    /// WebSockets.
+    pub websocket: WebSocket,
+}
+
+/// The limits of each WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct WebSocket {
+    /// Largest message that a client may send.
+    pub max_message: Size,
+    /// How long a client may be silent before it gets a ping, and after that before it is taken for lost.
+    pub keep_alive: Time,
+}
+
+/// Whether an instance answers more than one request.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Reuse {
+    /// How.
+    pub mode: ReuseMode,
+    /// Requests that an instance answers before a fresh one takes its place.
+    pub max_requests: NonZeroU32,
+    /// Requests that an instance answers at once, with `mode = "concurrent"`.
+    pub max_concurrent: NonZeroU32,
+    /// Time after which an instance without requests is dropped.
+    pub idle: Time,
+}
+
+/// How instances are reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReuseMode {
+    /// Each request has a fresh instance
+    #[default]
+    Never,
+    /// One request after the other
+    Serial,
+    /// Several requests at once (wasi:http 0.3); serial for apps that cannot do that
+    Concurrent,
+}
+
+impl Default for AppLimits {
+    fn default() -> Self {
+        let own = SandboxLimits::default();
+        Self {
+            timeout: Time(own.timeout),
+            max_timeout: Time(own.max_timeout),
+            last_words: Time(own.last_words),
+            max_memory: Size(own.max_memory as u64),
+            max_instances: NonZeroUsize::new(own.max_instances).expect("the default is positive"),
+            max_queue: own.max_queue,
+            queue_timeout: Time(own.queue_timeout),
+            max_log: Size(own.max_log as u64),
+            websocket: WebSocket::default(),
+        }
+    }
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        let own = WebSocketLimits::default();
+        Self { max_message: Size(own.max_message as u64), keep_alive: Time(own.keep_alive) }
+    }
+}
+
+impl Default for Reuse {
+    fn default() -> Self {
+        Self {
+            mode: ReuseMode::default(),
+            max_requests: NonZeroU32::new(SandboxReuse::DEFAULT_MAX_REQUESTS).expect("the default is positive"),
+            max_concurrent: NonZeroU32::new(SandboxReuse::DEFAULT_MAX_CONCURRENT).expect("the default is positive"),
+            idle: Time(SandboxReuse::DEFAULT_IDLE),
+        }
+    }
+}
+
+impl App {
+    /// As the sandbox takes them.
+    pub(crate) fn to_sandbox(&self) -> SandboxLimits {
+        let limits = &self.limits;
+        SandboxLimits {
+            timeout: limits.timeout.0,
+            max_timeout: limits.max_timeout.0,
+            last_words: limits.last_words.0,
+            max_memory: limits.max_memory.as_usize(),
+            max_instances: limits.max_instances.get(),
+            max_queue: limits.max_queue,
+            queue_timeout: limits.queue_timeout.0,
+            max_log: limits.max_log.as_usize(),
+            reuse: self.reuse.to_sandbox(),
+            websocket: WebSocketLimits {
+                max_message: limits.websocket.max_message.as_usize(),
+                keep_alive: limits.websocket.keep_alive.0,
+            },
+        }
+    }
+}
+
+impl Reuse {
+    fn to_sandbox(&self) -> SandboxReuse {
+        let (max_requests, idle) = (self.max_requests.get(), self.idle.0);
+        match self.mode {
+            ReuseMode::Never => SandboxReuse::Never,
+            ReuseMode::Serial => SandboxReuse::Serial { max_requests, idle },
+            ReuseMode::Concurrent => {
+                SandboxReuse::Concurrent { max_requests, max_concurrent: self.max_concurrent.get(), idle }
+            }
+        }
+    }
+}

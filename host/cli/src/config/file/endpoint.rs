@@ -1,0 +1,104 @@
+//! Where to listen, as it is written.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Where to listen, and what is spoken there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Endpoint {
+    /// The address: `http://127.0.0.1:8080`, `https://[::1]`, `http://localhost` (both loopbacks), `http://*:80` (every
+    /// address). Port 0 is a free port.
+    pub url: String,
+    /// Versions of HTTP that are spoken.
+    #[serde(default)]
+    pub protocols: Protocols,
+    /// TLS, for `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<EndpointTls>,
+}
+
+/// Versions of HTTP that are spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Protocols {
+    /// HTTP/1.1 and HTTP/2: with TLS by ALPN, without by what the client begins with.
+    #[default]
+    #[serde(rename = "http1+http2")]
+    Http1AndHttp2,
+    /// Only HTTP/1.1.
+    #[serde(rename = "http1")]
+    Http1,
+    /// Only HTTP/2.
+    #[serde(rename = "http2")]
+    Http2,
+}
+
+/// TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EndpointTls {
+    /// Certificate of all names that `names` does not have: PEM with its chain, or PKCS#12 (.p12, .pfx). Read anew when
+    /// it changes. Absent: clients that ask for other names are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PathBuf>,
+    /// Key of a PEM certificate. Absent: it is in the same file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// File with the password of a PKCS#12 certificate. Absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+    /// Certificates by the name that a client asks for: `www.example.org`, or `*.example.org` for all names below it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, Certificate>,
+    /// Oldest version that is spoken: `"1.2"` or `"1.3"`.
+    #[serde(default)]
+    pub min_version: Version,
+    /// Whether clients are asked for a certificate.
+    #[serde(default)]
+    pub client_certificates: ClientCertificates,
+    /// Authorities that clients' certificates are checked against, as PEM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_ca: Option<PathBuf>,
+}
+
+/// A certificate with its key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Certificate {
+    /// PEM with its chain, or PKCS#12 (.p12, .pfx).
+    pub certificate: PathBuf,
+    /// Key of a PEM certificate. Absent: it is in the same file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// File with the password of a PKCS#12 certificate. Absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Version {
+    /// TLS 1.2.
+    #[default]
+    #[serde(rename = "1.2")]
+    Tls12,
+    /// TLS 1.3.
+    #[serde(rename = "1.3")]
+    Tls13,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClientCertificates {
+    /// They are not.
+    #[default]
+    None,
+    /// They may send none.
+    Allow,
+    /// They must send one.
+    Require,
+}

@@ -1,0 +1,161 @@
+//! The limits of HTTP, as they are written.
+
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use windhover_contract::{DataRate, Http2Limits, Limits as HttpLimits};
+
+use crate::config::units::{OrNone, Size, Time};
+
+/// The limits of HTTP.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Connections at once; one more is answered 503.
+    pub max_connections: OrNone<NonZeroU32>,
+    /// WebSockets and other upgraded connections at once, counted apart; one more is answered 503.
+    pub max_upgraded_connections: OrNone<NonZeroU32>,
+    /// Longest request line, with its line end. Exceeding it is answered 414.
+    pub max_request_line_size: Size,
+    /// Largest header section of a request. Exceeding it is answered 431.
+    pub max_request_fields_size: Size,
+    /// Most field lines of a request: 1 to 10,000. Exceeding it is answered 431.
+    pub max_request_fields: NonZeroU32,
+    /// Time that a request's head may take from its first octet. Exceeding it is answered 408.
+    pub request_head_timeout: Time,
+    /// Time that a connection may idle before its first request and between two.
+    pub keep_alive_timeout: Time,
+    /// Largest request body. Exceeding it is answered 413, unless the app raises it.
+    pub max_request_body_size: OrNone<Size>,
+    /// How slowly a client may send its request body while the app waits for it. Exceeding it is answered 408.
+    pub min_request_data_rate: OrNone<Rate>,
+    /// How slowly a client may take a response. Exceeding it breaks the connection.
+    pub min_response_data_rate: OrNone<Rate>,
+    /// Octets that may wait on one connection of HTTP/1.x, in each direction; at least 8 KiB.
+    pub max_buffer_size: Size,
+    /// Time that a TLS handshake may take.
+    pub tls_handshake_timeout: Time,
+    /// What only HTTP/2 has.
+    pub http2: Http2,
+}
+
+/// The limits of one HTTP/2 connection.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Http2 {
+    /// Streams at once; one more is refused, and may be tried again.
+    pub max_streams: NonZeroU32,
+    /// Largest frame that a client may send: 16 KiB to 16 MiB less one octet.
+    pub max_frame_size: Size,
+    /// Octets that the table of repeated fields may take.
+    pub header_table_size: Size,
+    /// Octets of one stream's content that may wait to be read: at least 1.
+    pub stream_window: Size,
+    /// Octets of all streams' content that may wait to be read: at least 64 KiB less one.
+    pub connection_window: Size,
+    /// Octets of one stream's answer that may wait to be sent.
+    pub stream_send_buffer: Size,
+    /// Silence after which a client is asked whether it is still there.
+    pub keep_alive_ping_after: OrNone<Time>,
+    /// How long it may take to answer that.
+    pub keep_alive_ping_timeout: Time,
+}
+
+/// The least rate at which a client must go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Rate {
+    /// Octets a second.
+    pub octets_per_second: NonZeroU32,
+    /// How long a client may be slower before the rate is looked at.
+    pub grace: Time,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let own = HttpLimits::default();
+        Self {
+            max_connections: count(own.max_connections),
+            max_upgraded_connections: count(own.max_upgraded_connections),
+            max_request_line_size: size(own.max_request_line_size),
+            max_request_fields_size: size(own.max_request_fields_size),
+            max_request_fields: count(Some(own.max_request_fields)).0.expect("the default is a limit"),
+            request_head_timeout: Time(own.request_head_timeout),
+            keep_alive_timeout: Time(own.keep_alive_timeout),
+            max_request_body_size: OrNone(own.max_request_body_size.map(Size)),
+            min_request_data_rate: rate(own.min_request_data_rate),
+            min_response_data_rate: rate(own.min_response_data_rate),
+            max_buffer_size: size(own.max_buffer_size),
+            tls_handshake_timeout: Time(own.tls_handshake_timeout),
+            http2: Http2::default(),
+        }
+    }
+}
+
+impl Default for Http2 {
+    fn default() -> Self {
+        let own = Http2Limits::default();
+        Self {
+            max_streams: NonZeroU32::new(own.max_streams).expect("the default is positive"),
+            max_frame_size: Size(own.max_frame_size.into()),
+            header_table_size: Size(own.header_table_size.into()),
+            stream_window: Size(own.stream_window.into()),
+            connection_window: Size(own.connection_window.into()),
+            stream_send_buffer: size(own.stream_send_buffer),
+            keep_alive_ping_after: OrNone(own.keep_alive_ping_after.map(Time)),
+            keep_alive_ping_timeout: Time(own.keep_alive_ping_timeout),
+        }
+    }
+}
+
+impl Limits {
+    /// As a server takes them. What is out of its range is for [`crate::config::meaning`].
+    pub(crate) fn to_http(&self, drain_timeout: Time) -> HttpLimits {
+        let http2 = &self.http2;
+        let narrow = |size: Size| u32::try_from(size.0).unwrap_or(u32::MAX);
+        HttpLimits {
+            max_connections: self.max_connections.0.map(|max| max.get() as usize),
+            max_upgraded_connections: self.max_upgraded_connections.0.map(|max| max.get() as usize),
+            max_request_line_size: self.max_request_line_size.as_usize(),
+            max_request_fields_size: self.max_request_fields_size.as_usize(),
+            max_request_fields: self.max_request_fields.get() as usize,
+            request_head_timeout: self.request_head_timeout.0,
+            keep_alive_timeout: self.keep_alive_timeout.0,
+            max_request_body_size: self.max_request_body_size.0.map(|size| size.0),
+            min_request_data_rate: self.min_request_data_rate.0.map(Rate::to_http),
+            min_response_data_rate: self.min_response_data_rate.0.map(Rate::to_http),
+            max_buffer_size: self.max_buffer_size.as_usize(),
+            tls_handshake_timeout: self.tls_handshake_timeout.0,
+            http2: Http2Limits {
+                max_streams: http2.max_streams.get(),
+                max_frame_size: narrow(http2.max_frame_size),
+                header_table_size: narrow(http2.header_table_size),
+                stream_window: narrow(http2.stream_window),
+                connection_window: narrow(http2.connection_window),
+                stream_send_buffer: http2.stream_send_buffer.as_usize(),
+                keep_alive_ping_after: http2.keep_alive_ping_after.0.map(|time| time.0),
+                keep_alive_ping_timeout: http2.keep_alive_ping_timeout.0,
+            },
+            drain_timeout: drain_timeout.0,
+        }
+    }
+}
+
+impl Rate {
+    fn to_http(self) -> DataRate {
+        DataRate { octets_per_second: self.octets_per_second, grace: self.grace.0 }
+    }
+}
+
+fn size(octets: usize) -> Size {
+    Size(octets as u64)
+}
+
+fn count(count: Option<usize>) -> OrNone<NonZeroU32> {
+    OrNone(count.map(|count| u32::try_from(count).ok().and_then(NonZeroU32::new).expect("the default is in its range")))
+}
+
+fn rate(rate: Option<DataRate>) -> OrNone<Rate> {
+    OrNone(rate.map(|rate| Rate { octets_per_second: rate.octets_per_second, grace: Time(rate.grace) }))
+}

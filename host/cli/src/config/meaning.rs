@@ -1,0 +1,230 @@
+//! What the values of a configuration mean together, and what of it cannot be meant. All that is wrong is told at once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use windhover_http::Endpoint as Address;
+
+use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Limits};
+use super::mistake::{Mistake, Mistakes};
+use super::text::{Step, Text, dotted};
+use super::units::Size;
+use crate::route::{HostPattern, Route};
+
+/// What is meant.
+#[derive(Debug, Default)]
+pub(crate) struct Meaning {
+    pub(crate) hosts: Vec<HostPattern>,
+    /// By the app's name, in its order.
+    pub(crate) routes: Vec<(String, Vec<Route>)>,
+}
+
+/// Finds out what is meant. `text` says where keys stand, if they came from a file.
+pub(crate) fn meaning(file: &File, text: Option<&Text>) -> Result<Meaning, Mistakes> {
+    let mut check = Check { text, mistakes: Vec::new() };
+    let meaning = Meaning { hosts: check.hosts(&file.server.hosts), routes: check.apps(file) };
+    check.limits(&file.limits);
+    for (name, endpoint) in &file.endpoints {
+        check.endpoint(&["endpoints", name], endpoint);
+    }
+    if let Some(admin) = &file.admin {
+        check.address(&["admin", "url"], &admin.url);
+        if admin.url.starts_with("https:") {
+            check.is_wrong(
+                &["admin", "url"],
+                format!("{:?} is https, and the admin endpoint has no TLS; write http", admin.url),
+            );
+        }
+    }
+    Mistakes::unless_none(check.mistakes).map(|()| meaning)
+}
+
+struct Check<'a> {
+    text: Option<&'a Text>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    fn is_wrong(&mut self, key: &[&str], problem: String) {
+        let path: Vec<Step<'_>> = key.iter().map(|key| Step::Key(key)).collect();
+        self.is_wrong_at(&path, problem);
+    }
+
+    fn is_wrong_at(&mut self, path: &[Step<'_>], problem: String) {
+        let place = self.text.and_then(|text| text.place_of(path));
+        self.mistakes.push(Mistake { place, key: dotted(path), problem });
+    }
+
+    fn hosts(&mut self, hosts: &[String]) -> Vec<HostPattern> {
+        let mut meant = Vec::new();
+        for (index, host) in hosts.iter().enumerate() {
+            match HostPattern::from_str(host) {
+                Ok(host) => meant.push(host),
+                Err(error) => {
+                    self.is_wrong_at(&[Step::Key("server"), Step::Key("hosts"), Step::At(index)], error.to_string());
+                }
+            }
+        }
+        meant
+    }
+
+    fn limits(&mut self, limits: &Limits) {
+        let mut range = |key: &[&str], size: Size, least: u64, most: u64| {
+            if !(least..=most).contains(&size.0) {
+                let range =
+                    if most == u64::MAX { format!("{} and more", Size(least)) } else { format!("{least} to {most}") };
+                self.is_wrong(key, format!("{size} is out of range; it takes {range}"));
+            }
+        };
+        range(&["limits", "max-buffer-size"], limits.max_buffer_size, 8192, u64::MAX);
+        range(&["limits", "max-request-line-size"], limits.max_request_line_size, 16, u64::MAX);
+        range(&["limits", "max-request-fields-size"], limits.max_request_fields_size, 16, u64::MAX);
+        let http2 = &limits.http2;
+        range(&["limits", "http2", "max-frame-size"], http2.max_frame_size, 16_384, 16_777_215);
+        range(&["limits", "http2", "stream-window"], http2.stream_window, 1, i32::MAX as u64);
+        range(&["limits", "http2", "connection-window"], http2.connection_window, 65_535, i32::MAX as u64);
+        range(&["limits", "http2", "header-table-size"], http2.header_table_size, 0, u32::MAX.into());
+        range(&["limits", "http2", "stream-send-buffer"], http2.stream_send_buffer, 1, u32::MAX.into());
+        let fields = limits.max_request_fields;
+        if fields.get() > 10_000 {
+            self.is_wrong(&["limits", "max-request-fields"], format!("{fields} is out of range; it takes 1 to 10000"));
+        }
+    }
+
+    fn address(&mut self, key: &[&str], url: &str) -> Option<Address> {
+        url.parse().map_err(|error: windhover_http::BindError| self.is_wrong(key, error.to_string())).ok()
+    }
+
+    fn endpoint(&mut self, key: &[&str; 2], endpoint: &Endpoint) {
+        let within = |last| [key[0], key[1], last];
+        let Some(address) = self.address(&within("url"), &endpoint.url) else { return };
+        match (&endpoint.tls, address.is_secure()) {
+            (None, true) => self.is_wrong(
+                &within("tls"),
+                "https needs a certificate; add certificate and key below it (`windhover dev-cert` makes one)"
+                    .to_owned(),
+            ),
+            (Some(_), false) => self
+                .is_wrong(&within("tls"), format!("{:?} is without TLS; write https, or leave tls out", endpoint.url)),
+            (Some(tls), true) => self.tls(key, tls),
+            (None, false) => {}
+        }
+    }
+
+    fn tls(&mut self, key: &[&str; 2], tls: &EndpointTls) {
+        let mut is_wrong = |last, problem: &str| self.is_wrong(&[key[0], key[1], "tls", last], problem.to_owned());
+        if tls.certificate.is_none() {
+            if tls.names.is_empty() {
+                is_wrong("certificate", "there is no certificate; give one, or some by name (names)");
+            }
+            if tls.key.is_some() {
+                is_wrong("key", "there is no certificate that it belongs to; add certificate");
+            }
+            if tls.password_file.is_some() {
+                is_wrong("password-file", "there is no certificate that it belongs to; add certificate");
+            }
+        }
+        match (tls.client_certificates, &tls.client_ca) {
+            (ClientCertificates::None, Some(_)) => {
+                is_wrong("client-ca", "nobody is asked for a certificate; add client-certificates = \"require\"");
+            }
+            (ClientCertificates::Allow | ClientCertificates::Require, None) => {
+                is_wrong("client-certificates", "there are no authorities to check against; add client-ca");
+            }
+            _ => {}
+        }
+    }
+
+    fn apps(&mut self, file: &File) -> Vec<(String, Vec<Route>)> {
+        let mut taken: HashMap<Route, &str> = HashMap::new();
+        let mut routes = Vec::new();
+        for (name, app) in &file.apps {
+            let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+            if name.is_empty() || !name.chars().all(is_plain) {
+                self.is_wrong(&["apps", name], "an app's name is of letters, digits, - and _".to_owned());
+            }
+            let mut own = Vec::new();
+            for (index, written) in app.routes.iter().enumerate() {
+                let path = [Step::Key("apps"), Step::Key(name), Step::Key("routes"), Step::At(index)];
+                match Route::from_str(written) {
+                    Err(error) => self.is_wrong_at(&path, error.to_string()),
+                    Ok(route) => match taken.insert(route.clone(), name) {
+                        Some(other) if other == name => {
+                            self.is_wrong_at(&path, format!("route {written:?} stands here twice; leave one out"));
+                        }
+                        Some(other) => self.is_wrong_at(
+                            &path,
+                            format!("route {written:?} leads to apps.{other} already; an app needs its own"),
+                        ),
+                        None => own.push(route),
+                    },
+                }
+            }
+            if app.routes.is_empty() {
+                self.is_wrong(
+                    &["apps", name, "routes"],
+                    "nothing leads to the app; leave routes out for all of \"/\"".to_owned(),
+                );
+            }
+            self.grants(name, app);
+            routes.push((name.clone(), own));
+        }
+        routes
+    }
+
+    fn grants(&mut self, name: &str, app: &App) {
+        let grants = &app.grants;
+        for variable in grants.environment.keys().chain(grants.secrets.keys()) {
+            if variable.is_empty() || variable.contains(['=', '\0']) {
+                let table = if grants.environment.contains_key(variable) { "environment" } else { "secrets" };
+                let problem = format!("{variable:?} is no name of a variable; it has to be without =");
+                self.is_wrong(&["apps", name, "grants", table, variable], problem);
+            }
+        }
+        for (variable, secret) in &grants.secrets {
+            let key = ["apps", name, "grants", "secrets", variable];
+            if grants.environment.contains_key(variable) {
+                self.is_wrong(&key, "it stands in environment too; leave one out".to_owned());
+            }
+            if secret.file.is_some() == secret.env.is_some() {
+                self.is_wrong(&key, "a secret has either file or env".to_owned());
+            }
+        }
+        for path in grants.folders.keys() {
+            let is_good = path.starts_with('/') && !path.split('/').skip(1).any(|part| matches!(part, "." | ".."));
+            if !is_good {
+                let problem =
+                    format!("{path:?} is where the app finds the folder; write an absolute path such as /data");
+                self.is_wrong(&["apps", name, "grants", "folders", path], problem);
+            }
+        }
+    }
+}
+
+/// Makes the paths in a file start at its folder.
+pub(crate) fn anchor(file: &mut File, folder: &Path) {
+    let within = |path: &mut PathBuf| *path = folder.join(&*path);
+    let each = |path: &mut Option<PathBuf>| path.iter_mut().for_each(within);
+    if file.server.cache.as_deref() != Some(Path::new(super::NO_CACHE)) {
+        each(&mut file.server.cache);
+    }
+    for tls in file.endpoints.values_mut().filter_map(|endpoint| endpoint.tls.as_mut()) {
+        each(&mut tls.certificate);
+        each(&mut tls.key);
+        each(&mut tls.password_file);
+        each(&mut tls.client_ca);
+        for certificate in tls.names.values_mut() {
+            within(&mut certificate.certificate);
+            each(&mut certificate.key);
+            each(&mut certificate.password_file);
+        }
+    }
+    for app in file.apps.values_mut() {
+        within(&mut app.component);
+        app.middleware.iter_mut().for_each(within);
+        each(&mut app.grants.files);
+        app.grants.secrets.values_mut().for_each(|secret| each(&mut secret.file));
+        app.grants.folders.values_mut().for_each(|folder| within(&mut folder.path));
+    }
+}

@@ -1,0 +1,100 @@
+//! `windhover config`: what is wrong with a file, what it means, and what it may hold.
+
+use std::process::ExitCode;
+
+use super::{Config, schema};
+use crate::args::{ConfigCommand, ConfigFile};
+use crate::serve::say;
+
+/// Runs the command. The exit code is 0 if nothing is wrong.
+pub(crate) fn config(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Check(ConfigFile { file }) => match Config::read(file) {
+            Ok(config) => {
+                let (endpoints, apps) = (config.written.endpoints.len().max(1), config.written.apps.len().max(1));
+                say(&format!("{} is good: {}, {}", file.display(), count(apps, "app"), count(endpoints, "endpoint")));
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(mistakes) => {
+                say(&mistakes.to_string());
+                Ok(ExitCode::FAILURE)
+            }
+        },
+        ConfigCommand::Show(ConfigFile { file }) => {
+            say(shown(&Config::read(file)?).trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        ConfigCommand::Schema => {
+            say(&serde_json::to_string_pretty(&schema()).expect("a schema is JSON"));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
+/// The configuration as a file that says the same, with what each value that is not a default comes from.
+pub(crate) fn shown(config: &Config) -> String {
+    let text = toml::to_string(&config.written).expect("what was read from TOML can be written as TOML");
+    let mut table: Vec<String> = Vec::new();
+    let mut shown = String::new();
+    for line in text.lines() {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = keys(header.trim_matches(['[', ']']));
+        }
+        shown.push_str(line);
+        let assigned = line.split_once(" = ").filter(|_| !line.starts_with('['));
+        if let Some((key, _)) = assigned {
+            let path = [table.clone(), keys(key)].concat();
+            if let Some(origin) = origin(config, &path) {
+                shown.push_str(&format!("  # {origin}"));
+            }
+        }
+        shown.push('\n');
+    }
+    shown
+}
+
+/// The keys of a dotted key.
+fn keys(dotted: &str) -> Vec<String> {
+    let (mut keys, mut key, mut is_quoted) = (Vec::new(), String::new(), false);
+    for letter in dotted.chars() {
+        match letter {
+            '"' | '\'' => is_quoted = !is_quoted,
+            '.' if !is_quoted => keys.push(std::mem::take(&mut key)),
+            letter => key.push(letter),
+        }
+    }
+    keys.push(key);
+    keys
+}
+
+fn origin(config: &Config, path: &[String]) -> Option<String> {
+    let dotted = path.join(".");
+    let by_flag = config.overridden.iter().find(|(key, _)| dotted == *key || dotted.starts_with(&format!("{key}.")));
+    if let Some((_, flag)) = by_flag {
+        return Some(flag.clone());
+    }
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let text = config.text.as_ref().filter(|text| text.has(&path))?;
+    let steps: Vec<super::text::Step<'_>> = path.iter().map(|key| super::text::Step::Key(key)).collect();
+    text.place_of(&steps).map(|place| place.to_string())
+}
+
+/// A default configuration says the same as no file at all.
+#[cfg(test)]
+mod tests {
+    use super::super::file::File;
+    use super::*;
+
+    #[test]
+    fn what_is_shown_can_be_read_again_and_says_the_same() {
+        let config = Config::meant(File::default(), None, Vec::new()).expect("the defaults are good");
+        let shown = shown(&config);
+        let again: File = toml::from_str(&shown).expect("it is a file");
+        assert_eq!(toml::to_string(&again).expect("it is TOML"), toml::to_string(&config.written).expect("it is TOML"));
+    }
+}

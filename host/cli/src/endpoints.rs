@@ -1,0 +1,74 @@
+//! Endpoints as the HTTP server takes them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use windhover_http::{
+    CertificateSource, ClientCertificateMode, ClientCertificates, EndpointConfig, HttpConfig, Password,
+    Protocols as HttpProtocols, Tls, TlsConfig, TlsVersion,
+};
+
+use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
+
+/// What the server of a configuration is made of. Reads the files of certificates.
+pub(crate) fn http_config(file: &File) -> anyhow::Result<HttpConfig> {
+    let defaults = HttpConfig::default();
+    let mut endpoints = Vec::new();
+    for (name, endpoint) in &file.endpoints {
+        endpoints.push(self::endpoint(endpoint).with_context(|| format!("endpoints.{name}"))?);
+    }
+    Ok(HttpConfig {
+        endpoints,
+        limits: file.limits.to_http(file.server.drain_timeout),
+        workers: file.server.workers.unwrap_or(defaults.workers),
+        ..defaults
+    })
+}
+
+fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
+    let protocols = match endpoint.protocols {
+        Protocols::Http1AndHttp2 => HttpProtocols::Http1AndHttp2,
+        Protocols::Http1 => HttpProtocols::Http1,
+        Protocols::Http2 => HttpProtocols::Http2,
+    };
+    let tls = endpoint.tls.as_ref().map(|written| tls(written, protocols)).transpose()?;
+    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols })
+}
+
+fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {
+    let certificate = written.certificate.as_ref();
+    let certificate = certificate.map(|file| source(file, &written.key, &written.password_file)).transpose()?;
+    let named = written
+        .names
+        .iter()
+        .map(|(name, own)| Ok((name.clone(), source(&own.certificate, &own.key, &own.password_file)?)));
+    let mode = match written.client_certificates {
+        file::ClientCertificates::None => ClientCertificateMode::None,
+        file::ClientCertificates::Allow => ClientCertificateMode::Allow,
+        file::ClientCertificates::Require => ClientCertificateMode::Require,
+    };
+    let config = TlsConfig {
+        certificate,
+        names: named.collect::<anyhow::Result<_>>()?,
+        client_certificates: ClientCertificates::from_options(mode, written.client_ca.clone())?,
+        min_version: match written.min_version {
+            Version::Tls12 => TlsVersion::Tls12,
+            Version::Tls13 => TlsVersion::Tls13,
+        },
+        alpn,
+    };
+    Ok(Arc::new(Tls::load(config)?))
+}
+
+fn source(file: &Path, key: &Option<PathBuf>, password_file: &Option<PathBuf>) -> anyhow::Result<CertificateSource> {
+    let password = password_file.as_deref().map(password).transpose()?;
+    Ok(CertificateSource::from_options(file.to_owned(), key.clone(), password)?)
+}
+
+/// The file's text without the line end that editors add.
+fn password(file: &Path) -> anyhow::Result<Password> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read the password in {}", file.display()))?;
+    Ok(Password::from(text.trim_end_matches(['\r', '\n']).to_owned()))
+}

@@ -1,0 +1,41 @@
+//! Finds the app that a request is for.
+
+use std::sync::Arc;
+
+use windhover_contract::{ClientFault, Target};
+
+use crate::app::App;
+use crate::route::{HostPattern, Route};
+
+/// What leads where.
+pub(crate) struct Router {
+    hosts: Vec<HostPattern>,
+    /// Who says more about the host comes first, then who says more about the path.
+    routes: Vec<(Route, Arc<App>)>,
+}
+
+impl Router {
+    /// `hosts`: those that are answered at all; none means every host.
+    pub(crate) fn new(hosts: Vec<HostPattern>, mut routes: Vec<(Route, Arc<App>)>) -> Self {
+        routes.sort_by_key(|(route, _)| std::cmp::Reverse((route.host.weight(), route.base.text().len())));
+        Self { hosts, routes }
+    }
+
+    /// The app that is at the target, which then knows its path base.
+    pub(crate) fn find(&self, target: &mut Target) -> Result<&Arc<App>, ClientFault> {
+        let host = target.authority().map(|authority| authority.host());
+        if !self.hosts.is_empty() && !self.hosts.iter().any(|pattern| pattern.matches(host)) {
+            return Err(ClientFault::HostForeign);
+        }
+        let mut path = None;
+        let found = self.routes.iter().find(|(route, _)| {
+            let is_below = |path: &str| route.base.rest_of(path).is_some();
+            route.host.matches(host)
+                && (route.base.text().is_empty() || is_below(path.get_or_insert_with(|| target.whole_path())))
+        });
+        let (base, app) = found.map(|(route, app)| (route.base.clone(), app)).ok_or(ClientFault::NoApplication)?;
+        drop(path);
+        target.set_path_base(base);
+        Ok(app)
+    }
+}

@@ -1,0 +1,169 @@
+//! The life of the server: load, bind, serve, watch, change, drain. The only owner of signals.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+use windhover_contract::{Drained, Server};
+use windhover_http::HttpServer;
+
+use crate::args::Serve;
+use crate::config::Config;
+use crate::config::flags::configuration;
+use crate::deployments::Deployments;
+use crate::endpoints::http_config;
+use crate::pipeline::Pipeline;
+use crate::serve::say;
+use crate::signals::{Signal, Signals};
+use crate::workshop::{Look, Workshop};
+
+/// A server that is bound, with its apps loaded.
+pub(crate) struct Supervisor {
+    args: Serve,
+    config: Config,
+    server: HttpServer,
+    workshop: Workshop,
+    deployments: Deployments,
+}
+
+impl Supervisor {
+    pub(crate) fn new(args: Serve, config: Config) -> anyhow::Result<Self> {
+        if let Some(file) = config.source() {
+            info!("the configuration is {}", file.display());
+        }
+        // Bound first: a port that is taken is told at once, and not after seconds of compiling.
+        let server = HttpServer::bind(http_config(&config.written)?)?;
+        let workshop = Workshop::open(&config.written)?;
+        let deployments = Deployments::load(&workshop, &config)?;
+        Ok(Self { args, config, server, workshop, deployments })
+    }
+
+    pub(crate) async fn serve(self) -> anyhow::Result<ExitCode> {
+        let mut signals = Signals::listen().context("cannot listen for signals")?;
+        let Self { args, config, server, workshop, deployments } = self;
+        let pipeline = Arc::new(Pipeline::new(deployments.router(&config)));
+        for address in server.addresses().iter() {
+            say(&format!("Listening on {address}"));
+        }
+        let (shutdown, asked) = oneshot::channel::<()>();
+        let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
+            let _ = asked.await;
+        }));
+        let look = config.look();
+        let mut watch = Watch { args, look, changing: None, config, workshop, deployments, pipeline };
+        loop {
+            tokio::select! {
+                ended = &mut serving => return ended_by_itself(ended),
+                signal = signals.next() => match signal {
+                    Signal::Leave => break,
+                    Signal::Reload => watch = watch.at_work(Watch::reload).await?,
+                },
+                () = watch.pause() => watch = watch.at_work(Watch::look).await?,
+            }
+        }
+        let pre_stop_delay = watch.config.written.server.pre_stop_delay.0;
+        if !pre_stop_delay.is_zero() {
+            info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
+            tokio::select! {
+                () = tokio::time::sleep(pre_stop_delay) => {}
+                () = signals.leave() => return Ok(left_at_once()),
+            }
+        }
+        info!("leaving: requests in flight may finish; once more to leave at once");
+        drop(shutdown);
+        tokio::select! {
+            drained = &mut serving => match drained.context(PANICKED)?? {
+                Drained::Clean => {
+                    info!("every request was answered");
+                    Ok(ExitCode::SUCCESS)
+                }
+                Drained::Forced { abandoned } => {
+                    warn!("{abandoned} connections were closed with a request unanswered");
+                    Ok(ExitCode::FAILURE)
+                }
+            },
+            () = signals.leave() => Ok(left_at_once()),
+        }
+    }
+}
+
+fn ended_by_itself(ended: Result<std::io::Result<Drained>, tokio::task::JoinError>) -> anyhow::Result<ExitCode> {
+    ended.context(PANICKED)?.context("cannot serve")?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn left_at_once() -> ExitCode {
+    warn!("left at once, without waiting for requests in flight");
+    ExitCode::FAILURE
+}
+
+const PANICKED: &str = "the server panicked; this is a bug in Windhover";
+
+/// What may change while the server runs.
+struct Watch {
+    args: Serve,
+    /// At the configuration file.
+    look: Look,
+    changing: Option<Look>,
+    config: Config,
+    workshop: Workshop,
+    deployments: Deployments,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Watch {
+    /// Until it is time to look again.
+    async fn pause(&self) {
+        match self.config.written.server.watch_interval.0 {
+            Duration::ZERO => std::future::pending().await,
+            interval => tokio::time::sleep(interval).await,
+        }
+    }
+
+    /// Does what may take seconds, on a thread of its own.
+    async fn at_work(mut self, work: fn(&mut Self)) -> anyhow::Result<Self> {
+        let working: JoinHandle<Self> = tokio::task::spawn_blocking(move || {
+            work(&mut self);
+            self
+        });
+        working.await.context(PANICKED)
+    }
+
+    /// Looks whether a file has changed, and stayed the same since the last look.
+    fn look(&mut self) {
+        let look = self.config.look();
+        if look == self.look {
+            self.changing = None;
+        } else if self.changing.as_ref() == Some(&look) {
+            return self.reload();
+        } else {
+            self.changing = Some(look);
+        }
+        self.deployments.look(&self.workshop);
+    }
+
+    /// Makes all as the configuration file says now. With a mistake in it, all stays as it is.
+    fn reload(&mut self) {
+        let Some(file) = self.config.source().map(ToOwned::to_owned) else {
+            info!("asked to read the configuration anew, and there is no file");
+            return self.deployments.look(&self.workshop);
+        };
+        (self.look, self.changing) = (self.config.look(), None);
+        match configuration(&self.args) {
+            Ok(config) => {
+                for key in self.config.needs_restart(&config) {
+                    warn!("{key} has changed in {}, which needs a restart", file.display());
+                }
+                self.deployments.change(&self.workshop, &config);
+                self.pipeline.reroute(self.deployments.router(&config));
+                self.config = config;
+                info!("the configuration is as {} says now", file.display());
+            }
+            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes}"),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Loads apps: reads their files, puts them together, compiles them, and opens what they are granted.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use anyhow::{Context, bail};
+use tracing::warn;
+use windhover_http::HttpServer;
+use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Sandbox};
+
+use crate::app::Loaded;
+use crate::config::file::{Access, App, File, Secret};
+use crate::config::{NO_CACHE, file};
+use crate::parts::Parts;
+use crate::serve::say;
+
+/// Where apps are loaded.
+pub(crate) struct Workshop {
+    engine: Engine,
+    cache: Option<Cache>,
+}
+
+impl Workshop {
+    pub(crate) fn open(file: &File) -> anyhow::Result<Self> {
+        let defaults = EngineConfig::default();
+        let parts = file.apps.values().map(|app| 1 + app.middleware.len()).max().unwrap_or(1);
+        let engine = Engine::new(&EngineConfig {
+            max_instances: file.server.max_instances.get(),
+            max_buffered: file.server.max_buffered.map_or(defaults.max_buffered, |size| size.as_usize()),
+            max_grown_memory: file.server.max_grown_memory.map_or(defaults.max_grown_memory, |size| size.as_usize()),
+            max_components: u32::try_from(parts).unwrap_or(u32::MAX),
+            ..defaults
+        })?;
+        Ok(Self { engine, cache: cache(&file.server) })
+    }
+
+    /// Loads an app.
+    pub(crate) fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
+        let component = Some(app.component.as_path()).filter(|file| !file.as_os_str().is_empty());
+        let parts = Parts::read(component, &app.middleware)?;
+        let whole = parts.compose()?;
+        for warning in &whole.warnings {
+            warn!("{warning}");
+        }
+        let guest = Guest::from_bytes(&self.engine, &whole.bytes, &whole.name, self.cache.as_ref())?;
+        guest.require(HttpServer::can_offer)?;
+        let grants = grants(&app.grants)?;
+        let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
+        say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
+        let version: String = blake3::hash(&whole.bytes).to_hex().chars().take(VERSION_LENGTH).collect();
+        let sandbox = Sandbox::new(guest, name, app.to_sandbox(), grants);
+        Ok(Arc::new(Loaded { sandbox, version: version.into() }))
+    }
+}
+
+/// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Look(Vec<Option<(u64, SystemTime, u64)>>);
+
+impl Look {
+    /// At the files that an app is made of.
+    pub(crate) fn at_app(app: &App) -> Self {
+        let secrets = app.grants.secrets.values().filter_map(|secret| secret.file.as_ref());
+        Self::at([&app.component].into_iter().chain(&app.middleware).chain(secrets))
+    }
+
+    /// At files. One that cannot be read is like none.
+    pub(crate) fn at<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let look = |file: &PathBuf| {
+            let found = fs::metadata(file).ok()?;
+            Some((found.len(), found.modified().ok()?, identity(&found)))
+        };
+        Self(files.into_iter().map(look).collect())
+    }
+}
+
+/// Tells two files of one name apart.
+#[cfg(unix)]
+fn identity(found: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(found)
+}
+
+#[cfg(not(unix))]
+fn identity(_: &fs::Metadata) -> u64 {
+    0
+}
+
+/// A cache that cannot be used is no reason not to serve.
+fn cache(server: &file::Server) -> Option<Cache> {
+    if server.cache.as_deref() == Some(Path::new(NO_CACHE)) {
+        return None;
+    }
+    let folder = server.cache.clone().or_else(Cache::default_folder)?;
+    Cache::at(&folder).inspect_err(|error| warn!("compiled apps are not kept: {error}")).ok()
+}
+
+fn grants(written: &file::Grants) -> anyhow::Result<Grants> {
+    let mut grants = Grants::default();
+    if let Some(folder) = &written.files {
+        grants = grants.files(folder).with_context(|| {
+            format!("cannot use {} as the folder of files to send; it has to be a folder that exists", folder.display())
+        })?;
+    }
+    for (name, value) in &written.environment {
+        grants = grants.variable(name, value);
+    }
+    for (name, kept) in &written.secrets {
+        grants = grants.variable(name, secret(name, kept)?);
+    }
+    for (key, value) in &written.config {
+        grants = grants.config(key, value);
+    }
+    for (path, folder) in &written.folders {
+        let access = match folder.access {
+            Access::Read => FolderAccess::Read,
+            Access::ReadWrite => FolderAccess::ReadWrite,
+        };
+        grants = grants.folder(path, &folder.path, access).with_context(|| {
+            format!("cannot grant {} as {path}; it has to be a folder that exists", folder.path.display())
+        })?;
+    }
+    Ok(grants)
+}
+
+/// The value of a secret. What is wrong with it is told without it.
+fn secret(name: &str, kept: &Secret) -> anyhow::Result<String> {
+    match (&kept.file, &kept.env) {
+        (Some(file), _) => {
+            let text = fs::read_to_string(file)
+                .with_context(|| format!("cannot read the secret {name} in {}", file.display()))?;
+            Ok(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text)).to_owned())
+        }
+        (None, Some(variable)) => match std::env::var(variable) {
+            Ok(value) => Ok(value),
+            Err(_) => bail!("the secret {name} is to be in the environment variable {variable}, which is not set"),
+        },
+        (None, None) => bail!("the secret {name} is kept nowhere"),
+    }
+}
+
+/// Digits of a hash: enough to tell versions apart, few enough to read.
+const VERSION_LENGTH: usize = 12;

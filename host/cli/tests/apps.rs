@@ -1,0 +1,241 @@
+//! Several apps in one server: what leads to each, what each is granted, and how they change while they are served.
+
+#![cfg(unix)] // it asks the server to read its configuration anew by a signal
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use support::{Server, command};
+use windhover_tests::guest_file;
+
+#[test]
+fn each_host_and_path_leads_to_its_app() {
+    let site = Site::new();
+    site.write(&format!(
+        "{}{}{}{}{}",
+        site.app("everything", "rust-hello", "routes = ['/']"),
+        site.app("shop", "facts", "routes = ['shop.example.org/', '*.example.org/shop', '/the shop']"),
+        site.app("deep", "answers", "routes = ['shop.example.org/deep']"),
+        site.app("broken", "missing", "routes = ['/broken']"),
+        "[server]\nhosts = ['a', 'example.org', '*.example.org']\n",
+    ));
+    let server = site.serve();
+    let get = |host: &str, path: &str| {
+        server.ask(&format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"))
+    };
+    for (host, path, base, rest) in [
+        ("shop.example.org", "/", "", "/"),
+        ("SHOP.example.org:8080", "/a/b?c", "", "/a/b"),
+        ("www.example.org", "/shop", "/shop", "/"),
+        ("www.example.org", "/shop/cart", "/shop", "/cart"),
+        ("a", "/the%20shop/cart", "/the%20shop", "/cart"),
+        ("a", "/x/../the%20shop/", "/the%20shop", "/"),
+        ("shop.example.org", "/deeper", "", "/deeper"),
+    ] {
+        let answer = get(host, path);
+        assert!(answer.contains(&format!("\npath-base: {base:?}\n")), "{host}{path}: {answer}");
+        assert!(answer.contains(&format!("\npath: {rest:?}\n")), "{host}{path}: {answer}");
+    }
+    for (host, path) in
+        [("a", "/"), ("www.example.org", "/shopping"), ("example.org", "/shop"), ("a", "/the%20shop%2fx")]
+    {
+        assert!(get(host, path).ends_with("Hello from WebAssembly!\n"), "{host}{path}");
+    }
+    assert!(get("b", "/").starts_with("HTTP/1.1 400 Bad Request\r\n"));
+    let broken = get("a", "/broken");
+    assert!(
+        broken.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && broken.contains("retry-after: 1\r\n"),
+        "{broken}"
+    );
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("cannot read") && log.contains("missing.wasm") && log.contains("app=broken"), "{log}");
+}
+
+#[test]
+fn where_nothing_leads_to_an_app_is_404() {
+    let site = Site::new();
+    site.write(&site.app("shop", "rust-hello", "routes = ['/shop']"));
+    let server = site.serve();
+    assert!(
+        server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").starts_with("HTTP/1.1 404 Not Found\r\n")
+    );
+}
+
+#[test]
+fn an_app_has_what_it_is_granted_and_another_has_not() {
+    let site = Site::new();
+    fs::create_dir(site.path("data")).expect("a folder can be made");
+    fs::write(site.path("data/a.txt"), "of the file").expect("it can be written to");
+    fs::write(site.path("secret.txt"), "open sesame\n").expect("it can be written to");
+    let grants = "
+        [apps.rich.grants]
+        environment = { PLACE = 'here' }
+        secrets = { PASSWORD = { file = 'secret.txt' }, TOKEN = { env = 'WINDHOVER_TEST_TOKEN' } }
+        config = { colour = 'red' }
+        folders = { '/data' = { path = 'data' }, '/own' = { path = 'data', access = 'read-write' } }
+    ";
+    site.write(&format!(
+        "{}{grants}{}",
+        site.app("rich", "wasi-granted", "routes = ['rich/']"),
+        site.app("poor", "wasi-granted", "routes = ['poor/']"),
+    ));
+    let server = Server::run(site.command().env("WINDHOVER_TEST_TOKEN", "a token"));
+    let get = |host: &str, path: &str| {
+        let answer = server.ask(&format!("GET {path} HTTP/1.0\r\nhost: {host}\r\n\r\n"));
+        answer.split_once("\r\n\r\n").expect("there is content").1.to_owned()
+    };
+    let none = "environment variable not found";
+    for (path, rich, poor) in [
+        ("/variable/PLACE", "here", none),
+        ("/variable/PASSWORD", "open sesame", none),
+        ("/variable/TOKEN", "a token", none),
+        ("/variable/HOME", none, none),
+        ("/config/colour", "red", "none of 0"),
+        ("/config/size", "none of 1", "none of 0"),
+        ("/read/data/a.txt", "of the file", "entity not found"),
+        ("/read/data/../secret.txt", "operation not permitted", "entity not found"),
+        ("/write/data/b.txt", "operation not permitted", "entity not found"),
+        ("/write/own/b.txt", "done", "entity not found"),
+        ("/read/data/b.txt", "written\n", "entity not found"),
+    ] {
+        let is = |host, expected: &str| {
+            let got = get(host, path);
+            // What WASI says in place of an errno differs in its words only.
+            let is_refusal = expected.contains("not") && !got.is_empty() && got != "done" && !got.contains("written");
+            assert!(got == expected || is_refusal && expected != none, "{host} {path}: {got:?}, not {expected:?}");
+        };
+        is("rich", rich);
+        is("poor", poor);
+    }
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(!log.contains("sesame") && !log.contains("a token"), "{log}");
+}
+
+#[test]
+fn a_grant_that_cannot_be_given_is_that_apps_affair() {
+    let site = Site::new();
+    let grants = |name: &str, grants: &str| {
+        site.app(name, "rust-hello", &format!("routes = ['{name}/']")) + &format!("[apps.{name}.grants]\n{grants}\n")
+    };
+    site.write(&format!(
+        "{}{}{}{}",
+        grants("a", "files = 'none'"),
+        grants("b", "secrets = { A = { env = 'WINDHOVER_TEST_ABSENT' } }"),
+        grants("c", "folders = { '/d' = { path = 'none' } }"),
+        grants("d", ""),
+    ));
+    let server = site.serve();
+    for host in ["a", "b", "c"] {
+        let answer = server.ask(&format!("GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    }
+    assert!(server.ask("GET / HTTP/1.1\r\nhost: d\r\nconnection: close\r\n\r\n").starts_with("HTTP/1.1 200 "));
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    for expected in [
+        "none as the folder of files to send; it has to be a folder that exists",
+        "the secret A is to be in the environment variable WINDHOVER_TEST_ABSENT, which is not set",
+        "none as /d; it has to be a folder that exists",
+    ] {
+        assert!(log.contains(expected), "{expected}: {log}");
+    }
+}
+
+#[test]
+fn a_component_that_changes_takes_the_old_ones_place_and_a_bad_one_does_not() {
+    let site = Site::new();
+    site.write(&(site.app("own", "rust-hello", "") + "[server]\nwatch-interval = '50ms'\n"));
+    let own = site.path("own.wasm");
+    fs::copy(guest_file("rust-hello"), &own).expect("a guest can be copied");
+    site.write(&format!("[server]\nwatch-interval = '20ms'\n[apps.own]\ncomponent = '{}'\n", own.display()));
+    let mut server = site.serve();
+    assert!(is_hello(&server));
+    fs::write(&own, "no component").expect("it can be written to");
+    server.wait_for("the app's change cannot be loaded, so it stays as it was");
+    assert!(is_hello(&server));
+    // As a build does it: beside it, and then in its place.
+    fs::copy(guest_file("counts"), site.path("new.wasm")).expect("a guest can be copied");
+    fs::rename(site.path("new.wasm"), &own).expect("it can take its place");
+    server.wait_for("the app has changed");
+    assert!(!is_hello(&server) && server.ask(GET).ends_with("\r\n\r\n1\n"));
+}
+
+#[test]
+fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
+    let site = Site::new();
+    let head = "[server]\nwatch-interval = '0s'\n";
+    site.write(&format!("{head}{}", site.app("a", "rust-hello", "")));
+    let mut server = site.serve();
+    assert!(is_hello(&server));
+    site.write("[server]\nwatch-intervall = '0s'\n");
+    server.signal(Signal::HUP);
+    server.wait_for("the configuration stays as it was");
+    assert!(is_hello(&server));
+    site.write(&format!(
+        "{head}hosts = ['a']\nworkers = 7\n{}{}",
+        site.app("a", "rust-hello", "routes = ['/hello']"),
+        site.app("b", "counts", "")
+    ));
+    server.signal(Signal::HUP);
+    server.wait_for("the configuration is as");
+    assert!(server.ask(GET).ends_with("\r\n\r\n1\n"));
+    assert!(
+        server
+            .ask("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+            .ends_with("Hello from WebAssembly!\n")
+    );
+    assert!(server.ask("GET / HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n").starts_with("HTTP/1.1 400 "));
+    site.write(&format!("{head}{}", site.app("b", "counts", "routes = ['/b']")));
+    server.signal(Signal::HUP);
+    server.wait_for("the app is not served any more");
+    server.wait_for("the configuration is as");
+    assert!(server.ask(GET).starts_with("HTTP/1.1 404 "));
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("all of it is in the log") || log.is_empty() || log.contains("leaving"), "{log}");
+}
+
+fn is_hello(server: &Server) -> bool {
+    server.ask(GET).ends_with("Hello from WebAssembly!\n")
+}
+
+/// A folder with a configuration in it.
+struct Site(tempfile::TempDir);
+
+impl Site {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, written: &str) {
+        let written = format!("{written}\n[endpoints.web]\nurl = 'http://127.0.0.1:0'\n");
+        fs::write(self.path("windhover.toml"), written).expect("it can be written to");
+    }
+
+    /// An app that is a guest of the tests.
+    fn app(&self, name: &str, guest: &str, rest: &str) -> String {
+        let file = if guest == "missing" { Path::new("missing.wasm").to_owned() } else { guest_file(guest) };
+        format!("[apps.{name}]\ncomponent = '{}'\n{rest}\n", file.display())
+    }
+
+    fn command(&self) -> std::process::Command {
+        let mut command = command();
+        command.args(["serve", "--no-cache"]).current_dir(self.0.path());
+        command
+    }
+
+    fn serve(&self) -> Server {
+        Server::run(&mut self.command())
+    }
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
