@@ -221,7 +221,7 @@ fn start(
     let url = if secured.is_some() { "https://127.0.0.1:0" } else { "http://127.0.0.1:0" };
     let tls = secured.as_ref().map(|secured| Arc::clone(&secured.tls));
     let endpoints = vec![EndpointConfig { tls, ..url.into() }];
-    let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, clock };
+    let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, clock, ..HttpConfig::default() };
     changes.config.iter().for_each(|change| change(&mut config));
     let server = HttpServer::bind(config).expect("the loopback address has a free port");
     let address = server.addresses().iter().next().expect("one URL is one address");

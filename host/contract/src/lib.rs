@@ -22,6 +22,7 @@ mod body;
 mod fault;
 mod features;
 mod limits;
+mod observer;
 mod request;
 mod response;
 mod server;
@@ -35,6 +36,7 @@ pub use features::{
     ServerAddresses, ServerVariables, Tls, TooLate, TraceContext, Upgrade, UpgradeKind, User,
 };
 pub use limits::{DataRate, Http2Limits, Limits};
+pub use observer::Observer;
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};

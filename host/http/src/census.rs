@@ -48,6 +48,16 @@ impl Census {
         Some(Place { census: Arc::clone(self), kind: AtomicUsize::new(kind) })
     }
 
+    /// Connections that speak HTTP.
+    pub(crate) fn open(&self) -> usize {
+        self.open.now.load(Ordering::Relaxed)
+    }
+
+    /// Connections and streams that speak something else.
+    pub(crate) fn upgraded(&self) -> usize {
+        self.upgraded.now.load(Ordering::Relaxed)
+    }
+
     fn count(&self, kind: usize) -> &Count {
         match kind {
             OPEN => &self.open,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::ReadBuf;
 use tracing::debug;
-use windhover_contract::{Application, Connection, KnownHost, Limits, ServerAddresses, ServerVariables};
+use windhover_contract::{Application, Connection, KnownHost, Limits, Observer, ServerAddresses, ServerVariables};
 
 use crate::census::Place;
 use crate::clock::Clock;
@@ -32,6 +32,7 @@ pub(crate) struct Connections<A> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
     pub(crate) draining: Draining,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// A connection on its way to a worker.
@@ -58,6 +59,7 @@ impl<A> Clone for Connections<A> {
             limits: Arc::clone(&self.limits),
             clock: self.clock.clone(),
             draining: self.draining.clone(),
+            observer: self.observer.clone(),
         }
     }
 }
@@ -120,6 +122,7 @@ impl<A: Application> Connections<A> {
             limits: self.limits,
             clock: self.clock,
             known_host: KnownHost::default(),
+            observer: self.observer,
         };
         match protocol {
             Protocol::Http1 => http1::serve(socket, self.application, origin, place, self.draining).await,
@@ -149,10 +152,17 @@ impl<A: Application> Connections<A> {
             self.draining.begun().await;
             self.clock.alarm(LAST_CHANCE).await;
         };
+        let begun = self.clock.now();
         let stream = tokio::select! {
             biased;
             shaken = self.clock.timeout(self.limits.tls_handshake_timeout, tls.accept(stream, &self.clock)) => {
-                shaken.ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"))??
+                let too_long = || Err(io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"));
+                let shaken = shaken.unwrap_or_else(too_long);
+                if let Some(observer) = &self.observer {
+                    let failure = shaken.as_ref().err().map(ToString::to_string);
+                    observer.handshake(self.clock.now() - begun, failure.as_deref());
+                }
+                shaken?
             }
             () = leaving => return Ok(None),
         };

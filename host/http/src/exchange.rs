@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http::{Method, Version};
+use tracing::debug;
 use windhover_contract::{
-    Body, ClientFault, Connection, ExchangeLimits, Features, Identifier, Informational, KnownHost, Lifetime, Limits,
-    Request, Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
+    Body, ClientFault, Connection, ExchangeLimits, Fault, Features, Identifier, Informational, KnownHost, Lifetime,
+    Limits, Observer, Request, Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
 };
 
 use crate::clock::Clock;
@@ -20,6 +21,8 @@ pub(crate) struct Origin {
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
     pub(crate) known_host: KnownHost,
+    /// `None`: nobody observes.
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 /// What the application can do to its exchange.
@@ -30,6 +33,14 @@ pub(crate) struct Powers {
 }
 
 impl Origin {
+    /// Tells that a request was refused.
+    pub(crate) fn rejected(&self, fault: &Fault, version: Version) {
+        debug!(%fault, "a request was refused");
+        if let Some(observer) = &self.observer {
+            observer.rejected(fault, &self.connection, version);
+        }
+    }
+
     /// The request that a head begins, `number` on its connection. Refuses what no application should see.
     pub(crate) fn request(
         &self,

@@ -23,5 +23,8 @@ pub async fn serve_in_memory<A: Application>(
     let (_drain, draining) = Drain::new();
     let (addresses, variables) = (ServerAddresses::from_iter([]), ServerVariables::from_iter([]));
     let (addresses, variables) = (Arc::new(addresses), Arc::new(variables));
-    Connections { application, addresses, variables, limits, clock, draining }.serve_in_memory(pipe, place).await
+    let observer = None;
+    Connections { application, addresses, variables, limits, clock, draining, observer }
+        .serve_in_memory(pipe, place)
+        .await
 }

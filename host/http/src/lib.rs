@@ -31,7 +31,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use windhover_contract::{Application, Drained, Feature, Limits, Server, ServerAddresses};
+use windhover_contract::{Application, Drained, Feature, Limits, Observer, Server, ServerAddresses};
 
 pub use clock::{Alarm, Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
@@ -43,11 +43,12 @@ pub use tls::{
     TlsVersion, TlsWarning, facts,
 };
 
+use census::Census;
 use connection::Door;
 use listener::Listener;
 
 /// What an [`HttpServer`] is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpConfig {
     /// Where to listen. At least one. Default: `http://127.0.0.1:8080`.
     pub endpoints: Vec<EndpointConfig>,
@@ -57,6 +58,8 @@ pub struct HttpConfig {
     pub workers: NonZeroUsize,
     /// What all limits run by. Default: the system's time.
     pub clock: Clock,
+    /// Who hears of what no application sees. Default and `None`: nobody.
+    pub observer: Option<Arc<dyn Observer>>,
 }
 
 impl Default for HttpConfig {
@@ -66,18 +69,36 @@ impl Default for HttpConfig {
             limits: Limits::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             clock: Clock::default(),
+            observer: None,
         }
     }
 }
 
 /// A server whose sockets are bound and which has not begun to accept.
-#[derive(Debug)]
 pub struct HttpServer {
     listeners: Vec<Listener>,
     addresses: Arc<ServerAddresses>,
     limits: Limits,
     workers: NonZeroUsize,
     clock: Clock,
+    observer: Option<Arc<dyn Observer>>,
+    census: Arc<Census>,
+}
+
+/// How many connections a server has, also while it serves.
+#[derive(Clone, Debug)]
+pub struct ConnectionCount(Arc<Census>);
+
+impl ConnectionCount {
+    /// Those that speak HTTP.
+    pub fn open(&self) -> usize {
+        self.0.open()
+    }
+
+    /// Those that speak another protocol after an upgrade, and streams of HTTP/2 that do.
+    pub fn upgraded(&self) -> usize {
+        self.0.upgraded()
+    }
 }
 
 impl HttpServer {
@@ -99,10 +120,17 @@ impl HttpServer {
         Ok(Self {
             listeners,
             addresses: Arc::new(addresses.into_iter().collect()),
+            census: Arc::new(Census::new(&config.limits)),
             limits: config.limits,
             workers: config.workers,
             clock: config.clock,
+            observer: config.observer,
         })
+    }
+
+    /// How many connections it has.
+    pub fn connection_count(&self) -> ConnectionCount {
+        ConnectionCount(Arc::clone(&self.census))
     }
 
     /// What [`Server::offers`] says, before there is a server to ask.
@@ -141,7 +169,15 @@ impl Server for HttpServer {
     ) -> io::Result<Drained> {
         let limits = Arc::new(self.limits);
         let _following = follow(&self.listeners);
-        let workers = worker::Workers::start(self.workers, application, self.addresses, limits, self.clock)?;
+        let workers = worker::Workers::start(
+            self.workers,
+            application,
+            self.addresses,
+            limits,
+            self.clock,
+            self.observer,
+            self.census,
+        )?;
         tokio::select! {
             () = shutdown => {}
             never = listener::accept_forever(self.listeners, &workers) => match never {},

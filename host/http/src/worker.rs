@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
-use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
+use windhover_contract::{Application, Limits, Observer, ServerAddresses, ServerVariables};
 
 use crate::census::{Census, Place};
 use crate::clock::Clock;
@@ -49,9 +49,10 @@ impl Workers {
         addresses: Arc<ServerAddresses>,
         limits: Arc<Limits>,
         clock: Clock,
+        observer: Option<Arc<dyn Observer>>,
+        census: Arc<Census>,
     ) -> io::Result<Self> {
         let (drain, draining) = Drain::new();
-        let census = Arc::new(Census::new(&limits));
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
@@ -65,6 +66,7 @@ impl Workers {
                 limits: Arc::clone(&limits),
                 clock: clock.clone(),
                 draining: draining.clone(),
+                observer: observer.clone(),
             };
             seats.push(Seat { incoming, load: Arc::clone(&load) });
             ends.push(ended);

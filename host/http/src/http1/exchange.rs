@@ -32,6 +32,7 @@ impl<A: Application> Exchange<A> {
         self: Arc<Self>,
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<LastPart>, Infallible> {
+        let version = request.version();
         let (busy, number, limits) = self.activity.begin(&self.origin.limits);
         // hyper says how much is promised, where there is any.
         let length = request.body().size_hint().lower();
@@ -39,7 +40,7 @@ impl<A: Application> Exchange<A> {
         let response = match self.receive(request, upgrade.flatten(), number, &limits) {
             Ok(request) => self.application.handle(request).await,
             Err(fault) => {
-                debug!(%fault, "a request was refused");
+                self.origin.rejected(&fault, version);
                 self.activity.fail_content();
                 Response::from(fault)
             }

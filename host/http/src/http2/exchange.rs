@@ -10,7 +10,7 @@ use h2::ext::Protocol;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
@@ -60,7 +60,7 @@ impl<A: Application> Exchange<A> {
                 response
             }
             Err(fault) => {
-                debug!(%fault, "a request was refused");
+                self.origin.rejected(&fault, Version::HTTP_2);
                 Response::from(fault)
             }
         };
