@@ -208,6 +208,10 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
     pub log: Option<Level>,
 
+    /// Log each request when it has ended
+    #[arg(long, env = "WINDHOVER_ACCESS_LOG")]
+    pub access_log: bool,
+
     /// How a line of the log is written [default: text]
     #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_enum)]
     pub log_format: Option<Format>,

@@ -56,11 +56,6 @@ impl Deployments {
         Router::new(config.hosts.clone(), routes.collect())
     }
 
-    /// All apps.
-    pub(crate) fn apps(&self) -> Vec<Arc<App>> {
-        self.0.values().map(|deployment| Arc::clone(&deployment.app)).collect()
-    }
-
     /// Makes them those of another configuration. Apps whose part of it and whose files are the same go on as they are.
     pub(crate) fn change(&mut self, workshop: &Workshop, config: &Config) {
         self.0.retain(|name, _| {

@@ -1,6 +1,7 @@
 //! The composition root: puts a server, the sandbox and a guest together, and is the only room that reads arguments,
 //! prints, and knows of signals.
 
+mod admin;
 mod app;
 pub mod args;
 mod check;
@@ -8,6 +9,7 @@ pub mod config;
 mod deployments;
 mod dev_cert;
 mod endpoints;
+mod log;
 mod parts;
 mod pipeline;
 pub mod route;

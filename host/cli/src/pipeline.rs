@@ -8,15 +8,22 @@ use windhover_contract::{Application, Fault, Request, Response};
 
 use crate::app::App;
 use crate::router::Router;
+use crate::telemetry::Telemetry;
 
-/// The way of each exchange: host filter and router, then the app.
+/// The way of each exchange: telemetry around all of it, host filter and router, then the app.
 pub(crate) struct Pipeline {
     router: ArcSwap<Router>,
+    telemetry: Arc<Telemetry>,
 }
 
 impl Pipeline {
-    pub(crate) fn new(router: Router) -> Self {
-        Self { router: ArcSwap::from_pointee(router) }
+    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>) -> Self {
+        Self { router: ArcSwap::from_pointee(router), telemetry }
+    }
+
+    /// Every app that is served.
+    pub(crate) fn apps(&self) -> Vec<Arc<App>> {
+        self.router.load().apps()
     }
 
     /// Sends requests elsewhere from now on.
@@ -27,13 +34,24 @@ impl Pipeline {
 
 impl Application for Pipeline {
     async fn handle(&self, mut request: Request) -> Response {
+        let mut record = self.telemetry.begin(&mut request);
         let found = self.router.load().find(&mut request.target).cloned();
-        match found {
-            Ok(app) => App::handle(app.loaded(), request).await,
+        let response = match found {
+            Ok(app) => {
+                let loaded = app.loaded();
+                if let Some(record) = &mut record {
+                    record.answered_by(&app, loaded.as_deref());
+                }
+                App::handle(loaded, request).await
+            }
             Err(fault) => {
                 debug!(%fault, "a request was refused");
                 Response::from(Fault::from(fault))
             }
+        };
+        match record {
+            Some(record) => record.follow(response),
+            None => response,
         }
     }
 }

@@ -21,6 +21,14 @@ impl Router {
         Self { hosts, routes }
     }
 
+    /// Every app that something leads to, once.
+    pub(crate) fn apps(&self) -> Vec<Arc<App>> {
+        let mut apps: Vec<Arc<App>> = self.routes.iter().map(|(_, app)| Arc::clone(app)).collect();
+        apps.sort_by(|one, other| one.name.cmp(&other.name));
+        apps.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        apps
+    }
+
     /// The app that is at the target, which then knows its path base.
     pub(crate) fn find(&self, target: &mut Target) -> Result<&Arc<App>, ClientFault> {
         let host = target.authority().map(|authority| authority.host());

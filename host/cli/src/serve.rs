@@ -8,8 +8,8 @@ use anyhow::Context;
 use crate::args::Serve;
 use crate::config::flags::configuration;
 use crate::config::show::shown;
+use crate::log;
 use crate::supervisor::Supervisor;
-use crate::telemetry;
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
@@ -18,7 +18,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         say(shown(&config).trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let _log = telemetry::init(&config.written.log);
+    let _log = log::init(&config.written.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     let supervisor = Supervisor::new(args.clone(), config)?;
     runtime.block_on(supervisor.serve())

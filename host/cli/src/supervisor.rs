@@ -1,5 +1,6 @@
 //! The life of the server: load, bind, serve, watch, change, drain. The only owner of signals.
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,24 +9,29 @@ use anyhow::Context;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
-use windhover_contract::{Drained, Server};
-use windhover_http::HttpServer;
+use windhover_contract::{Drained, Observer, Server};
+use windhover_http::{HttpConfig, HttpServer};
 
+use crate::admin::{Admin, Readiness};
 use crate::args::Serve;
-use crate::config::Config;
 use crate::config::flags::configuration;
+use crate::config::{Config, file};
 use crate::deployments::Deployments;
 use crate::endpoints::http_config;
 use crate::pipeline::Pipeline;
 use crate::serve::say;
 use crate::signals::{Signal, Signals};
+use crate::telemetry::Telemetry;
+use crate::telemetry::metrics::Metrics;
 use crate::workshop::{Look, Workshop};
 
 /// A server that is bound, with its apps loaded.
 pub(crate) struct Supervisor {
     args: Serve,
     config: Config,
+    telemetry: Arc<Telemetry>,
     server: HttpServer,
+    admin: Option<Administered>,
     workshop: Workshop,
     deployments: Deployments,
 }
@@ -36,16 +42,21 @@ impl Supervisor {
             info!("the configuration is {}", file.display());
         }
         // Bound first: a port that is taken is told at once, and not after seconds of compiling.
-        let server = HttpServer::bind(http_config(&config.written)?)?;
+        let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?;
+        let metrics = admin.as_ref().map(|admin| Arc::clone(&admin.metrics));
+        let telemetry = Telemetry::new(&config.written.log, metrics);
+        let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
+        let server = HttpServer::bind(HttpConfig { observer, ..http_config(&config.written)? })?;
         let workshop = Workshop::open(&config.written)?;
         let deployments = Deployments::load(&workshop, &config)?;
-        Ok(Self { args, config, server, workshop, deployments })
+        Ok(Self { args, config, telemetry, server, admin, workshop, deployments })
     }
 
     pub(crate) async fn serve(self) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let Self { args, config, server, workshop, deployments } = self;
-        let pipeline = Arc::new(Pipeline::new(deployments.router(&config)));
+        let Self { args, config, telemetry, server, admin, workshop, deployments } = self;
+        let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry));
+        let readiness = admin.map_or_else(Default::default, |admin| admin.serve(&server, &pipeline));
         for address in server.addresses().iter() {
             say(&format!("Listening on {address}"));
         }
@@ -53,6 +64,7 @@ impl Supervisor {
         let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
             let _ = asked.await;
         }));
+        readiness.set(true);
         let look = config.look();
         let mut watch = Watch { args, look, changing: None, config, workshop, deployments, pipeline };
         loop {
@@ -65,6 +77,7 @@ impl Supervisor {
                 () = watch.pause() => watch = watch.at_work(Watch::look).await?,
             }
         }
+        readiness.set(false);
         let pre_stop_delay = watch.config.written.server.pre_stop_delay.0;
         if !pre_stop_delay.is_zero() {
             info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
@@ -88,6 +101,34 @@ impl Supervisor {
             },
             () = signals.leave() => Ok(left_at_once()),
         }
+    }
+}
+
+/// The admin endpoint, bound.
+struct Administered {
+    server: HttpServer,
+    metrics: Arc<Metrics>,
+}
+
+impl Administered {
+    fn bind(admin: &file::Admin) -> anyhow::Result<Self> {
+        let endpoints = vec![admin.url.as_str().into()];
+        let server = HttpServer::bind(HttpConfig { endpoints, workers: NonZeroUsize::MIN, ..HttpConfig::default() });
+        Ok(Self { server: server.context("admin.url")?, metrics: Arc::new(Metrics::new()) })
+    }
+
+    /// Serves it, as long as this process lives: until the last moment somebody may want to know how it leaves.
+    fn serve(self, served: &HttpServer, pipeline: &Arc<Pipeline>) -> Arc<Readiness> {
+        let pipeline = Arc::downgrade(pipeline);
+        let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
+        self.metrics.watch(served.connection_count(), apps);
+        let readiness = Arc::new(Readiness::default());
+        let admin = Admin { metrics: self.metrics, readiness: Arc::clone(&readiness) };
+        for address in self.server.addresses().iter() {
+            say(&format!("Administered at {address}"));
+        }
+        tokio::spawn(self.server.serve(Arc::new(admin), std::future::pending()));
+        readiness
     }
 }
 

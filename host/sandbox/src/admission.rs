@@ -12,9 +12,19 @@ use crate::SandboxLimits;
 /// The door of one deployment.
 pub(crate) struct Admission {
     instances: Arc<Semaphore>,
+    max_instances: usize,
     waiting: AtomicUsize,
     max_queue: usize,
     queue_timeout: Duration,
+}
+
+/// What a deployment has to do at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Instances at work.
+    pub at_work: usize,
+    /// Exchanges that wait for one.
+    pub waiting: usize,
 }
 
 /// The right to have one instance; given back by dropping it.
@@ -24,9 +34,18 @@ impl Admission {
     pub(crate) fn new(limits: &SandboxLimits) -> Self {
         Self {
             instances: Arc::new(Semaphore::new(limits.max_instances)),
+            max_instances: limits.max_instances,
             waiting: AtomicUsize::new(0),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout,
+        }
+    }
+
+    /// Instances at work now, and exchanges that wait for one.
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            at_work: self.max_instances.saturating_sub(self.instances.available_permits()),
+            waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
 

@@ -39,6 +39,7 @@ use std::sync::Arc;
 
 use windhover_contract::{Application, Request, Response};
 
+pub use admission::Load;
 pub use cache::{Cache, CacheError};
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
 pub use engine::{Engine, EngineConfig, EngineError};
@@ -75,6 +76,11 @@ impl Sandbox {
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
         Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, room, grants, instances }))
+    }
+
+    /// What it has to do now.
+    pub fn load(&self) -> Load {
+        self.0.admission.load()
     }
 }
 

@@ -73,6 +73,10 @@ impl Overlay<'_> {
             self.file.log.level = level;
             self.set("log.level", "log");
         }
+        if args.access_log {
+            self.file.log.access = true;
+            self.set("log.access", "access-log");
+        }
         if let Some(format) = args.log_format {
             self.file.log.format = format;
             self.set("log.format", "log-format");

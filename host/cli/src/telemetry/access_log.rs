@@ -1,0 +1,64 @@
+//! One line for each exchange, when it has ended, and for each request that the server refused by itself.
+
+use std::fmt;
+
+use http::Version;
+use tracing::info;
+use windhover_contract::{Connection, Fault};
+
+use super::{Record, protocol};
+use crate::config::file::Format;
+
+/// The line of an exchange. Without the query, which may hold what is secret.
+pub(super) fn exchange(record: &Record, format: Format) {
+    let (app, version) = record.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
+    let client = record.connection.as_ref().and_then(|connection| connection.remote).map(|remote| remote.to_string());
+    info!(
+        target: TARGET,
+        method = record.method.as_str(),
+        scheme = record.scheme.as_str(),
+        host = %Chosen(record.host.as_deref().unwrap_or(""), format),
+        path = %Chosen(&record.path, format),
+        protocol = protocol(record.version),
+        status = record.status.map_or(0, |status| status.as_u16()),
+        fault = record.broken_off().map(tracing::field::display),
+        received = record.received(),
+        sent = record.sent,
+        head_ms = record.until_head.map(|time| time.as_secs_f64() * 1000.0),
+        ms = record.took().as_secs_f64() * 1000.0,
+        app,
+        version,
+        client = client.as_deref().unwrap_or(""),
+        id = record.identifier.as_ref().map(tracing::field::display),
+        "exchange"
+    );
+}
+
+/// The line of a request that no application saw.
+pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version) {
+    let client = connection.remote.map(|remote| remote.to_string());
+    info!(
+        target: TARGET,
+        protocol = protocol(version),
+        status = fault.status().as_u16(),
+        %fault,
+        client = client.as_deref().unwrap_or(""),
+        connection = connection.id,
+        "rejected"
+    );
+}
+
+/// Text that a client has chosen. No control character of it reaches the log: JSON escapes it, and a line for people has
+/// it as a quoted string.
+struct Chosen<'a>(&'a str, Format);
+
+impl fmt::Display for Chosen<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Format::Json => f.write_str(self.0),
+            Format::Text => write!(f, "{:?}", self.0),
+        }
+    }
+}
+
+const TARGET: &str = "windhover::access";

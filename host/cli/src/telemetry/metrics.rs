@@ -1,0 +1,230 @@
+//! Numbers about the server, as Prometheus takes them. Names are those of OpenTelemetry's semantic conventions where it
+//! has some, and begin with `windhover_` elsewhere. Labels take few values, whatever clients send.
+
+mod process;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use http::Method;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use windhover_contract::Fault;
+use windhover_http::ConnectionCount;
+
+use super::protocol;
+use super::record::Record;
+use crate::app::App;
+
+/// All numbers.
+pub(crate) struct Metrics {
+    registry: Registry,
+    active: Gauge,
+    durations: Family<Exchange, Histogram, fn() -> Histogram>,
+    received: Family<ByApp, Counter>,
+    sent: Family<ByApp, Counter>,
+    broken_off: Family<Reason, Counter>,
+    rejected: Family<Reason, Counter>,
+    handshakes: Family<Outcome, Histogram, fn() -> Histogram>,
+    watched: Arc<Watched>,
+}
+
+/// How exchanges are told apart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Exchange {
+    http_request_method: &'static str,
+    http_response_status_code: u16,
+    network_protocol_version: &'static str,
+    url_scheme: &'static str,
+    app: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByApp {
+    app: Arc<str>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::default();
+        let (active, durations) = (Gauge::default(), Family::new_with_constructor(seconds as fn() -> Histogram));
+        let (received, sent) = (Family::default(), Family::default());
+        let (broken_off, rejected) = (Family::default(), Family::default());
+        let handshakes = Family::new_with_constructor(seconds as fn() -> Histogram);
+        registry.register("http_server_active_requests", "Requests that are being answered", active.clone());
+        registry.register_with_unit(
+            "http_server_request_duration",
+            "Time from a request's head to the last octet of its answer",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        let name = "windhover_request_content";
+        registry.register_with_unit(name, "Octets of content that apps have read", Unit::Bytes, received.clone());
+        let name = "windhover_response_content";
+        registry.register_with_unit(name, "Octets of content that clients were sent", Unit::Bytes, sent.clone());
+        let name = "windhover_broken_exchanges";
+        registry.register(name, "Exchanges that broke off before their answer was whole", broken_off.clone());
+        let name = "windhover_rejected_requests";
+        registry.register(name, "Requests that were refused before any app saw them", rejected.clone());
+        registry.register_with_unit(
+            "windhover_tls_handshake_duration",
+            "Time that TLS handshakes took",
+            Unit::Seconds,
+            handshakes.clone(),
+        );
+        registry.register_collector(Box::new(process::Process));
+        let watched = Arc::new(Watched::default());
+        registry.register_collector(Box::new(Arc::clone(&watched)));
+        Self { registry, active, durations, received, sent, broken_off, rejected, handshakes, watched }
+    }
+
+    /// Tells about these too, from now on.
+    pub(crate) fn watch(&self, connections: ConnectionCount, apps: impl Fn() -> Vec<Arc<App>> + Send + Sync + 'static) {
+        let _ = self.watched.0.set((connections, Box::new(apps))); // once is enough
+    }
+
+    pub(super) fn begin(&self) {
+        self.active.inc();
+    }
+
+    pub(super) fn end(&self, record: &Record) {
+        self.active.dec();
+        let app = record.app.as_ref().map_or_else(|| "".into(), |(app, _)| Arc::clone(app));
+        let exchange = Exchange {
+            http_request_method: method(&record.method),
+            http_response_status_code: record.status.map_or(0, |status| status.as_u16()),
+            network_protocol_version: protocol(record.version),
+            url_scheme: record.scheme.as_str(),
+            app: Arc::clone(&app),
+        };
+        self.durations.get_or_create(&exchange).observe(record.took().as_secs_f64());
+        let by_app = ByApp { app };
+        self.received.get_or_create(&by_app).inc_by(record.received());
+        self.sent.get_or_create(&by_app).inc_by(record.sent);
+        if let Some(fault) = record.broken_off() {
+            self.broken_off.get_or_create(&Reason { reason: fault.to_string() }).inc();
+        }
+    }
+
+    pub(super) fn rejected(&self, fault: &Fault) {
+        self.rejected.get_or_create(&Reason { reason: fault.to_string() }).inc();
+    }
+
+    pub(super) fn handshake(&self, took: Duration, has_failed: bool) {
+        let outcome = Outcome { outcome: if has_failed { "failed" } else { "done" } };
+        self.handshakes.get_or_create(&outcome).observe(took.as_secs_f64());
+    }
+
+    /// In the OpenMetrics text format 1.0.0, which Prometheus asks for.
+    pub(crate) fn open_metrics(&self) -> String {
+        let mut text = String::new();
+        let written = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        written.expect("a string takes everything");
+        text
+    }
+}
+
+/// The same in Prometheus' own text format 0.0.4, for whoever does not ask for OpenMetrics. There a counter is called like
+/// its samples, and nothing tells of units or of the end.
+pub(crate) fn classic(open_metrics: &str) -> String {
+    let (mut classic, mut help) = (String::new(), None);
+    for line in open_metrics.lines() {
+        if line.starts_with("# HELP ") {
+            help = Some(line);
+        } else if let Some(described) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = described.split_once(' ').unwrap_or((described, ""));
+            let total = if kind == "counter" { "_total" } else { "" };
+            let text =
+                help.take().and_then(|help| help.strip_prefix("# HELP ")?.strip_prefix(name)).unwrap_or_default();
+            classic.push_str(&format!("# HELP {name}{total}{text}\n# TYPE {name}{total} {kind}\n"));
+        } else if !line.starts_with('#') {
+            classic.push_str(line);
+            classic.push('\n');
+        }
+    }
+    classic
+}
+
+/// OpenTelemetry's boundaries for `http.server.request.duration`.
+fn seconds() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0])
+}
+
+/// Methods are clients' choice, so others than these are one.
+fn method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "DELETE" => "DELETE",
+        "CONNECT" => "CONNECT",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "PATCH" => "PATCH",
+        "QUERY" => "QUERY",
+        _ => "_OTHER",
+    }
+}
+
+/// What is asked for when somebody asks, once there is something to ask.
+#[derive(Default)]
+struct Watched(OnceLock<(ConnectionCount, Box<Apps>)>);
+
+type Apps = dyn Fn() -> Vec<Arc<App>> + Send + Sync;
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watched")
+    }
+}
+
+impl Collector for Watched {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Some((connections, apps)) = self.0.get() else { return Ok(()) };
+        gauge(&mut encoder, "windhover_active_connections", "Connections that speak HTTP", connections.open())?;
+        let help = "Connections that speak another protocol";
+        gauge(&mut encoder, "windhover_upgraded_connections", help, connections.upgraded())?;
+        let apps = apps();
+        let help = "Instances at work, and requests that wait for one";
+        let mut family = encoder.encode_descriptor("windhover_instances", help, None, MetricType::Gauge)?;
+        for app in &apps {
+            let load = app.loaded().map_or_else(Default::default, |loaded| loaded.sandbox.load());
+            for (state, number) in [("at work", load.at_work), ("waited for", load.waiting)] {
+                let labels = [("app", &*app.name), ("state", state)];
+                ConstGauge::new(number as i64).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let help = "Apps, with the version that is served; 0: it could not be loaded";
+        let mut family = encoder.encode_descriptor("windhover_app", help, None, MetricType::Gauge)?;
+        for app in &apps {
+            let loaded = app.loaded();
+            let version = loaded.as_ref().map_or("", |loaded| &loaded.version);
+            let labels = [("app", &*app.name), ("version", version)];
+            ConstGauge::new(i64::from(loaded.is_some())).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: usize) -> fmt::Result {
+    let metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value as i64).encode(metric)
+}

@@ -1,0 +1,166 @@
+//! The record of one exchange, from its head to the last octet of its answer, or until it breaks off.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, StatusCode, Version};
+use http_body::{Frame, SizeHint};
+use windhover_contract::{Body, ClientFault, Connection, Fault, Identifier, Request, Response, Scheme};
+
+use super::Telemetry;
+use crate::app::{App, Loaded};
+
+/// The record of one exchange. It ends when it is dropped.
+pub(crate) struct Record {
+    telemetry: Arc<Telemetry>,
+    began: Instant,
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) host: Option<String>,
+    pub(super) scheme: Scheme,
+    pub(super) version: Version,
+    pub(super) connection: Option<Arc<Connection>>,
+    pub(super) identifier: Option<Identifier>,
+    /// What answers, with its version.
+    pub(super) app: Option<(Arc<str>, Arc<str>)>,
+    /// `None`: it broke off before.
+    pub(super) status: Option<StatusCode>,
+    pub(super) until_head: Option<Duration>,
+    pub(super) sent: u64,
+    received: Arc<AtomicU64>,
+    /// What broke the answer off.
+    fault: Option<Fault>,
+    is_whole: bool,
+}
+
+impl Record {
+    pub(super) fn begin(telemetry: Arc<Telemetry>, request: &mut Request) -> Box<Self> {
+        if let Some(metrics) = &telemetry.metrics {
+            metrics.begin();
+        }
+        let received = Arc::new(AtomicU64::new(0));
+        if !request.body.is_empty() {
+            let content = std::mem::replace(&mut request.body, Body::empty());
+            request.body = Body::stream(Received { content, count: Arc::clone(&received) });
+        }
+        Box::new(Self {
+            telemetry,
+            began: Instant::now(),
+            method: request.method.clone(),
+            path: request.target.whole_path().into_owned(),
+            host: request.target.authority().map(|authority| authority.as_str().to_owned()),
+            scheme: request.target.scheme(),
+            version: request.version,
+            connection: request.features.connection.clone(),
+            identifier: request.features.identifier.clone(),
+            app: None,
+            status: None,
+            until_head: None,
+            sent: 0,
+            received,
+            fault: None,
+            is_whole: false,
+        })
+    }
+
+    /// Says which app answers.
+    pub(crate) fn answered_by(&mut self, app: &App, loaded: Option<&Loaded>) {
+        let version = loaded.map_or_else(|| "".into(), |loaded| Arc::clone(&loaded.version));
+        self.app = Some((Arc::clone(&app.name), version));
+    }
+
+    /// Takes down the head of the answer, and follows its content to the end.
+    pub(crate) fn follow(mut self: Box<Self>, mut response: Response) -> Response {
+        self.status = Some(response.status);
+        self.until_head = Some(self.began.elapsed());
+        if response.body.is_empty() {
+            self.is_whole = true; // dropped here: the record ends
+            return response;
+        }
+        response.body = Body::stream(Followed { content: response.body, record: self });
+        response
+    }
+
+    /// Octets of the request's content that the app has taken.
+    pub(super) fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Since it began.
+    pub(super) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Why there is no whole answer. `None`: there is.
+    pub(super) fn broken_off(&self) -> Option<Fault> {
+        (!self.is_whole).then(|| self.fault.clone().unwrap_or(ClientFault::Gone.into()))
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.telemetry.end(self);
+    }
+}
+
+/// A request's content, counted as the app takes it.
+struct Received {
+    content: Body,
+    count: Arc<AtomicU64>,
+}
+
+impl http_body::Body for Received {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            self.count.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
+
+/// A response's content, with the record that ends with it.
+struct Followed {
+    content: Body,
+    record: Box<Record>,
+}
+
+impl http_body::Body for Followed {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.record.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(fault)) => self.record.fault = Some(fault.clone()),
+            None => {}
+        }
+        let is_whole = frame.is_none() || self.record.fault.is_none() && self.content.is_end_stream();
+        self.record.is_whole = is_whole;
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
