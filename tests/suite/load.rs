@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use windhover_contract::{Feature, Limits};
+use windhover_contract::{Feature, Limits, Server};
 use windhover_sandbox::{Guest, LoadError, World};
 use windhover_tests::{MemoryServer, TestServer, engine, guest, guest_file};
 

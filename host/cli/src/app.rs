@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use windhover_contract::Fault;
 use windhover_contract::{Application, HostFault, Request, Response};
-use windhover_sandbox::Sandbox;
+use windhover_sandbox::{Leave, Sandbox};
 
 /// An app, whatever is loaded of it now.
 pub(crate) struct App {
@@ -30,9 +30,19 @@ impl App {
         self.loaded.load_full()
     }
 
-    /// Serves this from the next request on. Those under way end with what they began with.
+    /// Serves this from the next request on. Those under way end with what they began with, but for WebSockets, whose
+    /// clients are told to come again.
     pub(crate) fn swap(&self, loaded: Arc<Loaded>) {
-        self.loaded.store(Some(loaded));
+        if let Some(old) = self.loaded.swap(Some(loaded)) {
+            old.sandbox.leave(Leave::Restart);
+        }
+    }
+
+    /// Tells the clients of WebSockets that the server leaves.
+    pub(crate) fn leave(&self) {
+        if let Some(loaded) = self.loaded() {
+            loaded.sandbox.leave(Leave::Away);
+        }
     }
 
     /// Answers a request with what is loaded.

@@ -58,9 +58,10 @@ impl Deployments {
 
     /// Makes them those of another configuration. Apps whose part of it and whose files are the same go on as they are.
     pub(crate) fn change(&mut self, workshop: &Workshop, config: &Config) {
-        self.0.retain(|name, _| {
+        self.0.retain(|name, deployment| {
             let stays = config.written.apps.contains_key(name);
             if !stays {
+                deployment.app.leave();
                 info!(app = %name, "the app is not served any more");
             }
             stays

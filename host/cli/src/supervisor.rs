@@ -87,6 +87,7 @@ impl Supervisor {
             }
         }
         info!("leaving: requests in flight may finish; once more to leave at once");
+        watch.pipeline.apps().iter().for_each(|app| app.leave());
         drop(shutdown);
         tokio::select! {
             drained = &mut serving => match drained.context(PANICKED)?? {

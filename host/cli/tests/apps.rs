@@ -5,6 +5,7 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
@@ -198,6 +199,55 @@ fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
     assert!(log.contains("all of it is in the log") || log.is_empty() || log.contains("leaving"), "{log}");
+}
+
+#[test]
+fn the_clients_of_websockets_are_told_that_the_server_leaves() {
+    let site = Site::new();
+    site.write(&site.app("chat", "rust-websocket", ""));
+    let server = site.serve();
+    let mut client = open_websocket(&server);
+    server.signal(Signal::TERM);
+    assert_eq!(closed_with(&mut client), 1001);
+    client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]).expect("the server reads");
+    let ended = server.ended();
+    assert!(ended.status.success() && ended.stderr.contains("every request was answered"), "{}", ended.stderr);
+}
+
+#[test]
+fn the_clients_of_websockets_are_told_to_come_again_when_their_app_changes() {
+    let site = Site::new();
+    let own = site.path("own.wasm");
+    fs::copy(guest_file("rust-websocket"), &own).expect("a guest can be copied");
+    site.write(&format!("[server]\nwatch-interval = '20ms'\n[apps.own]\ncomponent = '{}'\n", own.display()));
+    let server = site.serve();
+    let mut client = open_websocket(&server);
+    fs::copy(guest_file("rust-hello"), site.path("new.wasm")).expect("a guest can be copied");
+    fs::rename(site.path("new.wasm"), &own).expect("it can take its place");
+    assert_eq!(closed_with(&mut client), 1012);
+    assert!(is_hello(&server));
+}
+
+fn open_websocket(server: &Server) -> std::net::TcpStream {
+    let mut client = server.connect();
+    let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                   sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    client.write_all(request.as_bytes()).expect("the server reads");
+    support::read_until(&mut client, "\r\n\r\n");
+    client
+}
+
+/// The code of the close frame that comes next (RFC 6455 §5.5.1), after whatever messages.
+fn closed_with(client: &mut std::net::TcpStream) -> u16 {
+    loop {
+        let mut head = [0; 2];
+        client.read_exact(&mut head).expect("a frame comes");
+        let mut content = vec![0; usize::from(head[1])];
+        client.read_exact(&mut content).expect("the rest of it comes");
+        if head[0] == 0x88 {
+            return u16::from_be_bytes([content[0], content[1]]);
+        }
+    }
 }
 
 fn is_hello(server: &Server) -> bool {

@@ -11,10 +11,9 @@ use http_body::Body as _;
 use tracing::info;
 use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
+use crate::Deployed;
 use crate::answer::Answer;
 use crate::buffers::{Collection, NoRoom};
-use crate::grants::Grants;
-use crate::limits::WebSocketLimits;
 use crate::log_id::LogId;
 use crate::presence::Presence;
 use crate::websocket::WebSocket;
@@ -37,8 +36,7 @@ pub(crate) struct Exchange {
     pub(crate) websocket: Option<Box<WebSocket>>,
     /// What the guest adds to the record of this exchange.
     pub(crate) tags: Vec<(String, String)>,
-    pub(crate) grants: Arc<Grants>,
-    pub(crate) websocket_limits: WebSocketLimits,
+    pub(crate) deployed: Arc<Deployed>,
 }
 
 impl Exchange {

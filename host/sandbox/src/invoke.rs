@@ -85,7 +85,7 @@ fn is_too_large(request: &Request) -> bool {
 }
 
 /// Boxed, because it passes through many hands.
-fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
+fn exchange(deployed: &Arc<Deployed>, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
     Box::new(Exchange {
         app: Arc::clone(&deployed.name),
         method: request.method,
@@ -100,8 +100,7 @@ fn exchange(deployed: &Deployed, request: Request, answer: Arc<Answer>) -> Box<E
         upgraded: None,
         websocket: None,
         tags: Vec::new(),
-        grants: Arc::clone(&deployed.grants),
-        websocket_limits: deployed.limits.websocket.clone(),
+        deployed: Arc::clone(deployed),
     })
 }
 

@@ -20,6 +20,7 @@ mod guest;
 mod inspect;
 mod instance;
 mod invoke;
+mod leaving;
 mod limits;
 mod log;
 mod log_id;
@@ -46,6 +47,7 @@ pub use engine::{Engine, EngineConfig, EngineError};
 pub use grants::{Access, Grants};
 pub use guest::{Guest, LoadError, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
+pub use leaving::Leave;
 pub use limits::{SandboxLimits, WebSocketLimits};
 pub use reuse::Reuse;
 
@@ -63,6 +65,7 @@ pub(crate) struct Deployed {
     pub(crate) room: Arc<buffers::Room>,
     pub(crate) grants: Arc<Grants>,
     pub(crate) instances: reuse::Instances,
+    pub(crate) leaving: leaving::Leaving,
 }
 
 impl Sandbox {
@@ -75,7 +78,14 @@ impl Sandbox {
         let room = Arc::new(buffers::Room::new(guest.engine().buffers(), &limits));
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
-        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, room, grants, instances }))
+        let leaving = leaving::Leaving::default();
+        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, room, grants, instances, leaving }))
+    }
+
+    /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their
+    /// clients are told. All else goes on.
+    pub fn leave(&self, why: Leave) {
+        self.0.leaving.begin(why);
     }
 
     /// What it has to do now.

@@ -19,6 +19,7 @@ use tungstenite::{Error, Message};
 use windhover_contract::Body;
 
 use crate::answer::Answer;
+use crate::leaving::{Leave, Leaving};
 use crate::limits::WebSocketLimits;
 
 pub(crate) use handshake::{Handshake, is_own, offered};
@@ -36,6 +37,8 @@ pub(crate) struct WebSocket {
     silence: Option<Pin<Box<Sleep>>>,
     /// Whether it was asked to break it.
     was_pinged: bool,
+    /// Ready when the server leaves, with what clients are told. `None`: that was done.
+    leaving: Option<Pin<Box<dyn Future<Output = Leave> + Send>>>,
 }
 
 /// How a connection was closed.
@@ -58,7 +61,7 @@ pub(crate) struct NotOpen;
 
 impl WebSocket {
     /// The client's octets come in `incoming`; what is sent to it goes to the exchange's answer.
-    pub(crate) fn new(incoming: Body, limits: &WebSocketLimits) -> Self {
+    pub(crate) fn new(incoming: Body, limits: &WebSocketLimits, leaving: &Leaving) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0) // each message leaves at once
@@ -72,6 +75,7 @@ impl WebSocket {
             keep_alive: limits.keep_alive,
             silence: None,
             was_pinged: false,
+            leaving: Some(Box::pin(leaving.begun())),
         }
     }
 
@@ -90,7 +94,9 @@ impl WebSocket {
 
     /// Sends a message. Waits while the client is slow.
     pub(crate) async fn send(&mut self, answer: &Answer, message: Message) -> Result<(), NotOpen> {
+        poll_fn(|cx| Poll::Ready(self.leave_if_asked(cx))).await;
         if self.closed.is_some() || !self.context.can_write() {
+            self.flush(answer).await;
             return Err(NotOpen);
         }
         // An error would be the pipe's, which takes everything, or that of a message after a close, which was excluded.
@@ -122,6 +128,7 @@ impl WebSocket {
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, answer: &Answer) -> Poll<Event> {
         loop {
+            self.leave_if_asked(cx);
             if let Some(closed) = self.closed.clone() {
                 ready!(self.poll_flush(cx, answer));
                 return Poll::Ready(Event::Closed(closed));
@@ -171,6 +178,19 @@ impl WebSocket {
             let _ = self.context.write(&mut self.pipe, Message::Ping(Bytes::new())); // a closed one need not be asked
             (self.silence, self.was_pinged) = (None, true);
             return Poll::Ready(());
+        }
+    }
+
+    /// Closes the connection when the server leaves. The client has a moment to close it too (RFC 6455 §7.1.1); the guest
+    /// hears of it then.
+    fn leave_if_asked(&mut self, cx: &mut Context<'_>) {
+        let Some(leaving) = &mut self.leaving else { return };
+        let Poll::Ready(why) = leaving.as_mut().poll(cx) else { return };
+        self.leaving = None;
+        if self.closed.is_none() && self.context.can_write() {
+            self.write_close(why.code().into(), "");
+            // As one who does not answer a ping.
+            (self.silence, self.was_pinged) = (Some(Box::pin(tokio::time::sleep(LAST_WORDS))), true);
         }
     }
 

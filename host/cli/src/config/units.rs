@@ -64,9 +64,9 @@ impl fmt::Display for Time {
         let time = self.0.as_millis();
         match time {
             0 => write!(f, "0s"),
-            _ if time % 3_600_000 == 0 => write!(f, "{}h", time / 3_600_000),
-            _ if time % 60_000 == 0 => write!(f, "{}m", time / 60_000),
-            _ if time % 1000 == 0 => write!(f, "{}s", time / 1000),
+            _ if time.is_multiple_of(3_600_000) => write!(f, "{}h", time / 3_600_000),
+            _ if time.is_multiple_of(60_000) => write!(f, "{}m", time / 60_000),
+            _ if time.is_multiple_of(1000) => write!(f, "{}s", time / 1000),
             _ => write!(f, "{time}ms"),
         }
     }

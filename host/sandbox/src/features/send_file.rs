@@ -18,7 +18,7 @@ use crate::log_id::LogId;
 
 impl Host for Exchange {
     async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, Error>> {
-        let found = with_files(&self.grants, move |files| open(files, &path)).await;
+        let found = with_files(&self.deployed.grants, move |files| open(files, &path)).await;
         Ok(found.map(|(_, metadata)| Metadata { size: metadata.len(), modified: modified(&metadata) }))
     }
 
@@ -36,7 +36,7 @@ impl Host for Exchange {
             Ok(head) => head,
             Err(error) => return Ok(Err(Error::Response(error))),
         };
-        let opened = with_files(&self.grants, move |files| open_range(files, &path, offset, length)).await;
+        let opened = with_files(&self.deployed.grants, move |files| open_range(files, &path, offset, length)).await;
         let (file, length) = match opened {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),

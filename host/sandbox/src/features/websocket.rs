@@ -86,7 +86,8 @@ impl Exchange {
         };
         handshake.accept(&mut fields, subprotocol);
         let incoming = self.take_over(fields).ok_or(AcceptError::NotRequested)?;
-        self.websocket = Some(Box::new(WebSocket::new(incoming, &self.websocket_limits)));
+        self.websocket =
+            Some(Box::new(WebSocket::new(incoming, &self.deployed.limits.websocket, &self.deployed.leaving)));
         Ok(())
     }
 

@@ -1,0 +1,50 @@
+//! That a deployment leaves, as those hear of it who would otherwise stay for hours.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+
+/// Why a deployment leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// The server ends (RFC 6455 §7.4.1: 1001, going away).
+    Away,
+    /// Another takes its place, to which clients may come back at once (1012, service restart).
+    Restart,
+}
+
+impl Leave {
+    /// The code that a WebSocket is closed with.
+    pub(crate) fn code(self) -> u16 {
+        match self {
+            Self::Away => 1001,
+            Self::Restart => 1012,
+        }
+    }
+}
+
+/// Whether a deployment leaves.
+pub(crate) struct Leaving(watch::Sender<Option<Leave>>);
+
+impl Default for Leaving {
+    fn default() -> Self {
+        Self(watch::Sender::new(None))
+    }
+}
+
+impl Leaving {
+    pub(crate) fn begin(&self, why: Leave) {
+        self.0.send_replace(Some(why));
+    }
+
+    /// Ends when it has begun.
+    pub(crate) fn begun(&self) -> impl Future<Output = Leave> + Send + use<> {
+        let mut leaving = self.0.subscribe();
+        async move {
+            match leaving.wait_for(Option::is_some).await {
+                Ok(why) => why.unwrap_or(Leave::Away),
+                Err(_) => Leave::Away, // the deployment is gone, and so is the reason to stay
+            }
+        }
+    }
+}
