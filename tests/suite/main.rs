@@ -10,6 +10,7 @@ mod contract; // the table of features is true
 mod drain; // the server's polite end
 mod examples; // each guest example does what its README says
 mod fixtures; // every guest of the tests has a test
+mod grants; // what a guest is granted of the machine, and nothing beside it
 mod http2_exchange; // the same exchanges, over HTTP/2
 mod http2_floods; // clients that keep the server busy with nothing
 mod http2_limits; // every limit of HTTP/2, met
@@ -32,6 +33,7 @@ mod limit_request_line; // one that is too long
 mod limits; // the limits of an exchange, as a guest changes them
 mod load; // guests that are refused, and with which words
 mod middleware; // what stands before an app, and is composed with it
+mod outbound; // requests to other servers: those that are granted
 mod request; // the facts of the request
 mod reset; // the end of a stream with an error code
 mod response; // what a guest answers, and what it is not allowed to

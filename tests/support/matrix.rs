@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ pub struct TestServer {
     is_by_hand: bool,
     sandbox_limits: SandboxLimits,
     facts: Facts,
-    files: Option<PathBuf>,
+    grants: Vec<Arc<Grant>>,
     changes: Changes,
 }
 
@@ -83,6 +83,7 @@ enum Kind {
 }
 
 type ChangeConfig = dyn Fn(&mut HttpConfig) + Send + Sync;
+type Grant = dyn Fn(Grants) -> Grants + Send + Sync;
 type ChangeTls = dyn Fn(&mut TlsConfig, &Folder) + Send + Sync;
 
 /// What a test changes of the HTTP server.
@@ -115,7 +116,7 @@ impl TestServer {
             is_by_hand: false,
             sandbox_limits: SandboxLimits::default(),
             facts: Facts::default(),
-            files: None,
+            grants: Vec::new(),
             changes: Changes::default(),
         }
     }
@@ -159,18 +160,21 @@ impl TestServer {
     }
 
     /// Lets the guest send the files of a folder.
-    pub fn files(mut self, folder: &Path) -> Self {
-        self.files = Some(folder.to_owned());
+    pub fn files(self, folder: &Path) -> Self {
+        let folder = folder.to_owned();
+        self.grants(move |grants| grants.files(&folder).expect("a test's folder exists"))
+    }
+
+    /// Grants the guest something.
+    pub fn grants(mut self, grant: impl Fn(Grants) -> Grants + Send + Sync + 'static) -> Self {
+        self.grants.push(Arc::new(grant));
         self
     }
 
     /// Serves a guest.
     pub async fn serve(self, guest: Guest) -> Served {
-        let Self { kind, limits, is_by_hand, sandbox_limits, facts, files, changes } = self;
-        let grants = match files {
-            Some(folder) => Grants::default().files(&folder).expect("a test's folder exists"),
-            None => Grants::default(),
-        };
+        let Self { kind, limits, is_by_hand, sandbox_limits, facts, grants, changes } = self;
+        let grants = grants.iter().fold(Grants::default(), |granted, grant| grant(granted));
         let sandbox = Sandbox::new(guest, "test", sandbox_limits, grants);
         serve(kind, limits, is_by_hand, facts, changes, sandbox)
     }

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_config::WasiConfigVariables;
+
+use crate::outbound::{Granted, Outbound, OutboundError};
 
 /// What a guest is granted. The default grants nothing.
 #[derive(Default)]
@@ -17,6 +20,7 @@ pub struct Grants {
     variables: BTreeMap<String, String>,
     folders: Vec<Folder>,
     pub(crate) config: WasiConfigVariables,
+    pub(crate) outbound: Option<Arc<Granted>>,
 }
 
 struct Folder {
@@ -60,6 +64,13 @@ impl Grants {
     pub fn folder(mut self, path: impl Into<String>, folder: &Path, access: Access) -> io::Result<Self> {
         drop(Dir::open_ambient_dir(folder, ambient_authority())?);
         self.folders.push(Folder { path: path.into(), folder: folder.to_owned(), access });
+        Ok(self)
+    }
+
+    /// Lets the guest send requests to other servers (`wasi:http/outgoing-handler`, and `wasi:http/client` of 0.3). An
+    /// error: the authorities are none.
+    pub fn outbound(mut self, outbound: Outbound) -> Result<Self, OutboundError> {
+        self.outbound = Some(Arc::new(Granted::new(outbound)?));
         Ok(self)
     }
 

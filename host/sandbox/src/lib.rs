@@ -49,6 +49,7 @@ pub use guest::{Guest, LoadError, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use leaving::Leave;
 pub use limits::{SandboxLimits, WebSocketLimits};
+pub use outbound::{Outbound, OutboundError, OutboundLimits, OutboundRule, OutboundRuleError};
 pub use reuse::Reuse;
 
 /// A guest at the ready: the application that answers each request in a fresh instance, unless told to reuse them.

@@ -1,16 +1,178 @@
-//! What guests may ask of other servers: nothing, as long as nothing was granted.
+//! What guests may ask of other servers: nothing, unless it was granted. Redirects are not followed here: a guest that
+//! follows one sends a request like any other, which is judged like any other.
 
+mod address;
+mod client;
+mod content;
+mod rule;
+
+use std::future::{Future, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::BodyExt;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tracing::warn;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
 
-/// The policy for outbound requests of a guest without grants: none leaves.
-pub(crate) struct Denied;
+use client::{Client, may_reach};
+use content::Content;
+use rule::Destination;
 
-impl WasiHttpHooks for Denied {
+pub use rule::{OutboundRule, OutboundRuleError};
+
+/// Requests that a guest may send to other servers, and how.
+///
+/// An address that is not of the Internet is reached only where a rule that says so ([`OutboundRule::private`]) names its
+/// host, whatever name leads to it.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    /// What may be sent. Default: nothing.
+    pub rules: Vec<OutboundRule>,
+    /// Authorities that are trusted besides the system's, as PEM. Default and `None`: no other.
+    pub authorities: Option<Vec<u8>>,
+    /// How.
+    pub limits: OutboundLimits,
+}
+
+/// The limits of outbound requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundLimits {
+    /// Time that connecting may take, to each address of a name.
+    pub connect_timeout: Duration,
+    /// Time until the head of the answer is here, with connecting. A guest may make it shorter for a request.
+    pub first_byte_timeout: Duration,
+    /// Time between two pieces of an answer's content. A guest may make it shorter for a request.
+    pub between_bytes_timeout: Duration,
+    /// Requests under way at once for one exchange, until their answers are read or dropped. One more fails with
+    /// `connection-limit-reached`.
+    pub max_in_flight: usize,
+    /// Connections to one host that are kept for later.
+    pub max_idle: usize,
+    /// How long they are kept.
+    pub idle_timeout: Duration,
+}
+
+impl Default for OutboundLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            first_byte_timeout: Duration::from_secs(60), // as nginx's proxy_read_timeout
+            between_bytes_timeout: Duration::from_secs(60),
+            max_in_flight: 16,
+            max_idle: 32, // as nginx's upstream keepalive
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why a deployment cannot send requests.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The authorities.
+    #[error("the authorities for outbound requests cannot be used: {0}")]
+    Authorities(String),
+    /// TLS.
+    #[error("TLS for outbound requests cannot be set up: {0}")]
+    Tls(rustls::Error),
+}
+
+/// What a deployment may send, with its client.
+pub(crate) struct Granted {
+    outbound: Outbound,
+    client: Client,
+    /// The second in which a refusal was last logged.
+    last_refusal: AtomicU64,
+}
+
+impl Granted {
+    pub(crate) fn new(outbound: Outbound) -> Result<Self, OutboundError> {
+        let client = Client::new(&outbound)?;
+        Ok(Self { outbound, client, last_refusal: AtomicU64::new(0) })
+    }
+
+    async fn send(
+        &self,
+        app: &str,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+        places: Arc<Semaphore>,
+    ) -> Result<Response<WasiBody>, Error> {
+        let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+        if !self.outbound.rules.iter().any(|rule| rule.allows(request.method(), &destination)) {
+            self.log_refusal(|| warn!(%app, "a request {} {destination} was refused: no rule of grants.outbound allows it", request.method()));
+            return Err(Error::HttpRequestDenied);
+        }
+        if !may_reach(&self.outbound.rules, &destination.host) {
+            self.log_refusal(|| warn!(%app, "a request to {destination} was refused: its address is of a private network; a rule with private = true would allow it"));
+            return Err(Error::DestinationIpProhibited);
+        }
+        let place = places.try_acquire_owned().map_err(|_| Error::ConnectionLimitReached)?;
+        let limits = &self.outbound.limits;
+        let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
+        let between = within(options.between_bytes_timeout, limits.between_bytes_timeout);
+        let first = within(options.first_byte_timeout, limits.first_byte_timeout);
+        let answered = timeout(first, self.client.send(request)).await.map_err(|_| Error::ConnectionReadTimeout)?;
+        if let Err(Error::DestinationIpProhibited) = answered {
+            self.log_refusal(|| warn!(%app, "a request to {destination} was refused: its name leads to a private network; a rule with private = true would allow it"));
+        }
+        Ok(answered?.map(|content| Content::new(content, between, place).boxed_unsync()))
+    }
+
+    /// At most one a second: how often a guest asks is the guest's affair.
+    fn log_refusal(&self, log: impl FnOnce()) {
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+        if self.last_refusal.swap(second, Ordering::Relaxed) != second {
+            log();
+        }
+    }
+}
+
+/// The way of one instance's requests to other servers.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    app: Option<Arc<str>>,
+    /// `None`: none leaves.
+    granted: Option<Arc<Granted>>,
+    /// Made when the first request leaves.
+    places: Option<Arc<Semaphore>>,
+    /// The fields of the current exchange that say which trace it is part of (W3C Trace Context).
+    trace: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Hooks {
+    pub(crate) fn new(app: &Arc<str>, granted: Option<&Arc<Granted>>) -> Self {
+        let app = granted.map(|_| Arc::clone(app));
+        Self { app, granted: granted.cloned(), places: None, trace: Vec::new() }
+    }
+
+    /// From now on requests are sent for an exchange that came with these fields.
+    pub(crate) fn begin(&mut self, fields: Option<&HeaderMap>) {
+        if self.granted.is_none() {
+            return;
+        }
+        let fields = fields.into_iter().flat_map(|fields| TRACE.iter().map(move |name| (name, fields.get_all(name))));
+        self.trace =
+            fields.flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone()))).collect();
+    }
+
+    /// RFC-less but W3C Trace Context §3: who does not take part in a trace passes it on as it is, unless the guest has
+    /// one of its own.
+    fn pass_trace_on(&self, fields: &mut HeaderMap) {
+        if !fields.contains_key(&TRACE[0]) {
+            for (name, value) in &self.trace {
+                fields.append(name, value.clone());
+            }
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // The default makes a new one for each set of fields.
         static FILTER: LazyLock<ForbiddenHeaderFilter> =
@@ -28,15 +190,28 @@ impl WasiHttpHooks for Denied {
 
     fn send_request(
         &mut self,
-        _: Request<WasiBody>,
-        _: Option<RequestOptions>,
+        mut request: Request<WasiBody>,
+        options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        Box::new(std::future::ready(Err(Error::HttpRequestDenied)))
+        let (Some(granted), Some(app)) = (self.granted.clone(), self.app.clone()) else {
+            return Box::new(ready(Err(Error::HttpRequestDenied)));
+        };
+        self.pass_trace_on(request.headers_mut());
+        let max = granted.outbound.limits.max_in_flight;
+        let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Semaphore::new(max))));
+        Box::new(async move {
+            let response = granted.send(&app, request, options.unwrap_or_default(), places).await?;
+            // The pool drives its connections.
+            Ok((response, Box::new(ready(Ok(()))) as Box<dyn Future<Output = Result<(), Error>> + Send>))
+        })
     }
 }
 
 type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+/// The first is what the second belongs to.
+static TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
 
 /// The content that leaves a guest at once, before it is known whether there is room for it: as `request.read` takes.
 const PIECE: usize = 64 << 10;

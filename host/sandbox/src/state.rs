@@ -16,7 +16,7 @@ use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::log_id::LogId;
-use crate::outbound::Denied;
+use crate::outbound::Hooks;
 use crate::wasi;
 
 /// The `T` of every `Store<T>`.
@@ -29,11 +29,13 @@ pub(crate) struct State {
     log: GuestLog,
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
-    hooks: Denied,
+    hooks: Hooks,
 }
 
 impl State {
     pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
+        let mut hooks = Hooks::new(&deployed.name, deployed.grants.outbound.as_ref());
+        hooks.begin(exchange.as_ref().map(|exchange| &exchange.fields));
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -44,7 +46,7 @@ impl State {
             table,
             wasi: None,
             http: WasiHttpCtx::new(),
-            hooks: Denied,
+            hooks,
         }
     }
 
@@ -56,6 +58,7 @@ impl State {
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
+        self.hooks.begin(exchange.as_ref().map(|exchange| &exchange.fields));
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
     }

@@ -94,7 +94,11 @@ impl WebSocket {
 
     /// Sends a message. Waits while the client is slow.
     pub(crate) async fn send(&mut self, answer: &Answer, message: Message) -> Result<(), NotOpen> {
-        poll_fn(|cx| Poll::Ready(self.leave_if_asked(cx))).await;
+        poll_fn(|cx| {
+            self.leave_if_asked(cx);
+            Poll::Ready(())
+        })
+        .await;
         if self.closed.is_some() || !self.context.can_write() {
             self.flush(answer).await;
             return Err(NotOpen);

@@ -22,7 +22,7 @@ use crate::answer::{Answer, Content, Head};
 use crate::exchange::Exchange;
 use crate::fields::content_length;
 use crate::log_id::LogId;
-use crate::outbound::Denied;
+use crate::outbound::Hooks;
 use crate::state::State;
 
 /// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `random` and `sockets` 0.3.
@@ -50,7 +50,7 @@ impl Call {
         let path = exchange.target.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let (method, authority) = (exchange.method.clone(), request::authority(exchange));
         let (fields, content) = (request::fields(exchange), request::content(exchange));
-        let fields = FieldMap::new_immutable(&mut Denied, fields);
+        let fields = FieldMap::new_immutable(&mut Hooks::default(), fields);
         // How the guest fared with the content is its own affair: the host has nobody to tell.
         let (request, _) = Request::new(method, Some(scheme), Some(authority), Some(path), fields, None, content);
         (

@@ -1,9 +1,13 @@
-//! Uses what it is granted, as the path says: `/variable/NAME`, `/config/KEY`, `/read/PATH`, `/write/PATH`, and answers
-//! with what it found, or with the error.
+//! Uses what it is granted, as the path says: `/variable/NAME`, `/config/KEY`, `/read/PATH`, `/write/PATH`,
+//! `/send/METHOD/URL`, and answers with what it found, or with the error.
 
 use std::{env, fs};
 
-use wasip2::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
+use wasip2::http::outgoing_handler;
+use wasip2::http::types::{
+    ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse, ResponseOutparam,
+    Scheme,
+};
 
 wit_bindgen::generate!({
     inline: "
@@ -22,6 +26,39 @@ use wasi::config::store;
 
 struct Granted;
 
+/// Sends a request with a little content where the method has some, and tells the answer's status and content.
+fn send(method: &str, url: &str) -> Result<String, ErrorCode> {
+    let (scheme, rest) = url.split_once("://").expect("it is a URL");
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let request = OutgoingRequest::new(Fields::new());
+    let (method, scheme) = match (method, scheme) {
+        ("POST", "http") => (Method::Post, Scheme::Http),
+        ("POST", _) => (Method::Post, Scheme::Https),
+        (_, "http") => (Method::Get, Scheme::Http),
+        _ => (Method::Get, Scheme::Https),
+    };
+    request.set_scheme(Some(&scheme)).expect("the scheme is one");
+    request.set_authority(Some(authority)).expect("the authority is one");
+    request.set_path_with_query(Some(&format!("/{path}"))).expect("the path is one");
+    request.set_method(&method).expect("the method is one");
+    let content = request.body().expect("the content is taken once");
+    let response = outgoing_handler::handle(request, None)?;
+    if let Method::Post = method {
+        let stream = content.write().expect("the stream is taken once");
+        stream.blocking_write_and_flush(b"a little content").map_err(|_| ErrorCode::ConnectionTerminated)?;
+    }
+    OutgoingBody::finish(content, None)?;
+    response.subscribe().block();
+    let response = response.get().expect("it is ready").expect("it is taken once")?;
+    let content = response.consume().expect("the content is taken once");
+    let stream = content.stream().expect("the stream is taken once");
+    let mut text = format!("{} ", response.status());
+    while let Ok(piece) = stream.blocking_read(1 << 16) {
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    Ok(text)
+}
+
 impl wasip2::exports::http::incoming_handler::Guest for Granted {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
         let path = request.path_with_query().unwrap_or_default();
@@ -39,6 +76,10 @@ impl wasip2::exports::http::incoming_handler::Guest for Granted {
                 Ok(()) => "done".to_owned(),
                 Err(error) => error.kind().to_string(),
             },
+            "send" => {
+                let (method, url) = name.split_once('/').expect("a method and a URL");
+                send(method, url).unwrap_or_else(|code| format!("{code:?}"))
+            }
             _ => "what?".to_owned(),
         };
         let response = OutgoingResponse::new(Fields::new());

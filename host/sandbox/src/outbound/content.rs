@@ -1,0 +1,53 @@
+//! The content of an answer from elsewhere: it comes in time, and holds a place among the requests under way.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, Sleep, sleep};
+use wasmtime_wasi_http::Error;
+
+/// The content of an answer.
+pub(super) struct Content {
+    content: Incoming,
+    between: Duration,
+    silence: Option<Pin<Box<Sleep>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Content {
+    /// `between`: the time that may pass between two pieces of it.
+    pub(super) fn new(content: Incoming, between: Duration, place: OwnedSemaphorePermit) -> Self {
+        Self { content, between, silence: None, _place: place }
+    }
+}
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let own = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut own.content).poll_frame(cx) {
+            own.silence = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(|_| Error::HttpResponseIncomplete)));
+        }
+        let between = own.between;
+        let silence = own.silence.get_or_insert_with(|| Box::pin(sleep(between)));
+        ready!(silence.as_mut().poll(cx));
+        silence.as_mut().reset(Instant::now() + between);
+        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
