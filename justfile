@@ -73,7 +73,7 @@ floors:
     }
     forbid windhover-contract windhover-http windhover-sandbox windhover tokio hyper wasmtime windows-sys
     forbid windhover-http windhover-sandbox windhover wasmtime
-    forbid windhover-sandbox windhover-http windhover hyper-util
+    forbid windhover-sandbox windhover-http windhover
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 

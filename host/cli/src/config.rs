@@ -5,7 +5,7 @@
 
 pub mod file;
 pub(crate) mod flags;
-mod meaning;
+pub(crate) mod meaning;
 pub mod mistake;
 pub(crate) mod show;
 mod text;

@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use tracing::warn;
 use windhover_http::HttpServer;
-use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Sandbox};
+use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Outbound, Sandbox};
 
 use crate::app::Loaded;
 use crate::config::file::{Access, App, File, Secret};
+use crate::config::meaning::outbound_rule;
 use crate::config::{NO_CACHE, file};
 use crate::parts::Parts;
 use crate::serve::say;
@@ -46,7 +47,7 @@ impl Workshop {
         }
         let guest = Guest::from_bytes(&self.engine, &whole.bytes, &whole.name, self.cache.as_ref())?;
         guest.require(HttpServer::can_offer)?;
-        let grants = grants(&app.grants)?;
+        let grants = grants(app)?;
         let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
         say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
         let version: String = blake3::hash(&whole.bytes).to_hex().chars().take(VERSION_LENGTH).collect();
@@ -63,7 +64,8 @@ impl Look {
     /// At the files that an app is made of.
     pub(crate) fn at_app(app: &App) -> Self {
         let secrets = app.grants.secrets.values().filter_map(|secret| secret.file.as_ref());
-        Self::at([&app.component].into_iter().chain(&app.middleware).chain(secrets))
+        let authorities = app.grants.outbound_authorities.as_ref();
+        Self::at([&app.component].into_iter().chain(&app.middleware).chain(secrets).chain(authorities))
     }
 
     /// At files. One that cannot be read is like none.
@@ -96,7 +98,8 @@ fn cache(server: &file::Server) -> Option<Cache> {
     Cache::at(&folder).inspect_err(|error| warn!("compiled apps are not kept: {error}")).ok()
 }
 
-fn grants(written: &file::Grants) -> anyhow::Result<Grants> {
+fn grants(app: &App) -> anyhow::Result<Grants> {
+    let written = &app.grants;
     let mut grants = Grants::default();
     if let Some(folder) = &written.files {
         grants = grants.files(folder).with_context(|| {
@@ -120,6 +123,16 @@ fn grants(written: &file::Grants) -> anyhow::Result<Grants> {
         grants = grants.folder(path, &folder.path, access).with_context(|| {
             format!("cannot grant {} as {path}; it has to be a folder that exists", folder.path.display())
         })?;
+    }
+    if !written.outbound.is_empty() {
+        let rules = written.outbound.iter().map(|rule| outbound_rule(rule).map_err(anyhow::Error::msg));
+        let authorities = written
+            .outbound_authorities
+            .as_ref()
+            .map(|file| fs::read(file).with_context(|| format!("cannot read the authorities in {}", file.display())));
+        let limits = app.limits.outbound.to_sandbox();
+        let (rules, authorities) = (rules.collect::<anyhow::Result<_>>()?, authorities.transpose()?);
+        grants = grants.outbound(Outbound { rules, authorities, limits })?;
     }
     Ok(grants)
 }

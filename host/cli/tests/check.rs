@@ -44,7 +44,8 @@ fn a_standard_component_that_reaches_out_is_told_in_a_few_lines() {
                udp, udp-create-socket
   may want   folders: grants.folders
              environment variables: grants.environment
-             network, outbound HTTP
+             outbound HTTP: grants.outbound
+             network
              (this version grants none of them; most languages import more than an app uses)
   served by  Windhover HTTP server
 "

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use http::Method;
 use windhover_http::Endpoint as Address;
+use windhover_sandbox::{OutboundRule, OutboundRuleError};
 
-use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Limits};
+use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits};
 use super::mistake::{Mistake, Mistakes};
 use super::text::{Step, Text, dotted};
 use super::units::Size;
@@ -191,6 +193,13 @@ impl Check<'_> {
                 self.is_wrong(&key, "a secret has either file or env".to_owned());
             }
         }
+        for (index, rule) in grants.outbound.iter().enumerate() {
+            if let Err(problem) = outbound_rule(rule) {
+                let table =
+                    [Step::Key("apps"), Step::Key(name), Step::Key("grants"), Step::Key("outbound"), Step::At(index)];
+                self.is_wrong_at(&table, problem);
+            }
+        }
         for path in grants.folders.keys() {
             let is_good = path.starts_with('/') && !path.split('/').skip(1).any(|part| matches!(part, "." | ".."));
             if !is_good {
@@ -200,6 +209,22 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// A rule as the sandbox takes it.
+pub(crate) fn outbound_rule(written: &file::OutboundRule) -> Result<OutboundRule, String> {
+    let mut rule: OutboundRule = written.url.parse().map_err(|error: OutboundRuleError| error.to_string())?;
+    if !written.methods.is_empty() {
+        let methods = written.methods.iter().map(|method| {
+            let is_method = method.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b'-');
+            Method::from_bytes(method.as_bytes())
+                .ok()
+                .filter(|_| is_method)
+                .ok_or_else(|| format!("{method:?} is no method; write for example \"GET\""))
+        });
+        rule = rule.methods(methods.collect::<Result<_, _>>()?);
+    }
+    Ok(if written.private { rule.private() } else { rule })
 }
 
 /// Makes the paths in a file start at its folder.
@@ -224,6 +249,7 @@ pub(crate) fn anchor(file: &mut File, folder: &Path) {
         within(&mut app.component);
         app.middleware.iter_mut().for_each(within);
         each(&mut app.grants.files);
+        each(&mut app.grants.outbound_authorities);
         app.grants.secrets.values_mut().for_each(|secret| each(&mut secret.file));
         app.grants.folders.values_mut().for_each(|folder| within(&mut folder.path));
     }

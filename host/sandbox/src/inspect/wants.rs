@@ -51,7 +51,8 @@ impl Grant {
             Self::Folders => Some("grants.folders"),
             Self::Environment => Some("grants.environment"),
             Self::Configuration => Some("grants.config"),
-            Self::Network | Self::OutboundHttp => None,
+            Self::OutboundHttp => Some("grants.outbound"),
+            Self::Network => None,
         }
     }
 

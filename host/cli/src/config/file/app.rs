@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use windhover_sandbox::{Reuse as SandboxReuse, SandboxLimits, WebSocketLimits};
+use windhover_sandbox::{OutboundLimits, Reuse as SandboxReuse, SandboxLimits, WebSocketLimits};
 
 use super::Grants;
 use crate::config::units::{Size, Time};
@@ -75,6 +75,8 @@ pub struct AppLimits {
     pub max_log: Size,
     /// WebSockets.
     pub websocket: WebSocket,
+    /// Requests to other servers.
+    pub outbound: Outbound,
 }
 
 /// The limits of each WebSocket.
@@ -85,6 +87,24 @@ pub struct WebSocket {
     pub max_message: Size,
     /// How long a client may be silent before it gets a ping, and after that before it is taken for lost.
     pub keep_alive: Time,
+}
+
+/// The limits of requests to other servers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Outbound {
+    /// Time that connecting may take.
+    pub connect_timeout: Time,
+    /// Time until the head of the answer is here, with connecting.
+    pub first_byte_timeout: Time,
+    /// Time between two pieces of an answer.
+    pub between_bytes_timeout: Time,
+    /// Requests under way at once for one request of a client; one more fails.
+    pub max_in_flight: NonZeroU32,
+    /// Connections to one host that are kept for later.
+    pub max_idle: usize,
+    /// How long they are kept.
+    pub idle_timeout: Time,
 }
 
 /// Whether an instance answers more than one request.
@@ -127,6 +147,36 @@ impl Default for AppLimits {
             queue_timeout: Time(own.queue_timeout),
             max_log: Size(own.max_log as u64),
             websocket: WebSocket::default(),
+            outbound: Outbound::default(),
+        }
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        let own = OutboundLimits::default();
+        let in_flight = u32::try_from(own.max_in_flight).ok().and_then(NonZeroU32::new);
+        Self {
+            connect_timeout: Time(own.connect_timeout),
+            first_byte_timeout: Time(own.first_byte_timeout),
+            between_bytes_timeout: Time(own.between_bytes_timeout),
+            max_in_flight: in_flight.expect("the default is in its range"),
+            max_idle: own.max_idle,
+            idle_timeout: Time(own.idle_timeout),
+        }
+    }
+}
+
+impl Outbound {
+    /// As the sandbox takes them.
+    pub(crate) fn to_sandbox(&self) -> OutboundLimits {
+        OutboundLimits {
+            connect_timeout: self.connect_timeout.0,
+            first_byte_timeout: self.first_byte_timeout.0,
+            between_bytes_timeout: self.between_bytes_timeout.0,
+            max_in_flight: self.max_in_flight.get() as usize,
+            max_idle: self.max_idle,
+            idle_timeout: self.idle_timeout.0,
         }
     }
 }

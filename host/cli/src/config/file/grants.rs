@@ -25,6 +25,27 @@ pub struct Grants {
     /// Folders, by the path that the app finds them at, such as `/data`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub folders: BTreeMap<String, Folder>,
+    /// Requests to other servers that the app may send (`wasi:http`): what one of these allows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outbound: Vec<OutboundRule>,
+    /// Authorities that are trusted for them besides the system's, as PEM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outbound_authorities: Option<PathBuf>,
+}
+
+/// Requests that an app may send.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OutboundRule {
+    /// Where to: `https://api.example.com`, `https://*.example.com:8443` for every name below it, `http://*` for every
+    /// host, `https://api.example.com:*` for every port. Without a port it is the scheme's own.
+    pub url: String,
+    /// By which methods. Absent: every one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub methods: Vec<String>,
+    /// Whether the host's address may be one of a private network, of this machine, or otherwise not of the Internet.
+    #[serde(default)]
+    pub private: bool,
 }
 
 /// Where a secret is kept. One of the two.
