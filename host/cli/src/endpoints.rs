@@ -34,7 +34,8 @@ fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
         Protocols::Http2 => HttpProtocols::Http2,
     };
     let tls = endpoint.tls.as_ref().map(|written| tls(written, protocols)).transpose()?;
-    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols })
+    let mode = endpoint.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
+    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols, mode })
 }
 
 fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {

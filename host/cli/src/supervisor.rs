@@ -18,6 +18,8 @@ use crate::config::flags::configuration;
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
 use crate::endpoints::http_config;
+use crate::inherited::inherited;
+use crate::notice;
 use crate::pipeline::Pipeline;
 use crate::serve::say;
 use crate::signals::{Signal, Signals};
@@ -46,7 +48,8 @@ impl Supervisor {
         let metrics = admin.as_ref().map(|admin| Arc::clone(&admin.metrics));
         let telemetry = Telemetry::new(&config.written.log, metrics);
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
-        let server = HttpServer::bind(HttpConfig { observer, ..http_config(&config.written)? })?;
+        let server =
+            HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http_config(&config.written)? })?;
         let workshop = Workshop::open(&config.written)?;
         let deployments = Deployments::load(&workshop, &config)?;
         Ok(Self { args, config, telemetry, server, admin, workshop, deployments })
@@ -65,6 +68,8 @@ impl Supervisor {
             let _ = asked.await;
         }));
         readiness.set(true);
+        notice::ready();
+        let watchdog = notice::watchdog_interval();
         let look = config.look();
         let mut watch = Watch { args, look, changing: None, config, workshop, deployments, pipeline };
         loop {
@@ -74,10 +79,12 @@ impl Supervisor {
                     Signal::Leave => break,
                     Signal::Reload => watch = watch.at_work(Watch::reload).await?,
                 },
+                () = pause(watchdog) => notice::alive(),
                 () = watch.pause() => watch = watch.at_work(Watch::look).await?,
             }
         }
         readiness.set(false);
+        notice::stopping();
         let pre_stop_delay = watch.config.written.server.pre_stop_delay.0;
         if !pre_stop_delay.is_zero() {
             info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
@@ -145,6 +152,14 @@ fn left_at_once() -> ExitCode {
 
 const PANICKED: &str = "the server panicked; this is a bug in Windhover";
 
+/// For so long. `None`: for ever.
+async fn pause(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => tokio::time::sleep(interval).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// What may change while the server runs.
 struct Watch {
     args: Serve,
@@ -160,10 +175,8 @@ struct Watch {
 impl Watch {
     /// Until it is time to look again.
     async fn pause(&self) {
-        match self.config.written.server.watch_interval.0 {
-            Duration::ZERO => std::future::pending().await,
-            interval => tokio::time::sleep(interval).await,
-        }
+        let interval = self.config.written.server.watch_interval.0;
+        pause(Some(interval).filter(|interval| !interval.is_zero())).await;
     }
 
     /// Does what may take seconds, on a thread of its own.
@@ -195,6 +208,7 @@ impl Watch {
             return self.deployments.look(&self.workshop);
         };
         (self.look, self.changing) = (self.config.look(), None);
+        notice::reloading();
         match configuration(&self.args) {
             Ok(config) => {
                 for key in self.config.needs_restart(&config) {
@@ -207,5 +221,6 @@ impl Watch {
             }
             Err(mistakes) => error!("the configuration stays as it was:\n{mistakes}"),
         }
+        notice::ready();
     }
 }

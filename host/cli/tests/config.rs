@@ -172,6 +172,7 @@ fn assignment(key: &[String], value: &str) -> String {
     let dotted = key.join(".");
     let needed = match key[0].as_str() {
         "apps" if dotted != "apps.NAME.component" => "[apps.NAME]\ncomponent = \"a.wasm\"\n",
+        "endpoints" if dotted == "endpoints.NAME.mode" => "[endpoints.NAME]\nurl = \"unix:/a\"\n",
         "endpoints" if dotted.contains(".tls.") => "[endpoints.NAME]\nurl = \"https://*:1\"\n",
         "endpoints" if dotted != "endpoints.NAME.url" => "[endpoints.NAME]\nurl = \"http://*:1\"\n",
         _ => "",
@@ -232,6 +233,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("limits.http2.keep-alive-ping-timeout", "\"5s\""),
         ("endpoints.NAME.url", "\"http://127.0.0.1:0\""),
         ("endpoints.NAME.protocols", "\"http2\""),
+        ("endpoints.NAME.mode", "\"0600\""),
         ("endpoints.NAME.tls.certificate", "\"/c.pem\""),
         ("endpoints.NAME.tls.key", "\"/c.key\""),
         ("endpoints.NAME.tls.password-file", "\"/c.txt\""),

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::ready;
@@ -23,6 +23,7 @@ use crate::protocols::Protocols;
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tls::{Tls, facts};
+use crate::transport::Arrived;
 
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
@@ -37,8 +38,9 @@ pub(crate) struct Connections<A> {
 
 /// A connection on its way to a worker.
 pub(crate) struct Arrival {
-    pub(crate) stream: TcpStream,
-    pub(crate) remote: SocketAddr,
+    pub(crate) stream: Arrived,
+    /// `None`: its client has no address.
+    pub(crate) remote: Option<SocketAddr>,
     pub(crate) place: Place,
     pub(crate) door: Arc<Door>,
 }
@@ -72,28 +74,26 @@ impl<A: Application> Connections<A> {
             let remote = arrival.remote;
             let clock = own.clock.clone();
             let ended = if arrival.place.is_refused() {
-                debug!(%remote, "a connection is refused: there are as many as there may be");
+                debug!(?remote, "a connection is refused: there are as many as there may be");
                 clock.timeout(REFUSAL_TIME, own.serve_one(arrival)).await.unwrap_or(Ok(()))
             } else {
                 own.serve_one(arrival).await
             };
             if let Err(reason) = ended {
-                debug!(%remote, %reason, "a connection ended before its time");
+                debug!(?remote, %reason, "a connection ended before its time");
             }
         }
     }
 
     async fn serve_one(mut self, arrival: Arrival) -> Result<(), String> {
         let Arrival { stream, remote, place, door } = arrival;
-        let local = stream.local_addr().ok();
-        let stream = tokio::net::TcpStream::from_std(stream).map_err(|failure| failure.to_string())?;
-        // A response that is written is sent; waiting for more to fill the packet only delays it.
-        let _ = stream.set_nodelay(true);
+        let local = stream.local();
+        let stream = stream.register().map_err(|failure| failure.to_string())?;
         let Some((socket, protocol, tls)) = self.greet(stream, &door).await.map_err(|failure| failure.to_string())?
         else {
             return Ok(());
         };
-        self.speak(socket, protocol, tls, Ends { remote: Some(remote), local }, place).await
+        self.speak(socket, protocol, tls, Ends { remote, local }, place).await
     }
 
     /// Serves a client that comes through a pipe, as one that comes without TLS.
@@ -133,11 +133,11 @@ impl<A: Application> Connections<A> {
     /// Shakes hands where that is asked for, and finds out the protocol. `None`: there is nothing to serve.
     async fn greet(
         &mut self,
-        stream: tokio::net::TcpStream,
+        stream: Stream,
         door: &Door,
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
         let Some(tls) = &door.tls else {
-            let mut socket = Socket::new(Stream::Tcp(stream), self.clock.clone());
+            let mut socket = Socket::new(stream, self.clock.clone());
             let protocol = match door.protocols {
                 Protocols::Http1 => Some(Protocol::Http1),
                 Protocols::Http1AndHttp2 => self.find_out(&mut socket).await?,
@@ -147,6 +147,9 @@ impl<A: Application> Connections<A> {
                 },
             };
             return Ok(protocol.map(|protocol| (socket, protocol, None)));
+        };
+        let Stream::Tcp(stream) = stream else {
+            return Err(io::Error::other("TLS is spoken by TCP only, which was checked before"));
         };
         let leaving = async {
             self.draining.begun().await;

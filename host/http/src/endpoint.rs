@@ -8,8 +8,12 @@ use std::sync::Arc;
 use http::uri::Uri;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::inherited::InheritedSocket;
 use crate::protocols::Protocols;
 use crate::tls::Tls;
+use crate::transport::Listening;
+#[cfg(unix)]
+use crate::unix::{self, SocketFile};
 
 /// Where to listen.
 ///
@@ -20,6 +24,10 @@ use crate::tls::Tls;
 /// | `http://*:8080` | every address, IPv6 and IPv4 |
 /// | port 0 | a free port that the system chooses; not with `localhost`, which is two sockets |
 /// | no port | 80, or 443 for `https` |
+/// | `unix:/run/app.sock` | a Unix socket at that path; one that nobody listens on any more is replaced |
+/// | `unix:@name` | an abstract Unix socket, which is no file (Linux) |
+/// | `systemd:name` | the sockets of that name that this process inherited ([`crate::HttpConfig::inherited`]) |
+/// | `systemd:` | all sockets that it inherited |
 ///
 /// `https://` is the same with TLS, for which [`EndpointConfig::tls`] has the certificate.
 ///
@@ -40,20 +48,26 @@ pub struct EndpointConfig {
     pub tls: Option<Arc<Tls>>,
     /// Which versions of HTTP are spoken without TLS. With TLS, [`crate::TlsConfig::alpn`] says so.
     pub protocols: Protocols,
+    /// Permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group reaches it.
+    pub mode: Option<u32>,
 }
 
 impl From<&str> for EndpointConfig {
     /// Without TLS, all else as it is by default.
     fn from(url: &str) -> Self {
-        Self { url: url.to_owned(), tls: None, protocols: Protocols::default() }
+        Self { url: url.to_owned(), tls: None, protocols: Protocols::default(), mode: None }
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
     Address(IpAddr),
     Localhost,
     Any,
+    /// A path, or an abstract name behind `@`.
+    Unix(String),
+    /// Those of a name, or all.
+    Inherited(Option<String>),
 }
 
 /// Why a URL cannot be served. Each message names the URL and what to do.
@@ -70,6 +84,22 @@ pub enum BindError {
         /// What is wrong, and what to write instead.
         reason: &'static str,
     },
+    /// A Unix socket.
+    #[error("cannot listen on unix:{path}: {reason}")]
+    Unix {
+        /// The path.
+        path: String,
+        /// The system's reason, or ours.
+        reason: io::Error,
+    },
+    /// A socket that should have been inherited.
+    #[error("cannot listen on {url}: {reason}")]
+    Inherited {
+        /// The URL as given.
+        url: String,
+        /// Why, with what there is.
+        reason: String,
+    },
     /// The system refused the address.
     #[error("cannot listen on {address}: {reason}{}", hint(.reason))]
     Address {
@@ -78,6 +108,27 @@ pub enum BindError {
         /// The system's reason.
         reason: io::Error,
     },
+}
+
+/// What an endpoint is bound to.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) socket: Listening,
+    /// As it is told.
+    pub(crate) address: String,
+    #[cfg(unix)]
+    pub(crate) file: Option<SocketFile>,
+}
+
+impl Bound {
+    fn new(socket: Listening, address: String) -> Self {
+        Self {
+            socket,
+            address,
+            #[cfg(unix)]
+            file: None,
+        }
+    }
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -94,6 +145,9 @@ impl EndpointConfig {
     pub(crate) fn endpoint(&self) -> Result<Endpoint, BindError> {
         let refuse = |reason| BindError::Url { url: self.url.clone(), reason };
         let endpoint: Endpoint = self.url.parse()?;
+        if matches!(endpoint.host, Host::Inherited(_)) {
+            return Ok(Endpoint { is_secure: self.tls.is_some(), ..endpoint });
+        }
         match (endpoint.is_secure, &self.tls) {
             (true, None) => Err(refuse(
                 "https needs a certificate: give --tls-cert and --tls-key (`windhover dev-cert` makes one for localhost)",
@@ -109,6 +163,19 @@ impl FromStr for Endpoint {
 
     fn from_str(url: &str) -> Result<Self, BindError> {
         let refuse = |reason| BindError::Url { url: url.to_owned(), reason };
+        if let Some(path) = url.strip_prefix("unix:") {
+            let is_path = path.starts_with('/') && !path.ends_with('/') || path.starts_with('@') && path.len() > 1;
+            if !is_path || path.contains('\0') {
+                return Err(refuse(
+                    "unix: wants an absolute path, or @ and a name; write for example unix:/run/app.sock",
+                ));
+            }
+            return Ok(Self { is_secure: false, host: Host::Unix(path.to_owned()), port: 0 });
+        }
+        if let Some(name) = url.strip_prefix("systemd:") {
+            let name = Some(name).filter(|name| !name.is_empty()).map(str::to_owned);
+            return Ok(Self { is_secure: false, host: Host::Inherited(name), port: 0 });
+        }
         let uri: Uri = url.parse().map_err(|_| refuse("it is not a URL; write for example http://127.0.0.1:8080"))?;
         let is_secure = match uri.scheme_str() {
             Some("http") => false,
@@ -156,15 +223,53 @@ impl Endpoint {
         self.is_secure
     }
 
-    /// Binds the endpoint: one socket or two, each with its address as it is to be told.
-    pub(crate) fn bind(&self) -> Result<Vec<(TcpListener, String)>, BindError> {
+    /// Whether it is a Unix socket.
+    pub fn is_unix(&self) -> bool {
+        matches!(self.host, Host::Unix(_))
+    }
+
+    /// Whether it is one that this process inherits, so that TLS is spoken there if there is a certificate.
+    pub fn is_inherited(&self) -> bool {
+        matches!(self.host, Host::Inherited(_))
+    }
+
+    /// Binds the endpoint: its sockets, each with its address as it is to be told.
+    pub(crate) fn bind(&self, mode: Option<u32>, inherited: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
         let scheme = if self.is_secure { "https" } else { "http" };
-        let named = |(listener, address)| (listener, format!("{scheme}://{address}"));
-        Ok(self.listen()?.into_iter().map(named).collect())
+        match &self.host {
+            Host::Unix(path) => Ok(vec![listen_unix(path, mode.unwrap_or(DEFAULT_MODE))?]),
+            Host::Inherited(name) => self.take(name.as_deref(), scheme, inherited),
+            _ => {
+                let named = |(listener, address)| Bound::new(Listening::Tcp(listener), format!("{scheme}://{address}"));
+                Ok(self.listen()?.into_iter().map(named).collect())
+            }
+        }
+    }
+
+    fn take(&self, name: Option<&str>, scheme: &str, all: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
+        let url = || format!("systemd:{}", name.unwrap_or_default());
+        let refuse = |reason: String| BindError::Inherited { url: url(), reason };
+        let own: Vec<_> = all.iter().filter(|socket| name.is_none_or(|name| name == socket.name)).collect();
+        if own.is_empty() {
+            let names: Vec<_> = all.iter().map(|socket| socket.name.as_str()).collect();
+            return Err(refuse(match names.as_slice() {
+                [] => "this process inherited no socket; systemd gives it some by a .socket unit".to_owned(),
+                names => format!("this process inherited no socket of that name; there is {}", names.join(", ")),
+            }));
+        }
+        if self.is_secure && !own.iter().all(|socket| socket.is_tcp()) {
+            return Err(refuse(
+                "it is a Unix socket, and TLS is spoken by TCP only; leave the certificate out".to_owned(),
+            ));
+        }
+        let bound =
+            own.iter().map(|socket| socket.listening(scheme).map(|(socket, address)| Bound::new(socket, address)));
+        bound.collect::<io::Result<_>>().map_err(|error| refuse(error.to_string()))
     }
 
     fn listen(&self) -> Result<Vec<(TcpListener, SocketAddr)>, BindError> {
         match self.host {
+            Host::Unix(_) | Host::Inherited(_) => Ok(Vec::new()), // not of TCP
             Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
             Host::Any => match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port), true) {
                 // A machine without IPv6 has every IPv4 address all the same.
@@ -212,8 +317,25 @@ fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, SocketA
     bind().map_err(|reason| BindError::Address { address, reason })
 }
 
+#[cfg(unix)]
+fn listen_unix(path: &str, mode: u32) -> Result<Bound, BindError> {
+    let listening = unix::listen(path, mode).map_err(|reason| BindError::Unix { path: path.to_owned(), reason });
+    let (socket, file) = listening?;
+    Ok(Bound { socket: Listening::Unix(socket), address: format!("unix:{path}"), file })
+}
+
+#[cfg(not(unix))]
+fn listen_unix(path: &str, _: u32) -> Result<Bound, BindError> {
+    let reason =
+        io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets here; use http://127.0.0.1");
+    Err(BindError::Unix { path: path.to_owned(), reason })
+}
+
+/// Permissions of a Unix socket's file: for its owner and its group.
+const DEFAULT_MODE: u32 = 0o660;
+
 /// Connections that the system holds until they are accepted, as Kestrel's transport.
-const BACKLOG: i32 = 512;
+pub(crate) const BACKLOG: i32 = 512;
 
 #[cfg(test)]
 mod tests {
@@ -248,6 +370,9 @@ mod tests {
             ("http://example.com:80", "neither an IP address"),
             ("http://u@127.0.0.1:80", "names a user"),
             ("http://localhost:0", "two ports"),
+            ("unix:relative.sock", "absolute path"),
+            ("unix:/folder/", "absolute path"),
+            ("unix:@", "absolute path"),
         ] {
             let error = url.parse::<Endpoint>().expect_err(url).to_string();
             assert!(error.contains(url) && error.contains(expected), "{url}: {error}");
@@ -264,7 +389,7 @@ mod tests {
     fn a_taken_port_is_named_with_a_remedy() {
         let (taken, address) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false).expect("a free port");
         let url = format!("http://{address}");
-        let error = url.parse::<Endpoint>().expect("our own address").bind().expect_err("it is taken");
+        let error = url.parse::<Endpoint>().expect("our own address").bind(None, &[]).expect_err("it is taken");
         let port = taken.local_addr().expect("it is bound").port();
         let text = error.to_string();
         assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("--url"), "{text}");

@@ -16,6 +16,7 @@ mod http1;
 mod http2;
 #[cfg(feature = "in-memory")]
 mod in_memory;
+mod inherited;
 mod listener;
 mod outstanding;
 mod patience;
@@ -23,6 +24,9 @@ mod protocols;
 mod socket;
 mod stream;
 mod tls;
+mod transport;
+#[cfg(unix)]
+mod unix;
 mod worker;
 
 use std::convert::Infallible;
@@ -37,6 +41,7 @@ pub use clock::{Alarm, Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
 #[cfg(feature = "in-memory")]
 pub use in_memory::serve_in_memory;
+pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
 pub use tls::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
@@ -52,6 +57,8 @@ use listener::Listener;
 pub struct HttpConfig {
     /// Where to listen. At least one. Default: `http://127.0.0.1:8080`.
     pub endpoints: Vec<EndpointConfig>,
+    /// Sockets that this process was given, for endpoints that name them. Default: none.
+    pub inherited: Vec<InheritedSocket>,
     /// The limits of HTTP.
     pub limits: Limits,
     /// Threads that serve connections, each with a runtime of its own. Default: one per core.
@@ -66,6 +73,7 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             endpoints: vec!["http://127.0.0.1:8080".into()],
+            inherited: Vec::new(),
             limits: Limits::default(),
             workers: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             clock: Clock::default(),
@@ -110,11 +118,16 @@ impl HttpServer {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for endpoint in config.endpoints {
-            let bound = endpoint.endpoint()?.bind()?;
+            let bound = endpoint.endpoint()?.bind(endpoint.mode, &config.inherited)?;
             let door = Arc::new(Door { tls: endpoint.tls, protocols: endpoint.protocols });
-            for (socket, address) in bound {
-                listeners.push(Listener { socket, door: Arc::clone(&door) });
-                addresses.push(address);
+            for bound in bound {
+                listeners.push(Listener {
+                    socket: bound.socket,
+                    door: Arc::clone(&door),
+                    #[cfg(unix)]
+                    _file: bound.file,
+                });
+                addresses.push(bound.address);
             }
         }
         Ok(Self {

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,13 +10,19 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use crate::connection::{Arrival, Door};
+use crate::transport::Listening;
+#[cfg(unix)]
+use crate::unix::SocketFile;
 use crate::worker::{Dispatch, Workers};
 
 /// A socket that is bound, and what is spoken to those who come to it.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: Listening,
     pub(crate) door: Arc<Door>,
+    /// Goes when the socket does.
+    #[cfg(unix)]
+    pub(crate) _file: Option<SocketFile>,
 }
 
 /// Accepts on every listener and hands each connection to a worker.
@@ -32,22 +37,23 @@ pub(crate) async fn accept_forever(listeners: Vec<Listener>, workers: &Workers) 
     std::future::pending().await
 }
 
-async fn accept_on(Listener { socket, door }: Listener, dispatch: Dispatch) -> Infallible {
-    let listener = loop {
+async fn accept_on(listener: Listener, dispatch: Dispatch) -> Infallible {
+    let door = &listener.door;
+    let accepting = loop {
         // Registering needs a descriptor too, so it can fail for a while like accepting can.
-        match socket.try_clone().and_then(tokio::net::TcpListener::from_std) {
-            Ok(listener) => break listener,
+        match listener.socket.register() {
+            Ok(accepting) => break accepting,
             Err(failure) => back_off(&failure).await,
         }
     };
     loop {
-        match listener.accept().await {
-            Ok((stream, remote)) => match (dispatch.place(), stream.into_std()) {
+        match accepting.accept().await {
+            Ok((stream, remote)) => match (dispatch.place(), stream) {
                 (Some(place), Ok(stream)) => {
-                    dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(&door) }).await;
+                    dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(door) }).await;
                 }
-                (None, Ok(_)) => debug!(%remote, "a connection was closed: there are too many even to be refused"),
-                (_, Err(failure)) => debug!(%remote, %failure, "a connection was lost between accept and worker"),
+                (None, Ok(_)) => debug!(?remote, "a connection was closed: there are too many even to be refused"),
+                (_, Err(failure)) => debug!(?remote, %failure, "a connection was lost between accept and worker"),
             },
             Err(failure) if is_about_one_connection(&failure) => debug!(%failure, "a connection ended before accept"),
             Err(failure) => back_off(&failure).await,

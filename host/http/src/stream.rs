@@ -14,6 +14,8 @@ use tokio_rustls::server::TlsStream;
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
     #[cfg(feature = "in-memory")]
     Memory(tokio::io::DuplexStream),
 }
@@ -31,6 +33,8 @@ impl Stream {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(stream) => Some(stream.get_ref().0),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
             #[cfg(feature = "in-memory")]
             Self::Memory(_) => None,
         }
@@ -42,6 +46,8 @@ macro_rules! each {
         match $stream.get_mut() {
             Stream::Tcp($name) => $do,
             Stream::Tls($name) => $do,
+            #[cfg(unix)]
+            Stream::Unix($name) => $do,
             #[cfg(feature = "in-memory")]
             Stream::Memory($name) => $do,
         }
@@ -71,6 +77,8 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.is_write_vectored(),
             #[cfg(feature = "in-memory")]
             Self::Memory(stream) => stream.is_write_vectored(),
         }

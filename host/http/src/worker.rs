@@ -105,7 +105,7 @@ impl Dispatch {
         seat.load.fetch_add(1, Ordering::Relaxed);
         if let Err(lost) = seat.incoming.send(arrival).await {
             seat.load.fetch_sub(1, Ordering::Relaxed);
-            debug!(remote = %lost.0.remote, "a connection came after the workers had ended");
+            debug!(remote = ?lost.0.remote, "a connection came after the workers had ended");
         }
     }
 }

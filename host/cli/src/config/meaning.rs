@@ -102,6 +102,7 @@ impl Check<'_> {
         let within = |last| [key[0], key[1], last];
         let Some(address) = self.address(&within("url"), &endpoint.url) else { return };
         match (&endpoint.tls, address.is_secure()) {
+            (tls, _) if address.is_inherited() => tls.iter().for_each(|tls| self.tls(key, tls)),
             (None, true) => self.is_wrong(
                 &within("tls"),
                 "https needs a certificate; add certificate and key below it (`windhover dev-cert` makes one)"
@@ -111,6 +112,12 @@ impl Check<'_> {
                 .is_wrong(&within("tls"), format!("{:?} is without TLS; write https, or leave tls out", endpoint.url)),
             (Some(tls), true) => self.tls(key, tls),
             (None, false) => {}
+        }
+        let Some(mode) = &endpoint.mode else { return };
+        if !address.is_unix() {
+            self.is_wrong(&within("mode"), "only the file of a unix: address has permissions; leave it out".to_owned());
+        } else if u32::from_str_radix(mode, 8).map_or(true, |mode| mode > 0o777) {
+            self.is_wrong(&within("mode"), format!("{mode:?} is no mode; write for example \"0660\""));
         }
     }
 

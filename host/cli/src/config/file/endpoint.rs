@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Endpoint {
     /// The address: `http://127.0.0.1:8080`, `https://[::1]`, `http://localhost` (both loopbacks), `http://*:80` (every
-    /// address). Port 0 is a free port.
+    /// address), `unix:/run/app.sock`, `unix:@name` (abstract), `systemd:name` (sockets of that FileDescriptorName that
+    /// systemd holds). Port 0 is a free port.
     pub url: String,
     /// Versions of HTTP that are spoken.
     #[serde(default)]
@@ -19,6 +20,9 @@ pub struct Endpoint {
     /// TLS, for `https`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<EndpointTls>,
+    /// Permissions of a Unix socket's file, as octal digits. Absent: `"0660"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// Versions of HTTP that are spoken.

@@ -1,0 +1,61 @@
+//! Sockets that somebody else has bound: systemd, which starts a service when the first client comes, and holds its
+//! sockets while it restarts.
+
+use std::net::TcpListener;
+#[cfg(unix)]
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+use crate::transport::Listening;
+
+/// A socket that this process was given, bound and listening. Cheap to clone: it is one socket.
+#[derive(Clone, Debug)]
+pub struct InheritedSocket {
+    /// What it is called: systemd's FileDescriptorName, by default the name of the unit.
+    pub name: String,
+    pub(crate) socket: Inherited,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Inherited {
+    Tcp(Arc<TcpListener>),
+    #[cfg(unix)]
+    Unix(Arc<UnixListener>),
+}
+
+impl InheritedSocket {
+    /// A socket of TCP.
+    pub fn tcp(name: impl Into<String>, socket: TcpListener) -> Self {
+        Self { name: name.into(), socket: Inherited::Tcp(Arc::new(socket)) }
+    }
+
+    /// A Unix socket.
+    #[cfg(unix)]
+    pub fn unix(name: impl Into<String>, socket: UnixListener) -> Self {
+        Self { name: name.into(), socket: Inherited::Unix(Arc::new(socket)) }
+    }
+
+    /// Readies it for accepting. The second is its address, as it is told.
+    pub(crate) fn listening(&self, scheme: &str) -> std::io::Result<(Listening, String)> {
+        Ok(match &self.socket {
+            Inherited::Tcp(socket) => {
+                let socket = socket.try_clone()?;
+                socket.set_nonblocking(true)?;
+                let address = socket.local_addr()?;
+                (Listening::Tcp(socket), format!("{scheme}://{address}"))
+            }
+            #[cfg(unix)]
+            Inherited::Unix(socket) => {
+                let socket = socket.try_clone()?;
+                socket.set_nonblocking(true)?;
+                let address = socket.local_addr()?;
+                let path = address.as_pathname().map_or_else(|| "@".to_owned(), |path| path.display().to_string());
+                (Listening::Unix(socket), format!("unix:{path}"))
+            }
+        })
+    }
+
+    pub(crate) fn is_tcp(&self) -> bool {
+        matches!(self.socket, Inherited::Tcp(_))
+    }
+}

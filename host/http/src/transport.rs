@@ -1,0 +1,83 @@
+//! Sockets of the system that connections come by: TCP, and on Unix those of a path.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use crate::stream::Stream;
+
+/// A socket that is bound and listens.
+#[derive(Debug)]
+pub(crate) enum Listening {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// The same, registered with a runtime.
+pub(crate) enum Accepting {
+    Tcp(tokio::net::TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+}
+
+/// A connection that was accepted, on its way to the runtime that will serve it.
+pub(crate) enum Arrived {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Listening {
+    /// Registers it. Needs a descriptor more, so it can fail for a while.
+    pub(crate) fn register(&self) -> io::Result<Accepting> {
+        Ok(match self {
+            Self::Tcp(socket) => Accepting::Tcp(tokio::net::TcpListener::from_std(socket.try_clone()?)?),
+            #[cfg(unix)]
+            Self::Unix(socket) => Accepting::Unix(tokio::net::UnixListener::from_std(socket.try_clone()?)?),
+        })
+    }
+}
+
+impl Accepting {
+    /// The next connection, with its client's address where it has one. The inner error is of this connection alone.
+    pub(crate) async fn accept(&self) -> io::Result<(io::Result<Arrived>, Option<SocketAddr>)> {
+        Ok(match self {
+            Self::Tcp(socket) => {
+                let (stream, remote) = socket.accept().await?;
+                (stream.into_std().map(Arrived::Tcp), Some(remote))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                (stream.into_std().map(Arrived::Unix), None)
+            }
+        })
+    }
+}
+
+impl Arrived {
+    /// The server's own address, where it has one.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Registers it with the runtime of this thread.
+    pub(crate) fn register(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Tcp(stream) => {
+                let stream = tokio::net::TcpStream::from_std(stream)?;
+                // A response that is written is sent; waiting for more to fill the packet only delays it.
+                let _ = stream.set_nodelay(true);
+                Stream::Tcp(stream)
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream)?),
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! Unix sockets: bound with permissions of their own, in place of one that nobody listens on any more, and gone when
+//! they are not served any more.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// The file of a socket. Dropped, it removes it, if it is still that socket's.
+#[derive(Debug)]
+pub(crate) struct SocketFile {
+    path: PathBuf,
+    identity: Identity,
+}
+
+/// Tells a file from another that took its place: the system gives numbers of removed files to new ones, but not the time.
+type Identity = (u64, u64, i64, i64);
+
+fn identity(found: &fs::Metadata) -> Identity {
+    (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
+}
+
+/// Listens at a path, or, where it begins with `@`, at an abstract name, which is no file (Linux).
+pub(crate) fn listen(path: &str, mode: u32) -> io::Result<(UnixListener, Option<SocketFile>)> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    if let Some(name) = path.strip_prefix('@') {
+        socket.bind(&SockAddr::unix(format!("\0{name}"))?)?;
+        socket.listen(super::endpoint::BACKLOG)?;
+        return Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), None));
+    }
+    let path = Path::new(path);
+    make_room(path)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    // Before anybody can connect, which needs it to listen.
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
+    socket.listen(super::endpoint::BACKLOG)?;
+    Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), Some(file)))
+}
+
+/// Removes a socket that a server left behind. Anything else that is there stays, and is an error.
+fn make_room(path: &Path) -> io::Result<()> {
+    let found = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => found?,
+    };
+    if !found.file_type().is_socket() {
+        return Err(io::Error::other("there is a file that is no socket; remove it, or choose another path"));
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+        Ok(_) => Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            "another program listens there: stop it, or choose another path",
+        )),
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.identity) {
+            let _ = fs::remove_file(&self.path); // a folder that forbids it by now keeps it
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_has_its_mode_and_its_file_goes_with_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.sock");
+        let name = path.to_str().expect("it is text");
+        let (listener, file) = listen(name, 0o600).expect("it can be bound");
+        assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
+        let error = listen(name, 0o600).expect_err("somebody listens").to_string();
+        assert!(error.contains("another program listens there"), "{error}");
+        drop(listener);
+        // Left behind, as by a server that was killed.
+        let (_listener, second) = listen(name, 0o660).expect("nobody listens any more");
+        drop(file); // not its own any more
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_that_is_no_socket_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.txt");
+        fs::write(&path, "precious").expect("it can be written to");
+        let error = listen(path.to_str().expect("it is text"), 0o600).expect_err("it is a file").to_string();
+        assert!(error.contains("no socket"), "{error}");
+        assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
+    }
+}
