@@ -1,9 +1,14 @@
 //! The server's polite end: what is under way is finished, what is idle is closed, what hangs is counted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use windhover_contract::Drained;
-use windhover_tests::{Hold, bounded, for_each_server, guest};
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use windhover_contract::{Application, Drained, Request, Response, Server};
+use windhover_http::{HttpConfig, HttpServer};
+use windhover_tests::{Hold, Served, bounded, for_each_server, guest};
 
 use crate::{HELLO, SECOND, get};
 
@@ -31,7 +36,7 @@ for_each_server! {
         used.send(get("/")).await;
         used.expect(HELLO).await;
         served.begin_shutdown();
-        fresh.expect_closed().await;
+        in_steps(&served, MOMENT, fresh.expect_closed()).await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
@@ -51,7 +56,7 @@ for_each_server! {
             first.expect_closed().await;
             second.expect_closed().await;
         };
-        served.while_time_passes(SECOND, closed).await; // a moment for them
+        in_steps(&served, SECOND, closed).await; // a moment for them
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
@@ -62,7 +67,7 @@ for_each_server! {
         working.send(get("/")).await;
         bounded("the request to arrive", hold.begun.notified()).await;
         served.begin_shutdown();
-        idle.expect_closed().await; // now the server is draining
+        in_steps(&served, MOMENT, idle.expect_closed()).await; // now the server is draining
         assert!(served.try_connect().await.is_err(), "a server that leaves takes nobody in");
         hold.release.notify_one();
         let response = working.receive_response().await;
@@ -78,7 +83,7 @@ for_each_server! {
         working.receive_head().await;
         working.expect("6\r\nfirst\n\r\n").await;
         served.begin_shutdown();
-        idle.expect_closed().await; // now the server is draining
+        in_steps(&served, MOMENT, idle.expect_closed()).await; // now the server is draining
         working.send("go").await;
         working.expect("7\r\nsecond\n\r\n0\r\n\r\n").await;
         working.expect_closed().await;
@@ -105,6 +110,51 @@ for_each_server! {
         assert_eq!(served.drained().await, Drained::Forced { abandoned: 2 });
     }
 }
+
+/// Waits for what comes by itself, or after some such steps of time.
+async fn in_steps(served: &Served, step: Duration, wait: impl Future<Output = ()>) {
+    let passing = async {
+        loop {
+            served.hand().advance(step).await;
+        }
+    };
+    tokio::select! {
+        () = wait => {}
+        () = passing => {}
+    }
+}
+
+/// Their system has told them that they are connected.
+#[tokio::test]
+async fn who_has_connected_before_the_server_leaves_is_answered() {
+    let endpoints = vec!["http://127.0.0.1:0".into()];
+    let server = HttpServer::bind(HttpConfig { endpoints, ..HttpConfig::default() }).expect("a free port");
+    let address = server.addresses().iter().next().expect("it is bound").trim_start_matches("http://").to_owned();
+    let mut clients = Vec::new();
+    for _ in 0..50 {
+        let mut client = TcpStream::connect(&address).await.expect("it listens");
+        client.write_all(get("/").as_bytes()).await.expect("it can be written to");
+        clients.push(client);
+    }
+    let drained = server.serve(Arc::new(Empty), std::future::ready(()));
+    assert_eq!(bounded("the server to drain", drained).await.expect("it has threads"), Drained::Clean);
+    for mut client in clients {
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("it is answered and closed");
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+}
+
+struct Empty;
+
+impl Application for Empty {
+    async fn handle(&self, _: Request) -> Response {
+        Response::empty(StatusCode::OK)
+    }
+}
+
+/// What a client has to begin that has said nothing yet.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// By default.
 const TIME: Duration = Duration::from_secs(30);

@@ -15,7 +15,7 @@ use windhover_contract::{Application, Connection, KnownHost, Limits, Observer, S
 
 use crate::census::Place;
 use crate::clock::Clock;
-use crate::drain::{Draining, LAST_CHANCE};
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::http1;
 use crate::http2;
@@ -178,10 +178,14 @@ impl<A: Application> Connections<A> {
     /// Reads until the client has begun to speak, and tells which protocol that is. `None`: it has not begun in its
     /// time, or the server leaves.
     async fn find_out(&mut self, socket: &mut Socket) -> io::Result<Option<Protocol>> {
+        let leaving = async {
+            self.draining.begun().await;
+            self.clock.alarm(FIRST_CHANCE).await;
+        };
         let mut first = tokio::select! {
             biased;
             octets = read(socket) => octets?,
-            () = self.draining.begun() => return Ok(None),
+            () = leaving => return Ok(None),
             () = self.clock.alarm(self.limits.keep_alive_timeout) => return Ok(None),
         };
         if !first.is_empty() && is_partial_preface(&first) {

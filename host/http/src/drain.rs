@@ -29,5 +29,9 @@ impl Draining {
     }
 }
 
+/// What a client that has connected and not said a word yet has left to begin when the server drains: most often its
+/// request is on its way.
+pub(crate) const FIRST_CHANCE: Duration = Duration::from_millis(100);
+
 /// What a client that is in the middle of a head has left to complete it when the server drains.
 pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(1);

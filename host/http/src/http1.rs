@@ -31,7 +31,7 @@ use crate::census::Place;
 use crate::clock::Clock;
 use crate::date::date;
 use crate::doze::Doze;
-use crate::drain::{Draining, LAST_CHANCE};
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::socket::Socket;
 
@@ -71,17 +71,23 @@ pub(crate) async fn serve<A: Application>(
         Ok(ended) => ended,
         Err(Interruption::BrokenOff) => return Err(BROKEN_OFF.to_owned()),
         Err(Interruption::Draining) => {
-            // Ends at once when idle; else after the exchange in flight, with `connection: close`.
-            serving.as_mut().graceful_shutdown();
-            loop {
-                tokio::select! {
-                    biased;
-                    ended = serving.as_mut() => break ended,
-                    () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
-                    () = clock.alarm(LAST_CHANCE) => {}
-                }
-                if !activity.is_busy() {
-                    return Err("it had no whole request when the server left".to_owned());
+            let early = if activity.begun() == 0 { clock.timeout(FIRST_CHANCE, serving.as_mut()).await } else { None };
+            match early {
+                Some(ended) => ended,
+                None => {
+                    // Ends at once when idle; else after the exchange in flight, with `connection: close`.
+                    serving.as_mut().graceful_shutdown();
+                    loop {
+                        tokio::select! {
+                            biased;
+                            ended = serving.as_mut() => break ended,
+                            () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
+                            () = clock.alarm(LAST_CHANCE) => {}
+                        }
+                        if !activity.is_busy() {
+                            return Err("it had no whole request when the server left".to_owned());
+                        }
+                    }
                 }
             }
         }

@@ -50,7 +50,7 @@ pub use tls::{
 
 use census::Census;
 use connection::Door;
-use listener::Listener;
+use listener::{Accepting, Listener};
 
 /// What an [`HttpServer`] is made of.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ impl Default for HttpConfig {
 
 /// A server whose sockets are bound and which has not begun to accept.
 pub struct HttpServer {
-    listeners: Vec<Listener>,
+    listeners: Vec<Arc<Listener>>,
     addresses: Arc<ServerAddresses>,
     limits: Limits,
     workers: NonZeroUsize,
@@ -118,15 +118,17 @@ impl HttpServer {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for endpoint in config.endpoints {
-            let bound = endpoint.endpoint()?.bind(endpoint.mode, &config.inherited)?;
+            let address = endpoint.endpoint()?;
+            let bound = address.bind(endpoint.mode, &config.inherited)?;
             let door = Arc::new(Door { tls: endpoint.tls, protocols: endpoint.protocols });
             for bound in bound {
-                listeners.push(Listener {
+                listeners.push(Arc::new(Listener {
                     socket: bound.socket,
                     door: Arc::clone(&door),
+                    is_inherited: address.is_inherited(),
                     #[cfg(unix)]
                     _file: bound.file,
-                });
+                }));
                 addresses.push(bound.address);
             }
         }
@@ -191,17 +193,19 @@ impl Server for HttpServer {
             self.observer,
             self.census,
         )?;
+        let mut accepting = Accepting::start(&self.listeners, &workers);
         tokio::select! {
             () = shutdown => {}
-            never = listener::accept_forever(self.listeners, &workers) => match never {},
+            never = accepting.forever() => match never {},
         }
-        // The listeners are closed here: what still comes is refused by the system, at once.
+        // The listeners are closed by that: what still comes is refused by the system, at once.
+        accepting.finish(self.listeners, &workers).await;
         Ok(Drained::from_abandoned(workers.drain().await))
     }
 }
 
 /// Looks after the certificates for as long as what this returns is there.
-fn follow(listeners: &[Listener]) -> JoinSet<Infallible> {
+fn follow(listeners: &[Arc<Listener>]) -> JoinSet<Infallible> {
     let mut tls: Vec<&Arc<Tls>> = listeners.iter().filter_map(|listener| listener.door.tls.as_ref()).collect();
     tls.dedup_by(|one, other| Arc::ptr_eq(one, other));
     tls.into_iter().map(|tls| Arc::clone(tls).follow(Tls::LOOK_INTERVAL)).collect()

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 
 use crate::connection::{Arrival, Door};
+use crate::endpoint::BACKLOG;
 use crate::transport::Listening;
 #[cfg(unix)]
 use crate::unix::SocketFile;
@@ -20,24 +21,50 @@ use crate::worker::{Dispatch, Workers};
 pub(crate) struct Listener {
     pub(crate) socket: Listening,
     pub(crate) door: Arc<Door>,
+    /// Somebody else holds it too.
+    pub(crate) is_inherited: bool,
     /// Goes when the socket does.
     #[cfg(unix)]
     pub(crate) _file: Option<SocketFile>,
 }
 
-/// Accepts on every listener and hands each connection to a worker.
-pub(crate) async fn accept_forever(listeners: Vec<Listener>, workers: &Workers) -> Infallible {
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept_on(listener, workers.dispatch()));
+/// Tasks that accept on every listener and hand each connection to a worker.
+pub(crate) struct Accepting(JoinSet<Infallible>);
+
+impl Accepting {
+    pub(crate) fn start(listeners: &[Arc<Listener>], workers: &Workers) -> Self {
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            tasks.spawn(accept_on(Arc::clone(listener), workers.dispatch()));
+        }
+        Self(tasks)
     }
-    while accepting.join_next().await.is_some() {
-        error!("a listener has ended, which cannot happen unless it panicked; its address is not served any more");
+
+    /// Never ends: what is told if it could is a bug.
+    pub(crate) async fn forever(&mut self) -> Infallible {
+        while self.0.join_next().await.is_some() {
+            error!("a listener has ended, which cannot happen unless it panicked; its address is not served any more");
+        }
+        std::future::pending().await
     }
-    std::future::pending().await
+
+    /// Ends them, and then accepts what has connected already, without waiting for anybody: the system has told these
+    /// clients that they are connected, and would break their connections when the socket is closed. A socket that was
+    /// inherited is not closed by that, and who holds it has them served.
+    pub(crate) async fn finish(mut self, listeners: Vec<Arc<Listener>>, workers: &Workers) {
+        self.0.shutdown().await;
+        let dispatch = workers.dispatch();
+        for listener in listeners.iter().filter(|listener| !listener.is_inherited) {
+            for _ in 0..BACKLOG {
+                let Ok((stream, remote)) = listener.socket.accept_now() else { break };
+                let Some(place) = dispatch.place() else { break };
+                dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(&listener.door) }).await;
+            }
+        }
+    }
 }
 
-async fn accept_on(listener: Listener, dispatch: Dispatch) -> Infallible {
+async fn accept_on(listener: Arc<Listener>, dispatch: Dispatch) -> Infallible {
     let door = &listener.door;
     let accepting = loop {
         // Registering needs a descriptor too, so it can fail for a while like accepting can.

@@ -30,6 +30,23 @@ pub(crate) enum Arrived {
 }
 
 impl Listening {
+    /// A connection that waits to be accepted. `WouldBlock`: there is none.
+    pub(crate) fn accept_now(&self) -> io::Result<(Arrived, Option<SocketAddr>)> {
+        Ok(match self {
+            Self::Tcp(socket) => {
+                let (stream, remote) = socket.accept()?;
+                stream.set_nonblocking(true)?;
+                (Arrived::Tcp(stream), Some(remote))
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => {
+                let (stream, _) = socket.accept()?;
+                stream.set_nonblocking(true)?;
+                (Arrived::Unix(stream), None)
+            }
+        })
+    }
+
     /// Registers it. Needs a descriptor more, so it can fail for a while.
     pub(crate) fn register(&self) -> io::Result<Accepting> {
         Ok(match self {
