@@ -40,7 +40,7 @@ class Load:
 
     def __init__(self, port):
         self.port, self.stop, self.answered, self.failed = port, threading.Event(), 0, []
-        self.threads = [threading.Thread(target=self.ask, args=(number % 2 == 0,)) for number in range(THREADS)]
+        self.threads = [threading.Thread(target=self.ask, args=(number % 2 == 0,), daemon=True) for number in range(THREADS)]
         for thread in self.threads:
             thread.start()
 

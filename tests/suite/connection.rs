@@ -7,9 +7,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use windhover_contract::{Body, Fault, Response};
-use windhover_tests::{bounded, for_each_server, guest};
+use windhover_http::HttpConfig;
+use windhover_tests::{TestServer, bounded, for_each_server, guest};
 
 use crate::get;
 
@@ -127,4 +130,18 @@ impl http_body::Body for NeverEnding {
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         Poll::Pending
     }
+}
+
+/// A socket for every address has a form of its own for them.
+#[tokio::test]
+async fn clients_of_ipv4_are_told_as_such_also_where_every_address_is_served() {
+    let everywhere = |config: &mut HttpConfig| config.endpoints = vec!["http://*:0".into()];
+    let served = TestServer::http().config(everywhere).serve(guest("facts")).await;
+    let (_, port) = served.addresses()[0].rsplit_once(':').expect("it has a port");
+    let mut client = TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("it listens");
+    let request = "GET / HTTP/1.1\r\nhost: a\r\nwant: connection\r\nconnection: close\r\n\r\n";
+    client.write_all(request.as_bytes()).await.expect("the server reads");
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.expect("it is answered and closed");
+    assert!(answer.contains("\nremote: 127.0.0.1 port ") && answer.contains("\nlocal: 127.0.0.1 port "), "{answer}");
 }

@@ -36,7 +36,7 @@ impl Listening {
             Self::Tcp(socket) => {
                 let (stream, remote) = socket.accept()?;
                 stream.set_nonblocking(true)?;
-                (Arrived::Tcp(stream), Some(remote))
+                (Arrived::Tcp(stream), Some(canonical(remote)))
             }
             #[cfg(unix)]
             Self::Unix(socket) => {
@@ -63,7 +63,7 @@ impl Accepting {
         Ok(match self {
             Self::Tcp(socket) => {
                 let (stream, remote) = socket.accept().await?;
-                (stream.into_std().map(Arrived::Tcp), Some(remote))
+                (stream.into_std().map(Arrived::Tcp), Some(canonical(remote)))
             }
             #[cfg(unix)]
             Self::Unix(socket) => {
@@ -74,11 +74,16 @@ impl Accepting {
     }
 }
 
+/// A socket for every address sees clients of IPv4 as `::ffff:192.0.2.1`. Nobody who compares addresses expects that.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
 impl Arrived {
     /// The server's own address, where it has one.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(stream) => stream.local_addr().ok(),
+            Self::Tcp(stream) => stream.local_addr().ok().map(canonical),
             #[cfg(unix)]
             Self::Unix(_) => None,
         }

@@ -70,10 +70,10 @@ impl<'a> Search<'a> {
 
 /// The key that was meant, if one is near, or else what there is.
 fn remedy(key: &str, mut known: Vec<&str>) -> String {
-    let near = known.iter().map(|name| (strsim::jaro_winkler(key, name), name));
-    let nearest = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|one, other| one.0.total_cmp(&other.0));
-    match nearest {
-        Some((_, name)) => format!("do you mean {name}?"),
+    let distance = |name: &str| strsim::damerau_levenshtein(key, name);
+    let is_near = |name: &&&str| distance(name) <= 1 + key.len() / 4 || strsim::jaro_winkler(key, name) > 0.85;
+    match known.iter().filter(is_near).min_by_key(|name| distance(name)) {
+        Some(name) => format!("do you mean {name}?"),
         None => {
             known.sort_unstable();
             format!("there is {}", known.join(", "))

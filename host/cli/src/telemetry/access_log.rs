@@ -1,6 +1,7 @@
 //! One line for each exchange, when it has ended, and for each request that the server refused by itself.
 
 use std::fmt;
+use std::time::Duration;
 
 use http::Version;
 use tracing::info;
@@ -24,8 +25,8 @@ pub(super) fn exchange(record: &Record, format: Format) {
         fault = record.broken_off().map(tracing::field::display),
         received = record.received(),
         sent = record.sent,
-        head_ms = record.until_head.map(|time| time.as_secs_f64() * 1000.0),
-        ms = record.took().as_secs_f64() * 1000.0,
+        head_ms = record.until_head.map(milliseconds),
+        ms = milliseconds(record.took()),
         app,
         version,
         client = client.as_deref().unwrap_or(""),
@@ -46,6 +47,11 @@ pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version
         connection = connection.id,
         "rejected"
     );
+}
+
+/// To the microsecond.
+fn milliseconds(time: Duration) -> f64 {
+    time.as_micros() as f64 / 1000.0
 }
 
 /// Text that a client has chosen. No control character of it reaches the log: JSON escapes it, and a line for people has
