@@ -3,8 +3,6 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use windhover_contract::Fault;
-use windhover_contract::{Application, HostFault, Request, Response};
 use windhover_sandbox::{Leave, Sandbox};
 
 /// An app, whatever is loaded of it now.
@@ -42,14 +40,6 @@ impl App {
     pub(crate) fn leave(&self) {
         if let Some(loaded) = self.loaded() {
             loaded.sandbox.leave(Leave::Away);
-        }
-    }
-
-    /// Answers a request with what is loaded.
-    pub(crate) async fn handle(loaded: Option<Arc<Loaded>>, request: Request) -> Response {
-        match loaded {
-            Some(loaded) => loaded.sandbox.handle(request).await,
-            None => Response::from(Fault::from(HostFault::NotLoaded)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tracing::debug;
-use windhover_contract::{Application, Fault, Request, Response};
+use windhover_contract::{Application, Fault, HostFault, Request, Response};
 
 use crate::app::App;
 use crate::router::Router;
@@ -42,7 +42,10 @@ impl Application for Pipeline {
                 if let Some(record) = &mut record {
                     record.answered_by(&app, loaded.as_deref());
                 }
-                App::handle(loaded, request).await
+                match loaded {
+                    Some(loaded) => loaded.sandbox.handle(request).await,
+                    None => Response::from(Fault::from(HostFault::NotLoaded)),
+                }
             }
             Err(fault) => {
                 debug!(%fault, "a request was refused");

@@ -103,7 +103,8 @@ impl Drop for Sandbox {
 }
 
 impl Application for Sandbox {
-    async fn handle(&self, request: Request) -> Response {
-        invoke::invoke(&self.0, request).await
+    // Not `async`: a future around a future would move the request once more.
+    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send {
+        invoke::invoke(&self.0, request)
     }
 }
