@@ -240,8 +240,12 @@ pub struct ConfigFile {
 #[derive(Debug, Parser)]
 pub struct Check {
     /// The app: a .wasm component, or its text (.wat)
-    #[arg(value_name = "APP.wasm")]
-    pub app: PathBuf,
+    #[arg(value_name = "APP.wasm", required_unless_present = "config", conflicts_with = "config")]
+    pub app: Option<PathBuf>,
+
+    /// Tell of each app in a configuration file what it asks for, and what it is granted
+    #[arg(long, value_name = "FILE", conflicts_with = "middleware")]
+    pub config: Option<PathBuf>,
 
     /// A component that stands before the app, as for `serve`; may be given more than once
     #[arg(long, value_name = "M.wasm")]

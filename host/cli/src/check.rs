@@ -1,24 +1,31 @@
 //! `windhover check`: tells what a file is, what it needs, and who can serve it. Asks the code that `serve` asks, and
 //! ends with 0 if this host would serve it, else with 1.
 
+mod granted;
 mod report;
 mod table;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use windhover_contract::Feature;
 use windhover_http::HttpServer;
 use windhover_sandbox::{ComposeError, Inspection, LoadError, inspect};
 
 use crate::args::Check;
+use crate::config::Config;
 use crate::parts::{File, Parts};
 use crate::serve::say;
-use report::{Component, Middleware, Report, Server};
+use report::{Component, Deployed, Middleware, Report, Server};
 
 /// Looks and tells. What keeps the app from being served is told too, and is no error of the command.
 pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
-    let report = report(args);
+    if let Some(file) = &args.config {
+        return check_apps(&Config::read(file)?, args.json);
+    }
+    let app = args.app.as_deref().context("there is no app to check")?;
+    let report = report(app, &args.middleware, None);
     if args.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else if report.component.is_some() {
@@ -29,9 +36,32 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     Ok(if report.can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(args: &Check) -> Report {
-    let mut report = Report::new(&args.app);
-    if let Err(problem) = fill(&mut report, args) {
+/// Tells about each app of a configuration what it asks for and what it is granted.
+fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
+    let mut reports = Vec::new();
+    for (name, app) in &config.written.apps {
+        let routes = config.routes.iter().filter(|(own, _)| own == name).flat_map(|(_, routes)| routes);
+        let deployed = Deployed {
+            name: name.clone(),
+            routes: routes.map(ToString::to_string).collect(),
+            granted: granted::granted(&app.grants),
+        };
+        reports.push(report(&app.component, &app.middleware, Some(deployed)));
+    }
+    if is_json {
+        say(&serde_json::to_string_pretty(&reports)?);
+    } else {
+        for report in &reports {
+            say(&table::table(report));
+        }
+    }
+    Ok(if reports.iter().all(|report| report.can_serve) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(app: &Path, middleware: &[PathBuf], deployed: Option<Deployed>) -> Report {
+    let mut report = Report::new(app);
+    report.app = deployed;
+    if let Err(problem) = fill(&mut report, app, middleware) {
         report.problem = Some(problem.to_string());
     }
     report.can_serve = report.component.as_ref().is_some_and(|it| it.servers.iter().any(|server| server.can_serve));
@@ -39,11 +69,11 @@ fn report(args: &Check) -> Report {
 }
 
 /// An error is what made the rest impossible to tell.
-fn fill(report: &mut Report, args: &Check) -> Result<(), ComposeError> {
-    let app = File::read(&args.app)?;
+fn fill(report: &mut Report, app: &Path, middleware: &[PathBuf]) -> Result<(), ComposeError> {
+    let app = File::read(app)?;
     let inspected = inspect(&app.bytes, &app.name).inspect_err(|problem| report.kind = kind(problem))?;
     report.kind = "component";
-    let parts = Parts::before(app, &args.middleware)?;
+    let parts = Parts::before(app, middleware)?;
     for file in &parts.middleware {
         let made_with = inspect(&file.bytes, &file.name)?.made_with;
         report.middleware.push(Middleware::new(&file.name, made_with));

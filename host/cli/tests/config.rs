@@ -124,6 +124,38 @@ fn what_does_not_go_together_is_refused_with_the_key_to_write() {
     }
 }
 
+#[test]
+fn each_app_is_told_with_what_it_asks_for_and_what_it_is_granted() {
+    let guest = |name: &str| windhover_tests::guest_file(name).display().to_string();
+    let written = format!(
+        "[apps.rich]\ncomponent = '{}'\nroutes = ['/', 'a.example/b']\n[apps.rich.grants]\nsecrets = {{ S = {{ env = 'E' }} }}\n\
+         folders = {{ '/data' = {{ path = '/tmp', access = 'read-write' }} }}\n\
+         outbound = [{{ url = 'https://b.example', methods = ['GET'] }}]\n[apps.poor]\ncomponent = '{}'\nroutes = ['/poor']\n",
+        guest("wasi-granted"),
+        guest("rust-hello"),
+    );
+    let output = in_folder(&written, &["check", "--config", "windhover.toml"]);
+    let told = text(output.stdout);
+    assert!(output.status.success(), "{told}");
+    for expected in [
+        "rich: ",
+        "  routes     /, a.example/b\n",
+        "  granted    secrets, as environment variables: S\n             folder /data: /tmp, to read and write\n             \
+         outbound HTTP: https://b.example, GET\n",
+        "poor: ",
+        "  granted    nothing\n",
+        "  may want   ",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    let output = in_folder("[apps.a]\ncomponent = 'none.wasm'\n", &["check", "--config", "windhover.toml"]);
+    let told = text(output.stdout);
+    assert!(!output.status.success() && told.contains("  problem    cannot read none.wasm: "), "{told}");
+    let output = in_folder("[apps.a]\ncomponent = 'none.wasm'\n", &["check", "--config", "windhover.toml", "--json"]);
+    let reports: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert_eq!((&reports[0]["app"]["name"], &reports[0]["kind"]), (&"a".into(), &"unreadable".into()));
+}
+
 /// Every key of the schema that has a value and not a table, and what is said of it. What has a name of the user's
 /// choice is called `NAME`.
 fn keys() -> Vec<(Vec<String>, String)> {

@@ -23,6 +23,18 @@ pub(super) struct Report {
     pub(super) warnings: Vec<String>,
     /// What was found; null if there is a problem.
     pub(super) component: Option<Component>,
+    /// What a configuration makes of it; null: none was given.
+    pub(super) app: Option<Deployed>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Deployed {
+    /// The app's name in the configuration.
+    pub(super) name: String,
+    /// What leads to it.
+    pub(super) routes: Vec<String>,
+    /// What it is granted, in words.
+    pub(super) granted: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +99,7 @@ impl Report {
             middleware: Vec::new(),
             warnings: Vec::new(),
             component: None,
+            app: None,
         }
     }
 }

@@ -6,8 +6,21 @@ use super::report::{Component, MayWant, Report, Server};
 
 /// The report of a component, without a line end.
 pub(super) fn table(report: &Report) -> String {
-    let Some(component) = &report.component else { return String::new() };
-    let mut table = Table(report.file.clone());
+    let mut table = Table(match &report.app {
+        Some(app) => format!("{}: {}", app.name, report.file),
+        None => report.file.clone(),
+    });
+    if let Some(app) = &report.app {
+        table.row("routes", std::slice::from_ref(&app.routes.join(", ")));
+        let nothing = ["nothing".to_owned()];
+        table.row("granted", if app.granted.is_empty() { &nothing } else { &app.granted });
+    }
+    let Some(component) = &report.component else {
+        let problem: Vec<String> =
+            report.problem.iter().flat_map(|problem| problem.lines()).map(str::to_owned).collect();
+        table.row("problem", &problem);
+        return table.0;
+    };
     table.row("component", &[about(component)]);
     table.row("world", &[component.world.clone().unwrap_or_else(|| "none that is known".into())]);
     table.row("language", &[made_with(component.language.as_deref(), &component.tools)]);
