@@ -35,7 +35,7 @@ fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
     };
     let tls = endpoint.tls.as_ref().map(|written| tls(written, protocols)).transpose()?;
     let mode = endpoint.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
-    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols, mode })
+    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols, mode, reuse_port: endpoint.reuse_port })
 }
 
 fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {

@@ -265,6 +265,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("limits.http2.keep-alive-ping-timeout", "\"5s\""),
         ("endpoints.NAME.url", "\"http://127.0.0.1:0\""),
         ("endpoints.NAME.protocols", "\"http2\""),
+        ("endpoints.NAME.reuse-port", "true"),
         ("endpoints.NAME.mode", "\"0600\""),
         ("endpoints.NAME.tls.certificate", "\"/c.pem\""),
         ("endpoints.NAME.tls.key", "\"/c.key\""),

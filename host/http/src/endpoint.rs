@@ -50,12 +50,16 @@ pub struct EndpointConfig {
     pub protocols: Protocols,
     /// Permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group reaches it.
     pub mode: Option<u32>,
+    /// Whether another process may listen at the same address and port too (SO_REUSEPORT), of the same user: the system
+    /// spreads connections over both. Default: no, so that a port that is taken by mistake is told. Only TCP, only Unix;
+    /// elsewhere it is an error.
+    pub reuse_port: bool,
 }
 
 impl From<&str> for EndpointConfig {
     /// Without TLS, all else as it is by default.
     fn from(url: &str) -> Self {
-        Self { url: url.to_owned(), tls: None, protocols: Protocols::default(), mode: None }
+        Self { url: url.to_owned(), tls: None, protocols: Protocols::default(), mode: None, reuse_port: false }
     }
 }
 
@@ -234,14 +238,14 @@ impl Endpoint {
     }
 
     /// Binds the endpoint: its sockets, each with its address as it is to be told.
-    pub(crate) fn bind(&self, mode: Option<u32>, inherited: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
+    pub(crate) fn bind(&self, config: &EndpointConfig, inherited: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
         let scheme = if self.is_secure { "https" } else { "http" };
         match &self.host {
-            Host::Unix(path) => Ok(vec![listen_unix(path, mode.unwrap_or(DEFAULT_MODE))?]),
+            Host::Unix(path) => Ok(vec![listen_unix(path, config.mode.unwrap_or(DEFAULT_MODE))?]),
             Host::Inherited(name) => self.take(name.as_deref(), scheme, inherited),
             _ => {
                 let named = |(listener, address)| Bound::new(Listening::Tcp(listener), format!("{scheme}://{address}"));
-                Ok(self.listen()?.into_iter().map(named).collect())
+                Ok(self.listen(config.reuse_port)?.into_iter().map(named).collect())
             }
         }
     }
@@ -267,7 +271,8 @@ impl Endpoint {
         bound.collect::<io::Result<_>>().map_err(|error| refuse(error.to_string()))
     }
 
-    fn listen(&self) -> Result<Vec<(TcpListener, SocketAddr)>, BindError> {
+    fn listen(&self, reuse_port: bool) -> Result<Vec<(TcpListener, SocketAddr)>, BindError> {
+        let listen = |address, dual_stack| listen(address, dual_stack, reuse_port);
         match self.host {
             Host::Unix(_) | Host::Inherited(_) => Ok(Vec::new()), // not of TCP
             Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
@@ -297,7 +302,7 @@ impl Endpoint {
     }
 }
 
-fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, SocketAddr), BindError> {
+fn listen(address: SocketAddr, dual_stack: bool, reuse_port: bool) -> Result<(TcpListener, SocketAddr), BindError> {
     let bind = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         if address.is_ipv6() {
@@ -307,6 +312,9 @@ fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, SocketA
         // would let another program steal the port.
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
+        if reuse_port {
+            share(&socket)?;
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -315,6 +323,16 @@ fn listen(address: SocketAddr, dual_stack: bool) -> Result<(TcpListener, SocketA
         Ok((listener, bound))
     };
     bind().map_err(|reason| BindError::Address { address, reason })
+}
+
+#[cfg(unix)]
+fn share(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(not(unix))]
+fn share(_: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not share a port between processes"))
 }
 
 #[cfg(unix)]
@@ -387,11 +405,22 @@ mod tests {
 
     #[test]
     fn a_taken_port_is_named_with_a_remedy() {
-        let (taken, address) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false).expect("a free port");
+        let (taken, address) = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false, false).expect("a free port");
         let url = format!("http://{address}");
-        let error = url.parse::<Endpoint>().expect("our own address").bind(None, &[]).expect_err("it is taken");
+        let error = url.parse::<Endpoint>().expect("our own address").bind(&"".into(), &[]).expect_err("it is taken");
         let port = taken.local_addr().expect("it is bound").port();
         let text = error.to_string();
         assert!(text.contains(&format!("127.0.0.1:{port}")) && text.contains("--url"), "{text}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_port_is_shared_where_both_sides_say_so_and_nowhere_else() {
+        let shared = |address: SocketAddr| listen(address, false, true);
+        let (_first, address) = shared(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a free port");
+        let (_second, same) = shared(address).expect("both share it");
+        assert_eq!(address, same);
+        let error = listen(address, false, false).expect_err("this one does not share").to_string();
+        assert!(error.contains("another program listens there"), "{error}");
     }
 }

@@ -119,7 +119,7 @@ impl HttpServer {
         let mut addresses = Vec::new();
         for endpoint in config.endpoints {
             let address = endpoint.endpoint()?;
-            let bound = address.bind(endpoint.mode, &config.inherited)?;
+            let bound = address.bind(&endpoint, &config.inherited)?;
             let door = Arc::new(Door { tls: endpoint.tls, protocols: endpoint.protocols });
             for bound in bound {
                 listeners.push(Arc::new(Listener {

@@ -113,6 +113,10 @@ impl Check<'_> {
             (Some(tls), true) => self.tls(key, tls),
             (None, false) => {}
         }
+        if endpoint.reuse_port && (address.is_unix() || address.is_inherited()) {
+            let problem = "only a port of TCP is shared; leave it out".to_owned();
+            self.is_wrong(&within("reuse-port"), problem);
+        }
         let Some(mode) = &endpoint.mode else { return };
         if !address.is_unix() {
             self.is_wrong(&within("mode"), "only the file of a unix: address has permissions; leave it out".to_owned());

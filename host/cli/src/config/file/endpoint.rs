@@ -23,6 +23,9 @@ pub struct Endpoint {
     /// Permissions of a Unix socket's file, as octal digits. Absent: `"0660"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// Whether another process of the same user may listen at the same address and port too (SO_REUSEPORT).
+    #[serde(default)]
+    pub reuse_port: bool,
 }
 
 /// Versions of HTTP that are spoken.
