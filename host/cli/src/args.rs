@@ -66,7 +66,10 @@ pub struct Serve {
     /// Where to listen; may be given more than once. Port 0 takes a free port, * every address
     #[arg(
         long = "url", env = "WINDHOVER_URL", value_name = "URL", value_delimiter = ',',
-        help = with_default("Where to listen; may be given more than once. Port 0 takes a free port, * every address", "http://127.0.0.1:8080"),
+        help = with_default(
+            "Where to listen; may be given more than once. Port 0 takes a free port, * every address",
+            "http://127.0.0.1:8080",
+        ),
     )]
     pub urls: Vec<String>,
 
@@ -105,14 +108,20 @@ pub struct Serve {
     /// Time that a request may take, from the app's first instruction to its last byte.
     #[arg(
         long, env = "WINDHOVER_TIMEOUT", value_name = "SECONDS",
-        help = with_default("Time that a request may take, from the app's first instruction to its last byte", SandboxLimits::default().timeout.as_secs()),
+        help = with_default(
+            "Time that a request may take, from the app's first instruction to its last byte",
+            SandboxLimits::default().timeout.as_secs(),
+        ),
     )]
     pub timeout: Option<NonZeroU64>,
 
     /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
     #[arg(
         long, env = "WINDHOVER_MAX_TIMEOUT", value_name = "SECONDS",
-        help = with_default("Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once", SandboxLimits::default().max_timeout.as_secs()),
+        help = with_default(
+            "Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once",
+            SandboxLimits::default().max_timeout.as_secs(),
+        ),
     )]
     pub max_timeout: Option<NonZeroU64>,
 
@@ -130,28 +139,40 @@ pub struct Serve {
     /// Largest request body; 0 is unlimited.
     #[arg(
         long, env = "WINDHOVER_MAX_BODY_SIZE", value_name = "BYTES",
-        help = with_default("Largest request body; 0 is unlimited", Limits::default().max_request_body_size.unwrap_or(0)),
+        help = with_default(
+            "Largest request body; 0 is unlimited",
+            Limits::default().max_request_body_size.unwrap_or(0),
+        ),
     )]
     pub max_body_size: Option<u64>,
 
     /// Connections at once; one more is answered 503. 0 is any number.
     #[arg(
         long, env = "WINDHOVER_MAX_CONNECTIONS", value_name = "NUMBER",
-        help = with_default("Connections at once; one more is answered 503. 0 is any number", Limits::default().max_connections.unwrap_or(0)),
+        help = with_default(
+            "Connections at once; one more is answered 503. 0 is any number",
+            Limits::default().max_connections.unwrap_or(0),
+        ),
     )]
     pub max_connections: Option<u32>,
 
     /// Time that a request's head may take from its first octet; exceeding it is answered 408.
     #[arg(
         long, env = "WINDHOVER_HEAD_TIMEOUT", value_name = "SECONDS",
-        help = with_default("Time that a request's head may take from its first octet; exceeding it is answered 408", Limits::default().request_head_timeout.as_secs()),
+        help = with_default(
+            "Time that a request's head may take from its first octet; exceeding it is answered 408",
+            Limits::default().request_head_timeout.as_secs(),
+        ),
     )]
     pub head_timeout: Option<NonZeroU64>,
 
     /// Time that a connection may idle before its first request and between two.
     #[arg(
         long, env = "WINDHOVER_IDLE_TIMEOUT", value_name = "SECONDS",
-        help = with_default("Time that a connection may idle before its first request and between two", Limits::default().keep_alive_timeout.as_secs()),
+        help = with_default(
+            "Time that a connection may idle before its first request and between two",
+            Limits::default().keep_alive_timeout.as_secs(),
+        ),
     )]
     pub idle_timeout: Option<NonZeroU64>,
 
@@ -174,21 +195,30 @@ pub struct Serve {
     /// Requests that a reused instance answers before a fresh one takes its place.
     #[arg(
         long, env = "WINDHOVER_REUSE_REQUESTS", value_name = "NUMBER",
-        help = with_default("Requests that a reused instance answers before a fresh one takes its place", Reuse::DEFAULT_MAX_REQUESTS),
+        help = with_default(
+            "Requests that a reused instance answers before a fresh one takes its place",
+            Reuse::DEFAULT_MAX_REQUESTS,
+        ),
     )]
     pub reuse_requests: Option<NonZeroU32>,
 
     /// Requests that a reused instance answers at once, with --reuse concurrent.
     #[arg(
         long, env = "WINDHOVER_REUSE_CONCURRENCY", value_name = "NUMBER",
-        help = with_default("Requests that a reused instance answers at once, with --reuse concurrent", Reuse::DEFAULT_MAX_CONCURRENT),
+        help = with_default(
+            "Requests that a reused instance answers at once, with --reuse concurrent",
+            Reuse::DEFAULT_MAX_CONCURRENT,
+        ),
     )]
     pub reuse_concurrency: Option<NonZeroU32>,
 
     /// Time after which a reused instance without requests is dropped; 0 is at once.
     #[arg(
         long, env = "WINDHOVER_REUSE_IDLE", value_name = "SECONDS",
-        help = with_default("Time after which a reused instance without requests is dropped; 0 is at once", Reuse::DEFAULT_IDLE.as_secs()),
+        help = with_default(
+            "Time after which a reused instance without requests is dropped; 0 is at once",
+            Reuse::DEFAULT_IDLE.as_secs(),
+        ),
     )]
     pub reuse_idle: Option<u64>,
 

@@ -1,5 +1,5 @@
-//! `windhover.toml`: what is wrong with it is told with its place and the remedy, and each key that its schema documents
-//! is understood.
+//! `windhover.toml`: what is wrong with it is told with its place and the remedy, and each key that its schema
+//! documents is understood.
 
 #![cfg(unix)] // as the other tests of the command
 

@@ -1,4 +1,5 @@
-//! `windhover.toml` as it is written. The documentation of these types is its manual: `windhover config schema` prints it.
+//! `windhover.toml` as it is written. The documentation of these types is its manual, which `windhover config schema`
+//! prints.
 //!
 //! Defaults are those of the rooms that the values are for. What values mean together is for [`super::meaning`].
 
