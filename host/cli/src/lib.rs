@@ -11,6 +11,10 @@ mod dev_cert;
 mod endpoints;
 mod inherited;
 mod log;
+#[cfg(unix)]
+mod notice;
+#[cfg(not(unix))]
+#[path = "notice/absent.rs"]
 mod notice;
 mod parts;
 mod pipeline;
@@ -20,6 +24,7 @@ mod serve;
 mod signals;
 mod supervisor;
 mod telemetry;
+mod watch;
 mod workshop;
 
 use std::process::ExitCode;

@@ -21,7 +21,9 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     let _log = log::init(&config.written.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     let supervisor = Supervisor::new(args.clone(), config)?;
-    runtime.block_on(supervisor.serve())
+    let served = runtime.block_on(supervisor.serve());
+    runtime.shutdown_background(); // an app that is being compiled does not hold the exit
+    served
 }
 
 /// Prints a line. That nobody reads it (a closed pipe, a full disk) is no reason to stop.

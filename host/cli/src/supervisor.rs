@@ -1,20 +1,18 @@
-//! The life of the server: load, bind, serve, watch, change, drain. The only owner of signals.
+//! The life of the server: load, bind, serve, drain. The only owner of signals.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
-use tracing::{error, info, warn};
+use tokio::time::Interval;
+use tracing::{info, warn};
 use windhover_contract::{Drained, Observer, Server};
 use windhover_http::{HttpConfig, HttpServer};
 
 use crate::admin::{Admin, Readiness};
 use crate::args::Serve;
-use crate::config::flags::configuration;
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
 use crate::endpoints::http_config;
@@ -25,7 +23,8 @@ use crate::serve::say;
 use crate::signals::{Signal, Signals};
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
-use crate::workshop::{Look, Workshop};
+use crate::watch::Watch;
+use crate::workshop::Workshop;
 
 /// A server that is bound, with its apps loaded.
 pub(crate) struct Supervisor {
@@ -69,23 +68,22 @@ impl Supervisor {
         }));
         readiness.set(true);
         notice::ready();
-        let watchdog = notice::watchdog_interval();
-        let look = config.look();
-        let mut watch = Watch { args, look, changing: None, config, workshop, deployments, pipeline };
+        let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
+        let mut watch = Watch::new(args, config, workshop, deployments, Arc::clone(&pipeline));
         loop {
             tokio::select! {
                 ended = &mut serving => return ended_by_itself(ended),
                 signal = signals.next() => match signal {
                     Signal::Leave => break,
-                    Signal::Reload => watch = watch.at_work(Watch::reload).await?,
+                    Signal::Reload => watch.reload(),
                 },
-                () = pause(watchdog) => notice::alive(),
-                () = watch.pause() => watch = watch.at_work(Watch::look).await?,
+                () = tick(&mut watchdog) => notice::alive(),
+                turned = watch.turn() => turned.context(PANICKED)?,
             }
         }
         readiness.set(false);
         notice::stopping();
-        let pre_stop_delay = watch.config.written.server.pre_stop_delay.0;
+        let pre_stop_delay = watch.pre_stop_delay();
         if !pre_stop_delay.is_zero() {
             info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
             tokio::select! {
@@ -94,7 +92,7 @@ impl Supervisor {
             }
         }
         info!("leaving: requests in flight may finish; once more to leave at once");
-        watch.pipeline.apps().iter().for_each(|app| app.leave());
+        pipeline.apps().iter().for_each(|app| app.leave());
         drop(shutdown);
         tokio::select! {
             drained = &mut serving => match drained.context(PANICKED)?? {
@@ -152,75 +150,10 @@ fn left_at_once() -> ExitCode {
 
 const PANICKED: &str = "the server panicked; this is a bug in Windhover";
 
-/// For so long. `None`: for ever.
-async fn pause(interval: Option<Duration>) {
+/// Until the next tick. `None`: for ever.
+async fn tick(interval: &mut Option<Interval>) {
     match interval {
-        Some(interval) => tokio::time::sleep(interval).await,
+        Some(interval) => drop(interval.tick().await),
         None => std::future::pending().await,
-    }
-}
-
-/// What may change while the server runs.
-struct Watch {
-    args: Serve,
-    /// At the configuration file.
-    look: Look,
-    changing: Option<Look>,
-    config: Config,
-    workshop: Workshop,
-    deployments: Deployments,
-    pipeline: Arc<Pipeline>,
-}
-
-impl Watch {
-    /// Until it is time to look again.
-    async fn pause(&self) {
-        let interval = self.config.written.server.watch_interval.0;
-        pause(Some(interval).filter(|interval| !interval.is_zero())).await;
-    }
-
-    /// Does what may take seconds, on a thread of its own.
-    async fn at_work(mut self, work: fn(&mut Self)) -> anyhow::Result<Self> {
-        let working: JoinHandle<Self> = tokio::task::spawn_blocking(move || {
-            work(&mut self);
-            self
-        });
-        working.await.context(PANICKED)
-    }
-
-    /// Looks whether a file has changed, and stayed the same since the last look.
-    fn look(&mut self) {
-        let look = self.config.look();
-        if look == self.look {
-            self.changing = None;
-        } else if self.changing.as_ref() == Some(&look) {
-            return self.reload();
-        } else {
-            self.changing = Some(look);
-        }
-        self.deployments.look(&self.workshop);
-    }
-
-    /// Makes all as the configuration file says now. With a mistake in it, all stays as it is.
-    fn reload(&mut self) {
-        let Some(file) = self.config.source().map(ToOwned::to_owned) else {
-            info!("asked to read the configuration anew, and there is no file");
-            return self.deployments.look(&self.workshop);
-        };
-        (self.look, self.changing) = (self.config.look(), None);
-        notice::reloading();
-        match configuration(&self.args) {
-            Ok(config) => {
-                for key in self.config.needs_restart(&config) {
-                    warn!("{key} has changed in {}, which needs a restart", file.display());
-                }
-                self.deployments.change(&self.workshop, &config);
-                self.pipeline.reroute(self.deployments.router(&config));
-                self.config = config;
-                info!("the configuration is as {} says now", file.display());
-            }
-            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes}"),
-        }
-        notice::ready();
     }
 }

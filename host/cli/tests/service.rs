@@ -65,8 +65,11 @@ fn its_manager_is_told_that_it_is_ready_lives_reads_anew_and_leaves() {
     manager.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
     let file = folder.path().join("windhover.toml");
     let app = guest_file("rust-hello");
-    let written = format!("[endpoints.a]\nurl = 'http://127.0.0.1:0'\n[apps.a]\ncomponent = '{}'\n", app.display());
-    std::fs::write(&file, written).expect("it can be written to");
+    let written = format!(
+        "[server]\nwatch-interval = '200ms'\n[endpoints.a]\nurl = 'http://127.0.0.1:0'\n[apps.a]\ncomponent = '{}'\n",
+        app.display()
+    );
+    std::fs::write(&file, &written).expect("it can be written to");
     let server = Server::run(
         command()
             .args(["serve", "--no-cache", "--config"])
@@ -79,6 +82,10 @@ fn its_manager_is_told_that_it_is_ready_lives_reads_anew_and_leaves() {
     server.signal(Signal::HUP);
     let reloading = next(&manager);
     assert!(reloading.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{reloading}");
+    assert_eq!(next(&manager), "READY=1\n");
+    // It says that it lives more often than it looks at the file, and looks all the same.
+    std::fs::write(&file, written + "[log]\naccess = true\n").expect("it can be written to");
+    assert!(next(&manager).starts_with("RELOADING=1\n"));
     assert_eq!(next(&manager), "READY=1\n");
     server.signal(Signal::TERM);
     assert_eq!(next(&manager), "STOPPING=1\n");
@@ -113,6 +120,31 @@ fn a_unix_socket_is_served_with_its_mode_and_is_gone_when_the_server_is() {
     server.signal(Signal::TERM);
     server.ended();
     assert!(!path.exists());
+}
+
+#[test]
+fn looking_at_files_often_does_not_keep_it_from_saying_that_it_lives() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("notify.sock");
+    let manager = UnixDatagram::bind(&path).expect("it can be bound");
+    manager.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout can be set");
+    let app = guest_file("rust-hello");
+    let written = format!(
+        "[server]\nwatch-interval = '10ms'\n[endpoints.a]\nurl = 'http://127.0.0.1:0'\n[apps.a]\ncomponent = '{}'\n",
+        app.display()
+    );
+    std::fs::write(folder.path().join("windhover.toml"), written).expect("it can be written to");
+    let _server = Server::run(
+        command()
+            .args(["serve", "--no-cache"])
+            .current_dir(folder.path())
+            .env("NOTIFY_SOCKET", &path)
+            .env("WATCHDOG_USEC", "1000000"),
+    );
+    assert_eq!(told(&manager), "READY=1\n");
+    for _ in 0..3 {
+        assert_eq!(told(&manager), "WATCHDOG=1\n");
+    }
 }
 
 /// A server that is given the socket as systemd gives it: as descriptor 3, called `web`.

@@ -105,11 +105,12 @@ impl Granted {
     ) -> Result<Response<WasiBody>, Error> {
         let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         if !self.outbound.rules.iter().any(|rule| rule.allows(request.method(), &destination)) {
-            self.log_refusal(|| warn!(%app, "a request {} {destination} was refused: no rule of grants.outbound allows it", request.method()));
+            let method = request.method();
+            self.tell(app, &format!("{method} {destination} was refused: no rule of grants.outbound allows it"));
             return Err(Error::HttpRequestDenied);
         }
         if !may_reach(&self.outbound.rules, &destination.host) {
-            self.log_refusal(|| warn!(%app, "a request to {destination} was refused: its address is of a private network; a rule with private = true would allow it"));
+            self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
             return Err(Error::DestinationIpProhibited);
         }
         let place = places.try_acquire_owned().map_err(|_| Error::ConnectionLimitReached)?;
@@ -119,19 +120,22 @@ impl Granted {
         let first = within(options.first_byte_timeout, limits.first_byte_timeout);
         let answered = timeout(first, self.client.send(request)).await.map_err(|_| Error::ConnectionReadTimeout)?;
         if let Err(Error::DestinationIpProhibited) = answered {
-            self.log_refusal(|| warn!(%app, "a request to {destination} was refused: its name leads to a private network; a rule with private = true would allow it"));
+            self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
         }
         Ok(answered?.map(|content| Content::new(content, between, place).boxed_unsync()))
     }
 
-    /// At most one a second: how often a guest asks is the guest's affair.
-    fn log_refusal(&self, log: impl FnOnce()) {
+    /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
+    fn tell(&self, app: &str, refusal: &str) {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
         if self.last_refusal.swap(second, Ordering::Relaxed) != second {
-            log();
+            warn!(%app, "a request to {refusal}");
         }
     }
 }
+
+/// Why an address that a rule allows is refused all the same.
+const PRIVATE: &str = "its address is of a private network; a rule that names it with private = true would allow it";
 
 /// The way of one instance's requests to other servers.
 #[derive(Default)]
@@ -161,8 +165,7 @@ impl Hooks {
             fields.flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone()))).collect();
     }
 
-    /// RFC-less but W3C Trace Context §3: who does not take part in a trace passes it on as it is, unless the guest has
-    /// one of its own.
+    /// W3C Trace Context §3: who does not take part in a trace passes it on as it is, unless the guest has one of its own.
     fn pass_trace_on(&self, fields: &mut HeaderMap) {
         if !fields.contains_key(&TRACE[0]) {
             for (name, value) in &self.trace {

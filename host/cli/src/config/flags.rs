@@ -14,8 +14,13 @@ use crate::args::{Http2, Serve};
 
 /// The configuration that a command line asks for.
 pub(crate) fn configuration(args: &Serve) -> anyhow::Result<Config> {
-    let (mut file, text) = match source(args) {
-        Some(source) => super::read(&source).map(|(file, text)| (file, Some(text)))?,
+    configuration_in(source(args).as_deref(), args)
+}
+
+/// The configuration that it asks for with this file.
+pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::Result<Config> {
+    let (mut file, text) = match source {
+        Some(source) => super::read(source).map(|(file, text)| (file, Some(text)))?,
         None => (File::default(), None),
     };
     let mut overlay = Overlay { file: &mut file, keys: Vec::new() };

@@ -233,3 +233,63 @@ impl Reuse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_limit_is_the_sandboxes() {
+        let written = r#"
+            component = "a.wasm"
+            [limits]
+            timeout = "1s"
+            max-timeout = "2m"
+            last-words = "3s"
+            max-memory = "4MiB"
+            max-instances = 5
+            max-queue = 6
+            queue-timeout = "7s"
+            max-log = "8KiB"
+            websocket = { max-message = "9KiB", keep-alive = "10s" }
+            [limits.outbound]
+            connect-timeout = "11s"
+            first-byte-timeout = "12s"
+            between-bytes-timeout = "13s"
+            max-in-flight = 14
+            max-idle = 15
+            idle-timeout = "16s"
+            [reuse]
+            mode = "concurrent"
+            max-requests = 17
+            max-concurrent = 18
+            idle = "19s"
+        "#;
+        let app: App = toml::from_str(written).expect("it is well formed");
+        let (limits, seconds) = (app.to_sandbox(), Duration::from_secs);
+        assert_eq!((limits.timeout, limits.max_timeout, limits.last_words), (seconds(1), seconds(120), seconds(3)));
+        assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
+        assert_eq!((limits.queue_timeout, limits.max_log), (seconds(7), 8 << 10));
+        assert_eq!((limits.websocket.max_message, limits.websocket.keep_alive), (9 << 10, seconds(10)));
+        let reuse = SandboxReuse::Concurrent { max_requests: 17, max_concurrent: 18, idle: seconds(19) };
+        assert_eq!(limits.reuse, reuse);
+        let outbound = OutboundLimits {
+            connect_timeout: seconds(11),
+            first_byte_timeout: seconds(12),
+            between_bytes_timeout: seconds(13),
+            max_in_flight: 14,
+            max_idle: 15,
+            idle_timeout: seconds(16),
+        };
+        assert_eq!(app.limits.outbound.to_sandbox(), outbound);
+    }
+
+    #[test]
+    fn what_is_not_written_is_as_the_sandbox_has_it() {
+        let (app, own) = (App::new("a.wasm".into()), SandboxLimits::default());
+        assert_eq!(format!("{:?}", app.to_sandbox()), format!("{own:?}"));
+        assert_eq!(app.limits.outbound.to_sandbox(), OutboundLimits::default());
+    }
+}

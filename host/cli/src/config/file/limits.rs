@@ -159,3 +159,73 @@ fn count(count: Option<usize>) -> OrNone<NonZeroU32> {
 fn rate(rate: Option<DataRate>) -> OrNone<Rate> {
     OrNone(rate.map(|rate| Rate { octets_per_second: rate.octets_per_second, grace: Time(rate.grace) }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn each_limit_is_the_servers() {
+        let written = r#"
+            max-connections = 1
+            max-upgraded-connections = "none"
+            max-request-line-size = "3KiB"
+            max-request-fields-size = "4KiB"
+            max-request-fields = 5
+            request-head-timeout = "6s"
+            keep-alive-timeout = "7m"
+            max-request-body-size = "8MB"
+            min-request-data-rate = { octets-per-second = 9, grace = "10s" }
+            min-response-data-rate = "none"
+            max-buffer-size = "11KiB"
+            tls-handshake-timeout = "12s"
+            [http2]
+            max-streams = 13
+            max-frame-size = 16400
+            header-table-size = 15
+            stream-window = "16KiB"
+            connection-window = "170KB"
+            stream-send-buffer = "18KiB"
+            keep-alive-ping-after = "19s"
+            keep-alive-ping-timeout = "20ms"
+        "#;
+        let limits: Limits = toml::from_str(written).expect("it is well formed");
+        let seconds = Duration::from_secs;
+        let octets_per_second = NonZeroU32::new(9).expect("it is not 0");
+        let expected = HttpLimits {
+            max_connections: Some(1),
+            max_upgraded_connections: None,
+            max_request_line_size: 3 << 10,
+            max_request_fields_size: 4 << 10,
+            max_request_fields: 5,
+            request_head_timeout: seconds(6),
+            keep_alive_timeout: seconds(7 * 60),
+            max_request_body_size: Some(8_000_000),
+            min_request_data_rate: Some(DataRate { octets_per_second, grace: seconds(10) }),
+            min_response_data_rate: None,
+            max_buffer_size: 11 << 10,
+            tls_handshake_timeout: seconds(12),
+            http2: Http2Limits {
+                max_streams: 13,
+                max_frame_size: 16_400,
+                header_table_size: 15,
+                stream_window: 16 << 10,
+                connection_window: 170_000,
+                stream_send_buffer: 18 << 10,
+                keep_alive_ping_after: Some(seconds(19)),
+                keep_alive_ping_timeout: Duration::from_millis(20),
+            },
+            drain_timeout: seconds(21),
+        };
+        assert_eq!(limits.to_http(Time(seconds(21))), expected);
+    }
+
+    #[test]
+    fn what_is_not_written_is_as_the_server_has_it() {
+        let limits: Limits = toml::from_str("").expect("it is well formed");
+        let own = HttpLimits::default();
+        assert_eq!(limits.to_http(Time(own.drain_timeout)), own);
+    }
+}

@@ -1,0 +1,145 @@
+//! Looks after what may change while the server runs: the configuration file, and the files of apps. What takes long, such
+//! as compiling, is done on a thread of its own, so that the server can be asked to leave meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
+use tracing::{error, info, warn};
+
+use crate::args::Serve;
+use crate::config::Config;
+use crate::config::flags::configuration_in;
+use crate::deployments::Deployments;
+use crate::notice;
+use crate::pipeline::Pipeline;
+use crate::workshop::{Look, Workshop};
+
+/// Looks after what may change.
+pub(crate) struct Watch {
+    /// `None`: it is being worked on.
+    watched: Option<Watched>,
+    working: Option<JoinHandle<Watched>>,
+    /// The configuration is to be read anew when that is done.
+    is_asked: bool,
+    /// When it was last looked.
+    looked: Instant,
+    interval: Duration,
+    pre_stop_delay: Duration,
+}
+
+/// What is looked after.
+struct Watched {
+    args: Serve,
+    config: Config,
+    /// At the configuration file.
+    look: Look,
+    /// A file that has changed is read when it has stayed the same for one look: it may still be written.
+    changing: Option<Look>,
+    workshop: Workshop,
+    deployments: Deployments,
+    pipeline: Arc<Pipeline>,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        args: Serve,
+        config: Config,
+        workshop: Workshop,
+        deployments: Deployments,
+        pipeline: Arc<Pipeline>,
+    ) -> Self {
+        let look = config.look();
+        let watched = Watched { args, config, look, changing: None, workshop, deployments, pipeline };
+        let (interval, pre_stop_delay) = watched.times();
+        let looked = Instant::now();
+        Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
+    }
+
+    /// Has the configuration read anew, now or when what is being done is done.
+    pub(crate) fn reload(&mut self) {
+        self.is_asked = true;
+        self.begin();
+    }
+
+    /// How long the server goes on when it is asked to leave.
+    pub(crate) fn pre_stop_delay(&self) -> Duration {
+        self.pre_stop_delay
+    }
+
+    /// Waits until it is time to look, or until what is being done is done, and goes on. May be dropped while it waits.
+    pub(crate) async fn turn(&mut self) -> Result<(), JoinError> {
+        match &mut self.working {
+            Some(working) => {
+                let watched = working.await?;
+                (self.interval, self.pre_stop_delay) = watched.times();
+                (self.watched, self.working, self.looked) = (Some(watched), None, Instant::now());
+                if !self.is_asked {
+                    return Ok(());
+                }
+            }
+            None if self.interval.is_zero() => std::future::pending().await,
+            None => sleep_until(self.looked + self.interval).await,
+        }
+        self.begin();
+        Ok(())
+    }
+
+    /// Begins to work, if nobody does.
+    fn begin(&mut self) {
+        let Some(mut watched) = self.watched.take() else { return };
+        let is_asked = std::mem::take(&mut self.is_asked);
+        self.working = Some(spawn_blocking(move || {
+            if is_asked {
+                watched.reload()
+            } else {
+                watched.look()
+            }
+            watched
+        }));
+    }
+}
+
+impl Watched {
+    fn times(&self) -> (Duration, Duration) {
+        let server = &self.config.written.server;
+        (server.watch_interval.0, server.pre_stop_delay.0)
+    }
+
+    /// Looks whether a file has changed, and stayed the same since the last look.
+    fn look(&mut self) {
+        let look = self.config.look();
+        if look == self.look {
+            self.changing = None;
+        } else if self.changing.as_ref() == Some(&look) {
+            return self.reload();
+        } else {
+            self.changing = Some(look);
+        }
+        self.deployments.look(&self.workshop);
+    }
+
+    /// Makes all as the configuration file says now. With a mistake in it, all stays as it is.
+    fn reload(&mut self) {
+        let Some(file) = self.config.source().map(ToOwned::to_owned) else {
+            info!("asked to read the configuration anew, and there is no file");
+            return self.deployments.look(&self.workshop);
+        };
+        (self.look, self.changing) = (self.config.look(), None);
+        notice::reloading();
+        match configuration_in(Some(&file), &self.args) {
+            Ok(config) => {
+                for key in self.config.needs_restart(&config) {
+                    warn!("{key} has changed in {}, which needs a restart", file.display());
+                }
+                self.deployments.change(&self.workshop, &config);
+                self.pipeline.reroute(self.deployments.router(&config));
+                self.config = config;
+                info!("the configuration is as {} says now", file.display());
+            }
+            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes}"),
+        }
+        notice::ready();
+    }
+}
