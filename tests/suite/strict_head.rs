@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http_body_util::BodyExt;
 use windhover_contract::{Body, Response};
 use windhover_tests::{Served, TestServer, for_each_server, guest};
 
@@ -172,7 +173,7 @@ for_each_server! {
     }
 
     async fn what_is_unusual_but_right_is_served(server) {
-        let (served, heads) = serve_counted(server).await;
+        let (served, heads) = serve_reading(server).await;
         let requests = [
             &b"\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n"[..],
             b"GET / HTTP/1.1\r\nhost:a\r\nx:\r\ny: \t\r\n!#$%&'*+-.^_`|~: \xff\tz\r\n\r\n",
@@ -286,6 +287,21 @@ async fn serve_counted(server: TestServer) -> (Served, Arc<AtomicUsize>) {
         seen.fetch_add(1, Ordering::Relaxed);
         async move {
             drop(request);
+            Response { body: Body::full("seen\n"), ..Response::empty(http::StatusCode::OK) }
+        }
+    };
+    (server.serve_fn(answer).await, heads)
+}
+
+/// The same, but for that it reads the content to its end: where it comes octet by octet, and nobody reads it, the server
+/// closes the connection behind the answer.
+async fn serve_reading(server: TestServer) -> (Served, Arc<AtomicUsize>) {
+    let heads = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&heads);
+    let answer = move |request: windhover_contract::Request| {
+        seen.fetch_add(1, Ordering::Relaxed);
+        async move {
+            request.body.collect().await.expect("all of it comes");
             Response { body: Body::full("seen\n"), ..Response::empty(http::StatusCode::OK) }
         }
     };
