@@ -8,6 +8,7 @@ mod cache; // compiled guests on disk: used when nobody else can have written th
 mod connection; // the facts of the connection, and what happens when the client leaves
 mod contract; // the table of features is true
 mod drain; // the server's polite end
+mod endpoints; // where the server listens, changed while it serves
 mod examples; // each guest example does what its README says
 mod fixtures; // every guest of the tests has a test
 mod grants; // what a guest is granted of the machine, and nothing beside it

@@ -72,7 +72,6 @@ impl Config {
             ("server", lasting(&own.server) != lasting(&other.server)),
             ("log", own.log != other.log),
             ("limits", own.limits != other.limits),
-            ("endpoints", own.endpoints != other.endpoints),
             ("admin", own.admin != other.admin),
         ];
         changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()

@@ -10,21 +10,44 @@ use windhover_http::{
     Protocols as HttpProtocols, Tls, TlsConfig, TlsVersion,
 };
 
+use crate::accounts;
 use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
 
-/// What the server of a configuration is made of. Reads the files of certificates.
-pub(crate) fn http_config(file: &File) -> anyhow::Result<HttpConfig> {
-    let defaults = HttpConfig::default();
-    let mut endpoints = Vec::new();
-    for (name, endpoint) in &file.endpoints {
-        endpoints.push(self::endpoint(endpoint).with_context(|| format!("endpoints.{name}"))?);
+/// Endpoints, each as it is written and as the server takes it.
+#[derive(Default)]
+pub(crate) struct Endpoints(Vec<(Endpoint, EndpointConfig)>);
+
+impl Endpoints {
+    /// Those of another configuration. Reads the files of certificates, but for endpoints that are written as one of these
+    /// is: the server looks after their certificates already.
+    pub(crate) fn next(&self, file: &File) -> anyhow::Result<Self> {
+        let mut endpoints = Vec::new();
+        for (name, written) in &file.endpoints {
+            let same = self.0.iter().find(|(endpoint, _)| endpoint == written).map(|(_, config)| config.clone());
+            let config = match same {
+                Some(config) => config,
+                None => endpoint(written).with_context(|| format!("endpoints.{name}"))?,
+            };
+            endpoints.push((written.clone(), config));
+        }
+        Ok(Self(endpoints))
     }
-    Ok(HttpConfig {
-        endpoints,
+
+    /// As the server takes them.
+    pub(crate) fn configs(&self) -> Vec<EndpointConfig> {
+        self.0.iter().map(|(_, config)| config.clone()).collect()
+    }
+}
+
+/// What the server of a configuration is made of.
+pub(crate) fn http_config(file: &File, endpoints: &Endpoints) -> HttpConfig {
+    let defaults = HttpConfig::default();
+    HttpConfig {
+        endpoints: endpoints.configs(),
         limits: file.limits.to_http(file.server.drain_timeout),
         workers: file.server.workers.unwrap_or(defaults.workers),
         ..defaults
-    })
+    }
 }
 
 fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
@@ -35,7 +58,18 @@ fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
     };
     let tls = endpoint.tls.as_ref().map(|written| tls(written, protocols)).transpose()?;
     let mode = endpoint.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
-    Ok(EndpointConfig { url: endpoint.url.clone(), tls, protocols, mode, reuse_port: endpoint.reuse_port })
+    let account = |written: &Option<String>, look_up: fn(&str) -> Result<u32, String>| {
+        written.as_deref().map(look_up).transpose().map_err(anyhow::Error::msg)
+    };
+    Ok(EndpointConfig {
+        url: endpoint.url.clone(),
+        tls,
+        protocols,
+        mode,
+        owner: account(&endpoint.owner, accounts::user)?,
+        group: account(&endpoint.group, accounts::group)?,
+        reuse_port: endpoint.reuse_port,
+    })
 }
 
 fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {

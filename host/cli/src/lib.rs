@@ -1,6 +1,7 @@
 //! The composition root: puts a server, the sandbox and a guest together, and is the only room that reads arguments,
 //! prints, and knows of signals.
 
+mod accounts;
 mod admin;
 mod app;
 pub mod args;

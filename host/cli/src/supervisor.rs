@@ -15,7 +15,7 @@ use crate::admin::{Admin, Readiness};
 use crate::args::Serve;
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
-use crate::endpoints::http_config;
+use crate::endpoints::{Endpoints, http_config};
 use crate::inherited::inherited;
 use crate::notice;
 use crate::pipeline::Pipeline;
@@ -31,6 +31,7 @@ pub(crate) struct Supervisor {
     args: Serve,
     config: Config,
     telemetry: Arc<Telemetry>,
+    endpoints: Endpoints,
     server: HttpServer,
     admin: Option<Administered>,
     workshop: Workshop,
@@ -47,21 +48,23 @@ impl Supervisor {
         let metrics = admin.as_ref().map(|admin| Arc::clone(&admin.metrics));
         let telemetry = Telemetry::new(&config.written.log, metrics);
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
-        let server =
-            HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http_config(&config.written)? })?;
+        let endpoints = Endpoints::default().next(&config.written)?;
+        let http = http_config(&config.written, &endpoints);
+        let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         let workshop = Workshop::open(&config.written)?;
         let deployments = Deployments::load(&workshop, &config)?;
-        Ok(Self { args, config, telemetry, server, admin, workshop, deployments })
+        Ok(Self { args, config, telemetry, endpoints, server, admin, workshop, deployments })
     }
 
     pub(crate) async fn serve(self) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let Self { args, config, telemetry, server, admin, workshop, deployments } = self;
+        let Self { args, config, telemetry, endpoints, server, admin, workshop, deployments } = self;
         let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry));
         let readiness = admin.map_or_else(Default::default, |admin| admin.serve(&server, &pipeline));
         for address in server.addresses().iter() {
             say(&format!("Listening on {address}"));
         }
+        let hand = server.endpoints_hand();
         let (shutdown, asked) = oneshot::channel::<()>();
         let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
             let _ = asked.await;
@@ -69,7 +72,7 @@ impl Supervisor {
         readiness.set(true);
         notice::ready();
         let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
-        let mut watch = Watch::new(args, config, workshop, deployments, Arc::clone(&pipeline));
+        let mut watch = Watch::new(args, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
         loop {
             tokio::select! {
                 ended = &mut serving => return ended_by_itself(ended),

@@ -1,17 +1,21 @@
 //! Looks after what may change while the server runs: the configuration file, and the files of apps. What takes long, such
 //! as compiling, is done on a thread of its own, so that the server can be asked to leave meanwhile.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
+use windhover_http::EndpointsHand;
 
 use crate::args::Serve;
 use crate::config::Config;
 use crate::config::flags::configuration_in;
 use crate::deployments::Deployments;
+use crate::endpoints::Endpoints;
 use crate::notice;
 use crate::pipeline::Pipeline;
 use crate::workshop::{Look, Workshop};
@@ -37,6 +41,8 @@ struct Watched {
     look: Look,
     /// A file that has changed is read when it has stayed the same for one look: it may still be written.
     changing: Option<Look>,
+    endpoints: Endpoints,
+    hand: EndpointsHand,
     workshop: Workshop,
     deployments: Deployments,
     pipeline: Arc<Pipeline>,
@@ -46,12 +52,14 @@ impl Watch {
     pub(crate) fn new(
         args: Serve,
         config: Config,
+        endpoints: Endpoints,
+        hand: EndpointsHand,
         workshop: Workshop,
         deployments: Deployments,
         pipeline: Arc<Pipeline>,
     ) -> Self {
         let look = config.look();
-        let watched = Watched { args, config, look, changing: None, workshop, deployments, pipeline };
+        let watched = Watched { args, config, look, changing: None, endpoints, hand, workshop, deployments, pipeline };
         let (interval, pre_stop_delay) = watched.times();
         let looked = Instant::now();
         Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
@@ -128,18 +136,26 @@ impl Watched {
         };
         (self.look, self.changing) = (self.config.look(), None);
         notice::reloading();
-        match configuration_in(Some(&file), &self.args) {
-            Ok(config) => {
-                for key in self.config.needs_restart(&config) {
-                    warn!("{key} has changed in {}, which needs a restart", file.display());
-                }
-                self.deployments.change(&self.workshop, &config);
-                self.pipeline.reroute(self.deployments.router(&config));
-                self.config = config;
-                info!("the configuration is as {} says now", file.display());
-            }
-            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes}"),
+        match configuration_in(Some(&file), &self.args).and_then(|config| self.change(config, &file)) {
+            Ok(()) => info!("the configuration is as {} says now", file.display()),
+            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes:#}"),
         }
         notice::ready();
+    }
+
+    /// Makes all as another configuration says, or, if its endpoints cannot be served, nothing.
+    fn change(&mut self, config: Config, file: &Path) -> anyhow::Result<()> {
+        let endpoints = self.endpoints.next(&config.written)?;
+        let changed = Handle::current().block_on(self.hand.change(endpoints.configs()))?;
+        changed.opened.iter().for_each(|address| info!("listening on {address}"));
+        changed.closed.iter().for_each(|address| info!("not listening on {address} any more"));
+        self.endpoints = endpoints;
+        for key in self.config.needs_restart(&config) {
+            warn!("{key} has changed in {}, which needs a restart", file.display());
+        }
+        self.deployments.change(&self.workshop, &config);
+        self.pipeline.reroute(self.deployments.router(&config));
+        self.config = config;
+        Ok(())
     }
 }

@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
-use support::{Server, command};
+use support::{Server, ask_at, command};
 use windhover_tests::guest_file;
 
 #[test]
@@ -201,6 +201,33 @@ fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
     server.wait_for("the app is not served any more");
     server.wait_for("the configuration is as");
     assert!(server.ask(GET).starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn endpoints_that_change_are_served_and_what_cannot_be_served_changes_nothing() {
+    let site = Site::new();
+    let head = format!("[server]\nwatch-interval = '0s'\n{}", site.app("a", "rust-hello", ""));
+    site.write(&head);
+    let mut server = site.serve();
+    let mut reload = |more: &str, awaited| {
+        site.write(&format!("{head}{more}"));
+        server.signal(Signal::HUP);
+        server.wait_for(awaited)
+    };
+    let told = reload("[endpoints.more]\nurl = 'http://127.0.0.1:0'\n", "listening on http://");
+    let (_, address) = told.trim_end().rsplit_once("http://").expect("the address is told");
+    let is_served = || ask_at(address, GET).is_ok_and(|answer| answer.ends_with("Hello from WebAssembly!\n"));
+    assert!(is_served());
+    let told = reload("[endpoints.more]\nurl = 'http://192.0.2.1:80'\n", "192.0.2.1:80");
+    assert!(told.contains("this machine does not have that address"), "{told}");
+    assert!(is_served());
+    let tls = "[endpoints.more]\nurl = 'https://127.0.0.1:0'\ntls.certificate = 'missing.pem'\n";
+    let told = reload(tls, "missing.pem");
+    assert!(told.contains("endpoints.more: "), "{told}");
+    assert!(is_served());
+    reload("", "not listening on http://");
+    ask_at(address, GET).expect_err("nobody listens there any more");
+    assert!(is_hello(&server));
 }
 
 #[test]

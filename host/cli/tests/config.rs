@@ -204,7 +204,9 @@ fn assignment(key: &[String], value: &str) -> String {
     let dotted = key.join(".");
     let needed = match key[0].as_str() {
         "apps" if dotted != "apps.NAME.component" => "[apps.NAME]\ncomponent = \"a.wasm\"\n",
-        "endpoints" if dotted == "endpoints.NAME.mode" => "[endpoints.NAME]\nurl = \"unix:/a\"\n",
+        "endpoints" if ["mode", "owner", "group"].iter().any(|key| dotted.ends_with(key)) => {
+            "[endpoints.NAME]\nurl = \"unix:/a\"\n"
+        }
         "endpoints" if dotted.contains(".tls.") => "[endpoints.NAME]\nurl = \"https://*:1\"\n",
         "endpoints" if dotted != "endpoints.NAME.url" => "[endpoints.NAME]\nurl = \"http://*:1\"\n",
         _ => "",
@@ -267,6 +269,8 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("endpoints.NAME.protocols", "\"http2\""),
         ("endpoints.NAME.reuse-port", "true"),
         ("endpoints.NAME.mode", "\"0600\""),
+        ("endpoints.NAME.owner", "\"root\""),
+        ("endpoints.NAME.group", "\"0\""),
         ("endpoints.NAME.tls.certificate", "\"/c.pem\""),
         ("endpoints.NAME.tls.key", "\"/c.key\""),
         ("endpoints.NAME.tls.password-file", "\"/c.txt\""),

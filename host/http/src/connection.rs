@@ -3,6 +3,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::ready;
@@ -10,11 +11,13 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::ReadBuf;
+use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{Application, Connection, KnownHost, Limits, Observer, ServerAddresses, ServerVariables};
 
 use crate::census::Place;
 use crate::clock::Clock;
+use crate::doze::Doze;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::http1;
@@ -28,7 +31,8 @@ use crate::transport::Arrived;
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
     pub(crate) application: Arc<A>,
-    pub(crate) addresses: Arc<ServerAddresses>,
+    /// As they are now.
+    pub(crate) addresses: watch::Receiver<Arc<ServerAddresses>>,
     pub(crate) variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
@@ -50,13 +54,15 @@ pub(crate) struct Arrival {
 pub(crate) struct Door {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
+    /// Hears that the address is not served any more.
+    pub(crate) draining: Draining,
 }
 
 impl<A> Clone for Connections<A> {
     fn clone(&self) -> Self {
         Self {
             application: Arc::clone(&self.application),
-            addresses: Arc::clone(&self.addresses),
+            addresses: self.addresses.clone(),
             variables: Arc::clone(&self.variables),
             limits: Arc::clone(&self.limits),
             clock: self.clock.clone(),
@@ -77,7 +83,13 @@ impl<A: Application> Connections<A> {
                 debug!(?remote, "a connection is refused: there are as many as there may be");
                 clock.timeout(REFUSAL_TIME, own.serve_one(arrival)).await.unwrap_or(Ok(()))
             } else {
-                own.serve_one(arrival).await
+                let overdue = pin!(overdue(arrival.door.draining.clone(), &clock, own.limits.drain_timeout));
+                let mut overdue = Doze::new(overdue);
+                tokio::select! {
+                    biased;
+                    ended = own.serve_one(arrival) => ended,
+                    () = &mut overdue => Err(NOT_SERVED.to_owned()),
+                }
             };
             if let Err(reason) = ended {
                 debug!(?remote, %reason, "a connection ended before its time");
@@ -87,6 +99,7 @@ impl<A: Application> Connections<A> {
 
     async fn serve_one(mut self, arrival: Arrival) -> Result<(), String> {
         let Arrival { stream, remote, place, door } = arrival;
+        self.draining = self.draining.or(&door.draining);
         let local = stream.local();
         let stream = stream.register().map_err(|failure| failure.to_string())?;
         let Some((socket, protocol, tls)) = self.greet(stream, &door).await.map_err(|failure| failure.to_string())?
@@ -117,7 +130,7 @@ impl<A: Application> Connections<A> {
         let origin = Origin {
             connection: Arc::new(Connection { id: next_id(), remote: ends.remote, local: ends.local }),
             tls,
-            server_addresses: self.addresses,
+            server_addresses: Arc::clone(&self.addresses.borrow()),
             server_variables: self.variables,
             limits: self.limits,
             clock: self.clock,
@@ -216,6 +229,13 @@ struct Ends {
     local: Option<SocketAddr>,
 }
 
+/// Ends when a connection of an address that is not served any more has had its time to finish. When all of the server
+/// leaves, the worker sees to that, and counts.
+async fn overdue(mut draining: Draining, clock: &Clock, drain_timeout: Duration) {
+    draining.begun().await;
+    clock.alarm(drain_timeout).await;
+}
+
 enum Protocol {
     Http1,
     Http2,
@@ -253,6 +273,9 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What is read at once of a connection's beginning.
 const READ_SIZE: usize = 8 << 10;
+
+/// Why a connection is broken off when it is overdue.
+const NOT_SERVED: &str = "its address is not served any more, and its time to finish is over";
 
 /// How long refusing a connection may take.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);

@@ -1,20 +1,24 @@
-//! That the server leaves, as connections hear of it.
+//! That the server leaves, or one of its endpoints does, as connections hear of it.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// Says that the server leaves. Dropping it says so too.
+/// Says that something leaves. Dropping it says so too.
+#[derive(Debug)]
 pub(crate) struct Drain(watch::Sender<bool>);
 
-/// Hears that the server leaves.
-#[derive(Clone)]
-pub(crate) struct Draining(watch::Receiver<bool>);
+/// Hears that something leaves, or either of two.
+#[derive(Clone, Debug)]
+pub(crate) struct Draining {
+    own: watch::Receiver<bool>,
+    other: Option<watch::Receiver<bool>>,
+}
 
 impl Drain {
     pub(crate) fn new() -> (Self, Draining) {
         let (sender, receiver) = watch::channel(false);
-        (Self(sender), Draining(receiver))
+        (Self(sender), Draining { own: receiver, other: None })
     }
 
     pub(crate) fn begin(&self) {
@@ -23,9 +27,23 @@ impl Drain {
 }
 
 impl Draining {
+    /// Hears of the other one too.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self { other: Some(other.own.clone()), ..self }
+    }
+
     /// Ends when draining begins, or when nobody is left who could begin it.
     pub(crate) async fn begun(&mut self) {
-        let _ = self.0.wait_for(|draining| *draining).await;
+        let other = async {
+            match &mut self.other {
+                Some(other) => drop(other.wait_for(|draining| *draining).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.own.wait_for(|draining| *draining) => {}
+            () = other => {}
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::protocols::Protocols;
 use crate::tls::Tls;
 use crate::transport::Listening;
 #[cfg(unix)]
-use crate::unix::{self, SocketFile};
+use crate::unix::{self, Access, SocketFile};
 
 /// Where to listen.
 ///
@@ -50,6 +50,10 @@ pub struct EndpointConfig {
     pub protocols: Protocols,
     /// Permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group reaches it.
     pub mode: Option<u32>,
+    /// Whom the file of a `unix:` URL belongs to, as the system's number of a user. Default and `None`: who runs the server.
+    pub owner: Option<u32>,
+    /// Which group it belongs to. Default and `None`: that of who runs the server.
+    pub group: Option<u32>,
     /// Whether another process may listen at the same address and port too (SO_REUSEPORT), of the same user: the system
     /// spreads connections over both. Default: no, so that a port that is taken by mistake is told. Only TCP, only Unix;
     /// elsewhere it is an error.
@@ -59,7 +63,15 @@ pub struct EndpointConfig {
 impl From<&str> for EndpointConfig {
     /// Without TLS, all else as it is by default.
     fn from(url: &str) -> Self {
-        Self { url: url.to_owned(), tls: None, protocols: Protocols::default(), mode: None, reuse_port: false }
+        Self {
+            url: url.to_owned(),
+            tls: None,
+            protocols: Protocols::default(),
+            mode: None,
+            owner: None,
+            group: None,
+            reuse_port: false,
+        }
     }
 }
 
@@ -80,6 +92,9 @@ pub enum BindError {
     /// No URL was given.
     #[error("no URL to listen on: give at least one, for example http://127.0.0.1:8080")]
     NoUrl,
+    /// The server that was to listen does not serve any more.
+    #[error("the server has ended")]
+    Ended,
     /// It is no URL that a server can listen on.
     #[error("cannot listen on {url}: {reason}")]
     Url {
@@ -144,7 +159,22 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+impl BindError {
+    /// Whether somebody else has the address.
+    pub(crate) fn is_taken(&self) -> bool {
+        let (Self::Unix { reason, .. } | Self::Address { reason, .. }) = self else { return false };
+        reason.kind() == io::ErrorKind::AddrInUse
+    }
+}
+
 impl EndpointConfig {
+    /// Whether a socket that was bound for one serves the other too.
+    pub(crate) fn is_bound_like(&self, other: &Self) -> bool {
+        let Self { url, tls, protocols: _, mode, owner, group, reuse_port } = self;
+        (url, tls.is_some(), mode, owner, group, reuse_port)
+            == (&other.url, other.tls.is_some(), &other.mode, &other.owner, &other.group, &other.reuse_port)
+    }
+
     /// What the URL says, if it agrees with the rest.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, BindError> {
         let refuse = |reason| BindError::Url { url: self.url.clone(), reason };
@@ -232,6 +262,11 @@ impl Endpoint {
         matches!(self.host, Host::Unix(_))
     }
 
+    /// Whether it is a Unix socket that is a file.
+    pub fn is_unix_file(&self) -> bool {
+        matches!(&self.host, Host::Unix(path) if path.starts_with('/'))
+    }
+
     /// Whether it is one that this process inherits, so that TLS is spoken there if there is a certificate.
     pub fn is_inherited(&self) -> bool {
         matches!(self.host, Host::Inherited(_))
@@ -241,7 +276,7 @@ impl Endpoint {
     pub(crate) fn bind(&self, config: &EndpointConfig, inherited: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
         let scheme = if self.is_secure { "https" } else { "http" };
         match &self.host {
-            Host::Unix(path) => Ok(vec![listen_unix(path, config.mode.unwrap_or(DEFAULT_MODE))?]),
+            Host::Unix(path) => Ok(vec![listen_unix(path, config)?]),
             Host::Inherited(name) => self.take(name.as_deref(), scheme, inherited),
             _ => {
                 let named = |(listener, address)| Bound::new(Listening::Tcp(listener), format!("{scheme}://{address}"));
@@ -336,21 +371,19 @@ fn share(_: &Socket) -> io::Result<()> {
 }
 
 #[cfg(unix)]
-fn listen_unix(path: &str, mode: u32) -> Result<Bound, BindError> {
-    let listening = unix::listen(path, mode).map_err(|reason| BindError::Unix { path: path.to_owned(), reason });
+fn listen_unix(path: &str, config: &EndpointConfig) -> Result<Bound, BindError> {
+    let access = Access { mode: config.mode.unwrap_or(Access::DEFAULT_MODE), owner: config.owner, group: config.group };
+    let listening = unix::listen(path, &access).map_err(|reason| BindError::Unix { path: path.to_owned(), reason });
     let (socket, file) = listening?;
     Ok(Bound { socket: Listening::Unix(socket), address: format!("unix:{path}"), file })
 }
 
 #[cfg(not(unix))]
-fn listen_unix(path: &str, _: u32) -> Result<Bound, BindError> {
+fn listen_unix(path: &str, _: &EndpointConfig) -> Result<Bound, BindError> {
     let reason =
         io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets here; use http://127.0.0.1");
     Err(BindError::Unix { path: path.to_owned(), reason })
 }
-
-/// Permissions of a Unix socket's file: for its owner and its group.
-const DEFAULT_MODE: u32 = 0o660;
 
 /// Connections that the system holds until they are accepted, as Kestrel's transport.
 pub(crate) const BACKLOG: i32 = 512;

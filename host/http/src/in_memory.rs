@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::io::DuplexStream;
+use tokio::sync::watch;
 use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
 
 use crate::census::Census;
@@ -22,7 +23,7 @@ pub async fn serve_in_memory<A: Application>(
     let place = Arc::new(Census::new(&limits)).enter().ok_or("no connection is allowed")?;
     let (_drain, draining) = Drain::new();
     let (addresses, variables) = (ServerAddresses::from_iter([]), ServerVariables::from_iter([]));
-    let (addresses, variables) = (Arc::new(addresses), Arc::new(variables));
+    let ((_addresses, addresses), variables) = (watch::channel(Arc::new(addresses)), Arc::new(variables));
     let observer = None;
     Connections { application, addresses, variables, limits, clock, draining, observer }
         .serve_in_memory(pipe, place)

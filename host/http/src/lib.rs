@@ -11,6 +11,7 @@ mod date;
 mod doze;
 mod drain;
 mod endpoint;
+mod endpoints;
 mod exchange;
 mod http1;
 mod http2;
@@ -29,16 +30,17 @@ mod transport;
 mod unix;
 mod worker;
 
-use std::convert::Infallible;
 use std::io;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::sync::{mpsc, watch};
 use windhover_contract::{Application, Drained, Feature, Limits, Observer, Server, ServerAddresses};
 
 pub use clock::{Alarm, Clock, ClockHand};
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
+pub use endpoints::{EndpointsChanged, EndpointsHand};
 #[cfg(feature = "in-memory")]
 pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
@@ -49,8 +51,7 @@ pub use tls::{
 };
 
 use census::Census;
-use connection::Door;
-use listener::{Accepting, Listener};
+use endpoints::{Change, Endpoints};
 
 /// What an [`HttpServer`] is made of.
 #[derive(Clone)]
@@ -84,8 +85,10 @@ impl Default for HttpConfig {
 
 /// A server whose sockets are bound and which has not begun to accept.
 pub struct HttpServer {
-    listeners: Vec<Arc<Listener>>,
-    addresses: Arc<ServerAddresses>,
+    endpoints: Endpoints,
+    addresses: ServerAddresses,
+    hand: EndpointsHand,
+    changes: mpsc::Receiver<Change>,
     limits: Limits,
     workers: NonZeroUsize,
     clock: Clock,
@@ -112,35 +115,24 @@ impl ConnectionCount {
 impl HttpServer {
     /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
-        if config.endpoints.is_empty() {
-            return Err(BindError::NoUrl);
-        }
-        let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
-        for endpoint in config.endpoints {
-            let address = endpoint.endpoint()?;
-            let bound = address.bind(&endpoint, &config.inherited)?;
-            let door = Arc::new(Door { tls: endpoint.tls, protocols: endpoint.protocols });
-            for bound in bound {
-                listeners.push(Arc::new(Listener {
-                    socket: bound.socket,
-                    door: Arc::clone(&door),
-                    is_inherited: address.is_inherited(),
-                    #[cfg(unix)]
-                    _file: bound.file,
-                }));
-                addresses.push(bound.address);
-            }
-        }
+        let endpoints = Endpoints::bind(config.endpoints, config.inherited)?;
+        let (hand, changes) = EndpointsHand::new();
         Ok(Self {
-            listeners,
-            addresses: Arc::new(addresses.into_iter().collect()),
+            addresses: endpoints.addresses(),
+            endpoints,
+            hand,
+            changes,
             census: Arc::new(Census::new(&config.limits)),
             limits: config.limits,
             workers: config.workers,
             clock: config.clock,
             observer: config.observer,
         })
+    }
+
+    /// Changes where it listens while it serves.
+    pub fn endpoints_hand(&self) -> EndpointsHand {
+        self.hand.clone()
     }
 
     /// How many connections it has.
@@ -182,31 +174,33 @@ impl Server for HttpServer {
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
-        let limits = Arc::new(self.limits);
-        let _following = follow(&self.listeners);
+        let Self { mut endpoints, mut changes, .. } = self;
+        let (addresses, known_addresses) = watch::channel(Arc::new(self.addresses));
         let workers = worker::Workers::start(
             self.workers,
             application,
-            self.addresses,
-            limits,
+            known_addresses,
+            Arc::new(self.limits),
             self.clock,
             self.observer,
             self.census,
         )?;
-        let mut accepting = Accepting::start(&self.listeners, &workers);
-        tokio::select! {
-            () = shutdown => {}
-            never = accepting.forever() => match never {},
+        endpoints.open(&workers);
+        let mut _following = endpoints.follow();
+        let mut shutdown = pin!(shutdown);
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                Some(Change { endpoints: configs, done }) = changes.recv() => {
+                    let changed = endpoints.change(configs, &workers).await;
+                    addresses.send_replace(Arc::new(endpoints.addresses()));
+                    _following = endpoints.follow();
+                    let _ = done.send(changed); // who does not wait for it does not want to know
+                }
+            }
         }
-        // The listeners are closed by that: what still comes is refused by the system, at once.
-        accepting.finish(self.listeners, &workers).await;
+        // What still comes is refused by the system, at once.
+        endpoints.close().await;
         Ok(Drained::from_abandoned(workers.drain().await))
     }
-}
-
-/// Looks after the certificates for as long as what this returns is there.
-fn follow(listeners: &[Arc<Listener>]) -> JoinSet<Infallible> {
-    let mut tls: Vec<&Arc<Tls>> = listeners.iter().filter_map(|listener| listener.door.tls.as_ref()).collect();
-    tls.dedup_by(|one, other| Arc::ptr_eq(one, other));
-    tls.into_iter().map(|tls| Arc::clone(tls).follow(Tls::LOOK_INTERVAL)).collect()
 }

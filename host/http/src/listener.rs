@@ -1,26 +1,28 @@
-//! Accepts connections forever. Never returns an error: a failing accept is logged and retried, because a full
-//! descriptor table is a bad minute, not the end of the server.
+//! Accepts connections until it is told to stop. Never returns an error: a failing accept is logged and retried, because
+//! a full descriptor table is a bad minute, not the end of the server.
 
-use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use tracing::{debug, error, warn};
+use tokio::sync::watch;
+use tracing::{debug, warn};
 
 use crate::connection::{Arrival, Door};
+use crate::drain::Draining;
 use crate::endpoint::BACKLOG;
-use crate::transport::Listening;
+use crate::transport::{Accepting, Arrived, Listening};
 #[cfg(unix)]
 use crate::unix::SocketFile;
-use crate::worker::{Dispatch, Workers};
+use crate::worker::Dispatch;
 
 /// A socket that is bound, and what is spoken to those who come to it.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: Listening,
-    pub(crate) door: Arc<Door>,
+    /// As it is for those who come now.
+    pub(crate) door: watch::Receiver<Arc<Door>>,
     /// Somebody else holds it too.
     pub(crate) is_inherited: bool,
     /// Goes when the socket does.
@@ -28,63 +30,64 @@ pub(crate) struct Listener {
     pub(crate) _file: Option<SocketFile>,
 }
 
-/// Tasks that accept on every listener and hand each connection to a worker.
-pub(crate) struct Accepting(JoinSet<Infallible>);
-
-impl Accepting {
-    pub(crate) fn start(listeners: &[Arc<Listener>], workers: &Workers) -> Self {
-        let mut tasks = JoinSet::new();
-        for listener in listeners {
-            tasks.spawn(accept_on(Arc::clone(listener), workers.dispatch()));
+impl Listener {
+    /// Hands each connection to a worker until it is to close. Then it accepts what has connected already, without waiting
+    /// for anybody, and closes the socket: the system has told these clients that they are connected, and would break their
+    /// connections. A socket that was inherited is not closed by that, and who holds it has them served.
+    pub(crate) async fn accept(self, dispatch: Dispatch, mut closing: Draining) {
+        let registered = tokio::select! {
+            biased;
+            () = closing.begun() => None,
+            accepting = self.registered() => Some(accepting),
+        };
+        while let Some(accepting) = &registered {
+            // Only this may be broken off: a connection that was accepted is handed over.
+            let accepted = tokio::select! {
+                biased;
+                () = closing.begun() => break,
+                accepted = accepting.accept() => accepted,
+            };
+            match accepted {
+                Ok((Ok(stream), remote)) => self.hand_over(&dispatch, stream, remote).await,
+                Ok((Err(failure), remote)) => {
+                    debug!(?remote, %failure, "a connection was lost between accept and worker");
+                }
+                Err(failure) if is_about_one_connection(&failure) => {
+                    debug!(%failure, "a connection ended before accept");
+                }
+                Err(failure) => back_off(&failure).await,
+            }
         }
-        Self(tasks)
+        self.accept_rest(&dispatch).await;
     }
 
-    /// Never ends: what is told if it could is a bug.
-    pub(crate) async fn forever(&mut self) -> Infallible {
-        while self.0.join_next().await.is_some() {
-            error!("a listener has ended, which cannot happen unless it panicked; its address is not served any more");
-        }
-        std::future::pending().await
-    }
-
-    /// Ends them, and then accepts what has connected already, without waiting for anybody: the system has told these
-    /// clients that they are connected, and would break their connections when the socket is closed. A socket that was
-    /// inherited is not closed by that, and who holds it has them served.
-    pub(crate) async fn finish(mut self, listeners: Vec<Arc<Listener>>, workers: &Workers) {
-        self.0.shutdown().await;
-        let dispatch = workers.dispatch();
-        for listener in listeners.iter().filter(|listener| !listener.is_inherited) {
-            for _ in 0..BACKLOG {
-                let Ok((stream, remote)) = listener.socket.accept_now() else { break };
-                let Some(place) = dispatch.place() else { break };
-                dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(&listener.door) }).await;
+    /// Registering needs a descriptor too, so it can fail for a while like accepting can.
+    async fn registered(&self) -> Accepting {
+        loop {
+            match self.socket.register() {
+                Ok(accepting) => return accepting,
+                Err(failure) => back_off(&failure).await,
             }
         }
     }
-}
 
-async fn accept_on(listener: Arc<Listener>, dispatch: Dispatch) -> Infallible {
-    let door = &listener.door;
-    let accepting = loop {
-        // Registering needs a descriptor too, so it can fail for a while like accepting can.
-        match listener.socket.register() {
-            Ok(accepting) => break accepting,
-            Err(failure) => back_off(&failure).await,
+    async fn accept_rest(&self, dispatch: &Dispatch) {
+        if self.is_inherited {
+            return;
         }
-    };
-    loop {
-        match accepting.accept().await {
-            Ok((stream, remote)) => match (dispatch.place(), stream) {
-                (Some(place), Ok(stream)) => {
-                    dispatch.hand_over(Arrival { stream, remote, place, door: Arc::clone(door) }).await;
-                }
-                (None, Ok(_)) => debug!(?remote, "a connection was closed: there are too many even to be refused"),
-                (_, Err(failure)) => debug!(?remote, %failure, "a connection was lost between accept and worker"),
-            },
-            Err(failure) if is_about_one_connection(&failure) => debug!(%failure, "a connection ended before accept"),
-            Err(failure) => back_off(&failure).await,
+        for _ in 0..BACKLOG {
+            let Ok((stream, remote)) = self.socket.accept_now() else { break };
+            self.hand_over(dispatch, stream, remote).await;
         }
+    }
+
+    async fn hand_over(&self, dispatch: &Dispatch, stream: Arrived, remote: Option<SocketAddr>) {
+        let Some(place) = dispatch.place() else {
+            debug!(?remote, "a connection was closed: there are too many even to be refused");
+            return;
+        };
+        let door = Arc::clone(&self.door.borrow());
+        dispatch.hand_over(Arrival { stream, remote, place, door }).await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -23,8 +23,23 @@ fn identity(found: &fs::Metadata) -> Identity {
     (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
 }
 
+/// Who may connect, as the permissions of the file say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Access {
+    pub(crate) mode: u32,
+    /// `None`: who runs this process.
+    pub(crate) owner: Option<u32>,
+    /// `None`: that of who runs this process.
+    pub(crate) group: Option<u32>,
+}
+
+impl Access {
+    /// For the file's owner and its group.
+    pub(crate) const DEFAULT_MODE: u32 = 0o660;
+}
+
 /// Listens at a path, or, where it begins with `@`, at an abstract name, which is no file (Linux).
-pub(crate) fn listen(path: &str, mode: u32) -> io::Result<(UnixListener, Option<SocketFile>)> {
+pub(crate) fn listen(path: &str, access: &Access) -> io::Result<(UnixListener, Option<SocketFile>)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     if let Some(name) = path.strip_prefix('@') {
@@ -36,10 +51,21 @@ pub(crate) fn listen(path: &str, mode: u32) -> io::Result<(UnixListener, Option<
     make_room(path)?;
     socket.bind(&SockAddr::unix(path)?)?;
     // Before anybody can connect, which needs it to listen.
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    chown(path, access.owner, access.group).map_err(not_given_away)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
     socket.listen(super::endpoint::BACKLOG)?;
     Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), Some(file)))
+}
+
+fn not_given_away(reason: io::Error) -> io::Error {
+    match reason.kind() {
+        io::ErrorKind::PermissionDenied => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "giving the file to another owner or group needs a privilege (CAP_CHOWN, root, or being in that group)",
+        ),
+        _ => reason,
+    }
 }
 
 /// Removes a socket that a server left behind. Anything else that is there stays, and is an error.
@@ -73,22 +99,41 @@ impl Drop for SocketFile {
 mod tests {
     use super::*;
 
+    fn access(mode: u32) -> Access {
+        Access { mode, ..Access::default() }
+    }
+
     #[test]
     fn a_socket_has_its_mode_and_its_file_goes_with_it() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.sock");
         let name = path.to_str().expect("it is text");
-        let (listener, file) = listen(name, 0o600).expect("it can be bound");
+        let (listener, file) = listen(name, &access(0o600)).expect("it can be bound");
         assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
-        let error = listen(name, 0o600).expect_err("somebody listens").to_string();
+        let error = listen(name, &access(0o600)).expect_err("somebody listens").to_string();
         assert!(error.contains("another program listens there"), "{error}");
         drop(listener);
         // Left behind, as by a server that was killed.
-        let (_listener, second) = listen(name, 0o660).expect("nobody listens any more");
+        let (_listener, second) = listen(name, &access(0o660)).expect("nobody listens any more");
         drop(file); // not its own any more
         assert!(path.exists());
         drop(second);
         assert!(!path.exists());
+    }
+
+    /// Only root can give a file away, and everybody else is told so.
+    #[test]
+    fn a_socket_belongs_to_whom_it_is_given() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.sock");
+        let access = Access { owner: Some(1), group: Some(2), ..access(0o600) };
+        match listen(path.to_str().expect("it is text"), &access) {
+            Ok(_bound) => {
+                let found = fs::metadata(&path).expect("it is there");
+                assert_eq!((found.uid(), found.gid()), (1, 2));
+            }
+            Err(error) => assert!(error.to_string().contains("CAP_CHOWN"), "{error}"),
+        }
     }
 
     #[test]
@@ -96,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("a.txt");
         fs::write(&path, "precious").expect("it can be written to");
-        let error = listen(path.to_str().expect("it is text"), 0o600).expect_err("it is a file").to_string();
+        let error = listen(path.to_str().expect("it is text"), &access(0o600)).expect_err("it is a file").to_string();
         assert!(error.contains("no socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
     }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 use windhover_contract::{Application, Limits, Observer, ServerAddresses, ServerVariables};
@@ -46,7 +46,7 @@ impl Workers {
     pub(crate) fn start<A: Application>(
         count: NonZeroUsize,
         application: Arc<A>,
-        addresses: Arc<ServerAddresses>,
+        addresses: watch::Receiver<Arc<ServerAddresses>>,
         limits: Arc<Limits>,
         clock: Clock,
         observer: Option<Arc<dyn Observer>>,
@@ -61,7 +61,7 @@ impl Workers {
             let load = Arc::new(AtomicUsize::new(0));
             let connections = Connections {
                 application: Arc::clone(&application),
-                addresses: Arc::clone(&addresses),
+                addresses: addresses.clone(),
                 variables: Arc::clone(&variables),
                 limits: Arc::clone(&limits),
                 clock: clock.clone(),

@@ -45,7 +45,8 @@ pub struct File {
     pub admin: Option<Admin>,
 }
 
-/// The process as a whole. What is changed here needs a restart, except for `hosts`.
+/// The process as a whole. What is changed here needs a restart, except for `hosts`, `pre-stop-delay` and
+/// `watch-interval`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Server {

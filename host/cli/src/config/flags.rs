@@ -142,7 +142,7 @@ impl Overlay<'_> {
                 );
             }
             let protocols = args.h2.map_or(Protocols::default(), Http2::protocols);
-            let endpoint = Endpoint { url: url.clone(), protocols, tls, mode: None, reuse_port: false };
+            let endpoint = Endpoint { protocols, tls, ..Endpoint::at(url) };
             let name = format!("url-{}", at + 1);
             if !args.urls.is_empty() {
                 self.set(&format!("endpoints.{name}"), "url");

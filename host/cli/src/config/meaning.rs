@@ -12,6 +12,7 @@ use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Li
 use super::mistake::{Mistake, Mistakes};
 use super::text::{Step, Text, dotted};
 use super::units::Size;
+use crate::accounts;
 use crate::route::{HostPattern, Route};
 
 /// What is meant.
@@ -117,11 +118,26 @@ impl Check<'_> {
             let problem = "only a port of TCP is shared; leave it out".to_owned();
             self.is_wrong(&within("reuse-port"), problem);
         }
-        let Some(mode) = &endpoint.mode else { return };
-        if !address.is_unix() {
-            self.is_wrong(&within("mode"), "only the file of a unix: address has permissions; leave it out".to_owned());
-        } else if u32::from_str_radix(mode, 8).map_or(true, |mode| mode > 0o777) {
-            self.is_wrong(&within("mode"), format!("{mode:?} is no mode; write for example \"0660\""));
+        let is_mode = |mode: &str| u32::from_str_radix(mode, 8).is_ok_and(|mode| mode <= 0o777);
+        let no_mode = |mode: &String| format!("{mode:?} is no mode; write for example \"0660\"");
+        let mistakes = [
+            (
+                "mode",
+                "permissions",
+                endpoint.mode.as_ref().map(|mode| is_mode(mode).then_some(()).ok_or_else(|| no_mode(mode))),
+            ),
+            ("owner", "an owner", endpoint.owner.as_ref().map(|owner| accounts::user(owner).map(drop))),
+            ("group", "a group", endpoint.group.as_ref().map(|group| accounts::group(group).map(drop))),
+        ];
+        for (key, what, written) in mistakes {
+            match written {
+                Some(_) if !address.is_unix_file() => {
+                    let problem = format!("only the file of a unix: address has {what}; leave it out");
+                    self.is_wrong(&within(key), problem);
+                }
+                Some(Err(problem)) => self.is_wrong(&within(key), problem),
+                Some(Ok(())) | None => {}
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +14,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// `windhover serve`, on a free port.
 pub(crate) struct Server {
     process: Child,
+    /// What it logs, line by line.
+    log: Receiver<String>,
     pub(crate) printed: Vec<String>,
     pub(crate) address: String,
 }
@@ -35,15 +38,16 @@ impl Server {
     pub(crate) fn run(command: &mut Command) -> Self {
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
         let stdout = process.stdout.take().expect("it is piped");
+        let log = lines(process.stderr.take().expect("it is piped"));
         let mut printed = Vec::new();
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             if let Some(address) = line.strip_prefix("Listening on http://") {
-                return Self { process, printed, address: address.to_owned() };
+                return Self { process, log, printed, address: address.to_owned() };
             }
             printed.push(line);
         }
-        let output = process.wait_with_output().expect("it can be waited for");
-        panic!("it ended before it listened: {}", String::from_utf8_lossy(&output.stderr));
+        let _ = process.wait();
+        panic!("it ended before it listened: {}", log.iter().collect::<String>());
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
@@ -54,11 +58,7 @@ impl Server {
 
     /// Sends a request that closes the connection, and returns all that comes.
     pub(crate) fn ask(&self, request: &str) -> String {
-        let mut stream = self.connect();
-        stream.write_all(request.as_bytes()).expect("the server reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("the server answers and closes");
-        answer
+        ask_at(&self.address, request).expect("the server answers and closes")
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -66,24 +66,28 @@ impl Server {
         kill_process(process, signal).expect("the process is there");
     }
 
-    /// Waits until the log says so. What it said before is gone. The test runner bounds the wait.
-    pub(crate) fn wait_for(&mut self, awaited: &str) {
-        let log = self.process.stderr.as_mut().expect("it is piped");
-        let mut line = Vec::new();
-        while !String::from_utf8_lossy(&line).contains(awaited) {
-            let mut octet = [0];
-            assert_ne!(log.read(&mut octet).expect("the log can be read"), 0, "it ended before it said {awaited:?}");
-            if line.last() == Some(&b'\n') {
-                line.clear();
+    /// Waits until the log says so, and returns the line. What it said before is gone.
+    pub(crate) fn wait_for(&mut self, awaited: &str) -> String {
+        let mut said = String::new();
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) if line.contains(awaited) => return line,
+                Ok(line) => said.push_str(&line),
+                Err(reason) => panic!("it did not say {awaited:?} ({reason}), but:\n{said}"),
             }
-            line.extend(octet);
         }
     }
 
-    /// Waits for the end, which somebody has asked for. The test runner bounds the wait.
+    /// Waits for the end, which somebody has asked for.
     pub(crate) fn ended(mut self) -> Ended {
         let mut stderr = String::new();
-        self.process.stderr.take().expect("it is piped").read_to_string(&mut stderr).expect("the log is text");
+        loop {
+            match self.log.recv_timeout(PATIENCE) {
+                Ok(line) => stderr.push_str(&line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end, and said:\n{stderr}"),
+            }
+        }
         Ended { status: self.process.wait().expect("it can be waited for"), stderr }
     }
 }
@@ -93,6 +97,32 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Sends a request that closes the connection to an address, and returns all that comes.
+pub(crate) fn ask_at(address: &str, request: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The lines of a stream, with their ends, for whoever waits for them with a bound.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while stream.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+            if sender.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+    receiver
 }
 
 pub(crate) fn command() -> Command {
@@ -110,4 +140,4 @@ pub(crate) fn read_until(stream: &mut TcpStream, awaited: &str) -> String {
     read
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -23,9 +23,31 @@ pub struct Endpoint {
     /// Permissions of a Unix socket's file, as octal digits. Absent: `"0660"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
+    /// Whom a Unix socket's file belongs to: a user's name or number. Absent: the user who runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Which group a Unix socket's file belongs to, by name or number, for example that of a proxy. Absent: the group of
+    /// the user who runs the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Whether another process of the same user may listen at the same address and port too (SO_REUSEPORT).
     #[serde(default)]
     pub reuse_port: bool,
+}
+
+impl Endpoint {
+    /// What is served at an address where nothing else is said.
+    pub(crate) fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            protocols: Protocols::default(),
+            tls: None,
+            mode: None,
+            owner: None,
+            group: None,
+            reuse_port: false,
+        }
+    }
 }
 
 /// Versions of HTTP that are spoken.

@@ -1,0 +1,248 @@
+//! All that is listened on, and how it changes while it is served.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::error;
+use windhover_contract::ServerAddresses;
+
+use crate::connection::Door;
+use crate::drain::{Drain, Draining};
+use crate::endpoint::{BindError, Bound, EndpointConfig};
+use crate::inherited::InheritedSocket;
+use crate::listener::Listener;
+use crate::tls::Tls;
+use crate::worker::Workers;
+
+/// Every endpoint of a server, bound.
+pub(crate) struct Endpoints {
+    bound: Vec<BoundEndpoint>,
+    inherited: Vec<InheritedSocket>,
+}
+
+/// An endpoint. Dropped, it drains its connections.
+struct BoundEndpoint {
+    config: EndpointConfig,
+    /// As they are told.
+    addresses: Vec<String>,
+    /// Those that nobody accepts on yet.
+    listeners: Vec<Listener>,
+    accepting: JoinSet<()>,
+    /// Ends accepting.
+    closing: Drain,
+    door: watch::Sender<Arc<Door>>,
+    _draining: Drain,
+}
+
+/// Changes where a server listens, also while it serves.
+#[derive(Clone, Debug)]
+pub struct EndpointsHand(mpsc::Sender<Change>);
+
+/// What has become of a server's addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointsChanged {
+    /// Addresses that are served now and were not before.
+    pub opened: Vec<String>,
+    /// Addresses that were served before and are not any more.
+    pub closed: Vec<String>,
+}
+
+/// A change that somebody waits for.
+#[derive(Debug)]
+pub(crate) struct Change {
+    pub(crate) endpoints: Vec<EndpointConfig>,
+    pub(crate) done: oneshot::Sender<Result<EndpointsChanged, BindError>>,
+}
+
+impl EndpointsHand {
+    pub(crate) fn new() -> (Self, mpsc::Receiver<Change>) {
+        let (sender, receiver) = mpsc::channel(1);
+        (Self(sender), receiver)
+    }
+
+    /// Makes the server listen on these endpoints and on no other, from the time that this returns.
+    ///
+    /// An endpoint that is among the old ones goes on as it is; where only its certificate or its protocols are others,
+    /// they hold for connections that come from now on. One that is not among the new ones is closed, and its connections
+    /// are drained as when the server leaves: exchanges in flight finish within [`windhover_contract::Limits::drain_timeout`].
+    ///
+    /// An error is the first endpoint that cannot be bound; then all is as it was. Waits until the server serves;
+    /// [`BindError::Ended`] if it does not any more.
+    pub async fn change(&self, endpoints: Vec<EndpointConfig>) -> Result<EndpointsChanged, BindError> {
+        let (done, changed) = oneshot::channel();
+        self.0.send(Change { endpoints, done }).await.map_err(|_| BindError::Ended)?;
+        changed.await.unwrap_or(Err(BindError::Ended))
+    }
+}
+
+impl Endpoints {
+    /// Binds every endpoint, or none: the first that fails is the error, and what was bound before it is closed.
+    pub(crate) fn bind(configs: Vec<EndpointConfig>, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
+        if configs.is_empty() {
+            return Err(BindError::NoUrl);
+        }
+        Ok(Self { bound: bind(configs, &inherited)?, inherited })
+    }
+
+    pub(crate) fn addresses(&self) -> ServerAddresses {
+        addresses(&self.bound).into_iter().collect()
+    }
+
+    /// Begins to accept.
+    pub(crate) fn open(&mut self, workers: &Workers) {
+        self.bound.iter_mut().for_each(|endpoint| endpoint.open(workers));
+    }
+
+    /// Accepts nobody any more, from the time that this returns; who has connected before is served. Connections go on.
+    pub(crate) async fn close(&mut self) {
+        close(&mut self.bound).await;
+    }
+
+    /// As [`EndpointsHand::change`] says.
+    pub(crate) async fn change(
+        &mut self,
+        configs: Vec<EndpointConfig>,
+        workers: &Workers,
+    ) -> Result<EndpointsChanged, BindError> {
+        if configs.is_empty() {
+            return Err(BindError::NoUrl);
+        }
+        let mut going = std::mem::take(&mut self.bound);
+        let (mut staying, mut new) = (Vec::new(), Vec::new());
+        for config in configs {
+            match going.iter().position(|endpoint| endpoint.config.is_bound_like(&config)) {
+                Some(at) => staying.push((going.swap_remove(at), config)),
+                None => new.push(config),
+            }
+        }
+        let mut coming = match self.bind_beside(new, &mut going, workers).await {
+            Ok(coming) => coming,
+            Err(reason) => {
+                self.bound = staying.into_iter().map(|(endpoint, _)| endpoint).chain(going).collect();
+                return Err(reason);
+            }
+        };
+        coming.iter_mut().for_each(|endpoint| endpoint.open(workers));
+        close(&mut going).await;
+        let changed = EndpointsChanged { opened: addresses(&coming), closed: addresses(&going) };
+        for (mut endpoint, config) in staying {
+            endpoint.change(config);
+            self.bound.push(endpoint);
+        }
+        self.bound.extend(coming);
+        Ok(changed)
+    }
+
+    /// Binds what is new while the old is served. Where the old is in the way, as when `http` becomes `https` at the same
+    /// port, it is closed first, and opened again if that did not help.
+    async fn bind_beside(
+        &self,
+        new: Vec<EndpointConfig>,
+        old: &mut Vec<BoundEndpoint>,
+        workers: &Workers,
+    ) -> Result<Vec<BoundEndpoint>, BindError> {
+        match bind(new.clone(), &self.inherited) {
+            Err(reason) if reason.is_taken() && !old.is_empty() => {}
+            bound => return bound,
+        }
+        close(old).await;
+        bind(new, &self.inherited).inspect_err(|_| {
+            old.retain_mut(|endpoint| match endpoint.reopen(&self.inherited, workers) {
+                Ok(()) => true,
+                Err(reason) => {
+                    error!("{} is not served any more: {reason}", endpoint.config.url);
+                    false
+                }
+            });
+        })
+    }
+
+    /// Looks after the certificates for as long as what this returns is there.
+    pub(crate) fn follow(&self) -> JoinSet<Infallible> {
+        let mut tls: Vec<_> = self.bound.iter().filter_map(|endpoint| endpoint.config.tls.clone()).collect();
+        tls.sort_by_key(Arc::as_ptr);
+        tls.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        tls.into_iter().map(|tls| tls.follow(Tls::LOOK_INTERVAL)).collect()
+    }
+}
+
+impl BoundEndpoint {
+    fn bind(config: EndpointConfig, inherited: &[InheritedSocket]) -> Result<Self, BindError> {
+        let (draining, to_drain) = Drain::new();
+        let (door, _) = watch::channel(Arc::new(config.door(to_drain)));
+        let mut endpoint = Self {
+            config,
+            addresses: Vec::new(),
+            listeners: Vec::new(),
+            accepting: JoinSet::new(),
+            closing: Drain::new().0,
+            door,
+            _draining: draining,
+        };
+        endpoint.listen(inherited)?;
+        Ok(endpoint)
+    }
+
+    fn listen(&mut self, inherited: &[InheritedSocket]) -> Result<(), BindError> {
+        let endpoint = self.config.endpoint()?;
+        let bound = endpoint.bind(&self.config, inherited)?;
+        self.addresses = bound.iter().map(|bound| bound.address.clone()).collect();
+        let listener = |bound: Bound| Listener {
+            socket: bound.socket,
+            door: self.door.subscribe(),
+            is_inherited: endpoint.is_inherited(),
+            #[cfg(unix)]
+            _file: bound.file,
+        };
+        self.listeners = bound.into_iter().map(listener).collect();
+        Ok(())
+    }
+
+    fn open(&mut self, workers: &Workers) {
+        let (closing, to_close) = Drain::new();
+        self.closing = closing;
+        for listener in self.listeners.drain(..) {
+            self.accepting.spawn(listener.accept(workers.dispatch(), to_close.clone()));
+        }
+    }
+
+    fn reopen(&mut self, inherited: &[InheritedSocket], workers: &Workers) -> Result<(), BindError> {
+        self.listen(inherited)?;
+        self.open(workers);
+        Ok(())
+    }
+
+    /// Makes it what another configuration says, which is bound alike.
+    fn change(&mut self, config: EndpointConfig) {
+        let draining = self.door.borrow().draining.clone();
+        self.door.send_replace(Arc::new(config.door(draining)));
+        self.config = config;
+    }
+}
+
+impl EndpointConfig {
+    fn door(&self, draining: Draining) -> Door {
+        Door { tls: self.tls.clone(), protocols: self.protocols, draining }
+    }
+}
+
+fn bind(configs: Vec<EndpointConfig>, inherited: &[InheritedSocket]) -> Result<Vec<BoundEndpoint>, BindError> {
+    configs.into_iter().map(|config| BoundEndpoint::bind(config, inherited)).collect()
+}
+
+fn addresses(bound: &[BoundEndpoint]) -> Vec<String> {
+    bound.iter().flat_map(|endpoint| endpoint.addresses.iter().cloned()).collect()
+}
+
+async fn close(endpoints: &mut [BoundEndpoint]) {
+    endpoints.iter().for_each(|endpoint| endpoint.closing.begin());
+    for endpoint in endpoints {
+        while let Some(ended) = endpoint.accepting.join_next().await {
+            if let Err(panic) = ended {
+                error!(%panic, "a listener panicked; this is a bug in Windhover");
+            }
+        }
+    }
+}
