@@ -105,6 +105,10 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_ADMIN_URL", value_name = "URL")]
     pub admin_url: Option<String>,
 
+    /// A collector of OpenTelemetry that traces are sent to, such as http://127.0.0.1:4318 [default: none]
+    #[arg(long, env = "WINDHOVER_TRACES_URL", value_name = "URL")]
+    pub traces_url: Option<String>,
+
     /// Time that a request may take, from the app's first instruction to its last byte.
     #[arg(
         long, env = "WINDHOVER_TIMEOUT", value_name = "SECONDS",

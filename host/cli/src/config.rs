@@ -73,6 +73,7 @@ impl Config {
             ("log", own.log != other.log),
             ("limits", own.limits != other.limits),
             ("admin", own.admin != other.admin),
+            ("traces", own.traces != other.traces),
         ];
         changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
     }

@@ -21,6 +21,7 @@ mod parts;
 mod pipeline;
 pub mod route;
 mod router;
+mod secret;
 mod serve;
 mod signals;
 mod supervisor;

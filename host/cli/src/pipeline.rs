@@ -21,6 +21,11 @@ impl Pipeline {
         Self { router: ArcSwap::from_pointee(router), telemetry }
     }
 
+    /// What is recorded of exchanges.
+    pub(crate) fn telemetry(&self) -> Arc<Telemetry> {
+        Arc::clone(&self.telemetry)
+    }
+
     /// Every app that is served.
     pub(crate) fn apps(&self) -> Vec<Arc<App>> {
         self.router.load().apps()
@@ -40,7 +45,7 @@ impl Application for Pipeline {
             Ok(app) => {
                 let loaded = app.loaded();
                 if let Some(record) = &mut record {
-                    record.answered_by(&app, loaded.as_deref());
+                    record.answered_by(&app, loaded.as_deref(), request.target.path_base());
                 }
                 match loaded {
                     Some(loaded) => loaded.sandbox.handle(request).await,

@@ -20,6 +20,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     }
     let _log = log::init(&config.written.log);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
+    let _entered = runtime.enter();
     let supervisor = Supervisor::new(args.clone(), config)?;
     let served = runtime.block_on(supervisor.serve());
     runtime.shutdown_background(); // an app that is being compiled does not hold the exit

@@ -23,6 +23,7 @@ use crate::serve::say;
 use crate::signals::{Signal, Signals};
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
+use crate::telemetry::traces::Traces;
 use crate::watch::Watch;
 use crate::workshop::Workshop;
 
@@ -39,6 +40,7 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
+    /// Must be called on a runtime.
     pub(crate) fn new(args: Serve, config: Config) -> anyhow::Result<Self> {
         if let Some(file) = config.source() {
             info!("the configuration is {}", file.display());
@@ -46,7 +48,8 @@ impl Supervisor {
         // Bound first: a port that is taken is told at once, and not after seconds of compiling.
         let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?;
         let metrics = admin.as_ref().map(|admin| Arc::clone(&admin.metrics));
-        let telemetry = Telemetry::new(&config.written.log, metrics);
+        let traces = config.written.traces.as_ref().map(Traces::open).transpose()?;
+        let telemetry = Telemetry::new(&config.written.log, metrics, traces);
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
         let endpoints = Endpoints::default().next(&config.written)?;
         let http = http_config(&config.written, &endpoints);
@@ -97,8 +100,13 @@ impl Supervisor {
         info!("leaving: requests in flight may finish; once more to leave at once");
         pipeline.apps().iter().for_each(|app| app.leave());
         drop(shutdown);
+        let left = async {
+            let drained = serving.await.context(PANICKED)??;
+            pipeline.telemetry().close().await;
+            anyhow::Ok(drained)
+        };
         tokio::select! {
-            drained = &mut serving => match drained.context(PANICKED)?? {
+            drained = left => match drained? {
                 Drained::Clean => {
                     info!("every request was answered");
                     Ok(ExitCode::SUCCESS)

@@ -2,17 +2,22 @@
 //! endpoint.
 
 mod access_log;
+mod method;
 pub(crate) mod metrics;
 mod record;
+pub(crate) mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Version;
+use tokio::task::spawn_blocking;
+use tracing::error;
 use windhover_contract::{Connection, Fault, Observer, Request};
 
 use metrics::Metrics;
 pub(crate) use record::Record;
+use traces::Traces;
 
 use crate::config::file::{Format, Log};
 
@@ -22,16 +27,28 @@ pub(crate) struct Telemetry {
     access_log: Option<Format>,
     /// `None`: nobody can ask for them.
     metrics: Option<Arc<Metrics>>,
+    /// `None`: nobody collects them.
+    traces: Option<Traces>,
 }
 
 impl Telemetry {
-    pub(crate) fn new(log: &Log, metrics: Option<Arc<Metrics>>) -> Arc<Self> {
-        Arc::new(Self { access_log: log.access.then_some(log.format), metrics })
+    pub(crate) fn new(log: &Log, metrics: Option<Arc<Metrics>>, traces: Option<Traces>) -> Arc<Self> {
+        Arc::new(Self { access_log: log.access.then_some(log.format), metrics, traces })
     }
 
     /// Begins the record of an exchange. `None`: nothing is recorded.
     pub(crate) fn begin(self: &Arc<Self>, request: &mut Request) -> Option<Box<Record>> {
-        (self.access_log.is_some() || self.metrics.is_some()).then(|| Record::begin(Arc::clone(self), request))
+        let is_recorded = self.access_log.is_some() || self.metrics.is_some() || self.traces.is_some();
+        is_recorded.then(|| Record::begin(Arc::clone(self), request))
+    }
+
+    /// Sends what waits to be sent. Takes a few seconds at most.
+    pub(crate) async fn close(self: Arc<Self>) {
+        if self.traces.is_some() {
+            // On another thread, because it waits for what is sent by this one.
+            let closed = spawn_blocking(move || self.traces.iter().for_each(Traces::close));
+            closed.await.unwrap_or_else(|panic| error!(%panic, "{PANICKED}"));
+        }
     }
 
     /// An exchange has ended.
@@ -41,6 +58,9 @@ impl Telemetry {
         }
         if let Some(format) = self.access_log {
             access_log::exchange(record, format);
+        }
+        if let Some(span) = &record.span {
+            span.end(record);
         }
     }
 }
@@ -61,6 +81,8 @@ impl Observer for Telemetry {
         }
     }
 }
+
+const PANICKED: &str = "sending the last traces panicked; this is a bug in Windhover";
 
 /// A version of HTTP as OpenTelemetry writes it.
 fn protocol(version: Version) -> &'static str {

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tracing::warn;
 use windhover_http::HttpServer;
 use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Outbound, Sandbox};
 
 use crate::app::Loaded;
-use crate::config::file::{Access, App, File, Secret};
+use crate::config::file::{Access, App, File};
 use crate::config::meaning::outbound_rule;
 use crate::config::{NO_CACHE, file};
 use crate::parts::Parts;
+use crate::secret::secret;
 use crate::serve::say;
 
 /// Where apps are loaded.
@@ -135,22 +136,6 @@ fn grants(app: &App) -> anyhow::Result<Grants> {
         grants = grants.outbound(Outbound { rules, authorities, limits })?;
     }
     Ok(grants)
-}
-
-/// The value of a secret. What is wrong with it is told without it.
-fn secret(name: &str, kept: &Secret) -> anyhow::Result<String> {
-    match (&kept.file, &kept.env) {
-        (Some(file), _) => {
-            let text = fs::read_to_string(file)
-                .with_context(|| format!("cannot read the secret {name} in {}", file.display()))?;
-            Ok(text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text)).to_owned())
-        }
-        (None, Some(variable)) => match std::env::var(variable) {
-            Ok(value) => Ok(value),
-            Err(_) => bail!("the secret {name} is to be in the environment variable {variable}, which is not set"),
-        },
-        (None, None) => bail!("the secret {name} is kept nowhere"),
-    }
 }
 
 /// Digits of a hash: enough to tell versions apart, few enough to read.

@@ -209,6 +209,7 @@ fn assignment(key: &[String], value: &str) -> String {
         }
         "endpoints" if dotted.contains(".tls.") => "[endpoints.NAME]\nurl = \"https://*:1\"\n",
         "endpoints" if dotted != "endpoints.NAME.url" => "[endpoints.NAME]\nurl = \"http://*:1\"\n",
+        "traces" if dotted != "traces.url" => "[traces]\nurl = \"http://127.0.0.1:4318\"\n",
         _ => "",
     };
     let beside = match dotted.as_str() {
@@ -269,6 +270,12 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("endpoints.NAME.protocols", "\"http2\""),
         ("endpoints.NAME.reuse-port", "true"),
         ("endpoints.NAME.mode", "\"0600\""),
+        ("traces.url", "\"http://127.0.0.1:4318\""),
+        ("traces.share", "0.5"),
+        ("traces.service-name", "\"shop\""),
+        ("traces.timeout", "\"3s\""),
+        ("traces.fields.NAME.env", "\"TOKEN\""),
+        ("traces.fields.NAME.file", "\"token\""),
         ("endpoints.NAME.owner", "\"root\""),
         ("endpoints.NAME.group", "\"0\""),
         ("endpoints.NAME.tls.certificate", "\"/c.pem\""),

@@ -12,6 +12,7 @@ mod reset;
 mod server_addresses;
 mod server_variables;
 mod tls;
+mod trace;
 mod upgrade;
 
 use std::fmt;
@@ -27,6 +28,7 @@ pub use reset::Reset;
 pub use server_addresses::ServerAddresses;
 pub use server_variables::ServerVariables;
 pub use tls::Tls;
+pub use trace::{Trace, TracedCall};
 pub use upgrade::{Upgrade, UpgradeKind};
 
 /// The features of one exchange, one field each. There is no `Default`: a new field makes every server fail to compile
@@ -55,6 +57,9 @@ pub struct Features {
     pub user: Option<Arc<User>>,
     /// Facts that this server knows by name. `None`: not offered.
     pub server_variables: Option<Arc<ServerVariables>>,
+    /// The record of the exchange in a trace. `None`: nobody records it. No server does; what stands between it and the
+    /// application may.
+    pub trace: Option<Arc<dyn Trace>>,
 }
 
 impl fmt::Debug for Features {

@@ -33,7 +33,7 @@ pub use body::Body;
 pub use fault::{ClientFault, Fault, GuestFault, HostFault};
 pub use features::{
     BodyLimits, Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset,
-    ServerAddresses, ServerVariables, Tls, TooLate, TraceContext, Upgrade, UpgradeKind, User,
+    ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
 };
 pub use limits::{DataRate, Http2Limits, Limits};
 pub use observer::Observer;

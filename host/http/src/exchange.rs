@@ -75,6 +75,7 @@ impl Origin {
                 upgrade,
                 user: None,
                 server_variables: Some(Arc::clone(&self.server_variables)),
+                trace: None,
             },
         })
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -19,8 +19,10 @@ use tracing::warn;
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
 };
+use windhover_contract::{Trace, TracedCall};
 
-use client::{Client, may_reach};
+use crate::exchange::Exchange;
+use client::{Client, kind, may_reach};
 use content::Content;
 use rule::Destination;
 
@@ -99,8 +101,9 @@ impl Granted {
     async fn send(
         &self,
         app: &str,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: RequestOptions,
+        exchange: Traced,
         places: Arc<Semaphore>,
     ) -> Result<Response<WasiBody>, Error> {
         let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
@@ -118,11 +121,18 @@ impl Granted {
         let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
         let between = within(options.between_bytes_timeout, limits.between_bytes_timeout);
         let first = within(options.first_byte_timeout, limits.first_byte_timeout);
-        let answered = timeout(first, self.client.send(request)).await.map_err(|_| Error::ConnectionReadTimeout)?;
+        let mut call = exchange.leaves(&mut request);
+        let answered = timeout(first, self.client.send(request)).await.unwrap_or(Err(Error::ConnectionReadTimeout));
         if let Err(Error::DestinationIpProhibited) = answered {
             self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
         }
-        Ok(answered?.map(|content| Content::new(content, between, place).boxed_unsync()))
+        if let Some(call) = &mut call {
+            match &answered {
+                Ok(answer) => call.answered(answer.status()),
+                Err(error) => call.failed(kind(error)),
+            }
+        }
+        Ok(answered?.map(|content| Content::new(content, between, place, call).boxed_unsync()))
     }
 
     /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
@@ -145,33 +155,53 @@ pub(crate) struct Hooks {
     granted: Option<Arc<Granted>>,
     /// Made when the first request leaves.
     places: Option<Arc<Semaphore>>,
-    /// The fields of the current exchange that say which trace it is part of (W3C Trace Context).
-    trace: Vec<(HeaderName, HeaderValue)>,
+    /// The trace that the current exchange is part of.
+    exchange: Traced,
+}
+
+/// The trace that an exchange is part of.
+#[derive(Clone, Default)]
+struct Traced {
+    /// `None`: nobody records it here.
+    trace: Option<Arc<dyn Trace>>,
+    /// What the request's fields say of it (W3C Trace Context).
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Traced {
+    /// Has a request that leaves be part of it.
+    fn leaves(&self, request: &mut Request<WasiBody>) -> Option<Box<dyn TracedCall>> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let fields = request.headers_mut();
+        // Who does not take part in a trace passes it on as it is (§3), unless the guest has one of its own.
+        if self.trace.is_none() && !fields.contains_key(&TRACE[0]) {
+            for (name, value) in &self.fields {
+                fields.append(name, value.clone());
+            }
+        }
+        self.trace.as_ref().map(|trace| trace.leaves(&method, &uri, fields))
+    }
 }
 
 impl Hooks {
     pub(crate) fn new(app: &Arc<str>, granted: Option<&Arc<Granted>>) -> Self {
         let app = granted.map(|_| Arc::clone(app));
-        Self { app, granted: granted.cloned(), places: None, trace: Vec::new() }
+        Self { app, granted: granted.cloned(), places: None, exchange: Traced::default() }
     }
 
-    /// From now on requests are sent for an exchange that came with these fields.
-    pub(crate) fn begin(&mut self, fields: Option<&HeaderMap>) {
+    /// From now on requests are sent for this exchange.
+    pub(crate) fn begin(&mut self, exchange: Option<&Exchange>) {
         if self.granted.is_none() {
             return;
         }
-        let fields = fields.into_iter().flat_map(|fields| TRACE.iter().map(move |name| (name, fields.get_all(name))));
-        self.trace =
-            fields.flat_map(|(name, values)| values.iter().map(|value| (name.clone(), value.clone()))).collect();
-    }
-
-    /// W3C Trace Context §3: who does not take part in a trace passes it on as it is, unless the guest has one of its own.
-    fn pass_trace_on(&self, fields: &mut HeaderMap) {
-        if !fields.contains_key(&TRACE[0]) {
-            for (name, value) in &self.trace {
-                fields.append(name, value.clone());
+        self.exchange = exchange.map_or_else(Traced::default, |exchange| {
+            let fields =
+                TRACE.iter().flat_map(|name| exchange.fields.get_all(name).iter().map(move |value| (name, value)));
+            Traced {
+                trace: exchange.features.trace.clone(),
+                fields: fields.map(|(name, value)| (name.clone(), value.clone())).collect(),
             }
-        }
+        });
     }
 }
 
@@ -193,18 +223,18 @@ impl WasiHttpHooks for Hooks {
 
     fn send_request(
         &mut self,
-        mut request: Request<WasiBody>,
+        request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let (Some(granted), Some(app)) = (self.granted.clone(), self.app.clone()) else {
             return Box::new(ready(Err(Error::HttpRequestDenied)));
         };
-        self.pass_trace_on(request.headers_mut());
+        let exchange = self.exchange.clone();
         let max = granted.outbound.limits.max_in_flight;
         let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Semaphore::new(max))));
         Box::new(async move {
-            let response = granted.send(&app, request, options.unwrap_or_default(), places).await?;
+            let response = granted.send(&app, request, options.unwrap_or_default(), exchange, places).await?;
             // The pool drives its connections.
             Ok((response, Box::new(ready(Ok(()))) as Box<dyn Future<Output = Result<(), Error>> + Send>))
         })

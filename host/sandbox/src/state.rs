@@ -35,7 +35,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
         let mut hooks = Hooks::new(&deployed.name, deployed.grants.outbound.as_ref());
-        hooks.begin(exchange.as_ref().map(|exchange| &exchange.fields));
+        hooks.begin(exchange.as_deref());
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -58,7 +58,7 @@ impl State {
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
-        self.hooks.begin(exchange.as_ref().map(|exchange| &exchange.fields));
+        self.hooks.begin(exchange.as_deref());
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
     }

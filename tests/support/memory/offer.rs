@@ -72,6 +72,7 @@ impl Offer {
             upgrade: None,
             user: self.facts.user.clone(),
             server_variables: offers(Feature::ServerVariables).then(|| Arc::clone(&self.variables)),
+            trace: None,
         }
     }
 }

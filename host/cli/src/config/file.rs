@@ -7,6 +7,7 @@ mod app;
 mod endpoint;
 mod grants;
 mod limits;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -21,6 +22,7 @@ pub use app::{App, AppLimits, Outbound, Reuse, ReuseMode, WebSocket};
 pub use endpoint::{Certificate, ClientCertificates, Endpoint, EndpointTls, Protocols, Version};
 pub use grants::{Access, Folder, Grants, OutboundRule, Secret};
 pub use limits::{Http2, Limits, Rate};
+pub use traces::Traces;
 
 use super::units::{Size, Time};
 
@@ -43,6 +45,9 @@ pub struct File {
     /// An endpoint for whoever looks after the server: `/metrics`, `/healthz`, `/readyz`. Absent: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<Admin>,
+    /// Where traces go. Absent: nothing is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub traces: Option<Traces>,
 }
 
 /// The process as a whole. What is changed here needs a restart, except for `hosts`, `pre-stop-delay` and

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Protocols, Version};
+use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Protocols, Traces, Version};
 use super::units::{OrNone, Size, Time};
 use super::{Config, FILE_NAME, NO_CACHE};
 use crate::args::{Http2, Serve};
@@ -105,6 +105,13 @@ impl Overlay<'_> {
         if let Some(url) = &args.admin_url {
             self.file.admin = Some(super::file::Admin { url: url.clone() });
             self.set("admin.url", "admin-url");
+        }
+        if let Some(url) = &args.traces_url {
+            match &mut self.file.traces {
+                Some(traces) => traces.url = url.clone(),
+                None => self.file.traces = Some(Traces::to(url)),
+            }
+            self.set("traces.url", "traces-url");
         }
     }
 

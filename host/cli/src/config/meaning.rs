@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use http::Method;
+use http::{HeaderName, Method, Uri};
 use windhover_http::Endpoint as Address;
 use windhover_sandbox::{OutboundRule, OutboundRuleError};
 
-use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits};
+use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Secret, Traces};
 use super::mistake::{Mistake, Mistakes};
 use super::text::{Step, Text, dotted};
 use super::units::Size;
@@ -39,6 +39,9 @@ pub(crate) fn meaning(file: &File, text: Option<&Text>) -> Result<Meaning, Mista
                 format!("{:?} is https, and the admin endpoint has no TLS; write http", admin.url),
             );
         }
+    }
+    if let Some(traces) = &file.traces {
+        check.traces(traces);
     }
     Mistakes::unless_none(check.mistakes).map(|()| meaning)
 }
@@ -165,6 +168,25 @@ impl Check<'_> {
         }
     }
 
+    fn traces(&mut self, traces: &Traces) {
+        if let Err(problem) = collector(&traces.url) {
+            self.is_wrong(&["traces", "url"], problem);
+        }
+        for (name, secret) in &traces.fields {
+            let key = ["traces", "fields", name];
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                self.is_wrong(&key, format!("{name:?} is no name of a field; write for example authorization"));
+            }
+            self.secret(&key, secret);
+        }
+    }
+
+    fn secret(&mut self, key: &[&str], secret: &Secret) {
+        if secret.file.is_some() == secret.env.is_some() {
+            self.is_wrong(key, "a secret has either file or env".to_owned());
+        }
+    }
+
     fn apps(&mut self, file: &File) -> Vec<(String, Vec<Route>)> {
         let mut taken: HashMap<Route, &str> = HashMap::new();
         let mut routes = Vec::new();
@@ -216,9 +238,7 @@ impl Check<'_> {
             if grants.environment.contains_key(variable) {
                 self.is_wrong(&key, "it stands in environment too; leave one out".to_owned());
             }
-            if secret.file.is_some() == secret.env.is_some() {
-                self.is_wrong(&key, "a secret has either file or env".to_owned());
-            }
+            self.secret(&key, secret);
         }
         for (index, rule) in grants.outbound.iter().enumerate() {
             if let Err(problem) = outbound_rule(rule) {
@@ -235,6 +255,21 @@ impl Check<'_> {
                 self.is_wrong(&["apps", name, "grants", "folders", path], problem);
             }
         }
+    }
+}
+
+/// Where spans are sent to, for a collector of that URL.
+pub(crate) fn collector(url: &str) -> Result<Uri, String> {
+    let refuse = || format!("{url:?} is no URL of a collector; write for example http://127.0.0.1:4318");
+    let uri: Uri = url.parse().map_err(|_| refuse())?;
+    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let (true, Some(authority), None) = (is_http, uri.authority(), uri.query()) else { return Err(refuse()) };
+    if authority.as_str().contains('@') {
+        return Err(format!("{url:?} names a user; write traces.fields.authorization instead"));
+    }
+    match uri.path() {
+        "/" => format!("{}/v1/traces", url.trim_end_matches('/')).parse().map_err(|_| refuse()),
+        _ => Ok(uri),
     }
 }
 
@@ -271,6 +306,9 @@ pub(crate) fn anchor(file: &mut File, folder: &Path) {
             each(&mut certificate.key);
             each(&mut certificate.password_file);
         }
+    }
+    if let Some(traces) = &mut file.traces {
+        traces.fields.values_mut().for_each(|secret| each(&mut secret.file));
     }
     for app in file.apps.values_mut() {
         within(&mut app.component);

@@ -16,6 +16,26 @@ pub struct Time(pub Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
+/// A share of a whole: 0 to 1. In parts of a million.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share(u32);
+
+impl Default for Share {
+    /// All of it.
+    fn default() -> Self {
+        Self(WHOLE)
+    }
+}
+
+impl Share {
+    /// From 0 to 1.
+    pub fn as_f64(self) -> f64 {
+        f64::from(self.0) / f64::from(WHOLE)
+    }
+}
+
+const WHOLE: u32 = 1_000_000;
+
 /// A limit that `"none"` takes off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrNone<T>(pub Option<T>);
@@ -127,6 +147,33 @@ impl Visitor<'_> for SizeVisitor {
     }
 }
 
+struct ShareVisitor;
+
+impl Visitor<'_> for ShareVisitor {
+    type Value = Share;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 0 to 1")
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Share, E> {
+        match number {
+            0.0..=1.0 => Ok(Share((number * f64::from(WHOLE)).round() as u32)),
+            _ => Err(E::custom(format!("{number} is out of range; it takes 0 to 1"))),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Share, E> {
+        self.visit_f64(number as f64)
+    }
+}
+
+impl<'de> Deserialize<'de> for Share {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ShareVisitor)
+    }
+}
+
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_str(TimeVisitor)
@@ -164,6 +211,12 @@ impl Serialize for Size {
     }
 }
 
+impl Serialize for Share {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_f64(self.as_f64())
+    }
+}
+
 impl<T: Serialize> Serialize for OrNone<T> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
@@ -195,6 +248,16 @@ impl JsonSchema for Size {
                 { "type": "integer", "minimum": 0 },
             ]
         })
+    }
+}
+
+impl JsonSchema for Share {
+    fn schema_name() -> Cow<'static, str> {
+        "Share".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
     }
 }
 

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::Method;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -19,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 use windhover_contract::Fault;
 use windhover_http::ConnectionCount;
 
+use super::method::known_method;
 use super::protocol;
 use super::record::Record;
 use crate::app::App;
@@ -108,7 +108,7 @@ impl Metrics {
         self.active.dec();
         let app = record.app.as_ref().map_or_else(|| "".into(), |(app, _)| Arc::clone(app));
         let exchange = Exchange {
-            http_request_method: method(&record.method),
+            http_request_method: known_method(&record.method),
             http_response_status_code: record.status.map_or(0, |status| status.as_u16()),
             network_protocol_version: protocol(record.version),
             url_scheme: record.scheme.as_str(),
@@ -165,23 +165,6 @@ pub(crate) fn classic(open_metrics: &str) -> String {
 /// OpenTelemetry's boundaries for `http.server.request.duration`.
 fn seconds() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0])
-}
-
-/// Methods are clients' choice, so others than these are one.
-fn method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "CONNECT" => "CONNECT",
-        "OPTIONS" => "OPTIONS",
-        "TRACE" => "TRACE",
-        "PATCH" => "PATCH",
-        "QUERY" => "QUERY",
-        _ => "_OTHER",
-    }
 }
 
 /// What is asked for when somebody asks, once there is something to ask.

@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use windhover_contract::{Body, ClientFault, Connection, Fault, Identifier, Request, Response, Scheme};
 
 use super::Telemetry;
+use super::traces::Span;
 use crate::app::{App, Loaded};
 
 /// The record of one exchange. It ends when it is dropped.
@@ -27,6 +28,9 @@ pub(crate) struct Record {
     pub(super) identifier: Option<Identifier>,
     /// What answers, with its version.
     pub(super) app: Option<(Arc<str>, Arc<str>)>,
+    /// What led there: the path that the app is at. `None`: nothing did.
+    pub(super) route: Option<String>,
+    pub(super) span: Option<Span>,
     /// `None`: it broke off before.
     pub(super) status: Option<StatusCode>,
     pub(super) until_head: Option<Duration>,
@@ -48,7 +52,6 @@ impl Record {
             request.body = Body::stream(Received { content, count: Arc::clone(&received) });
         }
         Box::new(Self {
-            telemetry,
             began: Instant::now(),
             method: request.method.clone(),
             path: request.target.whole_path().into_owned(),
@@ -58,6 +61,9 @@ impl Record {
             connection: request.features.connection.clone(),
             identifier: request.features.identifier.clone(),
             app: None,
+            route: None,
+            span: telemetry.traces.as_ref().map(|traces| traces.begin(request)),
+            telemetry,
             status: None,
             until_head: None,
             sent: 0,
@@ -67,10 +73,13 @@ impl Record {
         })
     }
 
-    /// Says which app answers.
-    pub(crate) fn answered_by(&mut self, app: &App, loaded: Option<&Loaded>) {
+    /// Says which app answers, and at which path it is.
+    pub(crate) fn answered_by(&mut self, app: &App, loaded: Option<&Loaded>, base: &str) {
         let version = loaded.map_or_else(|| "".into(), |loaded| Arc::clone(&loaded.version));
         self.app = Some((Arc::clone(&app.name), version));
+        if self.span.is_some() {
+            self.route = Some(if base.is_empty() { "/" } else { base }.to_owned());
+        }
     }
 
     /// Takes down the head of the answer, and follows its content to the end.

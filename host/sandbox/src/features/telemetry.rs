@@ -13,9 +13,16 @@ impl Host for Exchange {
             return Err(Error::ValueTooLong);
         }
         match self.tags.iter().position(|(tag, _)| *tag == name) {
-            Some(at) => self.tags[at].1 = value,
             None if self.tags.len() == MAX_TAGS => return Err(Error::TooMany),
-            None => self.tags.push((name, value)),
+            found => {
+                if let Some(trace) = &self.features.trace {
+                    trace.tag(&name, &value);
+                }
+                match found {
+                    Some(at) => self.tags[at].1 = value,
+                    None => self.tags.push((name, value)),
+                }
+            }
         }
         Ok(())
     }

@@ -168,6 +168,25 @@ fn cause(error: &(dyn StdError + 'static)) -> Error {
     if is_connect { Error::DnsError { rcode: None, info_code: None } } else { Error::ConnectionTerminated }
 }
 
+/// What an error is called where few names may be: as in wasi:http.
+pub(super) fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::ConnectionLimitReached => "connection-limit-reached",
+        Error::ConnectionReadTimeout => "connection-read-timeout",
+        Error::ConnectionRefused => "connection-refused",
+        Error::ConnectionTerminated => "connection-terminated",
+        Error::ConnectionTimeout => "connection-timeout",
+        Error::DestinationIpProhibited => "destination-IP-prohibited",
+        Error::DestinationUnavailable => "destination-unavailable",
+        Error::DnsError { .. } => "DNS-error",
+        Error::HttpProtocolError => "HTTP-protocol-error",
+        Error::HttpResponseIncomplete => "HTTP-response-incomplete",
+        Error::TlsCertificateError => "TLS-certificate-error",
+        Error::TlsProtocolError => "TLS-protocol-error",
+        _ => "internal-error",
+    }
+}
+
 /// As the server's own limits on requests.
 const MAX_FIELDS: usize = 100;
 const MAX_FIELDS_SIZE: u32 = 32 << 10;

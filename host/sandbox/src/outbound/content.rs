@@ -10,6 +10,9 @@ use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
+use windhover_contract::TracedCall;
+
+use super::client::kind;
 
 /// The content of an answer.
 pub(super) struct Content {
@@ -17,12 +20,27 @@ pub(super) struct Content {
     between: Duration,
     silence: Option<Pin<Box<Sleep>>>,
     _place: OwnedSemaphorePermit,
+    /// Ends with it.
+    call: Option<Box<dyn TracedCall>>,
 }
 
 impl Content {
     /// `between`: the time that may pass between two pieces of it.
-    pub(super) fn new(content: Incoming, between: Duration, place: OwnedSemaphorePermit) -> Self {
-        Self { content, between, silence: None, _place: place }
+    pub(super) fn new(
+        content: Incoming,
+        between: Duration,
+        place: OwnedSemaphorePermit,
+        call: Option<Box<dyn TracedCall>>,
+    ) -> Self {
+        Self { content, between, silence: None, _place: place, call }
+    }
+
+    /// It is not whole.
+    fn failed(&mut self, error: Error) -> Error {
+        if let Some(call) = &mut self.call {
+            call.failed(kind(&error));
+        }
+        error
     }
 }
 
@@ -34,13 +52,16 @@ impl Body for Content {
         let own = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut own.content).poll_frame(cx) {
             own.silence = None;
-            return Poll::Ready(frame.map(|frame| frame.map_err(|_| Error::HttpResponseIncomplete)));
+            if frame.is_none() {
+                own.call = None;
+            }
+            return Poll::Ready(frame.map(|frame| frame.map_err(|_| own.failed(Error::HttpResponseIncomplete))));
         }
         let between = own.between;
         let silence = own.silence.get_or_insert_with(|| Box::pin(sleep(between)));
         ready!(silence.as_mut().poll(cx));
         silence.as_mut().reset(Instant::now() + between);
-        Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
+        Poll::Ready(Some(Err(own.failed(Error::ConnectionReadTimeout))))
     }
 
     fn is_end_stream(&self) -> bool {
