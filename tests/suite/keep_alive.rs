@@ -1,8 +1,9 @@
 //! Several exchanges on one connection: one after the other, in order, until a side has had enough.
 
-use windhover_tests::{Framing, for_each_server, guest};
+use windhover_contract::Drained;
+use windhover_tests::{Framing, Served, for_each_server, guest};
 
-use crate::{HELLO, fault, get, ok, post};
+use crate::{HELLO, SECOND, fault, get, ok, post};
 
 for_each_server! {
     async fn a_connection_serves_request_after_request(server) {
@@ -104,6 +105,34 @@ for_each_server! {
         wire.expect(HELLO).await;
     }
 
+    /// The HTTP server waits for it with less at hand, of which it must see nothing.
+    async fn a_client_that_was_silent_for_long_is_served_as_before(server) {
+        let served = server.by_hand().serve(guest("echoes")).await;
+        let mut wire = served.connect().await;
+        for _ in 0..3 {
+            for octet in post("/all?9", "content").bytes() {
+                wire.send([octet]).await;
+            }
+            wire.expect(&ok("content")).await;
+            wire.send([post("/all?9", "one"), post("/all?9", "two")].concat()).await;
+            wire.expect(&ok("one")).await;
+            wire.expect(&ok("two")).await;
+            silence(&served).await;
+        }
+        wire.finish().await;
+        wire.expect_closed().await;
+    }
+
+    async fn a_client_that_was_silent_for_long_does_not_hold_a_server_that_leaves(server) {
+        let served = server.by_hand().serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(HELLO).await;
+        silence(&served).await;
+        assert_eq!(served.shutdown().await, Drained::Clean);
+        wire.expect_closed().await;
+    }
+
     async fn a_fault_of_the_guest_does_not_end_the_connection(server) {
         let served = server.serve(guest("traps")).await;
         let mut wire = served.connect().await;
@@ -112,4 +141,13 @@ for_each_server! {
         wire.send(get("/sent")).await;
         wire.expect(&ok("all of it\n")).await;
     }
+}
+
+/// Lets two seconds pass in which nobody says anything, and waits until all connections have noticed: whoever comes then
+/// is served behind them.
+async fn silence(served: &Served) {
+    served.hand().jump(2 * SECOND);
+    let mut other = served.connect().await;
+    other.send(post("/all?9", "")).await;
+    other.receive_response().await;
 }

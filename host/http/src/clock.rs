@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
 
@@ -30,8 +31,13 @@ struct Hands {
 struct State {
     now: Instant,
     /// Who waits, by the time at which they want to be woken.
-    waiting: BTreeMap<(Instant, u64), Waker>,
+    waiting: BTreeMap<(Instant, u64), Waiting>,
     next: u64,
+}
+
+struct Waiting {
+    waker: Waker,
+    is_quiet: bool,
 }
 
 impl Clock {
@@ -54,22 +60,49 @@ impl Clock {
 
     /// An alarm that rings at that time.
     pub fn alarm_at(&self, deadline: Instant) -> Alarm {
+        self.alarm_for(deadline, false)
+    }
+
+    /// An alarm that rings at that time and enforces no limit: a test that waits for somebody to wait does not wait for
+    /// this.
+    pub(crate) fn quiet_alarm_at(&self, deadline: Instant) -> Alarm {
+        self.alarm_for(deadline, true)
+    }
+
+    fn alarm_for(&self, deadline: Instant, is_quiet: bool) -> Alarm {
         Alarm(match &self.0 {
             None => Kind::System(Box::pin(tokio::time::sleep_until(deadline))),
             Some(hands) => {
                 let hands = Arc::clone(hands);
                 let number = hands.number();
-                Kind::ByHand { hands, deadline, number }
+                Kind::ByHand { hands, deadline, number, is_quiet }
             }
         })
     }
 
     /// Waits for the future, but no longer than that. `None`: its time was over.
-    pub async fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            done = future => Some(done),
-            () = self.alarm(limit) => None,
+    pub fn timeout<F: Future>(&self, limit: Duration, future: F) -> Timeout<F> {
+        Timeout { future, alarm: self.alarm(limit) }
+    }
+}
+
+pin_project! {
+    /// What [`Clock::timeout`] returns. Not an `async` function, which would hold the future twice.
+    pub struct Timeout<F> {
+        #[pin]
+        future: F,
+        alarm: Alarm,
+    }
+}
+
+impl<F: Future> Future for Timeout<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let own = self.project();
+        match own.future.poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => Pin::new(own.alarm).poll(cx).map(|()| None),
         }
     }
 }
@@ -129,7 +162,7 @@ impl ClockHand {
             let not_due = state.waiting.split_off(&(now, u64::MAX));
             std::mem::replace(&mut state.waiting, not_due)
         };
-        due.into_values().for_each(Waker::wake);
+        due.into_values().for_each(|waiting| waiting.waker.wake());
     }
 }
 
@@ -147,13 +180,13 @@ impl Hands {
 
 impl State {
     fn is_armed(&self, within: Duration) -> bool {
-        let first = self.waiting.keys().next();
-        first.is_some_and(|(deadline, _)| *deadline <= later(self.now, within))
+        let first = self.waiting.iter().find(|(_, waiting)| !waiting.is_quiet);
+        first.is_some_and(|((deadline, _), _)| *deadline <= later(self.now, within))
     }
 
     fn is_armed_at(&self, after: Duration) -> bool {
         let at = later(self.now, after);
-        self.waiting.range((at, 0)..=(at, u64::MAX)).next().is_some()
+        self.waiting.range((at, 0)..=(at, u64::MAX)).any(|(_, waiting)| !waiting.is_quiet)
     }
 }
 
@@ -162,7 +195,7 @@ pub struct Alarm(Kind);
 
 enum Kind {
     System(Pin<Box<Sleep>>),
-    ByHand { hands: Arc<Hands>, deadline: Instant, number: u64 },
+    ByHand { hands: Arc<Hands>, deadline: Instant, number: u64, is_quiet: bool },
 }
 
 impl Alarm {
@@ -178,7 +211,7 @@ impl Alarm {
     pub fn reset(&mut self, to: Instant) {
         match &mut self.0 {
             Kind::System(sleep) => sleep.as_mut().reset(to),
-            Kind::ByHand { hands, deadline, number } => {
+            Kind::ByHand { hands, deadline, number, .. } => {
                 hands.state().waiting.remove(&(*deadline, *number));
                 *deadline = to;
             }
@@ -192,12 +225,13 @@ impl Future for Alarm {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Kind::System(sleep) => sleep.as_mut().poll(cx),
-            Kind::ByHand { hands, deadline, number } => {
+            Kind::ByHand { hands, deadline, number, is_quiet } => {
                 let mut state = hands.state();
                 if *deadline <= state.now {
                     return Poll::Ready(());
                 }
-                state.waiting.insert((*deadline, *number), cx.waker().clone());
+                let waiting = Waiting { waker: cx.waker().clone(), is_quiet: *is_quiet };
+                state.waiting.insert((*deadline, *number), waiting);
                 drop(state);
                 hands.changed.notify_waiters();
                 Poll::Pending
@@ -208,7 +242,7 @@ impl Future for Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let Kind::ByHand { hands, deadline, number } = &self.0 {
+        if let Kind::ByHand { hands, deadline, number, .. } = &self.0 {
             hands.state().waiting.remove(&(*deadline, *number));
             hands.changed.notify_waiters();
         }

@@ -81,7 +81,7 @@ impl<A: Application> Connections<A> {
             let clock = own.clock.clone();
             let ended = if arrival.place.is_refused() {
                 debug!(?remote, "a connection is refused: there are as many as there may be");
-                clock.timeout(REFUSAL_TIME, own.serve_one(arrival)).await.unwrap_or(Ok(()))
+                clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival))).await.unwrap_or(Ok(()))
             } else {
                 let overdue = pin!(overdue(arrival.door.draining.clone(), &clock, own.limits.drain_timeout));
                 let mut overdue = Doze::new(overdue);
@@ -137,9 +137,10 @@ impl<A: Application> Connections<A> {
             known_host: KnownHost::default(),
             observer: self.observer,
         };
+        // In boxes, so that a connection has the size of what it speaks.
         match protocol {
-            Protocol::Http1 => http1::serve(socket, self.application, origin, place, self.draining).await,
-            Protocol::Http2 => http2::serve(socket, self.application, origin, place, self.draining).await,
+            Protocol::Http1 => Box::pin(http1::serve(socket, self.application, origin, place, self.draining)).await,
+            Protocol::Http2 => Box::pin(http2::serve(socket, self.application, origin, place, self.draining)).await,
         }
     }
 
@@ -168,10 +169,11 @@ impl<A: Application> Connections<A> {
             self.draining.begun().await;
             self.clock.alarm(LAST_CHANCE).await;
         };
-        let begun = self.clock.now();
+        let (begun, time) = (self.clock.now(), self.limits.tls_handshake_timeout);
         let stream = tokio::select! {
             biased;
-            shaken = self.clock.timeout(self.limits.tls_handshake_timeout, tls.accept(stream, &self.clock)) => {
+            // In a box: it is large, and is done when the connection has hardly begun.
+            shaken = self.clock.timeout(time, Box::pin(tls.accept(stream, &self.clock))) => {
                 let too_long = || Err(io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"));
                 let shaken = shaken.unwrap_or_else(too_long);
                 if let Some(observer) = &self.observer {

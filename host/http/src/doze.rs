@@ -26,6 +26,12 @@ impl<F: Future + Unpin> Doze<F> {
         let bell = Arc::new(Bell { has_rung: AtomicBool::new(true), sleeper: Mutex::new(None) });
         Self { future, bell_as_waker: Arc::clone(&bell).into(), bell, sleeper: None }
     }
+
+    /// The future, to be looked at or changed. It is polled next time.
+    pub(crate) fn rouse(&mut self) -> &mut F {
+        self.bell.has_rung.store(true, Ordering::Release);
+        &mut self.future
+    }
 }
 
 impl<F: Future + Unpin> Future for Doze<F> {

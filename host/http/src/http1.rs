@@ -6,6 +6,7 @@ mod exchange;
 mod gate;
 mod interim;
 mod last_part;
+mod lent;
 mod silence;
 mod socket;
 mod strict;
@@ -13,17 +14,19 @@ mod upgrade;
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWrite;
 use windhover_contract::{Application, Limits};
 
 use activity::{Activity, End};
 use exchange::Exchange;
+use lent::Lent;
 use socket::Http1Socket;
 use strict::MAX_FIELDS;
 
@@ -37,6 +40,9 @@ use crate::socket::Socket;
 
 /// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
 /// application's.
+///
+/// A client that has been silent for a while is waited for without hyper, whose buffers alone are 16 KiB: most
+/// connections are idle most of the time.
 pub(crate) async fn serve<A: Application>(
     socket: Socket,
     application: Arc<A>,
@@ -44,14 +50,48 @@ pub(crate) async fn serve<A: Application>(
     place: Place,
     mut draining: Draining,
 ) -> Result<(), String> {
-    let (limits, clock) = (Arc::clone(&origin.limits), origin.clock.clone());
-    let activity = Arc::new(Activity::new(place, clock.clone()));
-    let io = TokioIo::new(Http1Socket::new(socket, &limits, Arc::clone(&activity)));
+    let activity = Arc::new(Activity::new(place, origin.clock.clone()));
+    let mut socket = Box::new(Http1Socket::new(socket, &origin.limits, Arc::clone(&activity)));
     let exchange = Arc::new(Exchange { application, origin, activity: Arc::clone(&activity) });
-    let service = service_fn(move |request| Arc::clone(&exchange).answer(request));
-    let serving = builder(&limits).serve_connection(io, service).with_upgrades();
+    let _end = End(activity);
+    loop {
+        let (lent, mut back) = Lent::new(socket);
+        if let Spoken::ToTheEnd = Box::pin(speak(lent, &exchange, &mut draining)).await? {
+            return Ok(());
+        }
+        socket = back.try_recv().map_err(|_| "hyper kept a socket that it was to give back".to_owned())?;
+        let goes_on = tokio::select! {
+            biased;
+            goes_on = poll_fn(|cx| socket.poll_rest(cx)) => goes_on.map_err(|failure| failure.to_string())?,
+            () = draining.begun() => false,
+        };
+        if !goes_on {
+            let closed = poll_fn(|cx| Pin::new(&mut *socket).poll_shutdown(cx)).await;
+            return closed.map_err(|failure| failure.to_string());
+        }
+    }
+}
+
+/// How speaking went.
+enum Spoken {
+    ToTheEnd,
+    /// Until nothing was to be said for a while.
+    ForNow,
+}
+
+/// Speaks by hyper until either side ends the connection, or nothing is to be said.
+async fn speak<A: Application>(
+    socket: Lent,
+    exchange: &Arc<Exchange<A>>,
+    draining: &mut Draining,
+) -> Result<Spoken, String> {
+    let (activity, clock) = (&exchange.activity, &exchange.origin.clock);
+    let service = service_fn({
+        let exchange = Arc::clone(exchange);
+        move |request| Arc::clone(&exchange).answer(request)
+    });
+    let serving = builder(&exchange.origin.limits).serve_connection(TokioIo::new(socket), service).with_upgrades();
     let mut serving = pin!(serving);
-    let _end = End(Arc::clone(&activity));
     let ended = {
         // Gone behind this block: who waits here no more must not be told in place of who does.
         let interruption = pin!(async {
@@ -64,6 +104,7 @@ pub(crate) async fn serve<A: Application>(
         tokio::select! {
             biased;
             ended = serving.as_mut() => Ok(ended),
+            () = poll_fn(|_| activity.poll_rests()) => return Ok(Spoken::ForNow),
             interruption = Doze::new(interruption) => Err(interruption),
         }
     };
@@ -94,10 +135,12 @@ pub(crate) async fn serve<A: Application>(
     };
     match (ended, activity.take_over()) {
         (Err(failure), _) => Err(failure.to_string()),
-        (Ok(()), None) => Ok(()),
+        (Ok(()), None) => Ok(Spoken::ToTheEnd),
         (Ok(()), Some(connection)) => tokio::select! {
             biased;
-            ended = connection.serve(&activity) => ended.map_err(|failure| failure.to_string()),
+            ended = connection.serve(activity) => {
+                ended.map(|()| Spoken::ToTheEnd).map_err(|failure| failure.to_string())
+            }
             () = activity.aborted() => Err(BROKEN_OFF.to_owned()),
         },
     }

@@ -2,15 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::process::Server;
 
-/// Bytes of the server's memory for each idle connection.
+/// Bytes of the server's memory for each idle connection, when they have come in waves and the last has waited a while.
 pub(crate) fn bytes_per_connection(server: &Server) -> anyhow::Result<u64> {
-    let _warm = connect(server, WARM)?;
+    let mut idle = connect(server, WARM)?;
+    std::thread::sleep(WHILE); // what the first instances needed has been given back then
     let before = server.memory()?;
-    let _idle = connect(server, CONNECTIONS)?;
-    Ok(server.memory()?.saturating_sub(before) / CONNECTIONS as u64)
+    for _ in 0..WAVES {
+        idle.extend(connect(server, WAVE)?);
+        std::thread::sleep(WHILE);
+    }
+    Ok(server.memory()?.saturating_sub(before) / (WAVES * WAVE) as u64)
 }
 
 fn connect(server: &Server, count: usize) -> anyhow::Result<Vec<TcpStream>> {
@@ -26,4 +31,10 @@ fn connect(server: &Server, count: usize) -> anyhow::Result<Vec<TcpStream>> {
 }
 
 const WARM: usize = 16;
-const CONNECTIONS: usize = 800; // below the usual limit of 1,024 descriptors
+
+/// Below the usual limit of 1,024 descriptors, in all.
+const WAVES: usize = 8;
+const WAVE: usize = 100;
+
+/// Windhover waits for a client with less at hand when it has been silent for a second.
+const WHILE: Duration = Duration::from_millis(1500);

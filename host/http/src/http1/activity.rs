@@ -27,6 +27,7 @@ pub(crate) struct Activity {
     has_unread_content: AtomicBool,
     has_failed_content: AtomicBool,
     is_cut_off: AtomicBool,
+    rests: AtomicBool,
     aborted: Notify,
     pub(crate) interim: Interim,
     pub(crate) upgrade: Decision,
@@ -48,6 +49,7 @@ impl Activity {
             has_unread_content: AtomicBool::new(false),
             has_failed_content: AtomicBool::new(false),
             is_cut_off: AtomicBool::new(false),
+            rests: AtomicBool::new(false),
             aborted: Notify::new(),
             interim: Interim::default(),
             upgrade: Decision::default(),
@@ -122,6 +124,25 @@ impl Activity {
     /// Says that an answer ended before its content did.
     pub(crate) fn cut_off(&self) {
         self.is_cut_off.store(true, Ordering::Relaxed);
+    }
+
+    /// Says that nothing has been said for a while, if that is all: a connection that is to become another's does not
+    /// rest.
+    pub(crate) fn rest(&self) {
+        if !self.is_busy() && self.handed_over.lock().expect("nothing panics while it holds this lock").is_none() {
+            self.rests.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Ready when nothing has been said for a while. Told once, and by the task that says so: it wakes nobody.
+    pub(crate) fn poll_rests(&self) -> Poll<()> {
+        match self.rests.load(Ordering::Relaxed) {
+            false => Poll::Pending,
+            true => {
+                self.rests.store(false, Ordering::Relaxed);
+                Poll::Ready(())
+            }
+        }
     }
 
     /// Ends when the application breaks its exchange off.

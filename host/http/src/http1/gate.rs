@@ -35,6 +35,15 @@ impl Gate {
         Self { strict, held: BytesMut::new(), cleared: 0, is_closed: false, has_announced: false }
     }
 
+    /// Gives back what is held for what comes. False: something has come that hyper has not seen whole.
+    pub(crate) fn rest(&mut self) -> bool {
+        let rests = self.held.is_empty() && !self.is_closed && self.strict.is_between_heads();
+        if rests {
+            self.held = BytesMut::new();
+        }
+        rests
+    }
+
     /// Reads with `read` until there is something for hyper.
     pub(crate) fn poll_read(
         &mut self,

@@ -12,6 +12,7 @@ use windhover_contract::Limits;
 
 use super::activity::Activity;
 use crate::clock::{Alarm, Clock, later};
+use crate::doze::Doze;
 
 /// What a client has done for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,14 +34,16 @@ pub(crate) struct Silence {
     head_since: Option<Instant>,
     /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
     /// ends.
-    alarm: Option<Alarm>,
+    alarm: Option<Doze<Alarm>>,
+    /// As the other.
+    rest: Option<Doze<Alarm>>,
     clock: Clock,
 }
 
 impl Silence {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
         let (keep_alive, head) = (limits.keep_alive_timeout, limits.request_head_timeout);
-        Self { keep_alive, head, seen: 0, has_heard: false, head_since: None, alarm: None, clock }
+        Self { keep_alive, head, seen: 0, has_heard: false, head_since: None, alarm: None, rest: None, clock }
     }
 
     /// Something has come. If that is not a whole head, [`Silence::poll`] follows at once, and looks at the time: most
@@ -58,6 +61,9 @@ impl Silence {
         if std::mem::take(&mut self.has_heard) {
             self.head_since.get_or_insert_with(|| self.clock.now());
         }
+        if self.head_since.is_none() && is_armed(&mut self.alarm, cx) {
+            return Poll::Pending; // it was set when less time had passed, and rings no later than it must
+        }
         loop {
             let ends = match (activity.idle_since(), self.head_since) {
                 (Some(_), Some(head)) => Some((later(head, self.head), TooLong::Head)),
@@ -72,18 +78,43 @@ impl Silence {
             };
             let alarm = match &mut self.alarm {
                 Some(alarm) => alarm,
-                alarm => alarm.insert(self.clock.alarm_at(look_again())),
+                alarm => alarm.insert(Doze::new(self.clock.alarm_at(look_again()))),
             };
+            let roused = alarm.rouse();
             if let Some((deadline, _)) = ends
-                && alarm.deadline() > deadline
+                && roused.deadline() > deadline
             {
-                alarm.reset(deadline);
+                roused.reset(deadline);
             }
             ready!(Pin::new(&mut *alarm).poll(cx));
+            let alarm = alarm.rouse();
             match ends {
                 Some((deadline, too_long)) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
                 _ => alarm.reset(look_again()),
             }
+        }
+    }
+
+    /// Nothing has come, as [`Silence::poll`] was told. Ready when that was so for long enough to give back what is held
+    /// for the next exchange.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<()> {
+        if is_armed(&mut self.rest, cx) {
+            return Poll::Pending;
+        }
+        let idle_since = activity.idle_since().filter(|_| self.head_since.is_none());
+        loop {
+            let at = later(idle_since.unwrap_or_else(|| self.clock.now()), REST);
+            let alarm = match &mut self.rest {
+                Some(alarm) => alarm,
+                alarm => alarm.insert(Doze::new(self.clock.quiet_alarm_at(at))),
+            };
+            alarm.rouse();
+            ready!(Pin::new(&mut *alarm).poll(cx));
+            if alarm.rouse().deadline() >= at {
+                self.rest = None;
+                return Poll::Ready(());
+            }
+            alarm.rouse().reset(at);
         }
     }
 
@@ -95,3 +126,12 @@ impl Silence {
         }
     }
 }
+
+/// Whether an alarm is set and has not rung. Most often it was asked before, and this costs next to nothing.
+fn is_armed(alarm: &mut Option<Doze<Alarm>>, cx: &mut Context<'_>) -> bool {
+    alarm.as_mut().is_some_and(|alarm| Pin::new(alarm).poll(cx).is_pending())
+}
+
+/// How long a client is silent until it is waited for with less at hand. Short, so that it holds for most that are idle;
+/// long enough that a client that asks again and again does not notice.
+const REST: Duration = Duration::from_secs(1);

@@ -1,14 +1,16 @@
 //! The socket as hyper sees it, with what only HTTP/1.x needs.
 //!
-//! What is read goes through a [`Gate`]. A read fails when the client is silent for too long between two exchanges, or too slow with a head (408). Interim
-//! responses go out between the writes of hyper.
+//! What is read goes through a [`Gate`]. A read fails when the client is silent for too long between two exchanges, or
+//! too slow with a head (408). Interim responses go out between the writes of hyper.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use httpdate::fmt_http_date;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::Limits;
@@ -30,6 +32,26 @@ impl Http1Socket {
     pub(crate) fn new(socket: Socket, limits: &Limits, activity: Arc<Activity>) -> Self {
         let (gate, silence) = (Gate::new(limits), Silence::new(limits, socket.clock().clone()));
         Self { socket, gate, silence, activity }
+    }
+
+    /// Waits for the client without hyper, which needs to know nothing that the client has said before. False: the client
+    /// has ended. An error: it was silent for too long.
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        // On the stack, because nothing is held meanwhile.
+        let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
+        let mut buffer = ReadBuf::uninit(&mut buffer);
+        match self.socket.poll_read(cx, &mut buffer) {
+            Poll::Ready(read) => {
+                read?;
+                let has_come = !buffer.filled().is_empty();
+                self.socket.put_back(Bytes::copy_from_slice(buffer.filled()));
+                Poll::Ready(Ok(has_come))
+            }
+            Poll::Pending => {
+                ready!(self.silence.poll(cx, &self.activity));
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+        }
     }
 
     /// Lets a write that waits fail when the client has had its time.
@@ -66,7 +88,11 @@ impl AsyncRead for Http1Socket {
         match read {
             Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => {
-                if let TooLong::Head = ready!(silence.poll(cx, activity)) {
+                let too_long = silence.poll(cx, activity);
+                if too_long.is_pending() && silence.poll_rest(cx, activity).is_ready() && gate.rest() {
+                    activity.rest();
+                }
+                if let TooLong::Head = ready!(too_long) {
                     // hyper has nothing to write now: there is no exchange.
                     let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
                     if socket.poll_write(cx, answer.as_bytes()).is_ready() {
@@ -128,6 +154,9 @@ impl Drop for Http1Socket {
         }
     }
 }
+
+/// What is read at once of what ends a client's rest: a head, most often.
+const READ_SIZE: usize = 4 << 10;
 
 /// As Kestrel answers a head that does not come to its end, up to the date.
 const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n";

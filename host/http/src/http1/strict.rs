@@ -135,6 +135,11 @@ impl Strict {
         self.heads
     }
 
+    /// Whether all was found good, and a head comes next.
+    pub(crate) fn is_between_heads(&self) -> bool {
+        self.phase == Phase::RequestLine && self.line == 0 && self.searched == 0
+    }
+
     /// Whether what was not found good yet is part of a head.
     pub(crate) fn is_in_head(&self) -> bool {
         matches!(self.phase, Phase::RequestLine | Phase::RequestLineAtLast | Phase::Fields)
