@@ -89,7 +89,7 @@ languages: build guests
     export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
     cargo test --release --locked --package windhover-tests --test languages
 
-# Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium and curl)
+# Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 

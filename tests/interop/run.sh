@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Clients that others wrote talk to rust-websocket and rust-grpc, served by the real binary, in cleartext and over TLS:
-# run.sh WINDHOVER GUESTS FOLDER. GUESTS is where the guests are built, FOLDER is for what is installed and written; what is
+# Clients that others wrote talk to rust-websocket and rust-grpc, served by the real binary, in cleartext and over TLS, and
+# Prometheus scrapes its metrics: run.sh WINDHOVER GUESTS FOLDER. GUESTS is where the guests are built, FOLDER is for what is installed and written; what is
 # missing is an error, because a test that did not run proves nothing.
 set -euo pipefail
 windhover=$(realpath "$1") guests=$(realpath "$2")
@@ -13,6 +13,7 @@ command -v python3 >/dev/null || missing "python3 is missing; on Debian: apt-get
 python3 -m pip --version >/dev/null 2>&1 || missing "pip is missing; on Debian: apt-get install python3-pip"
 command -v npm >/dev/null || missing "Node.js 20 or newer is missing; see https://nodejs.org"
 command -v curl >/dev/null || missing "curl is missing; on Debian: apt-get install curl"
+command -v prometheus >/dev/null || missing "prometheus is missing; on Debian: apt-get install prometheus"
 chromium=$(command -v chromium) || missing "chromium is missing; on Debian: apt-get install chromium"
 
 # Each is installed once, and again when its list has changed.
@@ -39,16 +40,18 @@ authority=$(tr -s '\t `"' '\n' <"$folder/dev-cert.log" | grep '\.pem$' | grep -v
 
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
-# serve GUEST: sets http and https to the addresses of a server with this guest, whose log is GUEST.log.
+# serve GUEST: sets http, https and admin to the addresses of a server with this guest, whose log is GUEST.log.
 serve() {
     local log=$folder/$1.log
     : >"$log"
     "$windhover" serve "$guests/$1.wasm" --no-cache --url http://127.0.0.1:0 --url https://127.0.0.1:0 \
+        --admin-url http://127.0.0.1:0 \
         --tls-cert "$certificates/dev-cert.pem" --tls-key "$certificates/dev-key.pem" >"$log" 2>&1 &
     local server=$!
     servers+=($server)
     for _ in {1..300}; do
         http=$(sed -n 's/^Listening on \(http:.*\)/\1/p' "$log") https=$(sed -n 's/^Listening on \(https:.*\)/\1/p' "$log")
+        admin=$(sed -n 's/^Administered at //p' "$log")
         [ -n "$http" ] && [ -n "$https" ] && return
         kill -0 $server 2>/dev/null || break
         sleep 0.1
@@ -92,5 +95,8 @@ PROTO=$PWD/../../guest-examples/rust-grpc python3 grpc_client.py
 told rust_grpc "cancelled after [3-9]" # or some more: it was told while it went on
 told rust_grpc "cancelled after 0 replies" # while it waited for the client
 
+serve rust_hello
+WINDHOVER=$http WINDHOVER_ADMIN=$admin FOLDER=$folder python3 prometheus_client.py
+
 grep -E "ERROR|panic|trap" "$folder"/rust_*.log >&2 && missing "the server's log has an error"
-echo "interop: every client was understood, and the guests were told of their leaving"
+echo "interop: every client was understood, the guests were told of their leaving, and Prometheus found no fault"

@@ -13,7 +13,7 @@ use std::time::Duration;
 use http::Version;
 use tokio::task::spawn_blocking;
 use tracing::error;
-use windhover_contract::{Connection, Fault, Observer, Request};
+use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, Request};
 
 use metrics::Metrics;
 pub(crate) use record::Record;
@@ -78,6 +78,12 @@ impl Observer for Telemetry {
     fn handshake(&self, took: Duration, failure: Option<&str>) {
         if let Some(metrics) = &self.metrics {
             metrics.handshake(took, failure.is_some());
+        }
+    }
+
+    fn connection_ended(&self, lasted: Duration, end: ConnectionEnd<'_>) {
+        if let Some(metrics) = &self.metrics {
+            metrics.connection_ended(lasted, end);
         }
     }
 }

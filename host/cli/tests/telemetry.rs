@@ -6,6 +6,7 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -130,6 +131,24 @@ fn the_admin_endpoint_counts_and_tells_whether_the_server_lives_and_takes_reques
 }
 
 #[test]
+fn connections_are_counted_by_how_they_ended() {
+    let args = ["--admin-url", "http://127.0.0.1:0", "--max-connections", "2", "--head-timeout", "1"];
+    let server = Server::run(serve(&args, "echoes"));
+    let admin = admin_of(&server);
+    server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let mut open = server.connect();
+    open.write_all(b"GET /measure HTTP/1.1\r\nhost: a\r\n\r\n").expect("the server reads");
+    read_until(&mut open, "nothing");
+    assert!(server.ask("GET / HTTP/1.1\r\n").starts_with("HTTP/1.1 408 "), "its head never ends");
+    let ended = |outcome| format!("windhover_connection_duration_seconds_count{{outcome=\"{outcome}\"}} 1\n");
+    let slow = "windhover_rejected_requests_total{reason=\"client: the head of a request came too slowly\"} 1\n";
+    wait_for_metrics(&admin, &[&ended("closed"), &ended("broken"), slow]);
+    let _second = server.connect();
+    assert!(server.ask("GET / HTTP/1.1\r\nhost: a\r\n\r\n").starts_with("HTTP/1.1 503 "), "it is one too many");
+    wait_for_metrics(&admin, &[&ended("closed"), &ended("broken"), &ended("refused")]);
+}
+
+#[test]
 fn before_it_leaves_it_says_so_and_goes_on_for_as_long_as_it_is_told() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let written = format!(
@@ -169,6 +188,18 @@ fn ask(address: &str, request: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the server answers and closes");
     answer
+}
+
+/// Waits until the metrics say so: a client sees the end of its connection before it is counted.
+fn wait_for_metrics(admin: &str, awaited: &[&str]) {
+    let begun = Instant::now();
+    loop {
+        let metrics = ask(admin, "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        if awaited.iter().all(|line| metrics.contains(line)) {
+            return;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{awaited:#?}: {metrics}");
+    }
 }
 
 /// The lines about exchanges, in JSON.

@@ -82,6 +82,9 @@ pub enum ClientFault {
     /// 404: no application is at this host and path.
     #[error("no application is at this host and path")]
     NoApplication,
+    /// 408: the head took longer than [`crate::Limits::request_head_timeout`].
+    #[error("the head of a request came too slowly")]
+    HeadTooSlow,
     /// 413: the body is larger than [`crate::Limits::max_request_body_size`].
     #[error("the request body is too large")]
     BodyTooLarge,
@@ -145,7 +148,7 @@ impl Fault {
         match self {
             Self::Client(ClientFault::NoApplication) => StatusCode::NOT_FOUND,
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Client(ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Client(ClientFault::HeadTooSlow | ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
             Self::Client(ClientFault::RequestLineTooLong) => StatusCode::URI_TOO_LONG,
             Self::Client(ClientFault::FieldsTooLarge | ClientFault::FieldsTooMany) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE

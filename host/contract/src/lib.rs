@@ -36,7 +36,7 @@ pub use features::{
     ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
 };
 pub use limits::{DataRate, Http2Limits, Limits};
-pub use observer::Observer;
+pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};

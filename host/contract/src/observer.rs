@@ -6,8 +6,8 @@ use http::Version;
 
 use crate::{Connection, Fault};
 
-/// Hears what a server does without an application: requests that it refuses by itself, handshakes. Called on the threads
-/// that serve, so it must not wait. The empty methods hear nothing.
+/// Hears what a server does without an application: requests that it refuses by itself, handshakes, ends of connections.
+/// Called on the threads that serve, so it must not wait. The empty methods hear nothing.
 pub trait Observer: Send + Sync + 'static {
     /// A request was refused before any application saw it. What it asked for may not even have been a request.
     fn rejected(&self, fault: &Fault, connection: &Connection, version: Version) {
@@ -18,4 +18,20 @@ pub trait Observer: Send + Sync + 'static {
     fn handshake(&self, took: Duration, failure: Option<&str>) {
         let _ = (took, failure);
     }
+
+    /// A connection has ended, after so long.
+    fn connection_ended(&self, lasted: Duration, end: ConnectionEnd<'_>) {
+        let _ = (lasted, end);
+    }
+}
+
+/// How a connection has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionEnd<'a> {
+    /// Between two exchanges: the client has left, or has been silent for as long as it may, or the server leaves.
+    Closed,
+    /// Otherwise. Why, in words.
+    Broken(&'a str),
+    /// At once: there were as many as [`crate::Limits::max_connections`] allows.
+    Refused,
 }

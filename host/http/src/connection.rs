@@ -13,7 +13,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::ReadBuf;
 use tokio::sync::watch;
 use tracing::debug;
-use windhover_contract::{Application, Connection, KnownHost, Limits, Observer, ServerAddresses, ServerVariables};
+use windhover_contract::{
+    Application, Connection, ConnectionEnd, KnownHost, Limits, Observer, ServerAddresses, ServerVariables,
+};
 
 use crate::census::Place;
 use crate::clock::Clock;
@@ -77,9 +79,10 @@ impl<A: Application> Connections<A> {
     pub(crate) fn serve(&self, arrival: Arrival) -> impl Future<Output = ()> + Send + use<A> {
         let own = self.clone();
         async move {
-            let remote = arrival.remote;
-            let clock = own.clock.clone();
-            let ended = if arrival.place.is_refused() {
+            let (remote, is_refused) = (arrival.remote, arrival.place.is_refused());
+            let (clock, observer) = (own.clock.clone(), own.observer.clone());
+            let begun = clock.now();
+            let ended = if is_refused {
                 debug!(?remote, "a connection is refused: there are as many as there may be");
                 clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival))).await.unwrap_or(Ok(()))
             } else {
@@ -91,8 +94,16 @@ impl<A: Application> Connections<A> {
                     () = &mut overdue => Err(NOT_SERVED.to_owned()),
                 }
             };
-            if let Err(reason) = ended {
+            if let Err(reason) = &ended {
                 debug!(?remote, %reason, "a connection ended before its time");
+            }
+            if let Some(observer) = observer {
+                let end = match &ended {
+                    _ if is_refused => ConnectionEnd::Refused,
+                    Ok(()) => ConnectionEnd::Closed,
+                    Err(reason) => ConnectionEnd::Broken(reason),
+                };
+                observer.connection_ended(clock.now() - begun, end);
             }
         }
     }

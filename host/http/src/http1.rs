@@ -18,11 +18,12 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Version;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite;
-use windhover_contract::{Application, Limits};
+use windhover_contract::{Application, ClientFault, Fault, Limits};
 
 use activity::{Activity, End};
 use exchange::Exchange;
@@ -56,7 +57,13 @@ pub(crate) async fn serve<A: Application>(
     let _end = End(activity);
     loop {
         let (lent, mut back) = Lent::new(socket);
-        if let Spoken::ToTheEnd = Box::pin(speak(lent, &exchange, &mut draining)).await? {
+        let spoken = Box::pin(speak(lent, &exchange, &mut draining)).await;
+        if exchange.activity.has_slow_head() {
+            let fault = Fault::from(ClientFault::HeadTooSlow);
+            exchange.origin.rejected(&fault, Version::HTTP_11);
+            return Err(fault.to_string());
+        }
+        if let Spoken::ToTheEnd = spoken? {
             return Ok(());
         }
         socket = back.try_recv().map_err(|_| "hyper kept a socket that it was to give back".to_owned())?;

@@ -15,7 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use windhover_contract::Fault;
+use windhover_contract::{ConnectionEnd, Fault};
 use windhover_http::ConnectionCount;
 
 use super::method::known_method;
@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     broken_off: Family<Reason, Counter>,
     rejected: Family<Reason, Counter>,
     handshakes: Family<Outcome, Histogram, fn() -> Histogram>,
+    connections: Family<Outcome, Histogram, fn() -> Histogram>,
     watched: Arc<Watched>,
 }
 
@@ -89,10 +90,17 @@ impl Metrics {
             Unit::Seconds,
             handshakes.clone(),
         );
+        let connections = Family::new_with_constructor(connection_seconds as fn() -> Histogram);
+        registry.register_with_unit(
+            "windhover_connection_duration",
+            "Time that connections lasted, and how they ended",
+            Unit::Seconds,
+            connections.clone(),
+        );
         registry.register_collector(Box::new(process::Process));
         let watched = Arc::new(Watched::default());
         registry.register_collector(Box::new(Arc::clone(&watched)));
-        Self { registry, active, durations, received, sent, broken_off, rejected, handshakes, watched }
+        Self { registry, active, durations, received, sent, broken_off, rejected, handshakes, connections, watched }
     }
 
     /// Tells about these too, from now on.
@@ -132,6 +140,15 @@ impl Metrics {
         self.handshakes.get_or_create(&outcome).observe(took.as_secs_f64());
     }
 
+    pub(super) fn connection_ended(&self, lasted: Duration, end: ConnectionEnd<'_>) {
+        let outcome = match end {
+            ConnectionEnd::Closed => "closed",
+            ConnectionEnd::Broken(_) => "broken",
+            ConnectionEnd::Refused => "refused",
+        };
+        self.connections.get_or_create(&Outcome { outcome }).observe(lasted.as_secs_f64());
+    }
+
     /// In the OpenMetrics text format 1.0.0, which Prometheus asks for.
     pub(crate) fn open_metrics(&self) -> String {
         let mut text = String::new();
@@ -165,6 +182,11 @@ pub(crate) fn classic(open_metrics: &str) -> String {
 /// OpenTelemetry's boundaries for `http.server.request.duration`.
 fn seconds() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0])
+}
+
+/// As Kestrel's `kestrel.connection.duration`.
+fn connection_seconds() -> Histogram {
+    Histogram::new([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0])
 }
 
 /// What is asked for when somebody asks, once there is something to ask.

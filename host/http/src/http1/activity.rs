@@ -28,6 +28,7 @@ pub(crate) struct Activity {
     has_failed_content: AtomicBool,
     is_cut_off: AtomicBool,
     rests: AtomicBool,
+    has_slow_head: AtomicBool,
     aborted: Notify,
     pub(crate) interim: Interim,
     pub(crate) upgrade: Decision,
@@ -50,6 +51,7 @@ impl Activity {
             has_failed_content: AtomicBool::new(false),
             is_cut_off: AtomicBool::new(false),
             rests: AtomicBool::new(false),
+            has_slow_head: AtomicBool::new(false),
             aborted: Notify::new(),
             interim: Interim::default(),
             upgrade: Decision::default(),
@@ -124,6 +126,16 @@ impl Activity {
     /// Says that an answer ended before its content did.
     pub(crate) fn cut_off(&self) {
         self.is_cut_off.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a head took too long, which the client was told.
+    pub(crate) fn has_slow_head(&self) -> bool {
+        self.has_slow_head.load(Ordering::Relaxed)
+    }
+
+    /// Says that a head took too long.
+    pub(crate) fn refuse_slow_head(&self) {
+        self.has_slow_head.store(true, Ordering::Relaxed);
     }
 
     /// Says that nothing has been said for a while, if that is all: a connection that is to become another's does not

@@ -35,7 +35,7 @@ impl Http1Socket {
     }
 
     /// Waits for the client without hyper, which needs to know nothing that the client has said before. False: the client
-    /// has ended. An error: it was silent for too long.
+    /// has ended, or was silent for too long.
     pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         // On the stack, because nothing is held meanwhile.
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
@@ -49,7 +49,7 @@ impl Http1Socket {
             }
             Poll::Pending => {
                 ready!(self.silence.poll(cx, &self.activity));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                Poll::Ready(Ok(false))
             }
         }
     }
@@ -93,6 +93,7 @@ impl AsyncRead for Http1Socket {
                     activity.rest();
                 }
                 if let TooLong::Head = ready!(too_long) {
+                    activity.refuse_slow_head();
                     // hyper has nothing to write now: there is no exchange.
                     let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
                     if socket.poll_write(cx, answer.as_bytes()).is_ready() {
