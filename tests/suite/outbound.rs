@@ -22,6 +22,19 @@ async fn a_request_that_is_granted_is_sent_with_its_content() {
 }
 
 #[tokio::test]
+async fn a_guest_of_wasi_http_0_3_sends_as_one_of_0_2_does() {
+    let upstream = TestServer::http().serve_fn(tell).await;
+    let port = port(&upstream);
+    let rule = format!("http://127.0.0.1:{port}").parse::<OutboundRule>().expect("it is a rule").private();
+    let granted = Outbound { rules: vec![rule], ..Outbound::default() };
+    let grant = move |grants: Grants| grants.outbound(granted.clone()).expect("it can be granted");
+    let served = TestServer::http().grants(grant).serve(guest("wasi3-facts")).await;
+    let answer = ask(&served, &format!("/send/POST/http://127.0.0.1:{port}/a?b")).await;
+    assert_eq!(answer, format!("200 POST /a?b 127.0.0.1:{port} HTTP/1.1 trace none: a little content"));
+    assert_eq!(ask(&served, "/send/POST/http://127.0.0.1:1/").await, "ErrorCode::HttpRequestDenied");
+}
+
+#[tokio::test]
 async fn what_no_rule_allows_is_refused() {
     let upstream = TestServer::http().serve_fn(tell).await;
     let port = port(&upstream);

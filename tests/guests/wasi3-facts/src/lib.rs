@@ -1,6 +1,7 @@
 //! Tells what it is told: `/` method, scheme, authority, target and fields, one a line; `/count` how many requests this
 //! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its
-//! own memory; `/measure` reads all of the content, answers with its size and the names of its trailers.
+//! own memory; `/measure` reads all of the content, answers with its size and the names of its trailers;
+//! `/send/METHOD/URL` sends a request with a little content, and tells the answer, or the error.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -26,6 +27,10 @@ impl wasip3::exports::http::handler::Guest for Wasi3Facts {
             }
             "/copy" => copy(request),
             "/measure" => answer(measure(request).await?),
+            path if path.starts_with("/send/") => {
+                let (method, url) = path["/send/".len()..].split_once('/').expect("a method and a URL");
+                answer(send(method, url).await.unwrap_or_else(|error| format!("{error:?}")))
+            }
             _ => answer(facts(&request)),
         })
     }
@@ -82,6 +87,29 @@ async fn measure(request: Request) -> Result<String, ErrorCode> {
         None => Vec::new(),
     };
     Ok(format!("{sum} {}\n", names.join(",")))
+}
+
+async fn send(method: &str, url: &str) -> Result<String, ErrorCode> {
+    let (authority, path) = url.trim_start_matches("http://").split_once('/').expect("a URL with a path");
+    let (mut writer, content) = wit_stream::new();
+    let (_, no_trailers) = wit_future::new(|| Ok(None));
+    let (request, _) = Request::new(Fields::new(), Some(content), no_trailers, None);
+    request.set_method(&if method == "POST" { Method::Post } else { Method::Get }).expect("it is a method");
+    request.set_scheme(Some(&Scheme::Http)).expect("it is a scheme");
+    request.set_authority(Some(authority)).expect("it is an authority");
+    request.set_path_with_query(Some(&format!("/{path}"))).expect("it is a path");
+    wit_bindgen::spawn_local(async move { writer.write_all(b"a little content".to_vec()).await });
+    let response = wasip3::http::client::send(request).await?;
+    let mut text = format!("{} ", response.get_status_code());
+    let (_, fine) = wit_future::new(|| Ok(()));
+    let (mut source, _trailers) = Response::consume_body(response, fine);
+    loop {
+        let (result, piece) = source.read(Vec::with_capacity(PIECE)).await;
+        match result {
+            StreamResult::Complete(_) => text.push_str(&String::from_utf8_lossy(&piece)),
+            _ => return Ok(text),
+        }
+    }
 }
 
 fn copy(request: Request) -> Response {
