@@ -214,8 +214,7 @@ for_each_http2! {
                 let expected = wire.receive_response().await;
                 let answer = client.get(path).await;
                 assert_eq!(answer.text(), expected.text(), "{path}");
-                let is_of_this_version = |field: &&String| !field.starts_with("transfer-encoding");
-                assert!(answer.fields.iter().eq(expected.fields.iter().filter(is_of_this_version)), "{path}: {answer}");
+                assert_eq!(without_framing(answer.fields), without_framing(expected.fields), "{path}");
             }
         }
     }
@@ -336,4 +335,10 @@ for_each_http2! {
         assert_eq!(answer.fields, ["content-length: 0"]);
         client.get("/sent").await.expect(200, "all of it\n");
     }
+}
+
+/// Framing is of the version, and of the moment: a guest that loses its turn behind its head gets no length.
+fn without_framing(mut fields: Vec<String>) -> Vec<String> {
+    fields.retain(|field| !["transfer-encoding:", "content-length:"].iter().any(|name| field.starts_with(name)));
+    fields
 }
