@@ -97,7 +97,7 @@ interop: build guests
 siege *RECIPE: build guests
     @tests/siege/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/siege {{ RECIPE }}
 
-# Measure against a bare native server, in turns (needs wrk, and two cores that have nothing else to do)
+# Measure against a bare native server, in turns (needs two cores that have nothing else to do); just bench --rounds 1 is quick
 bench *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench
     @target/release/windhover-bench {{ ARGS }}

@@ -1,17 +1,21 @@
-//! Windhover's HTTP server on one thread, with all its limits, answering from memory.
+//! Windhover's HTTP server on one thread, with all its limits, answering from memory or with what it gets as it comes.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use windhover_contract::{Application, Body, Request, Response, Server};
 use windhover_http::{HttpConfig, HttpServer};
 
 struct Hello;
 
 impl Application for Hello {
-    async fn handle(&self, _: Request) -> Response {
+    async fn handle(&self, request: Request) -> Response {
         let mut response = Response::empty(StatusCode::OK);
+        if request.method == Method::POST {
+            response.body = request.body;
+            return response;
+        }
         response.fields.insert("content-type", HeaderValue::from_static("text/plain"));
         response.body = Body::full("Hello from WebAssembly!\n");
         response

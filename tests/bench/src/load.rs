@@ -1,39 +1,195 @@
-//! Load by wrk: 64 keep-alive connections from one thread on the second core.
+//! Load: 64 keep-alive connections from one thread on the second core, each of which sends its next request when it has the
+//! whole answer to the one before.
+//!
+//! The thread never sleeps. Whoever wakes a client that sleeps pays for it: with wrk, which sleeps whenever the server is
+//! the slower one, that was up to a quarter of a server's processor time for a request.
 
-use std::process::Stdio;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::process::{Server, pinned};
+use crate::process::Server;
 
-/// What one run of load cost the server.
+/// What is asked for, again and again.
+pub(crate) struct Load {
+    request: Vec<u8>,
+    connections: usize,
+}
+
+/// What one run of load cost the server, and its clients.
 pub(crate) struct Cost {
     pub(crate) requests_per_second: f64,
     pub(crate) cpu_microseconds: f64,
+    /// Time from a request to its whole answer.
+    pub(crate) median: Duration,
+    pub(crate) p99: Duration,
 }
 
-/// Loads the server for some seconds. Any failed request fails the measurement.
-pub(crate) fn run(server: &Server, seconds: u64) -> anyhow::Result<Cost> {
-    let before = server.cpu_time()?;
-    let output = pinned(LOAD_CORE)
-        .args(["wrk", "--threads", "1", "--connections", "64", "--duration", &format!("{seconds}s")])
-        .arg(format!("http://{}/", server.address))
-        .stderr(Stdio::inherit())
-        .output()
-        .context("cannot run taskset and wrk; on Debian: apt-get install wrk util-linux")?;
-    let report = String::from_utf8(output.stdout)?;
-    let after = server.cpu_time()?;
-    if !output.status.success() || report.contains("Non-2xx") || report.contains("Socket errors") {
-        bail!("the load failed (is wrk installed? on Debian: apt-get install wrk):\n{report}");
+impl Load {
+    /// A request without content.
+    pub(crate) fn get() -> Self {
+        Self { request: b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".to_vec(), connections: 64 }
     }
-    let requests: f64 = number(&report, |line| line.trim().split_once(" requests in ").map(|(count, _)| count))?;
-    let requests_per_second = number(&report, |line| line.strip_prefix("Requests/sec:"))?;
-    Ok(Cost { requests_per_second, cpu_microseconds: (after - before) as f64 / 1000.0 / requests })
+
+    /// So much content, which comes back.
+    pub(crate) fn echo(size: usize) -> Self {
+        let mut request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n").into_bytes();
+        request.resize(request.len() + size, b'x');
+        Self { request, connections: 16 }
+    }
+
+    /// Loads the server for some seconds. Any request that fails fails the measurement.
+    pub(crate) fn run(&self, server: &Server, seconds: u64) -> anyhow::Result<Cost> {
+        let _pinned = Pinned::to(LOAD_CORE)?;
+        let open = || Connection::open(&server.address);
+        let mut connections = (0..self.connections).map(|_| open()).collect::<anyhow::Result<Vec<_>>>()?;
+        let mut times = Vec::with_capacity(1 << 20);
+        let (begin, before) = (Instant::now(), server.cpu_time()?);
+        let end = begin + Duration::from_secs(seconds);
+        let mut now = begin;
+        while now < end {
+            for connection in &mut connections {
+                if let Some(begun) = connection.go_on(&self.request, now)? {
+                    now = Instant::now();
+                    times.push(now - begun);
+                }
+            }
+            now = Instant::now();
+        }
+        let (seconds, cpu) = (begin.elapsed().as_secs_f64(), server.cpu_time()? - before);
+        ensure!(!times.is_empty(), "no request was answered in {seconds:.0} s");
+        times.sort_unstable();
+        let count = times.len();
+        Ok(Cost {
+            requests_per_second: count as f64 / seconds,
+            cpu_microseconds: cpu as f64 / 1000.0 / count as f64,
+            median: times[count / 2],
+            p99: times[count * 99 / 100],
+        })
+    }
 }
 
-fn number(report: &str, find: impl Fn(&str) -> Option<&str>) -> anyhow::Result<f64> {
-    let found = report.lines().find_map(find).with_context(|| format!("wrk's report is not as expected:\n{report}"))?;
-    Ok(found.trim().parse()?)
+/// A connection with one request under way.
+struct Connection {
+    stream: TcpStream,
+    /// `None`: the next request has not begun.
+    begun: Option<Instant>,
+    sent: usize,
+    answer: Answer,
+}
+
+/// What has come of an answer.
+#[derive(Default)]
+struct Answer {
+    head: Vec<u8>,
+    /// `None`: the head is not whole.
+    content: Option<Content>,
+}
+
+enum Content {
+    /// So many octets are still to come.
+    Left(usize),
+    /// Its end is the last chunk's, which does not occur in what is sent here.
+    Chunks([u8; 5]),
+}
+
+impl Connection {
+    fn open(address: &str) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_nonblocking(true)?;
+        Ok(Self { stream, begun: None, sent: 0, answer: Answer::default() })
+    }
+
+    /// Does what can be done now. Gives when the request began whose answer has become whole.
+    fn go_on(&mut self, request: &[u8], now: Instant) -> anyhow::Result<Option<Instant>> {
+        let begun = *self.begun.get_or_insert(now);
+        ensure!(now - begun < PATIENCE, "a request was not answered in {PATIENCE:?}");
+        if self.sent < request.len()
+            && let Some(size) = progress(self.stream.write(&request[self.sent..]))?
+        {
+            self.sent += size;
+        }
+        let mut buffer = [0; 64 << 10];
+        let Some(size) = progress(self.stream.read(&mut buffer))? else { return Ok(None) };
+        ensure!(size > 0, "the server closed a connection");
+        if !self.answer.take(&buffer[..size])? {
+            return Ok(None);
+        }
+        (self.begun, self.sent, self.answer) = (None, 0, Answer::default());
+        Ok(Some(begun))
+    }
+}
+
+impl Answer {
+    /// Whether it is whole now.
+    fn take(&mut self, mut octets: &[u8]) -> anyhow::Result<bool> {
+        if self.content.is_none() {
+            let known = self.head.len();
+            self.head.extend_from_slice(octets);
+            let Some(end) = self.head.windows(4).position(|octets| octets == b"\r\n\r\n") else { return Ok(false) };
+            octets = &octets[end + 4 - known..];
+            self.head.truncate(end + 4);
+            self.content = Some(content(&self.head)?);
+        }
+        match self.content.as_mut().expect("the head is whole") {
+            Content::Left(left) => {
+                *left = left.checked_sub(octets.len()).context("there is more than the answer")?;
+                Ok(*left == 0)
+            }
+            Content::Chunks(last) => {
+                for octet in &octets[octets.len().saturating_sub(last.len())..] {
+                    last.rotate_left(1);
+                    last[4] = *octet;
+                }
+                Ok(last == b"0\r\n\r\n")
+            }
+        }
+    }
+}
+
+fn content(head: &[u8]) -> anyhow::Result<Content> {
+    let head = std::str::from_utf8(head)?.to_ascii_lowercase();
+    ensure!(head.starts_with("http/1.1 200 "), "a request failed: {head}");
+    match head.split_once("content-length: ") {
+        Some((_, length)) => Ok(Content::Left(length.split("\r\n").next().unwrap_or_default().parse()?)),
+        None if head.contains("transfer-encoding: chunked") => Ok(Content::Chunks([0; 5])),
+        None => bail!("the end of an answer is not told: {head}"),
+    }
+}
+
+/// What was done. `None`: nothing can be done now.
+fn progress(done: std::io::Result<usize>) -> std::io::Result<Option<usize>> {
+    match done {
+        Ok(size) => Ok(Some(size)),
+        Err(failure) if failure.kind() == ErrorKind::WouldBlock => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// This thread, on one core until this is dropped.
+struct Pinned(CpuSet);
+
+impl Pinned {
+    fn to(core: usize) -> anyhow::Result<Self> {
+        let before = sched_getaffinity(None)?;
+        let mut only = CpuSet::new();
+        only.set(core);
+        sched_setaffinity(None, &only).context("this needs two cores")?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        let _ = sched_setaffinity(None, &self.0);
+    }
 }
 
 const LOAD_CORE: usize = 1;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);

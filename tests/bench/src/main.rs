@@ -1,5 +1,5 @@
-//! Measures Windhover against a bare native server in one sitting: requests per second, processor time per request, and
-//! memory per idle connection.
+//! Measures Windhover against a bare native server in one sitting: requests per second, processor time per request, how
+//! long clients wait, and memory per idle connection.
 //!
 //! The servers take turns, pinned to one core, with the load on another, so that a machine that drifts drifts for all.
 //! The figure to trust is the processor time of the server process per request as a ratio to the native server's in the
@@ -17,6 +17,7 @@ mod websocket;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use table::Table;
 
 // The same allocator in both servers: what is compared is the work, not the allocator.
 #[global_allocator]
@@ -62,32 +63,40 @@ fn main() -> anyhow::Result<()> {
 
 fn compare(args: &Args) -> anyhow::Result<()> {
     let this = std::env::current_exe()?;
-    let contenders = [
-        ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()])),
-        ("windhover's HTTP server, no WebAssembly", process::Contender::new(&this, ["edge".into()])),
-        ("windhover, application world (rust-hello)", windhover(args, "rust_hello.wasm")),
-        ("windhover, application world, five features used", windhover(args, "five_features.wasm")),
-        ("windhover, wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm")),
+    let native = || ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()]));
+    let edge = || ("windhover's HTTP server, no WebAssembly", process::Contender::new(&this, ["edge".into()]));
+    let serial = ["--reuse", "serial"];
+    let concurrent = ["--reuse", "concurrent"];
+    let hello = [
+        native(),
+        edge(),
+        ("application world (rust-hello)", windhover(args, "rust_hello.wasm", &[])),
+        ("application world, five features used", windhover(args, "five_features.wasm", &[])),
+        ("application world, instance reused", windhover(args, "rust_hello.wasm", &serial)),
+        ("wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm", &[])),
+        ("wasi:http 0.2, instance reused", windhover(args, "rust_wasi_http.wasm", &serial)),
+        ("wasi:http 0.3 (rust-wasi-http-p3)", windhover(args, "rust_wasi_http_p3.wasm", &[])),
+        ("wasi:http 0.3, instance reused", windhover(args, "rust_wasi_http_p3.wasm", &concurrent)),
     ];
-    let echo = &contenders[4].1;
-
-    let mut table = table::Table::new(contenders.iter().map(|(name, _)| *name));
-    for round in 1..=args.rounds {
-        eprintln!("round {round} of {}", args.rounds);
-        for (name, contender) in &contenders {
-            let server = contender.start()?;
-            load::run(&server, 1)?; // warms caches and the branch predictor
-            table.add(name, load::run(&server, args.seconds)?);
-        }
-    }
-    for (name, contender) in &contenders {
+    println!("A request without content, and a line back:\n");
+    let mut table = measure(args, &load::Load::get(), &hello)?;
+    for (name, contender) in &hello {
         table.add_idle(name, idle::bytes_per_connection(&contender.start()?)?);
     }
-    print!("{table}");
-
-    let streamed = stream::echo(&echo.start()?)?;
+    println!("{table}");
+    for size in [64 << 10, 1 << 20] {
+        println!("{} KiB echoed as they come:\n", size >> 10);
+        let echo = [
+            native(),
+            edge(),
+            ("wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm", &[])),
+            ("wasi:http 0.3 (rust-wasi-http-p3)", windhover(args, "rust_wasi_http_p3.wasm", &[])),
+        ];
+        println!("{}", measure(args, &load::Load::echo(size), &echo)?);
+    }
+    let streamed = stream::echo(&windhover(args, "rust_wasi_http.wasm", &[]).start()?)?;
     println!(
-        "\n{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
+        "{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
         stream::SIZE >> 20,
         streamed.megabytes_per_second,
         streamed.peak_memory as f64 / (1 << 20) as f64,
@@ -95,8 +104,21 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn measure(args: &Args, load: &load::Load, servers: &[(&'static str, process::Contender)]) -> anyhow::Result<Table> {
+    let mut table = Table::new(servers.iter().map(|(name, _)| *name));
+    for round in 1..=args.rounds {
+        eprintln!("round {round} of {}", args.rounds);
+        for (name, contender) in servers {
+            let server = contender.start()?;
+            load.run(&server, 1)?; // warms caches and the branch predictor
+            table.add(name, load.run(&server, args.seconds)?);
+        }
+    }
+    Ok(table)
+}
+
 fn talk(args: &Args) -> anyhow::Result<()> {
-    let server = windhover(args, "rust_websocket.wasm").start()?;
+    let server = windhover(args, "rust_websocket.wasm", &[]).start()?;
     for in_flight in [1, 8] {
         websocket::echo(&server, in_flight, 1)?; // warms up
         let echoed = websocket::echo(&server, in_flight, args.seconds)?;
@@ -111,9 +133,9 @@ fn talk(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn windhover(args: &Args, guest: &str) -> process::Contender {
+fn windhover(args: &Args, guest: &str, options: &[&str]) -> process::Contender {
     let guest = args.guests.join(guest);
-    let options = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
-    let options = options.map(Into::into);
+    let usual = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
+    let options = usual.iter().chain(options).map(Into::into);
     process::Contender::new(&args.windhover, ["serve".into(), guest.into()].into_iter().chain(options))
 }

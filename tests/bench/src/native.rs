@@ -1,10 +1,12 @@
-//! The limit: hyper on one thread, answering from memory, with the timers that any server needs.
+//! The limit: hyper on one thread, answering from memory or with what it gets as it comes, with the timers that any
+//! server needs.
 
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use http::{HeaderValue, Response};
-use http_body_util::Full;
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::{Either, Full};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,8 +20,12 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             stream.set_nodelay(true)?;
-            let service = service_fn(|_| async {
-                let mut response = Response::new(Full::new(Bytes::from_static(b"Hello from WebAssembly!\n")));
+            let service = service_fn(|request: Request<Incoming>| async {
+                if request.method() == Method::POST {
+                    return Ok(Response::new(Either::Right(request.into_body())));
+                }
+                let hello = Full::new(Bytes::from_static(b"Hello from WebAssembly!\n"));
+                let mut response = Response::new(Either::Left(hello));
                 response.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
                 Ok::<_, Infallible>(response)
             });

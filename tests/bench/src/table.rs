@@ -10,12 +10,13 @@ pub(crate) struct Table(Vec<Row>);
 struct Row {
     name: String,
     costs: Vec<Cost>,
-    idle: u64,
+    /// Bytes. `None`: it was not measured.
+    idle: Option<u64>,
 }
 
 impl Table {
     pub(crate) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
-        Self(names.map(|name| Row { name: name.to_owned(), costs: Vec::new(), idle: 0 }).collect())
+        Self(names.map(|name| Row { name: name.to_owned(), costs: Vec::new(), idle: None }).collect())
     }
 
     pub(crate) fn add(&mut self, name: &str, cost: Cost) {
@@ -23,7 +24,7 @@ impl Table {
     }
 
     pub(crate) fn add_idle(&mut self, name: &str, bytes: u64) {
-        self.row(name).idle = bytes;
+        self.row(name).idle = Some(bytes);
     }
 
     fn row(&mut self, name: &str) -> &mut Row {
@@ -33,8 +34,11 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| server | requests/s | CPU µs/request | CPU ratio (min to max) | KiB per idle connection |")?;
-        writeln!(f, "|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "| server | requests/s | CPU µs/request | ratio (min to max) | p50, p99 µs | KiB/idle connection |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|")?;
         let native = &self.0[0].costs;
         for row in &self.0 {
             let ratios =
@@ -42,14 +46,16 @@ impl fmt::Display for Table {
             let ratios = sorted(ratios);
             writeln!(
                 f,
-                "| {} | {:.0} | {:.1} | {:.2} ({:.2} to {:.2}) | {:.1} |",
+                "| {} | {:.0} | {:.1} | {:.2} ({:.2} to {:.2}) | {:.0}, {:.0} | {} |",
                 row.name,
                 median(&sorted(row.costs.iter().map(|cost| cost.requests_per_second))),
                 median(&sorted(row.costs.iter().map(|cost| cost.cpu_microseconds))),
                 median(&ratios),
                 ratios.first().copied().unwrap_or(f64::NAN),
                 ratios.last().copied().unwrap_or(f64::NAN),
-                row.idle as f64 / 1024.0,
+                median(&sorted(row.costs.iter().map(|cost| cost.median.as_secs_f64() * 1e6))),
+                median(&sorted(row.costs.iter().map(|cost| cost.p99.as_secs_f64() * 1e6))),
+                row.idle.map_or_else(|| "".to_owned(), |idle| format!("{:.1}", idle as f64 / 1024.0)),
             )?;
         }
         Ok(())
