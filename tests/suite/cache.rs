@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use windhover_sandbox::{Cache, Guest};
+use windhover_sandbox::{Cache, Guest, Origin};
 use windhover_tests::{TestServer, engine, guest_file};
 
 use crate::{HELLO, get};
@@ -16,9 +16,9 @@ use crate::{HELLO, get};
 #[tokio::test]
 async fn a_guest_is_compiled_once() {
     let folder = Folder::new();
-    assert!(!folder.load().was_cached());
+    assert_ne!(folder.load().origin(), Origin::Cache);
     let guest = folder.load();
-    assert!(guest.was_cached());
+    assert_eq!(guest.origin(), Origin::Cache);
     let served = TestServer::memory().serve(guest).await;
     let mut wire = served.connect().await;
     wire.send(get("/")).await;
@@ -30,7 +30,7 @@ fn another_guest_is_another_entry() {
     let folder = Folder::new();
     folder.load();
     let other = Guest::load(engine(), &guest_file("counts"), Some(&folder.cache())).expect("it is a guest");
-    assert!(!other.was_cached());
+    assert_ne!(other.origin(), Origin::Cache);
     assert_eq!(fs::read_dir(&folder.path).expect("it is a folder").count(), 2);
 }
 
@@ -43,12 +43,12 @@ fn an_entry_that_was_changed_is_not_used_and_mended() {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         fs::write(folder.entry(), changed).expect("the entry can be written");
-        assert!(!folder.load().was_cached(), "octet {at} was changed");
-        assert!(folder.load().was_cached(), "octet {at} is mended");
+        assert_ne!(folder.load().origin(), Origin::Cache, "octet {at} was changed");
+        assert_eq!(folder.load().origin(), Origin::Cache, "octet {at} is mended");
     }
     for size in [0, 10, 32, whole.len() - 1] {
         fs::write(folder.entry(), &whole[..size]).expect("the entry can be written");
-        assert!(!folder.load().was_cached(), "it was cut to {size} octets");
+        assert_ne!(folder.load().origin(), Origin::Cache, "it was cut to {size} octets");
     }
 }
 
@@ -58,8 +58,8 @@ fn an_entry_that_others_can_write_is_not_used() {
     folder.load();
     for mode in [0o620, 0o602, 0o666] {
         set_mode(&folder.entry(), mode);
-        assert!(!folder.load().was_cached(), "mode {mode:o}");
-        assert!(folder.load().was_cached(), "it is replaced by one that others cannot write");
+        assert_ne!(folder.load().origin(), Origin::Cache, "mode {mode:o}");
+        assert_eq!(folder.load().origin(), Origin::Cache, "it is replaced by one that others cannot write");
     }
 }
 
@@ -70,7 +70,7 @@ fn an_entry_that_is_no_file_is_not_used() {
     let (entry, elsewhere) = (folder.entry(), folder.path.join("elsewhere"));
     fs::rename(&entry, &elsewhere).expect("the entry can be moved");
     symlink(&elsewhere, &entry).expect("a link can be made");
-    assert!(!folder.load().was_cached());
+    assert_ne!(folder.load().origin(), Origin::Cache);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn an_entry_is_not_a_guest() {
     let file = folder.root.path().join("app.wasm");
     fs::write(&file, code).expect("a new folder can be written to");
     let refusal = Guest::load(engine(), &file, None).err().expect("machine code is not run").to_string();
-    assert!(refusal.contains("is precompiled machine code, which cannot be checked"), "{refusal}");
+    assert!(refusal.contains("is machine code of another program, which cannot be checked"), "{refusal}");
 }
 
 /// A place for a cache that does not exist yet.

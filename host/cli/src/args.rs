@@ -31,6 +31,12 @@ pub enum Command {
     ///
     /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
     Check(Check),
+    /// Compile an app ahead, into a file that a server starts from at once
+    ///
+    /// The file holds the component and its machine code. `windhover serve APP.cwasm` compiles nothing, if it is of the
+    /// same version and runs on such a machine; else it says so and compiles the component. Machine code is trusted as
+    /// any program is: it is used only if the file belongs to the server's user or to root, and others cannot write it.
+    Compile(Compile),
     /// Check or show a configuration file, or print what it may hold
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -288,6 +294,27 @@ pub struct Check {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `windhover compile`.
+#[derive(Debug, Parser)]
+pub struct Compile {
+    /// The app: a .wasm component, or its text (.wat)
+    #[arg(value_name = "APP.wasm")]
+    pub app: PathBuf,
+
+    /// A component that stands before the app, as for `serve`; may be given more than once
+    #[arg(long, value_name = "M.wasm")]
+    pub middleware: Vec<PathBuf>,
+
+    /// The file to write [default: the app's name with .cwasm, in its folder]
+    #[arg(short, long, value_name = "APP.cwasm")]
+    pub out: Option<PathBuf>,
+
+    /// The machine to compile for, as Rust names it: x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, ... Its code
+    /// runs on every processor of that kind [default: this machine, with all that its processor can do]
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
 }
 
 /// `windhover dev-cert`.

@@ -11,11 +11,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use windhover_contract::Feature;
 use windhover_http::HttpServer;
-use windhover_sandbox::{ComposeError, Inspection, LoadError, inspect};
+use windhover_sandbox::{ComposeError, Inspection, LoadError, Source, inspect};
 
 use crate::args::Check;
 use crate::config::Config;
-use crate::parts::{File, Parts};
+use crate::parts::Parts;
 use crate::serve::say;
 use report::{Component, Deployed, Middleware, Report, Server};
 
@@ -70,19 +70,19 @@ fn report(app: &Path, middleware: &[PathBuf], deployed: Option<Deployed>) -> Rep
 
 /// An error is what made the rest impossible to tell.
 fn fill(report: &mut Report, app: &Path, middleware: &[PathBuf]) -> Result<(), ComposeError> {
-    let app = File::read(app)?;
-    let inspected = inspect(&app.bytes, &app.name).inspect_err(|problem| report.kind = kind(problem))?;
+    let app = Source::read(app)?;
+    let inspected = inspect(app.component(), app.file()).inspect_err(|problem| report.kind = kind(problem))?;
     report.kind = "component";
     let parts = Parts::before(app, middleware)?;
     for file in &parts.middleware {
-        let made_with = inspect(&file.bytes, &file.name)?.made_with;
-        report.middleware.push(Middleware::new(&file.name, made_with));
+        let made_with = inspect(file.component(), file.file())?.made_with;
+        report.middleware.push(Middleware::new(file.file(), made_with));
     }
     let whole = parts.compose()?;
     report.warnings = whole.warnings.iter().map(ToString::to_string).collect();
     let composed = inspect(&whole.bytes, &whole.name)?;
     let servers = SERVERS.iter().map(|(name, offers)| server(name, *offers, &composed, &whole.name)).collect();
-    report.component = Some(Component::new(parts.app.bytes.len(), inspected, composed, servers));
+    report.component = Some(Component::new(parts.app.component().len(), inspected, composed, servers));
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn kind(problem: &LoadError) -> &'static str {
     match problem {
         LoadError::NotWasm { .. } => "not-webassembly",
         LoadError::CoreModule { .. } => "core-module",
-        LoadError::Precompiled { .. } => "precompiled",
+        LoadError::Precompiled { .. } | LoadError::Damaged { .. } => "precompiled",
         LoadError::Unreadable { .. } => "unreadable",
         _ => "invalid",
     }

@@ -6,6 +6,7 @@ mod admin;
 mod app;
 pub mod args;
 mod check;
+mod compile;
 pub mod config;
 mod deployments;
 mod dev_cert;
@@ -40,6 +41,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Serve(serve) => serve::serve(&serve),
         Command::Config(command) => config::show::config(&command),
         Command::Check(check) => check::check(&check),
+        Command::Compile(compile) => compile::compile(&compile),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }
 }

@@ -1,23 +1,16 @@
-//! What is served, as files: an app, and the middleware before it. Put together here for `serve` and `check` alike, so
-//! that what is checked is what is served.
+//! What is served, as files: an app, and the middleware before it. Put together here for all commands alike, so that
+//! what is checked and what is compiled is what is served.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use windhover_sandbox::{ComposeError, ComposeWarning, LoadError, Part, compose};
+use windhover_sandbox::{Cache, ComposeError, ComposeWarning, Engine, Guest, LoadError, Part, Source, compose};
 
 /// An app and the middleware before it.
 pub(crate) struct Parts {
-    pub(crate) app: File,
+    pub(crate) app: Source,
     /// The outermost first.
-    pub(crate) middleware: Vec<File>,
-}
-
-/// A file that was read.
-pub(crate) struct File {
-    pub(crate) name: PathBuf,
-    pub(crate) bytes: Cow<'static, [u8]>,
+    pub(crate) middleware: Vec<Source>,
 }
 
 /// One component, made of all parts.
@@ -26,54 +19,59 @@ pub(crate) struct Whole<'a> {
     pub(crate) name: PathBuf,
     pub(crate) bytes: Cow<'a, [u8]>,
     pub(crate) warnings: Vec<ComposeWarning>,
+    /// An app that stands alone.
+    alone: Option<&'a Source>,
 }
 
 impl Parts {
     /// Reads the files. Without an app it is the welcome app.
     pub(crate) fn read(app: Option<&Path>, middleware: &[PathBuf]) -> Result<Self, LoadError> {
         let app = match app {
-            Some(app) => File::read(app)?,
-            None => File { name: "the welcome app".into(), bytes: WELCOME.into() },
+            Some(app) => Source::read(app)?,
+            None => Source::from_bytes(WELCOME, "the welcome app"),
         };
         Self::before(app, middleware)
     }
 
     /// Reads the middleware before an app.
-    pub(crate) fn before(app: File, middleware: &[PathBuf]) -> Result<Self, LoadError> {
-        let middleware = middleware.iter().map(|file| File::read(file)).collect::<Result<_, _>>()?;
+    pub(crate) fn before(app: Source, middleware: &[PathBuf]) -> Result<Self, LoadError> {
+        let middleware = middleware.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?;
         Ok(Self { app, middleware })
     }
 
     /// Puts them together. An app alone stays as it is.
     pub(crate) fn compose(&self) -> Result<Whole<'_>, ComposeError> {
         if self.middleware.is_empty() {
-            let (name, bytes) = (self.app.name.clone(), Cow::Borrowed(&*self.app.bytes));
-            return Ok(Whole { name, bytes, warnings: Vec::new() });
+            let (name, bytes) = (self.app.file().to_owned(), Cow::Borrowed(self.app.component()));
+            return Ok(Whole { name, bytes, warnings: Vec::new(), alone: Some(&self.app) });
         }
-        let middleware: Vec<Part<'_>> = self.middleware.iter().map(File::part).collect();
-        let composition = compose(self.app.part(), &middleware)?;
-        Ok(Whole { name: self.name(), bytes: composition.bytes.into(), warnings: composition.warnings })
+        let middleware: Vec<Part<'_>> = self.middleware.iter().map(part).collect();
+        let composition = compose(part(&self.app), &middleware)?;
+        Ok(Whole { name: self.name(), bytes: composition.bytes.into(), warnings: composition.warnings, alone: None })
     }
 
     fn name(&self) -> PathBuf {
-        let mut name = self.app.name.clone().into_os_string();
+        let mut name = self.app.file().as_os_str().to_owned();
         for (at, middleware) in self.middleware.iter().enumerate() {
             name.push(if at == 0 { " behind " } else { ", " });
-            name.push(&middleware.name);
+            name.push(middleware.file());
         }
         name.into()
     }
 }
 
-impl File {
-    pub(crate) fn read(file: &Path) -> Result<Self, LoadError> {
-        let bytes = fs::read(file).map_err(|reason| LoadError::Unreadable { file: file.into(), reason })?;
-        Ok(Self { name: file.into(), bytes: bytes.into() })
+impl Whole<'_> {
+    /// Loads it.
+    pub(crate) fn load(&self, engine: &Engine, cache: Option<&Cache>) -> Result<Guest, LoadError> {
+        match self.alone {
+            Some(source) => Guest::from_source(engine, source, cache),
+            None => Guest::from_bytes(engine, &self.bytes, &self.name, cache),
+        }
     }
+}
 
-    fn part(&self) -> Part<'_> {
-        Part { file: &self.name, bytes: &self.bytes }
-    }
+fn part(source: &Source) -> Part<'_> {
+    Part { file: source.file(), bytes: source.component() }
 }
 
 /// The app that is served when none is given; built by `build.rs`.

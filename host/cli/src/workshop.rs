@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use anyhow::Context;
 use tracing::warn;
 use windhover_http::HttpServer;
-use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Outbound, Sandbox};
+use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Origin, Outbound, Sandbox};
 
 use crate::app::Loaded;
 use crate::config::file::{Access, App, File};
@@ -46,10 +46,14 @@ impl Workshop {
         for warning in &whole.warnings {
             warn!("{warning}");
         }
-        let guest = Guest::from_bytes(&self.engine, &whole.bytes, &whole.name, self.cache.as_ref())?;
+        let guest = whole.load(&self.engine, self.cache.as_ref())?;
         guest.require(HttpServer::can_offer)?;
         let grants = grants(app)?;
-        let how = if guest.was_cached() { "loaded from the cache in" } else { "compiled in" };
+        let how = match guest.origin() {
+            Origin::Compiled => "compiled in",
+            Origin::Cache => "loaded from the cache in",
+            Origin::Ahead => "compiled ahead, loaded in",
+        };
         say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
         let version: String = blake3::hash(&whole.bytes).to_hex().chars().take(VERSION_LENGTH).collect();
         let sandbox = Sandbox::new(guest, name, app.to_sandbox(), grants);

@@ -17,8 +17,6 @@ use wasmtime::component::Component;
 use crate::precompiled;
 use folder::Folder;
 
-pub(crate) use folder::Entry;
-
 /// A folder of compiled guests.
 pub struct Cache(Folder);
 
@@ -62,7 +60,7 @@ impl Cache {
         let name = name(engine, binary);
         let entry = self.0.read(&name).transpose()?;
         entry
-            .and_then(|entry| precompiled::load(engine, &entry).map_err(|error| format!("{error:#}")))
+            .and_then(|entry| precompiled::load(engine, &entry.code()).map_err(|error| format!("{error:#}")))
             .inspect_err(|reason| warn!("the cached guest {name} is not used: {reason}"))
             .ok()
     }

@@ -70,7 +70,7 @@ pub(crate) struct Runtime {
 /// Why there is no engine. Not to be expected on a machine that wasmtime supports.
 #[derive(Debug, thiserror::Error)]
 #[error("the WebAssembly engine does not start on this machine: {0:#}")]
-pub struct EngineError(wasmtime::Error);
+pub struct EngineError(pub(crate) wasmtime::Error);
 
 impl Engine {
     /// Starts an engine, and with it the thread that ticks for all of its guests.
@@ -132,6 +132,15 @@ impl Runtime {
         tick(&engine);
         Ok(Self { engine, linker })
     }
+}
+
+/// An engine that runs nothing: it compiles for [`Runtime`]s here, or on another machine.
+pub(crate) fn compiler(has_concurrency: bool, target: Option<&str>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = base(has_concurrency);
+    if let Some(target) = target {
+        config.target(target)?;
+    }
+    wasmtime::Engine::new(&config)
 }
 
 fn base(has_concurrency: bool) -> Config {

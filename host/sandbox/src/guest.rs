@@ -1,29 +1,32 @@
 //! One component file, checked, compiled and linked: once a deployment, so that an exchange only instantiates.
 
+mod binary;
 mod concurrency;
 mod imports;
 mod load_error;
 mod outline;
-mod source;
 mod world;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tracing::warn;
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::Feature;
 
 use crate::bindings::ApplicationPre;
+use crate::compiled::Compiled;
 use crate::engine::Runtime;
 use crate::state::State;
-use crate::{Cache, Engine};
+use crate::{Cache, Engine, Source, precompiled};
 
+pub(crate) use binary::binary;
+pub(crate) use concurrency::is_needed as needs_concurrency;
 pub use load_error::LoadError;
 pub(crate) use load_error::names;
 pub(crate) use outline::Outline;
-pub(crate) use source::binary;
 pub use world::World;
 
 /// A component that can answer requests.
@@ -34,8 +37,19 @@ pub struct Guest {
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
     has_current_exchange: bool,
-    was_cached: bool,
+    origin: Origin,
     took: Duration,
+}
+
+/// Where a guest's machine code came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was compiled now.
+    Compiled,
+    /// The cache had it.
+    Cache,
+    /// It was compiled ahead, by [`crate::compile`], and came with the component.
+    Ahead,
 }
 
 /// How its handler is called.
@@ -48,29 +62,43 @@ pub(crate) enum Kind {
 impl Guest {
     /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
     pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
-        let bytes = std::fs::read(file).map_err(|reason| LoadError::Unreadable { file: file.into(), reason })?;
-        Self::from_bytes(engine, &bytes, file, cache)
+        Self::from_source(engine, &Source::read(file)?, cache)
+    }
+
+    /// Loads what was read from a file. Machine code that came with it is used where it fits this engine.
+    pub fn from_source(engine: &Engine, source: &Source, cache: Option<&Cache>) -> Result<Self, LoadError> {
+        Self::make(engine, source.component(), source.file(), source.compiled(), cache)
     }
 
     /// Loads a component that is in memory. `file` is its name in errors.
     pub fn from_bytes(engine: &Engine, bytes: &[u8], file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
+        Self::make(engine, bytes, file, None, cache)
+    }
+
+    fn make(
+        engine: &Engine,
+        bytes: &[u8],
+        file: &Path,
+        compiled: Option<&Compiled>,
+        cache: Option<&Cache>,
+    ) -> Result<Self, LoadError> {
         let begin = Instant::now();
         let binary = binary(bytes, file)?;
         let (world, imports) = Outline::read(&binary, file)?.examine(file)?;
         let runtime = engine
-            .runtime(concurrency::is_needed(&binary))
+            .runtime(needs_concurrency(&binary))
             .map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
-        let cached = cache.and_then(|cache| cache.get(&runtime.engine, &binary));
-        let was_cached = cached.is_some();
-        let component = match cached {
-            Some(component) => component,
+        let ahead = || Some((precompiled(&runtime.engine, compiled?, file)?, Origin::Ahead));
+        let cached = || Some((cache?.get(&runtime.engine, &binary)?, Origin::Cache));
+        let (component, origin) = match ahead().or_else(cached) {
+            Some(found) => found,
             None => {
                 let component = Component::from_binary(&runtime.engine, &binary)
                     .map_err(|reason| LoadError::Invalid { file: file.into(), reason })?;
                 if let Some(cache) = cache {
                     cache.put(&component, &binary);
                 }
-                component
+                (component, Origin::Compiled)
             }
         };
         // Now, and not at the first request, when there may be no descriptor left for it.
@@ -88,7 +116,7 @@ impl Guest {
             kind,
             needs: imports.features,
             has_current_exchange: imports.has_current_exchange,
-            was_cached,
+            origin,
             took,
         })
     }
@@ -120,12 +148,12 @@ impl Guest {
         }
     }
 
-    /// Whether its machine code came from the cache.
-    pub fn was_cached(&self) -> bool {
-        self.was_cached
+    /// Where its machine code came from.
+    pub fn origin(&self) -> Origin {
+        self.origin
     }
 
-    /// How long it took to compile it, or to get it from the cache.
+    /// How long it took to compile it, or to get what was compiled before.
     pub fn took(&self) -> Duration {
         self.took
     }
@@ -143,6 +171,17 @@ impl Guest {
     pub(crate) fn can_answer_concurrently(&self) -> bool {
         matches!(self.kind, Kind::WasiHttp3(_)) && !self.has_current_exchange
     }
+}
+
+/// The machine code that came with a component, unless it is not to be used, and then the log says why.
+fn precompiled(engine: &wasmtime::Engine, compiled: &Compiled, file: &Path) -> Option<Component> {
+    let code = compiled.code().map_err(|reason| format!("{reason}; its owner alone may be able to write it"));
+    let loaded = code.and_then(|code| {
+        precompiled::load(engine, &code)
+            .map_err(|reason| format!("{reason:#}; run `windhover compile` again, or for this machine's --target"))
+    });
+    let file = file.display();
+    loaded.inspect_err(|why| warn!("{file} is compiled anew: its machine code is not used, because {why}")).ok()
 }
 
 fn link(runtime: &Runtime, component: &Component, world: World) -> wasmtime::Result<Kind> {

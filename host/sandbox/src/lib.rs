@@ -9,6 +9,8 @@ mod answer;
 mod bindings;
 mod buffers;
 mod cache;
+mod code;
+mod compiled;
 mod compose;
 mod engine;
 mod exchange;
@@ -29,6 +31,7 @@ mod precompiled;
 mod presence;
 mod reuse;
 mod run;
+mod source;
 mod state;
 mod streaming;
 mod time_limit;
@@ -42,15 +45,17 @@ use windhover_contract::{Application, Request, Response};
 
 pub use admission::Load;
 pub use cache::{Cache, CacheError};
+pub use compiled::compile;
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use grants::{Access, Grants};
-pub use guest::{Guest, LoadError, World};
+pub use guest::{Guest, LoadError, Origin, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use leaving::Leave;
 pub use limits::{SandboxLimits, WebSocketLimits};
 pub use outbound::{Outbound, OutboundError, OutboundLimits, OutboundRule, OutboundRuleError};
 pub use reuse::Reuse;
+pub use source::Source;
 
 /// A guest at the ready: the application that answers each request in a fresh instance, unless told to reuse them.
 ///

@@ -5,13 +5,13 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::cache::Entry;
+use crate::code::Code;
 
 /// The component whose machine code this is. Fails if it was compiled for other settings, or another wasmtime.
-pub(crate) fn load(engine: &Engine, code: &Entry) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` asks that the bytes come unmodified from wasmtime's own serializer. An `Entry` is made in
-    // one place: from a file whose owner and permissions, like those of its folder, were checked on open descriptors,
-    // so that only this user can have written it, and whose digest matches, so that it is what `Cache::put` wrote: the
-    // output of that serializer.
-    unsafe { Component::deserialize(engine, code.content()) }
+pub(crate) fn load(engine: &Engine, code: &Code<'_>) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` asks that the bytes come unmodified from wasmtime's own serializer. `Code` is made of a file
+    // whose owner and permissions were checked on its open descriptor, so that only this user, or the superuser, can
+    // have written it, and whose digest matches, so that it is what was written. What writes such files is
+    // `Cache::put` and `compile`: the output of that serializer.
+    unsafe { Component::deserialize(engine, code.octets()) }
 }

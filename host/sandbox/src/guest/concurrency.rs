@@ -8,7 +8,7 @@ use wasmparser::{
 
 /// Whether the component, or one inside of it, imports or exports an interface of WASI 0.3, or uses what the component
 /// model has for asynchronous calls. What is malformed does not: compiling it says what is wrong.
-pub(super) fn is_needed(binary: &[u8]) -> bool {
+pub(crate) fn is_needed(binary: &[u8]) -> bool {
     scan(binary).unwrap_or(false)
 }
 

@@ -25,13 +25,22 @@ pub enum LoadError {
         file.display()
     )]
     CoreModule { file: PathBuf },
-    /// It is machine code that somebody compiled, which cannot be checked.
+    /// It is machine code that another program compiled, which cannot be checked.
     #[error(
-        "{} is precompiled machine code, which cannot be checked and so is not run.\nGive the component it was made \
-         from; Windhover keeps its own machine code in its cache.",
+        "{} is machine code of another program, which cannot be checked and so is not run.\nGive the component it was \
+         made from, or what `windhover compile` makes of that.",
         file.display()
     )]
     Precompiled { file: PathBuf },
+    /// It is not what `windhover compile` has written.
+    #[error("{} is damaged: it is not what `windhover compile` has written.\nCopy it or compile it again.", file.display())]
+    Damaged { file: PathBuf },
+    /// It cannot be compiled for this kind of machine.
+    #[error(
+        "cannot compile for {target:?}: {reason:#}.\nName a target as Rust does: x86_64-unknown-linux-gnu, \
+         aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc."
+    )]
+    Target { target: String, reason: wasmtime::Error },
     /// It is malformed, or uses what the engine does not have.
     #[error("{} does not compile: {reason:#}", file.display())]
     Invalid { file: PathBuf, reason: wasmtime::Error },

@@ -7,10 +7,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 
 use super::{Entry, MAX_SIZE};
 use crate::CacheError;
+use crate::code::{Owners, Private, Sealed, distrust_stat};
 
 /// An open folder that was found private.
 pub(in crate::cache) struct Folder(OwnedFd);
@@ -22,7 +23,7 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?;
         let stat = rustix::fs::fstat(&folder).map_err(|error| failed(error.into()))?;
-        match distrust(&stat) {
+        match distrust_stat(&stat, Owners::User) {
             None => Ok(Self(folder)),
             Some(reason) => {
                 let reason =
@@ -36,7 +37,7 @@ impl Folder {
     pub(in crate::cache) fn read(&self, name: &str) -> Result<Option<Entry>, String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
-            Ok(file) => file,
+            Ok(file) => File::from(file),
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(rustix::io::Errno::LOOP) => return Err("it is a symbolic link".to_owned()),
             Err(error) => return Err(error.to_string()),
@@ -45,9 +46,7 @@ impl Folder {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err("it is not a file".to_owned());
         }
-        if let Some(reason) = distrust(&stat) {
-            return Err(reason);
-        }
+        let private = Private::prove(&file, Owners::User)?;
         if stat.st_size as u64 > MAX_SIZE {
             return Err("it is larger than any compiled guest".to_owned());
         }
@@ -55,8 +54,11 @@ impl Folder {
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
         let mut bytes = Vec::with_capacity(stat.st_size as usize);
-        File::from(file).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        Entry::verify(bytes).map(Some)
+        (&file).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        match Sealed::open(bytes, 0) {
+            Some(sealed) => Ok(Some(Entry { sealed, private })),
+            None => Err("it was damaged or changed after it was stored".to_owned()),
+        }
     }
 
     /// Stores a file whole or not at all.
@@ -65,7 +67,7 @@ impl Folder {
         let draft = format!("{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.0, &draft, flags, Mode::RUSR | Mode::WUSR)?);
-        let written = file.write_all(blake3::hash(content).as_bytes()).and_then(|()| file.write_all(content));
+        let written = file.write_all(&Sealed::digest(content)).and_then(|()| file.write_all(content));
         let stored = written.and_then(|()| Ok(rustix::fs::renameat(&self.0, &draft, &self.0, name)?));
         if stored.is_err() {
             let _ = rustix::fs::unlinkat(&self.0, &draft, AtFlags::empty());
@@ -97,14 +99,4 @@ impl Folder {
         }
         Ok(())
     }
-}
-
-/// Why somebody else may have written it. `None`: nobody else can.
-fn distrust(stat: &Stat) -> Option<String> {
-    let me = rustix::process::geteuid().as_raw();
-    if stat.st_uid != me {
-        return Some(format!("it belongs to user {} and not to user {me}", stat.st_uid));
-    }
-    let writable_by_others = Mode::from_raw_mode(stat.st_mode).intersects(Mode::WGRP | Mode::WOTH);
-    writable_by_others.then(|| "other users can write to it".to_owned())
 }

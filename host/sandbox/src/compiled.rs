@@ -1,0 +1,69 @@
+//! A component and its machine code in one file, `.cwasm`: a server that starts from it compiles nothing.
+//!
+//! The component is in it too, so whatever looks at apps looks at these; and where the machine code does not fit this
+//! machine, or may not be trusted, the component is compiled as any other, and the log says why.
+
+use std::path::Path;
+
+use crate::code::{Code, Private, Sealed};
+use crate::engine::compiler;
+use crate::guest::{Outline, binary, needs_concurrency};
+use crate::{EngineError, LoadError};
+
+/// Compiles a component, binary or text, into the content of a `.cwasm` file. `file` is its name in errors.
+///
+/// Without a target the code is for this machine's processor and all that it can do. With one, as
+/// `aarch64-unknown-linux-gnu`, it is for every processor of that kind. Fails as [`crate::Guest::load`] does where no
+/// server could serve it.
+pub fn compile(bytes: &[u8], file: &Path, target: Option<&str>) -> Result<Vec<u8>, LoadError> {
+    let component = binary(bytes, file)?;
+    Outline::read(&component, file)?.examine(file)?;
+    let engine = compiler(needs_concurrency(&component), target).map_err(|reason| match target {
+        Some(target) => LoadError::Target { target: target.to_owned(), reason },
+        None => LoadError::NoEngine { file: file.into(), reason: EngineError(reason) },
+    })?;
+    let invalid = |reason| LoadError::Invalid { file: file.into(), reason };
+    let code = engine.precompile_component(&component).map_err(invalid)?;
+    let content = [&(component.len() as u64).to_le_bytes(), &*component, &code].concat();
+    Ok([MAGIC, &Sealed::digest(&content), &content].concat())
+}
+
+/// What was read from such a file.
+pub(crate) struct Compiled {
+    sealed: Sealed,
+    code: usize,
+    private: Result<Private, String>,
+}
+
+impl Compiled {
+    /// Whether these are the first bytes of such a file.
+    pub(crate) fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(MAGIC)
+    }
+
+    /// What a file holds. `None`: it is damaged.
+    pub(crate) fn open(bytes: Vec<u8>, private: Result<Private, String>) -> Option<Self> {
+        let sealed = Sealed::open(bytes, MAGIC.len())?;
+        let (size, rest) = sealed.content().split_first_chunk::<SIZE>()?;
+        let size = usize::try_from(u64::from_le_bytes(*size)).ok().filter(|size| *size <= rest.len())?;
+        Some(Self { code: SIZE + size, sealed, private })
+    }
+
+    pub(crate) fn component(&self) -> &[u8] {
+        &self.sealed.content()[SIZE..self.code]
+    }
+
+    /// Its machine code. `Err`: why it is not to be trusted.
+    pub(crate) fn code(&self) -> Result<Code<'_>, &str> {
+        match &self.private {
+            Ok(private) => Ok(Code::new(&self.sealed, self.code, private)),
+            Err(reason) => Err(reason),
+        }
+    }
+}
+
+/// How such a file begins. A digest of the rest follows, the component's size, the component, its machine code.
+const MAGIC: &[u8] = b"\0windhover.cwasm";
+
+/// The length of the component's size: 64 bits, the lowest first.
+const SIZE: usize = size_of::<u64>();

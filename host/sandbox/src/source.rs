@@ -1,0 +1,63 @@
+//! An app as a file: a component, or a component with its machine code.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::LoadError;
+use crate::code::{Owners, Private};
+use crate::compiled::Compiled;
+
+/// What was read from a file. Nothing of it has been looked at.
+pub struct Source {
+    file: PathBuf,
+    content: Content,
+}
+
+enum Content {
+    Component(Cow<'static, [u8]>),
+    Compiled(Compiled),
+}
+
+impl Source {
+    /// Reads a component, binary or text, or what [`crate::compile`] has made of one.
+    pub fn read(file: &Path) -> Result<Self, LoadError> {
+        let unreadable = |reason| LoadError::Unreadable { file: file.into(), reason };
+        let mut opened = File::open(file).map_err(unreadable)?;
+        let mut bytes = Vec::new();
+        opened.read_to_end(&mut bytes).map_err(unreadable)?;
+        if !Compiled::is_one(&bytes) {
+            return Ok(Self::from_bytes(bytes, file));
+        }
+        match Compiled::open(bytes, Private::prove(&opened, Owners::UserOrRoot)) {
+            Some(compiled) => Ok(Self { file: file.into(), content: Content::Compiled(compiled) }),
+            None => Err(LoadError::Damaged { file: file.into() }),
+        }
+    }
+
+    /// A component that is in memory. `name` is its name in errors and in the log.
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>, name: impl Into<PathBuf>) -> Self {
+        Self { file: name.into(), content: Content::Component(bytes.into()) }
+    }
+
+    /// Where it comes from.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The component, binary or text.
+    pub fn component(&self) -> &[u8] {
+        match &self.content {
+            Content::Component(bytes) => bytes,
+            Content::Compiled(compiled) => compiled.component(),
+        }
+    }
+
+    pub(crate) fn compiled(&self) -> Option<&Compiled> {
+        match &self.content {
+            Content::Component(_) => None,
+            Content::Compiled(compiled) => Some(compiled),
+        }
+    }
+}
