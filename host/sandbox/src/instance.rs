@@ -1,6 +1,8 @@
 //! One instance of a guest, in a store of its own. It answers one exchange after the other, if it is asked to; dropping
 //! it frees all it held.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline};
@@ -12,6 +14,7 @@ use crate::bindings::Application;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
 use crate::state::State;
+use crate::turns::poll_in_turns;
 use crate::wasi::p3::Call;
 use crate::{Deployed, trap, wasi};
 
@@ -97,7 +100,8 @@ async fn call_wasi_http(store: &mut Store<State>, guest: &Proxy) -> wasmtime::Re
 async fn call_wasi_http3(store: &mut Store<State>, guest: &Service) -> wasmtime::Result<()> {
     let app = Arc::clone(&store.data().deployed().name);
     let (call, request) = Call::new(app, store.data_mut().exchange());
-    let ended = store.run_concurrent(async |accessor| call.run(accessor, guest, request).await).await.flatten();
+    let mut running = pin!(store.run_concurrent(async |accessor| call.run(accessor, guest, request).await));
+    let ended = poll_fn(|cx| poll_in_turns(cx, |cx| running.as_mut().poll(cx))).await.flatten();
     if ended.is_err() {
         call.leave();
     }

@@ -36,6 +36,7 @@ mod state;
 mod streaming;
 mod time_limit;
 mod trap;
+mod turns;
 mod wasi;
 mod websocket;
 

@@ -33,6 +33,9 @@ struct Args {
     /// Seconds of load for one server in one round
     #[arg(long, default_value = "3")]
     seconds: u64,
+    /// Only servers whose name has this in it, beside the native one, and nothing but requests; may be given more than once
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
     /// The windhover binary
     #[arg(long, default_value = "target/release/windhover")]
     windhover: PathBuf,
@@ -57,7 +60,8 @@ fn main() -> anyhow::Result<()> {
         Some(Command::Native) => native::serve(),
         Some(Command::Edge) => edge::serve(),
         Some(Command::Websocket) => talk(&args),
-        None => compare(&args).and_then(|()| talk(&args)),
+        None if args.only.is_empty() => compare(&args).and_then(|()| talk(&args)),
+        None => compare(&args),
     }
 }
 
@@ -80,7 +84,7 @@ fn compare(args: &Args) -> anyhow::Result<()> {
     ];
     println!("A request without content, and a line back:\n");
     let mut table = measure(args, &load::Load::get(), &hello)?;
-    for (name, contender) in &hello {
+    for (name, contender) in hello.iter().filter(|_| args.only.is_empty()) {
         table.add_idle(name, idle::bytes_per_connection(&contender.start()?)?);
     }
     println!("{table}");
@@ -94,6 +98,9 @@ fn compare(args: &Args) -> anyhow::Result<()> {
         ];
         println!("{}", measure(args, &load::Load::echo(size), &echo)?);
     }
+    if !args.only.is_empty() {
+        return Ok(());
+    }
     let streamed = stream::echo(&windhover(args, "rust_wasi_http.wasm", &[]).start()?)?;
     println!(
         "{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
@@ -105,10 +112,13 @@ fn compare(args: &Args) -> anyhow::Result<()> {
 }
 
 fn measure(args: &Args, load: &load::Load, servers: &[(&'static str, process::Contender)]) -> anyhow::Result<Table> {
+    let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|part| name.contains(part));
+    let servers: Vec<_> =
+        servers.iter().enumerate().filter(|(at, (name, _))| *at == 0 || is_wanted(name)).map(|(_, it)| it).collect();
     let mut table = Table::new(servers.iter().map(|(name, _)| *name));
     for round in 1..=args.rounds {
         eprintln!("round {round} of {}", args.rounds);
-        for (name, contender) in servers {
+        for (name, contender) in &servers {
             let server = contender.start()?;
             load.run(&server, 1)?; // warms caches and the branch predictor
             table.add(name, load.run(&server, args.seconds)?);

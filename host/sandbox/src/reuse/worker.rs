@@ -21,6 +21,7 @@ use windhover_contract::Fault;
 use super::{Instances, Seats};
 use crate::instance::{Instance, Instantiated};
 use crate::state::State;
+use crate::turns::poll_in_turns;
 use crate::wasi::p3::Call;
 use crate::{Deployed, trap};
 
@@ -104,7 +105,7 @@ impl Worker {
         let mut end = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             is_busy.store(true, Ordering::Relaxed);
-            let polled = inside.as_mut().poll(cx);
+            let polled = poll_in_turns(cx, |cx| inside.as_mut().poll(cx));
             is_busy.store(false, Ordering::Relaxed);
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.flatten());
