@@ -4,12 +4,14 @@
 //! its store, also what would watch the time there. What is left to this task is the time after the answers.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tracing::warn;
@@ -60,7 +62,15 @@ enum Rest {
     Idle,
 }
 
-type Ended<'a> = Pin<Box<dyn Future<Output = wasmtime::Result<Arc<Call>>> + Send + 'a>>;
+impl Shared {
+    /// Tells the exchange of a call that this has ended.
+    fn tell(&self, ended: &Arc<Call>) {
+        let mut under_way = lock(&self.under_way);
+        if let Some(at) = under_way.iter().position(|(call, _)| Arc::ptr_eq(call, ended)) {
+            let _ = under_way.swap_remove(at).1.send(Ok(()));
+        }
+    }
+}
 
 impl Worker {
     pub(super) async fn work(mut self) {
@@ -145,11 +155,15 @@ async fn serve(
     shared: &Shared,
 ) -> wasmtime::Result<()> {
     let handler = *guest.wasi_http_handler().func_handle().func();
-    let mut calls: Vec<Ended<'_>> = Vec::new();
+    // It polls those that were woken and no others: each step of the guest comes by here.
+    let mut calls = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
-            if let Err(error) = poll_calls(&mut calls, shared, cx) {
-                return Poll::Ready(Err(error));
+            while let Poll::Ready(Some(ended)) = calls.poll_next_unpin(cx) {
+                match ended {
+                    Ok(call) => shared.tell(&call),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
             }
             // A guest can say that it does not want more for now; then they wait at the door.
             let work = match accessor.poll_ready_for_concurrent_call(handler, cx) {
@@ -161,7 +175,7 @@ async fn serve(
                     accessor.with(|mut access| access.get().begin(None));
                     *lock(&shared.rest) = Rest::None;
                     lock(&shared.under_way).push((Arc::clone(&call), ended));
-                    calls.push(Box::pin(run(accessor, guest, call, *request)));
+                    calls.push(run(accessor, guest, call, *request));
                     continue;
                 }
                 Poll::Ready(None) => true,
@@ -179,24 +193,6 @@ async fn serve(
         }
     })
     .await
-}
-
-/// Polls all calls, and tells the exchanges of those that have ended.
-fn poll_calls(calls: &mut Vec<Ended<'_>>, shared: &Shared, cx: &mut Context<'_>) -> wasmtime::Result<()> {
-    let mut at = 0;
-    while at < calls.len() {
-        let Poll::Ready(ended) = calls[at].as_mut().poll(cx) else {
-            at += 1;
-            continue;
-        };
-        let ended = ended?;
-        drop(calls.swap_remove(at));
-        let mut under_way = lock(&shared.under_way);
-        if let Some(at) = under_way.iter().position(|(call, _)| Arc::ptr_eq(call, &ended)) {
-            let _ = under_way.swap_remove(at).1.send(Ok(()));
-        }
-    }
-    Ok(())
 }
 
 async fn run(
