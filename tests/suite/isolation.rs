@@ -73,6 +73,35 @@ for_each_server! {
         assert_eq!(response.status_line, "HTTP/1.1 504 Gateway Timeout");
     }
 
+    /// What it waits is not counted: it may take all of its wall time.
+    async fn a_guest_that_computes_for_too_long_is_ended_and_one_that_waits_is_not(server) {
+        let served = server.sandbox_limits(|limits| limits.max_cpu_time = SHORT).serve(guest("spins")).await;
+        let mut waiting = served.connect().await;
+        waiting.send("POST /waits HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n").await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 504 Gateway Timeout");
+        let mut late = served.connect().await;
+        late.send(get("/late")).await;
+        let head = late.receive_head().await;
+        late.expect_reset_mid_body(&head).await;
+        waiting.send("abc").await;
+        waiting.expect(&ok("abc")).await;
+    }
+
+    async fn a_guest_that_traps_again_and_again_is_left_alone(server) {
+        let served = server.sandbox_limits(|limits| limits.rapid_fail = 3).serve(guest("traps")).await;
+        let mut wire = served.connect().await;
+        for _ in 0..3 {
+            wire.send(get("/")).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
+        wire.send(get("/sent")).await;
+        let refusal = wire.receive_response().await;
+        assert_eq!(refusal.status_line, "HTTP/1.1 503 Service Unavailable");
+        assert!(refusal.fields.contains(&"retry-after: 1".to_owned()), "{refusal:?}");
+    }
+
     /// One worker, one core: the guest that computes must give way, and not only to what is ready already but to what
     /// comes in. A server that looks at its sockets now and then, instead of at each turn, does not end here in time.
     async fn a_guest_that_computes_does_not_hold_up_others(server) {

@@ -111,6 +111,9 @@ pub enum GuestFault {
     /// 504: it took longer than its deployment allows.
     #[error("the guest exceeded its time limit")]
     DeadlineExceeded,
+    /// 504: it computed for longer than its deployment allows.
+    #[error("the guest exceeded its limit of processor time")]
+    CpuTimeExceeded,
     /// Reset: the content it wrote does not match the `content-length` it promised.
     #[error("the guest's content does not match its content-length")]
     ContentLengthMismatch,
@@ -134,6 +137,12 @@ pub enum HostFault {
     /// 503 with Retry-After: the application could not be loaded; the log says why.
     #[error("the application could not be loaded")]
     NotLoaded,
+    /// 503 with Retry-After: the application trapped again and again, and is left alone for a while.
+    #[error("the application traps again and again")]
+    Failing {
+        /// Until it is tried again.
+        seconds: u32,
+    },
     /// 503 with Retry-After: the content that clients have not taken yet is as much as the host may hold.
     #[error("there is no room for more content")]
     NoRoom,
@@ -156,7 +165,7 @@ impl Fault {
             Self::Client(ClientFault::Connect) => StatusCode::NOT_IMPLEMENTED,
             Self::Client(ClientFault::Version) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Client(_) => StatusCode::BAD_REQUEST,
-            Self::Guest(GuestFault::DeadlineExceeded) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Guest(GuestFault::DeadlineExceeded | GuestFault::CpuTimeExceeded) => StatusCode::GATEWAY_TIMEOUT,
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(_) => StatusCode::SERVICE_UNAVAILABLE,

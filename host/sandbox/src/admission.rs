@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use windhover_contract::HostFault;
+use windhover_contract::{Fault, HostFault};
 
 use crate::SandboxLimits;
+use crate::rapid_fail::{Attempt, RapidFail};
 
 /// The door of one deployment.
 pub(crate) struct Admission {
@@ -16,6 +17,7 @@ pub(crate) struct Admission {
     waiting: AtomicUsize,
     max_queue: usize,
     queue_timeout: Duration,
+    rapid_fail: Option<Arc<RapidFail>>,
 }
 
 /// What a deployment has to do at a moment.
@@ -25,19 +27,34 @@ pub struct Load {
     pub at_work: usize,
     /// Exchanges that wait for one.
     pub waiting: usize,
+    /// Its guest trapped again and again, and is left alone for a while.
+    pub is_left_alone: bool,
 }
 
 /// The right to have one instance; given back by dropping it.
-pub(crate) type Permit = OwnedSemaphorePermit;
+pub(crate) struct Permit {
+    _instance: OwnedSemaphorePermit,
+    attempt: Option<Attempt>,
+}
+
+impl Permit {
+    /// Gives it back, and says how it went.
+    pub(crate) fn end(self, ended: &Result<(), Fault>) {
+        if let Some(attempt) = self.attempt {
+            attempt.end(ended);
+        }
+    }
+}
 
 impl Admission {
-    pub(crate) fn new(limits: &SandboxLimits) -> Self {
+    pub(crate) fn new(app: &Arc<str>, limits: &SandboxLimits) -> Self {
         Self {
             instances: Arc::new(Semaphore::new(limits.max_instances)),
             max_instances: limits.max_instances,
             waiting: AtomicUsize::new(0),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout,
+            rapid_fail: RapidFail::new(app, limits.rapid_fail),
         }
     }
 
@@ -46,11 +63,17 @@ impl Admission {
         Load {
             at_work: self.max_instances.saturating_sub(self.instances.available_permits()),
             waiting: self.waiting.load(Ordering::Relaxed),
+            is_left_alone: self.rapid_fail.as_ref().is_some_and(|it| it.is_paused()),
         }
     }
 
-    /// Waits for an instance, first come, first served; or says that the deployment is busy.
+    /// Waits for an instance, first come, first served; or says that the deployment is busy, or left alone.
     pub(crate) async fn admit(&self) -> Result<Permit, HostFault> {
+        let attempt = self.rapid_fail.as_ref().map(RapidFail::admit).transpose()?;
+        Ok(Permit { _instance: self.instance().await?, attempt })
+    }
+
+    async fn instance(&self) -> Result<OwnedSemaphorePermit, HostFault> {
         if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
             return Ok(permit);
         }

@@ -205,4 +205,4 @@ fn tick(engine: &wasmtime::Engine) {
 }
 
 /// How long a guest may compute before others on its core get a turn.
-const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(10);

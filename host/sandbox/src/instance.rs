@@ -40,7 +40,10 @@ impl Instance {
         // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would
         // be back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
         store.set_epoch_deadline(1);
-        store.epoch_deadline_callback(|_| Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))));
+        store.epoch_deadline_callback(|mut store| {
+            store.data_mut().tick()?;
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+        });
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(deployed.limits.max_memory);
         match instantiate(&deployed.guest.kind, &mut store).await {

@@ -29,6 +29,7 @@ mod log_id;
 mod outbound;
 mod precompiled;
 mod presence;
+mod rapid_fail;
 mod reuse;
 mod run;
 mod source;
@@ -80,13 +81,14 @@ impl Sandbox {
     /// `name` says in the log whose lines these are.
     pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
         limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
-        let name = name.into();
-        let admission = admission::Admission::new(&limits);
+        let name: String = name.into();
+        let name: Arc<str> = name.into();
+        let admission = admission::Admission::new(&name, &limits);
         let room = Arc::new(buffers::Room::new(guest.engine().buffers(), &limits));
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
         let leaving = leaving::Leaving::default();
-        Self(Arc::new(Deployed { name: name.into(), guest, limits, admission, room, grants, instances, leaving }))
+        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving }))
     }
 
     /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their

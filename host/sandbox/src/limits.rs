@@ -34,6 +34,16 @@ pub struct SandboxLimits {
     /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
     /// log says once.
     pub max_log: usize,
+    /// Processor time of the guest, where it has `timeout`; where it has more, as much more. What it waits is not
+    /// counted, nor what it does in less than 10 ms, except now and then: the clock of the process counts for it each
+    /// time that it finds it at work. Exceeding it answers 504, or resets what was begun. Not where exchanges share an
+    /// instance: there nobody knows whose work it was.
+    pub max_cpu_time: Duration,
+    /// So many traps within a minute, and the guest is left alone for a second, then for twice as long each time that
+    /// it traps again, up to a minute; requests are answered 503 with Retry-After meanwhile. Zero: it never is, which
+    /// is the default, because a trap costs little where each exchange has a fresh instance, and a client who knows
+    /// what makes the guest trap could shut it for all others.
+    pub rapid_fail: usize,
     /// Whether an instance answers more than one exchange.
     pub reuse: Reuse,
     /// WebSockets.
@@ -69,7 +79,9 @@ impl Default for SandboxLimits {
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
             queue_timeout: Duration::from_secs(10), // a browser's user has gone by then
             max_log: 64 << 10,                // a thousand lines: enough to debug, too little to fill a disk with
-            reuse: Reuse::Never,              // what one request leaves behind, the next one cannot find
+            max_cpu_time: Duration::from_secs(10), // a third of the wall time: a core is for all
+            rapid_fail: 0,
+            reuse: Reuse::Never, // what one request leaves behind, the next one cannot find
             websocket: WebSocketLimits::default(),
         }
     }

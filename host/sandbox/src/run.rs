@@ -82,7 +82,10 @@ impl Run {
             },
         };
         self.call = Err(ended.clone()); // here the store is dropped
-        (self.alarm, self.permit) = (None, None);
+        self.alarm = None;
+        if let Some(permit) = self.permit.take() {
+            permit.end(&ended);
+        }
         Poll::Ready(ended)
     }
 

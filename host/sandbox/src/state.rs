@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use windhover_contract::ClientFault;
 
 use crate::Deployed;
+use crate::engine::TICK;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
@@ -30,7 +31,14 @@ pub(crate) struct State {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Hooks,
+    /// How often the clock found the guest at work in the current exchange.
+    ticks: u32,
 }
+
+/// The guest has computed for as long as it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the limit of processor time is exceeded")]
+pub(crate) struct CpuTimeExceeded;
 
 impl State {
     pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
@@ -47,6 +55,7 @@ impl State {
             wasi: None,
             http: WasiHttpCtx::new(),
             hooks,
+            ticks: 0,
         }
     }
 
@@ -58,9 +67,20 @@ impl State {
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
+        self.ticks = 0;
         self.hooks.begin(exchange.as_deref());
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
+    }
+
+    /// The clock has found the guest at work.
+    pub(crate) fn tick(&mut self) -> Result<(), CpuTimeExceeded> {
+        let Some(exchange) = &self.exchange else { return Ok(()) }; // it is in several, and each has its own time
+        self.ticks = self.ticks.saturating_add(1);
+        let limits = &self.deployed.limits;
+        let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
+        let max = exchange.answer.time.limit().as_secs_f64() * share;
+        if (TICK * self.ticks).as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(()) }
     }
 
     /// Ends the current exchange, and frees what the host held for it.

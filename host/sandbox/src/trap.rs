@@ -9,7 +9,7 @@ use crate::buffers::NoRoom;
 use crate::limits::Refused;
 use crate::log::printable;
 use crate::presence::{Abandoned, BrokenOff};
-use crate::state::State;
+use crate::state::{CpuTimeExceeded, State};
 
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
@@ -38,6 +38,11 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     if let Some(I32Exit(code)) = error.downcast_ref() {
         error!(%app, %id, "the guest called exit({code}) instead of answering");
         return GuestFault::Trapped.into();
+    }
+    if error.is::<CpuTimeExceeded>() {
+        let limit = state.deployed().limits.max_cpu_time;
+        error!(%app, %id, "the guest exceeded its limit of processor time (max_cpu_time), {limit:?}:{details}");
+        return GuestFault::CpuTimeExceeded.into();
     }
     match state.memory.refused {
         Some(Refused::All) => {

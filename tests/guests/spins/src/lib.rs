@@ -1,4 +1,5 @@
 //! Never returns: `/` before an answer, `/late` after the head and one piece of content, `/sent` after a whole answer.
+//! `/waits` does: it waits for the content and sends it back.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 
@@ -13,6 +14,7 @@ impl Guest for Spins {
                 response::start(200, &[]).unwrap();
                 response::write(b"the first piece\n").unwrap();
             }
+            "/waits" => return response::send(200, &[], &request::read_all(9).unwrap()).unwrap(),
             "/sent" => response::send(200, &[], b"all of it\n").unwrap(),
             _ => {}
         }

@@ -61,6 +61,9 @@ pub struct AppLimits {
     pub timeout: Time,
     /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
     pub max_timeout: Time,
+    /// Processor time that a request may take; more where the app asks for more time, and as much more. Exceeding it
+    /// is answered 504. Not counted where requests share an instance (`reuse.mode = "concurrent"`).
+    pub max_cpu_time: Time,
     /// Time that the app has left when its client has left.
     pub last_words: Time,
     /// Memory that a request's instance may use.
@@ -71,6 +74,11 @@ pub struct AppLimits {
     pub max_queue: usize,
     /// How long a request waits for an instance before it is answered 503.
     pub queue_timeout: Time,
+    /// So many traps within a minute, and the app is left alone for a second, then for twice as long each time that it
+    /// traps again, up to a minute; its requests are answered 503 meanwhile. 0, the default, is never: where each
+    /// request has a fresh instance a trap costs little, and a client that knows what makes the app trap could shut it
+    /// for all others.
+    pub rapid_fail: usize,
     /// What a request may write to standard output and error together; the rest is dropped.
     pub max_log: Size,
     /// WebSockets.
@@ -140,11 +148,13 @@ impl Default for AppLimits {
         Self {
             timeout: Time(own.timeout),
             max_timeout: Time(own.max_timeout),
+            max_cpu_time: Time(own.max_cpu_time),
             last_words: Time(own.last_words),
             max_memory: Size(own.max_memory as u64),
             max_instances: NonZeroUsize::new(own.max_instances).expect("the default is positive"),
             max_queue: own.max_queue,
             queue_timeout: Time(own.queue_timeout),
+            rapid_fail: own.rapid_fail,
             max_log: Size(own.max_log as u64),
             websocket: WebSocket::default(),
             outbound: Outbound::default(),
@@ -206,11 +216,13 @@ impl App {
         SandboxLimits {
             timeout: limits.timeout.0,
             max_timeout: limits.max_timeout.0,
+            max_cpu_time: limits.max_cpu_time.0,
             last_words: limits.last_words.0,
             max_memory: limits.max_memory.as_usize(),
             max_instances: limits.max_instances.get(),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.0,
+            rapid_fail: limits.rapid_fail,
             max_log: limits.max_log.as_usize(),
             reuse: self.reuse.to_sandbox(),
             websocket: WebSocketLimits {
@@ -248,6 +260,8 @@ mod tests {
             timeout = "1s"
             max-timeout = "2m"
             last-words = "3s"
+            max-cpu-time = "20s"
+            rapid-fail = 21
             max-memory = "4MiB"
             max-instances = 5
             max-queue = 6
@@ -271,6 +285,7 @@ mod tests {
         let (limits, seconds) = (app.to_sandbox(), Duration::from_secs);
         assert_eq!((limits.timeout, limits.max_timeout, limits.last_words), (seconds(1), seconds(120), seconds(3)));
         assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
+        assert_eq!((limits.max_cpu_time, limits.rapid_fail), (seconds(20), 21));
         assert_eq!((limits.queue_timeout, limits.max_log), (seconds(7), 8 << 10));
         assert_eq!((limits.websocket.max_message, limits.websocket.keep_alive), (9 << 10, seconds(10)));
         let reuse = SandboxReuse::Concurrent { max_requests: 17, max_concurrent: 18, idle: seconds(19) };

@@ -1,0 +1,219 @@
+//! A guest that traps again and again is left alone for a while, and for longer each time: it would only use up the
+//! processor and the log. As IIS does with its worker processes, whose word this is.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tracing::{error, info};
+use windhover_contract::{Fault, GuestFault, HostFault};
+
+/// What a deployment does about the traps of its guest.
+pub(crate) struct RapidFail {
+    app: Arc<str>,
+    max_traps: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The last ones, of a minute at most; the oldest first.
+    traps: VecDeque<Instant>,
+    /// How long the guest is left alone the next time, where it was before.
+    pause: Option<Duration>,
+    /// Until when it is left alone. `None`: it is not.
+    until: Option<Instant>,
+    /// One exchange is let through, and shows whether it does better.
+    is_tried: bool,
+}
+
+/// One exchange, whose end tells about the guest.
+pub(crate) struct Attempt {
+    rapid_fail: Arc<RapidFail>,
+    is_trial: bool,
+}
+
+impl RapidFail {
+    /// Nothing is done about it where `max_traps` is zero.
+    pub(crate) fn new(app: &Arc<str>, max_traps: usize) -> Option<Arc<Self>> {
+        (max_traps > 0).then(|| Arc::new(Self { app: Arc::clone(app), max_traps, state: Mutex::default() }))
+    }
+
+    /// Whether the guest is left alone now.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.state().until.is_some()
+    }
+
+    /// Lets an exchange through, unless the guest is left alone.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<Attempt, HostFault> {
+        self.admit_at(Instant::now())
+    }
+
+    fn admit_at(self: &Arc<Self>, now: Instant) -> Result<Attempt, HostFault> {
+        let mut state = self.state();
+        let Some(until) = state.until else { return Ok(self.attempt(false)) };
+        let left = until.saturating_duration_since(now);
+        if state.is_tried || !left.is_zero() {
+            return Err(HostFault::Failing { seconds: left.as_secs_f64().ceil().max(1.0) as u32 });
+        }
+        state.is_tried = true;
+        Ok(self.attempt(true))
+    }
+
+    fn attempt(self: &Arc<Self>, is_trial: bool) -> Attempt {
+        Attempt { rapid_fail: Arc::clone(self), is_trial }
+    }
+
+    fn trapped_at(&self, now: Instant, is_trial: bool) {
+        let mut state = self.state();
+        if state.until.is_some() && !is_trial {
+            return; // it was under way before
+        }
+        state.traps.push_back(now);
+        while state.traps.front().is_some_and(|trap| now.duration_since(*trap) > MINUTE) {
+            state.traps.pop_front();
+        }
+        if !is_trial && state.traps.len() < self.max_traps {
+            return;
+        }
+        let pause = state.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LAST_PAUSE));
+        if !is_trial {
+            let (app, max) = (&self.app, self.max_traps);
+            error!(%app, "the guest trapped {max} times in a minute: it is left alone, and tried again after {pause:?}, \
+                          then after twice as long, up to {LAST_PAUSE:?}; its requests are answered 503 meanwhile");
+        }
+        state.traps.clear();
+        (state.pause, state.until, state.is_tried) = (Some(pause), Some(now + pause), false);
+    }
+
+    /// A trial has ended well.
+    fn recovered(&self) {
+        info!(app = %self.app, "the guest has answered again, and gets all its requests");
+        *self.state() = State::default();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+impl Attempt {
+    /// Says how the exchange has ended.
+    pub(crate) fn end(self, ended: &Result<(), Fault>) {
+        self.end_at(Instant::now(), ended);
+    }
+
+    fn end_at(mut self, now: Instant, ended: &Result<(), Fault>) {
+        let is_trial = std::mem::take(&mut self.is_trial);
+        match ended {
+            Err(Fault::Guest(GuestFault::Trapped)) => self.rapid_fail.trapped_at(now, is_trial),
+            _ if is_trial => self.rapid_fail.recovered(),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Attempt {
+    /// A trial whose client has left shows nothing: the next one is another.
+    fn drop(&mut self) {
+        if self.is_trial {
+            self.rapid_fail.state().is_tried = false;
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long a guest is left alone the first time, and at most.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_traps_in_a_minute_and_the_guest_is_left_alone() {
+        let mut guest = Guest::new(3);
+        for _ in 0..5 {
+            guest.trap(2);
+            guest.pass(MINUTE + SECOND); // too far apart
+        }
+        assert!(!guest.0.is_paused());
+        guest.trap(3);
+        assert!(guest.0.is_paused());
+        assert_eq!(guest.refused(), Some(1));
+    }
+
+    #[test]
+    fn each_pause_is_twice_as_long_and_one_exchange_ends_it() {
+        let mut guest = Guest::new(2);
+        guest.trap(2);
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(guest.refused(), Some(seconds));
+            guest.pass(SECOND * seconds);
+            let trial = guest.admit();
+            assert_eq!(guest.refused(), Some(1), "one is tried, and no other");
+            trial.end_at(guest.1, &TRAPPED);
+        }
+        guest.pass(LAST_PAUSE);
+        guest.admit().end_at(guest.1, &Ok(()));
+        assert_eq!((guest.0.is_paused(), guest.refused()), (false, None));
+        guest.trap(2);
+        assert_eq!(guest.refused(), Some(1), "it begins anew");
+    }
+
+    #[test]
+    fn a_trial_that_tells_nothing_is_followed_by_another() {
+        let mut guest = Guest::new(1);
+        guest.trap(1);
+        guest.pass(FIRST_PAUSE);
+        drop(guest.admit()); // its client has left
+        guest.admit().end_at(guest.1, &Ok(()));
+        assert!(!guest.0.is_paused());
+    }
+
+    #[test]
+    fn what_was_under_way_does_not_make_it_longer() {
+        let guest = Guest::new(1);
+        for attempt in [guest.admit(), guest.admit()] {
+            attempt.end_at(guest.1, &TRAPPED);
+        }
+        assert_eq!(guest.refused(), Some(1));
+    }
+
+    /// A guest, and what time it is.
+    struct Guest(Arc<RapidFail>, Instant);
+
+    impl Guest {
+        fn new(max_traps: usize) -> Self {
+            Self(RapidFail::new(&"app".into(), max_traps).expect("it is more than none"), Instant::now())
+        }
+
+        fn pass(&mut self, time: Duration) {
+            self.1 += time;
+        }
+
+        fn admit(&self) -> Attempt {
+            self.0.admit_at(self.1).expect("it is not left alone")
+        }
+
+        fn trap(&self, times: usize) {
+            for _ in 0..times {
+                self.admit().end_at(self.1, &TRAPPED);
+            }
+        }
+
+        /// For how long, where it is.
+        fn refused(&self) -> Option<u32> {
+            match self.0.admit_at(self.1) {
+                Ok(_) => None,
+                Err(HostFault::Failing { seconds }) => Some(seconds),
+                Err(other) => panic!("it is refused for another reason: {other}"),
+            }
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const TRAPPED: Result<(), Fault> = Err(Fault::Guest(GuestFault::Trapped));
+}
