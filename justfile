@@ -102,6 +102,15 @@ bench *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench
     @target/release/windhover-bench {{ ARGS }}
 
+# The same in a minute, of what changes most, for daily use
+bench-quick *ARGS: (bench "--rounds" "2" "--seconds" "1" "--only" "world" "--only" "0.2 (" "--only" "0.3 (" ARGS)
+
+# Install the servers of others that `bench` measures too if they are there (a quarter of an hour; nginx comes from the system)
+bench-peers:
+    cargo install --locked --root target/peers --target-dir target/peers/build --version 48.0.8 wasmtime-cli \
+        --no-default-features --features run,serve,cranelift,pooling-allocator,parallel-compilation,component-model-async
+    nginx -v
+
 # Send what nobody would think of to each parser, for a minute each, and say what of it was reached (needs a C++ compiler)
 fuzz SECONDS="60": setup
     #!/usr/bin/env bash

@@ -40,6 +40,11 @@ pub enum Command {
     /// Check or show a configuration file, or print what it may hold
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Tell what this machine has for a server, and what would make it faster
+    ///
+    /// Looks at the kernel, address space, cores, memory, descriptors, ports and the cache, and says what to do about each
+    /// that is poor. The exit code is 0 if a server can run, else 1.
+    Doctor,
     /// Make a certificate for developing with HTTPS on this machine
     ///
     /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is made once

@@ -10,6 +10,7 @@ mod compile;
 pub mod config;
 mod deployments;
 mod dev_cert;
+mod doctor;
 mod endpoints;
 mod inherited;
 mod log;
@@ -42,6 +43,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::show::config(&command),
         Command::Check(check) => check::check(&check),
         Command::Compile(compile) => compile::compile(&compile),
+        Command::Doctor => doctor::doctor(),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }
 }

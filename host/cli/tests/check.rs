@@ -46,7 +46,7 @@ fn a_standard_component_that_reaches_out_is_told_in_a_few_lines() {
              environment variables: grants.environment
              outbound HTTP: grants.outbound
              network
-             (none is granted unless the configuration says so; most languages import more than they use)
+             (this version grants none of them; most languages import more than an app uses)
   served by  Windhover HTTP server
 "
     );

@@ -268,6 +268,23 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
 }
 
 #[test]
+fn the_doctor_tells_what_a_machine_lacks_and_what_to_do() {
+    let look = |limits: &str| {
+        let look = format!("{limits} exec \"$0\" doctor");
+        let output = std::process::Command::new("sh").args(["-c", &look]).arg(env!("CARGO_BIN_EXE_windhover")).output();
+        let Output { status, stdout, stderr } = output.expect("the command runs");
+        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).expect("it is text")
+    };
+    let told = look("ulimit -n 64;");
+    assert!(told.contains("\n  poor  descriptors    64 may be open at once"), "{told}");
+    assert!(told.contains("Raise `ulimit -n`"), "{told}");
+    let told = look("ulimit -v 8000000; unset HOME XDG_CACHE_HOME;");
+    assert!(told.contains("\n  poor  address space  for 1000 instances is not to be had"), "{told}");
+    assert!(told.contains("\n  poor  cache          the environment names no home"), "{told}");
+}
+
+#[test]
 fn help_and_version_are_there() {
     let output = |args: &[&str]| {
         let Output { status, stdout, .. } = command().args(args).output().expect("the command runs");

@@ -53,8 +53,21 @@ impl Default for EngineConfig {
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
+/// What a machine has for an [`Engine`], and so how it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footing {
+    /// The kernel lists the pages that an instance wrote (PAGEMAP_SCAN, Linux 6.7), so that its memory is reset in place
+    /// when it has ended. Else it is returned to the system, in batches, which costs each instance several microseconds
+    /// and stops the other cores for a moment each time.
+    pub has_pagemap_scan: bool,
+    /// Why there is no address space for all instances, so that each maps its own, which costs about ten times as much.
+    /// `None`: it is reserved.
+    pub no_pool: Option<String>,
+}
+
 struct Inner {
     config: EngineConfig,
+    footing: Footing,
     buffers: Arc<Buffers>,
     grown_memory: Arc<GrownMemory>,
     sequential: Runtime,
@@ -75,8 +88,15 @@ pub struct EngineError(pub(crate) wasmtime::Error);
 impl Engine {
     /// Starts an engine, and with it the thread that ticks for all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
-        let sequential = Runtime::new(config, false)?;
-        if PoolingAllocationConfig::is_pagemap_scan_available() {
+        let (sequential, no_pool) = Runtime::new(config, false)?;
+        let footing = Footing { has_pagemap_scan: PoolingAllocationConfig::is_pagemap_scan_available(), no_pool };
+        let instances = config.max_instances;
+        if footing.no_pool.is_none() {
+            info!(
+                "address space for {instances} instances is reserved; windhover doctor tells more about this machine"
+            );
+        }
+        if footing.has_pagemap_scan {
             info!("memory of ended instances is reset page by page (PAGEMAP_SCAN)");
         } else {
             info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
@@ -84,7 +104,12 @@ impl Engine {
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
         let concurrent = OnceLock::new();
-        Ok(Self(Arc::new(Inner { config: config.clone(), buffers, grown_memory, sequential, concurrent })))
+        Ok(Self(Arc::new(Inner { config: config.clone(), footing, buffers, grown_memory, sequential, concurrent })))
+    }
+
+    /// How it runs on this machine.
+    pub fn footing(&self) -> &Footing {
+        &self.0.footing
     }
 
     pub(crate) fn max_instances(&self) -> usize {
@@ -109,13 +134,15 @@ impl Engine {
         if let Some(runtime) = self.0.concurrent.get() {
             return Ok(runtime);
         }
-        let runtime = Runtime::new(&self.0.config, true)?;
+        let (runtime, _) = Runtime::new(&self.0.config, true)?;
         Ok(self.0.concurrent.get_or_init(|| runtime))
     }
 }
 
 impl Runtime {
-    fn new(config: &EngineConfig, has_concurrency: bool) -> Result<Self, EngineError> {
+    /// And why it has no pool, if it has none.
+    fn new(config: &EngineConfig, has_concurrency: bool) -> Result<(Self, Option<String>), EngineError> {
+        let mut no_pool = None;
         let engine = match wasmtime::Engine::new(base(has_concurrency).allocation_strategy(pool(config))) {
             Ok(engine) => engine,
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
@@ -125,12 +152,13 @@ impl Runtime {
                      instances at once may fit: {failure:#}",
                     config.max_instances
                 );
+                no_pool = Some(format!("{failure:#}"));
                 wasmtime::Engine::new(&base(has_concurrency)).map_err(EngineError)?
             }
         };
         let linker = link(&engine, has_concurrency).map_err(EngineError)?;
         tick(&engine);
-        Ok(Self { engine, linker })
+        Ok((Self { engine, linker }, no_pool))
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Cost {
     /// Time from a request to its whole answer.
     pub(crate) median: Duration,
     pub(crate) p99: Duration,
+    /// Bytes that the server has at the end.
+    pub(crate) memory: u64,
 }
 
 impl Load {
@@ -68,6 +70,7 @@ impl Load {
             cpu_microseconds: cpu as f64 / 1000.0 / count as f64,
             median: times[count / 2],
             p99: times[count * 99 / 100],
+            memory: server.memory()?,
         })
     }
 }

@@ -9,14 +9,20 @@ mod edge;
 mod idle;
 mod load;
 mod native;
+mod peers;
 mod process;
+mod report;
+mod start;
 mod stream;
 mod table;
 mod websocket;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
+use process::Contender;
+use report::Report;
 use table::Table;
 
 // The same allocator in both servers: what is compared is the work, not the allocator.
@@ -36,12 +42,21 @@ struct Args {
     /// Only servers whose name has this in it, beside the native one, and nothing but requests; may be given more than once
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Write the figures into README.md and the chart that it shows
+    #[arg(long)]
+    write: bool,
     /// The windhover binary
     #[arg(long, default_value = "target/release/windhover")]
     windhover: PathBuf,
     /// Where the built guests are
     #[arg(long, default_value = "target/guests/wasm32-wasip2/release")]
     guests: PathBuf,
+}
+
+impl Args {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part))
+    }
 }
 
 #[derive(Subcommand)]
@@ -54,27 +69,54 @@ enum Command {
     Websocket,
 }
 
+/// A server, and what it is called in a table.
+type Named = (&'static str, Contender);
+
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    let mut report = Report::default();
     match args.command {
         Some(Command::Native) => native::serve(),
         Some(Command::Edge) => edge::serve(),
-        Some(Command::Websocket) => talk(&args),
-        None if args.only.is_empty() => compare(&args).and_then(|()| talk(&args)),
-        None => compare(&args),
+        Some(Command::Websocket) => talk(&args, &mut report),
+        None => compare(&args, &mut report),
     }
 }
 
-fn compare(args: &Args) -> anyhow::Result<()> {
-    let this = std::env::current_exe()?;
-    let native = || ("native hyper, no WebAssembly", process::Contender::new(&this, ["native".into()]));
-    let edge = || ("windhover's HTTP server, no WebAssembly", process::Contender::new(&this, ["edge".into()]));
+fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    report.say(format!("{}\n", report::circumstances()));
+    let chart = requests(args, report)?;
+    echoes(args, report)?;
+    if !args.only.is_empty() {
+        return Ok(());
+    }
+    cores(args, report)?;
+    starts(args, report)?;
+    let streamed = stream::echo(&windhover(args, "rust_wasi_http.wasm", &[]).start()?)?;
+    report.say(format!(
+        "{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak.",
+        stream::SIZE >> 20,
+        streamed.megabytes_per_second,
+        streamed.peak_memory as f64 / (1 << 20) as f64,
+    ));
+    talk(args, report)?;
+    if args.write {
+        report.write(Path::new("README.md"))?;
+        std::fs::write(CHART, chart)?;
+    }
+    Ok(())
+}
+
+/// A request without content, and a line back. Gives the chart of it.
+fn requests(args: &Args, report: &mut Report) -> anyhow::Result<String> {
     let serial = ["--reuse", "serial"];
     let concurrent = ["--reuse", "concurrent"];
-    let hello = [
-        native(),
-        edge(),
+    let mut servers = vec![
+        (NATIVE, native()?),
+        ("native hyper once more, for the noise", native()?),
+        ("windhover's HTTP server, no WebAssembly", edge()?),
         ("application world (rust-hello)", windhover(args, "rust_hello.wasm", &[])),
+        ("application world, access log on", windhover(args, "rust_hello.wasm", &["--access-log"])),
         ("application world, five features used", windhover(args, "five_features.wasm", &[])),
         ("application world, instance reused", windhover(args, "rust_hello.wasm", &serial)),
         ("wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm", &[])),
@@ -82,70 +124,160 @@ fn compare(args: &Args) -> anyhow::Result<()> {
         ("wasi:http 0.3 (rust-wasi-http-p3)", windhover(args, "rust_wasi_http_p3.wasm", &[])),
         ("wasi:http 0.3, instance reused", windhover(args, "rust_wasi_http_p3.wasm", &concurrent)),
     ];
-    println!("A request without content, and a line back:\n");
-    let mut table = measure(args, &load::Load::get(), &hello)?;
-    for (name, contender) in hello.iter().filter(|_| args.only.is_empty()) {
+    for (name, guest) in [
+        ("wasi:http 0.2 in C (c-wasi-http)", "c_wasi_http.wasm"),
+        ("wasi:http 0.2 in JavaScript (js-wasi-http)", "js_wasi_http.wasm"),
+        ("wasi:http 0.3 in Python (python-wasi-http-p3)", "python_wasi_http_p3.wasm"),
+    ] {
+        servers.extend(language(args, guest, &[]).map(|server| (name, server)));
+    }
+    let guest = |name: &str| args.guests.join(name);
+    let once = ["--max-instance-reuse-count", "1"];
+    for (name, guest, options) in [
+        ("wasmtime serve, 0.2 (rust-wasi-http)", guest("rust_wasi_http.wasm"), &[][..]),
+        ("wasmtime serve, 0.3 fresh", guest("rust_wasi_http_p3.wasm"), &once),
+        ("wasmtime serve, 0.3 reused, its default", guest("rust_wasi_http_p3.wasm"), &[]),
+    ] {
+        servers.extend(peers::wasmtime_serve(&guest, options).map(|server| (name, server)));
+    }
+    let nginx = peers::nginx()?;
+    let (nginx, _folder) = nginx.map_or((None, None), |(nginx, folder)| (Some(nginx), Some(folder)));
+    servers.extend(nginx.map(|server| ("nginx, a line of its configuration", server)));
+    let mut table = measure(args, &load::Load::get(), &servers)?;
+    for (name, contender) in servers.iter().filter(|_| args.only.is_empty()) {
         table.add_idle(name, idle::bytes_per_connection(&contender.start()?)?);
     }
-    println!("{table}");
+    report.say(format!("A request without content, and a line back:\n\n{table}"));
+    Ok(report::chart(&table))
+}
+
+/// Content that is sent back.
+fn echoes(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     for size in [64 << 10, 1 << 20] {
-        println!("{} KiB echoed as they come:\n", size >> 10);
-        let echo = [
-            native(),
-            edge(),
+        let servers = [
+            (NATIVE, native()?),
+            ("windhover's HTTP server, no WebAssembly", edge()?),
             ("wasi:http 0.2 (rust-wasi-http)", windhover(args, "rust_wasi_http.wasm", &[])),
             ("wasi:http 0.3 (rust-wasi-http-p3)", windhover(args, "rust_wasi_http_p3.wasm", &[])),
         ];
-        println!("{}", measure(args, &load::Load::echo(size), &echo)?);
+        if !servers[1..].iter().any(|(name, _)| args.wants(name)) {
+            continue;
+        }
+        let table = measure(args, &load::Load::echo(size), &servers)?;
+        report.say(format!("{} KiB echoed as they come:\n\n{table}", size >> 10));
     }
-    if !args.only.is_empty() {
-        return Ok(());
-    }
-    let streamed = stream::echo(&windhover(args, "rust_wasi_http.wasm", &[]).start()?)?;
-    println!(
-        "{} MiB echoed by rust-wasi-http as they arrive: {:.0} MB/s, {:.1} MiB of memory more than before at the peak",
-        stream::SIZE >> 20,
-        streamed.megabytes_per_second,
-        streamed.peak_memory as f64 / (1 << 20) as f64,
-    );
     Ok(())
 }
 
-fn measure(args: &Args, load: &load::Load, servers: &[(&'static str, process::Contender)]) -> anyhow::Result<Table> {
-    let is_wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|part| name.contains(part));
-    let servers: Vec<_> =
-        servers.iter().enumerate().filter(|(at, (name, _))| *at == 0 || is_wanted(name)).map(|(_, it)| it).collect();
+/// Two threads on two cores, beside the load. It takes its part of one of them, so what counts is the processor time of
+/// a request: what is not lost by there being two is gained.
+fn cores(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let (one, two) = ("one thread", "two threads");
+    let threads = |count| windhover(args, "rust_hello.wasm", &["--workers", count]).on_all_cores();
+    let table = measure(args, &load::Load::get(), &[(one, threads("1")), (two, threads("2"))])?;
+    let (alone, each) = (table.cpu_microseconds(one), table.cpu_microseconds(two));
+    report.say(format!(
+        "Two threads on two cores: {each:.1} CPU µs a request, with one thread {alone:.1}: {:.2} times its throughput.\n",
+        2.0 * alone / each
+    ));
+    Ok(())
+}
+
+/// From the start of a process to its first answer.
+fn starts(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let cache = folder.path().to_string_lossy().into_owned();
+    let mut servers = vec![
+        (NATIVE, native()?),
+        ("rust-hello, compiled at the start", windhover(args, "rust_hello.wasm", &[])),
+        ("rust-hello, from the cache", serve(args, &args.guests.join("rust_hello.wasm"), &["--cache", &cache])),
+    ];
+    let compiled = |app: &Path| -> anyhow::Result<PathBuf> {
+        let out = folder.path().join(app.with_extension("cwasm").file_name().unwrap_or_default());
+        let done = std::process::Command::new(&args.windhover).arg("compile").arg(app).arg("-o").arg(&out).output()?;
+        anyhow::ensure!(done.status.success(), "it does not compile: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(out)
+    };
+    let ahead = compiled(&args.guests.join("rust_hello.wasm"))?;
+    servers.push(("rust-hello, compiled ahead", serve(args, &ahead, &["--no-cache"])));
+    let script = languages(args).join("js_wasi_http.wasm");
+    if script.exists() {
+        servers.push(("js-wasi-http, from the cache", serve(args, &script, &["--cache", &cache])));
+        servers.push(("js-wasi-http, compiled ahead", serve(args, &compiled(&script)?, &["--no-cache"])));
+    }
+    report.say("From the start of the process to its first answer:\n\n| server | ms |\n|---|---|");
+    for (name, contender) in &servers {
+        let took = start::first_answer(contender, args.rounds)?;
+        report.say(format!("| {name} | {:.1} |", took.as_secs_f64() * 1e3));
+    }
+    report.say("");
+    Ok(())
+}
+
+fn measure(args: &Args, load: &load::Load, servers: &[Named]) -> anyhow::Result<Table> {
+    let is_reference = |name: &str| name == servers[0].0;
+    let servers: Vec<_> = servers.iter().filter(|(name, _)| is_reference(name) || args.wants(name)).collect();
     let mut table = Table::new(servers.iter().map(|(name, _)| *name));
     for round in 1..=args.rounds {
         eprintln!("round {round} of {}", args.rounds);
         for (name, contender) in &servers {
-            let server = contender.start()?;
-            load.run(&server, 1)?; // warms caches and the branch predictor
-            table.add(name, load.run(&server, args.seconds)?);
+            let measured = contender.start().and_then(|server| {
+                load.run(&server, 1)?; // warms caches and the branch predictor
+                load.run(&server, args.seconds)
+            });
+            table.add(name, measured.with_context(|| format!("cannot measure {name}"))?);
         }
     }
     Ok(table)
 }
 
-fn talk(args: &Args) -> anyhow::Result<()> {
+fn talk(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let server = windhover(args, "rust_websocket.wasm", &[]).start()?;
     for in_flight in [1, 8] {
         websocket::echo(&server, in_flight, 1)?; // warms up
         let echoed = websocket::echo(&server, in_flight, args.seconds)?;
-        println!(
+        report.say(format!(
             "{} WebSockets of rust-websocket, {in_flight} messages of 16 bytes in flight on each: {:.0} messages/s, \
-             {:.1} CPU µs each",
+             {:.1} CPU µs each.",
             websocket::CONNECTIONS,
             echoed.messages_per_second,
             echoed.cpu_microseconds,
-        );
+        ));
     }
     Ok(())
 }
 
-fn windhover(args: &Args, guest: &str, options: &[&str]) -> process::Contender {
-    let guest = args.guests.join(guest);
-    let usual = ["--url", "http://127.0.0.1:0", "--workers", "1", "--no-cache", "--max-body-size", "0"];
-    let options = usual.iter().chain(options).map(Into::into);
-    process::Contender::new(&args.windhover, ["serve".into(), guest.into()].into_iter().chain(options))
+fn native() -> anyhow::Result<Contender> {
+    Ok(Contender::new(&std::env::current_exe()?, ["native".into()]))
 }
+
+fn edge() -> anyhow::Result<Contender> {
+    Ok(Contender::new(&std::env::current_exe()?, ["edge".into()]))
+}
+
+fn windhover(args: &Args, guest: &str, options: &[&str]) -> Contender {
+    serve(args, &args.guests.join(guest), &[&["--no-cache", "--max-body-size", "0"], options].concat())
+}
+
+/// A guest that is there if `just languages` has built it.
+fn language(args: &Args, guest: &str, options: &[&str]) -> Option<Contender> {
+    let guest = languages(args).join(guest);
+    guest.exists().then(|| serve(args, &guest, &[&["--no-cache", "--max-body-size", "0"], options].concat()))
+}
+
+fn languages(args: &Args) -> PathBuf {
+    args.guests.join("../../languages")
+}
+
+/// With one thread, unless the options say otherwise.
+fn serve(args: &Args, app: &Path, options: &[&str]) -> Contender {
+    let workers: &[&str] = if options.contains(&"--workers") { &[] } else { &["--workers", "1"] };
+    let options = [&["serve", "--url", "http://127.0.0.1:0"], workers, options].concat();
+    let (command, options) = options.split_first().expect("there are some");
+    Contender::new(&args.windhover, [command.into(), app.into()].into_iter().chain(options.iter().map(Into::into)))
+}
+
+const NATIVE: &str = "native hyper, no WebAssembly";
+
+/// The chart in the README.
+const CHART: &str = "tests/bench/chart.svg";

@@ -107,9 +107,7 @@ fn may_want(wants: &[MayWant]) -> Vec<String> {
     if !never.is_empty() {
         let grants: Vec<&str> = never.iter().map(|want| want.grant).collect();
         lines.push(grants.join(", "));
-        lines.push(
-            "(none is granted unless the configuration says so; most languages import more than they use)".to_owned(),
-        );
+        lines.push("(this version grants none of them; most languages import more than an app uses)".to_owned());
     }
     lines
 }

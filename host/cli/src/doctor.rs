@@ -1,0 +1,184 @@
+//! `windhover doctor`: what this machine has for a server, what it lacks, and what to do about that.
+
+mod machine;
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use windhover_contract::Limits;
+use windhover_sandbox::{Cache, Engine, EngineConfig};
+
+use crate::serve::say;
+use machine::Machine;
+
+/// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
+pub(crate) fn doctor() -> anyhow::Result<ExitCode> {
+    let findings = examine(&Machine::look());
+    say(&table(&findings));
+    let can_serve = findings.iter().all(|finding| finding.state != State::Bad);
+    Ok(if can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What was found about one thing.
+struct Finding {
+    state: State,
+    about: &'static str,
+    told: String,
+    /// Empty where nothing is to be done.
+    remedy: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Good,
+    /// A server runs, and would do better.
+    Poor,
+    /// No server runs.
+    Bad,
+}
+
+fn examine(machine: &Machine) -> Vec<Finding> {
+    let config = EngineConfig::default();
+    let mut findings = Vec::new();
+    match Engine::new(&config) {
+        Ok(engine) => {
+            let footing = engine.footing();
+            findings.push(kernel(&machine.kernel, footing.has_pagemap_scan));
+            findings.push(address_space(config.max_instances, footing.no_pool.as_deref()));
+        }
+        Err(error) => findings.push(Finding {
+            state: State::Bad,
+            about: "engine",
+            told: error.to_string(),
+            remedy: "Windhover runs on 64-bit x86 and ARM; see whether a sandbox or a security policy forbids memory \
+                     that is executable (seccomp, SELinux).",
+        }),
+    }
+    findings.push(cores(machine.cores));
+    findings.push(memory(config.max_grown_memory, config.max_buffered));
+    findings.extend(machine.descriptors.map(descriptors));
+    findings.extend(machine.first_free_port.map(ports));
+    findings.push(cache());
+    findings
+}
+
+fn kernel(release: &str, has_pagemap_scan: bool) -> Finding {
+    let (state, told, remedy) = match has_pagemap_scan {
+        true => (State::Good, "lists the pages that an instance wrote (PAGEMAP_SCAN), so they are reset in place", ""),
+        false => (
+            State::Poor,
+            "cannot list the pages that an instance wrote, so its memory goes back to the system",
+            "A fresh instance costs several microseconds less with Linux 6.7 or newer, if the sandbox that this runs in \
+             allows the ioctl PAGEMAP_SCAN.",
+        ),
+    };
+    Finding { state, about: "kernel", told: format!("{release} {told}"), remedy }
+}
+
+fn address_space(instances: u32, no_pool: Option<&str>) -> Finding {
+    let (state, told, remedy) = match no_pool {
+        None => (State::Good, format!("is reserved for {instances} instances"), ""),
+        Some(why) => (
+            State::Poor,
+            format!("for {instances} instances is not to be had, so each maps its own: {why}"),
+            "A fresh instance costs about a tenth with it. Lift `ulimit -v` and vm.overcommit_memory=2, or ask for fewer \
+             instances with --max-instances.",
+        ),
+    };
+    Finding { state, about: "address space", told, remedy }
+}
+
+fn cores(cores: usize) -> Finding {
+    let told =
+        format!("{cores}, by affinity and control group: as many threads serve, unless --workers says otherwise");
+    Finding { state: State::Good, about: "cores", told, remedy: "" }
+}
+
+fn memory(max_grown_memory: usize, max_buffered: usize) -> Finding {
+    let told = if max_grown_memory == usize::MAX {
+        "is of unknown size: set server.max-grown-memory, or guests may take all of it".to_owned()
+    } else {
+        format!(
+            "guests may take {} MiB beyond what they begin with, and the host hold {} MiB of content for them",
+            max_grown_memory >> 20,
+            max_buffered >> 20
+        )
+    };
+    Finding { state: State::Good, about: "memory", told, remedy: "" }
+}
+
+/// A connection takes one, and one more where a guest reaches out for it.
+fn descriptors(max: u64) -> Finding {
+    let connections = Limits::default().max_connections.map_or(u64::MAX, |max| max as u64);
+    let told = format!("{max} may be open at once; connections may be {connections} by default");
+    if max >= connections.saturating_add(SPARE) {
+        return Finding { state: State::Good, about: "descriptors", told, remedy: "" };
+    }
+    let remedy = "Raise `ulimit -n` (systemd: LimitNOFILE), or set limits.max-connections below it: clients beyond the \
+                  descriptors wait, while those beyond max-connections hear 503 at once.";
+    Finding { state: State::Poor, about: "descriptors", told, remedy }
+}
+
+fn ports(first: u16) -> Finding {
+    let told = match first {
+        0 | 1 => "every one may be listened at".to_owned(),
+        first => format!("below {first} are for root, or need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities)"),
+    };
+    Finding { state: State::Good, about: "ports", told, remedy: "" }
+}
+
+fn cache() -> Finding {
+    let about = "cache";
+    let Some(folder) = Cache::default_folder() else {
+        let told = "the environment names no home, so compiled apps are not kept".to_owned();
+        let remedy = "Name a folder with --cache, or compile ahead with `windhover compile`.";
+        return Finding { state: State::Poor, about, told, remedy };
+    };
+    match Cache::at(&folder) {
+        Ok(_) => Finding { state: State::Good, about, told: folder.display().to_string(), remedy: "" },
+        Err(error) => {
+            let remedy = "Without it each start compiles. Name another folder with --cache, or compile ahead with \
+                          `windhover compile`.";
+            Finding { state: State::Poor, about, told: error.to_string(), remedy }
+        }
+    }
+}
+
+fn table(findings: &[Finding]) -> String {
+    let mut table = format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind());
+    for Finding { state, about, told, remedy } in findings {
+        let state = match state {
+            State::Good => "good",
+            State::Poor => "poor",
+            State::Bad => "bad",
+        };
+        let _ = write!(table, "\n  {state}  {about:14} {told}"); // a string takes everything
+        if !remedy.is_empty() {
+            let _ = write!(table, "\n        {:14} {remedy}", "");
+        }
+    }
+    table
+}
+
+/// What a server opens besides connections.
+const SPARE: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_told_with_a_remedy_and_what_is_there_without() {
+        let poor = [kernel("5.15", false), address_space(1000, Some("mmap failed")), descriptors(64)];
+        for finding in &poor {
+            assert!(finding.state == State::Poor && !finding.remedy.is_empty(), "{}", finding.about);
+        }
+        let good = [kernel("6.18", true), address_space(1000, None), descriptors(1 << 20), cores(2), ports(1024)];
+        for finding in &good {
+            assert!(finding.state == State::Good && finding.remedy.is_empty(), "{}", finding.about);
+        }
+        let told = table(&poor);
+        assert!(told.contains("\n  poor  kernel         5.15 cannot list"), "{told}");
+        assert!(told.contains("\n                       Raise `ulimit -n`"), "{told}");
+    }
+}
