@@ -87,7 +87,7 @@ languages: build guests
     done
     guest-examples/python-wasi-http-p3/build.sh "$PWD/{{ guests }}/languages/python_wasi_http_p3.wasm" "$PWD/target/componentize-py"
     export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
-    cargo test --release --locked --package windhover-tests --test languages
+    cargo test --release --locked --workspace --test languages
 
 # Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
 interop: build guests
@@ -104,6 +104,10 @@ bench *ARGS: build guests
 
 # The same in a minute, of what changes most, for daily use
 bench-quick *ARGS: (bench "--rounds" "2" "--seconds" "1" "--only" "world" "--only" "0.2 (" "--only" "0.3 (" ARGS)
+
+# Measure the sandbox alone, without sockets and HTTP: an exchange with a fresh instance, and with one that is reused
+bench-sandbox: build guests
+    @cargo bench --locked --quiet --workspace --bench sandbox
 
 # Install the servers of others that `bench` measures too if they are there (a quarter of an hour; nginx comes from the system)
 bench-peers:

@@ -33,8 +33,8 @@ fn connect(server: &Server, count: usize) -> anyhow::Result<Vec<TcpStream>> {
 const WARM: usize = 16;
 
 /// Below the usual limit of 1,024 descriptors, in all.
-const WAVES: usize = 8;
-const WAVE: usize = 100;
+const WAVES: usize = 4;
+const WAVE: usize = 200;
 
 /// Windhover waits for a client with less at hand when it has been silent for a second.
 const WHILE: Duration = Duration::from_millis(1500);

@@ -129,7 +129,7 @@ fn requests(args: &Args, report: &mut Report) -> anyhow::Result<String> {
         ("wasi:http 0.2 in JavaScript (js-wasi-http)", "js_wasi_http.wasm"),
         ("wasi:http 0.3 in Python (python-wasi-http-p3)", "python_wasi_http_p3.wasm"),
     ] {
-        servers.extend(language(args, guest, &[]).map(|server| (name, server)));
+        servers.extend(language(args, guest).map(|server| (name, server)));
     }
     let guest = |name: &str| args.guests.join(name);
     let once = ["--max-instance-reuse-count", "1"];
@@ -260,9 +260,10 @@ fn windhover(args: &Args, guest: &str, options: &[&str]) -> Contender {
 }
 
 /// A guest that is there if `just languages` has built it.
-fn language(args: &Args, guest: &str, options: &[&str]) -> Option<Contender> {
+fn language(args: &Args, guest: &str) -> Option<Contender> {
     let guest = languages(args).join(guest);
-    guest.exists().then(|| serve(args, &guest, &[&["--no-cache", "--max-body-size", "0"], options].concat()))
+    let usual = ["--cache", "target/bench-cache", "--max-body-size", "0"]; // they take seconds to compile
+    guest.exists().then(|| serve(args, &guest, &usual))
 }
 
 fn languages(args: &Args) -> PathBuf {
