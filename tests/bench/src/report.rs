@@ -51,16 +51,16 @@ pub(crate) fn circumstances() -> String {
 /// A bar for each server: processor time per request, as a ratio to the first one's.
 pub(crate) fn chart(table: &Table) -> String {
     let rows = table.ratios();
-    let longest = rows.iter().map(|(_, ratio)| *ratio).fold(1.0, f64::max);
+    let longest = rows.iter().map(|(_, ratio)| *ratio).fold(1.0, f64::max).min(CUT);
     let height = ROW * rows.len() + 40;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"860\" height=\"{height}\" font-family=\"sans-serif\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"900\" height=\"{height}\" font-family=\"sans-serif\" \
          font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"10\" y=\"22\" font-weight=\"bold\">Processor time per request, in times of native hyper's (less is \
          better)</text>\n"
     );
     for (at, (name, ratio)) in rows.iter().enumerate() {
-        let (y, width) = (40 + at * ROW, (ratio / longest * WIDEST).max(1.0));
+        let (y, width) = (40 + at * ROW, (ratio.min(CUT) / longest * WIDEST).max(1.0));
         let color = match *name {
             name if name.contains("wasmtime serve") => "#b0783c",
             name if name.contains("native") || name.contains("nginx") => "#888888",
@@ -69,10 +69,11 @@ pub(crate) fn chart(table: &Table) -> String {
         let _ = writeln!(
             svg,
             "<text x=\"330\" y=\"{}\" text-anchor=\"end\">{name}</text><rect x=\"340\" y=\"{y}\" width=\"{width:.0}\" \
-             height=\"16\" fill=\"{color}\"/><text x=\"{:.0}\" y=\"{}\">{ratio:.2}</text>",
+             height=\"16\" fill=\"{color}\"/><text x=\"{:.0}\" y=\"{}\">{}{ratio:.2}</text>",
             y + 13,
             width + 346.0,
             y + 13,
+            if *ratio > CUT { "… " } else { "" },
         );
     }
     svg + "</svg>\n"
@@ -80,6 +81,9 @@ pub(crate) fn chart(table: &Table) -> String {
 
 const BEGIN: &str = "<!-- what follows is written by `just bench --write` -->";
 const END: &str = "<!-- end -->";
+
+/// Longer bars are cut, so that the others can be told apart.
+const CUT: f64 = 20.0;
 
 const ROW: usize = 24;
 const WIDEST: f64 = 460.0;
