@@ -102,25 +102,53 @@ for_each_server! {
         assert!(refusal.fields.contains(&"retry-after: 1".to_owned()), "{refusal:?}");
     }
 
-    /// One worker, one core: the guest that computes must give way, and not only to what is ready already but to what
-    /// comes in. A server that looks at its sockets now and then, instead of at each turn, does not end here in time.
+    /// One thread that serves: the guest that computes must leave it, or give way, and not only to what is ready already
+    /// but to what comes in. A server that looks at its sockets now and then, instead of at each turn, does not end here
+    /// in time.
     async fn a_guest_that_computes_does_not_hold_up_others(server) {
-        let served = server.serve(guest("spins")).await;
-        let mut spinning = served.connect().await;
-        spinning.send(get("/late")).await;
-        spinning.receive_head().await;
-        let mut wire = served.connect().await;
-        let exchanges = async {
-            for _ in 0..30 {
-                wire.send("POST /nowhere HTTP/1.1\r\n\r\n").await;
-                wire.receive_response().await;
-                wire = served.connect().await;
-            }
-        };
-        bounded("thirty exchanges next to a guest that computes", exchanges).await;
+        for threads in [0, 1] {
+            let engine = engine_with(|config| config.background_threads = threads);
+            let served = server.clone().serve(guest_of(&engine, "spins")).await;
+            let mut spinning = served.connect().await;
+            spinning.send(get("/late")).await;
+            spinning.receive_head().await;
+            let mut wire = served.connect().await;
+            let exchanges = async {
+                for _ in 0..30 {
+                    wire.send("POST /nowhere HTTP/1.1\r\n\r\n").await;
+                    wire.receive_response().await;
+                    wire = served.connect().await;
+                }
+            };
+            bounded("thirty exchanges next to a guest that computes", exchanges).await;
+        }
     }
 
-    /// A guest that waits for its client's buffers is not polled; its time must end all the same.
+    /// Wherever it goes on then, its client, its limits and its faults stay its own.
+    async fn a_guest_that_has_computed_goes_on_with_its_client(server) {
+        for threads in [0, 1] {
+            let engine = engine_with(|config| config.background_threads = threads);
+            let served = server.clone().serve(guest_of(&engine, "computes")).await;
+            let mut wire = served.connect().await;
+            wire.send("POST /20 HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n").await;
+            wire.receive_head().await;
+            for piece in ["one", "two", "end"] {
+                wire.send(piece).await;
+                assert_eq!(wire.receive_content(3).await, piece.as_bytes());
+            }
+            assert_eq!(wire.receive_chunk().await, None);
+            // By now it is known that they compute, so they begin where that is done.
+            for _ in 0..20 {
+                wire.send(get("/20")).await;
+                wire.expect(&ok("done\n")).await;
+            }
+            wire.send("POST /20 HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n\r\n").await;
+            let head = wire.receive_head().await;
+            wire.send("trap").await;
+            wire.expect_reset_mid_body(&head).await;
+        }
+    }
+
     async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {
         let served = server
             .limits(|limits| limits.min_response_data_rate = None)
@@ -180,7 +208,8 @@ for_each_server! {
     }
 
     async fn guests_together_are_refused_more_than_there_is_for_all(server) {
-        let engine = engine_with(|config| config.max_grown_memory = 8 << 20);
+        // On one thread: so one guest has ended when the next begins.
+        let engine = engine_with(|config| (config.max_grown_memory, config.background_threads) = (8 << 20, 0));
         let served = server.serve(guest_of(&engine, "hogs-memory")).await;
         let mut wire = served.connect().await;
         // What one has taken is there for the next.

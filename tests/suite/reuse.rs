@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
-use windhover_sandbox::{Reuse, SandboxLimits};
-use windhover_tests::{for_each_server, guest};
+use windhover_sandbox::{Guest, Reuse, SandboxLimits};
+use windhover_tests::{engine_with, for_each_server, guest, guest_of};
 
 use crate::{fault, get, ok};
+
+/// The guest that counts its requests. On one thread, because an instance at work on another is passed over.
+fn facts() -> Guest {
+    guest_of(&engine_with(|config| config.background_threads = 0), "wasi3-facts")
+}
 
 for_each_server! {
     async fn an_instance_answers_one_exchange_after_the_other(server) {
@@ -24,8 +29,8 @@ for_each_server! {
     async fn so_does_one_of_wasi_http_of_either_version(server) {
         for (guest, reuse) in [
             (guest("wasi-counts"), serial(3)),
-            (guest("wasi3-facts"), serial(3)),
-            (guest("wasi3-facts"), concurrent(3)),
+            (facts(), serial(3)),
+            (facts(), concurrent(3)),
         ] {
             let served = server.clone().sandbox_limits(one_by_one(reuse)).serve(guest).await;
             let mut wire = served.connect().await;
@@ -37,7 +42,7 @@ for_each_server! {
     }
 
     async fn an_instance_is_in_several_exchanges_at_once(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(guest("wasi3-facts")).await;
+        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
         let mut wires = Vec::new();
         for count in 1..=5 {
             let mut waiting = served.connect().await;
@@ -58,7 +63,7 @@ for_each_server! {
 
     async fn an_instance_has_only_so_many_seats(server) {
         let reuse = Reuse::Concurrent { max_requests: 128, max_concurrent: 2, idle: LONG };
-        let served = server.sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-facts")).await;
+        let served = server.sandbox_limits(|limits| limits.reuse = reuse).serve(facts()).await;
         let mut wires = Vec::new();
         for _ in 0..2 {
             let mut waiting = served.connect().await;
@@ -150,7 +155,7 @@ for_each_server! {
 
     /// The others of the instance are not disturbed by it.
     async fn an_exchange_that_is_given_up_leaves_the_others_alone(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(guest("wasi3-facts")).await;
+        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
         let (mut staying, mut leaving) = (served.connect().await, served.connect().await);
         for wire in [&mut staying, &mut leaving] {
             wire.send("POST /copy HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhello").await;
@@ -185,8 +190,8 @@ for_each_server! {
     async fn no_instance_rests_longer_than_it_may(server) {
         for (guest, reuse) in [
             (guest("wasi-counts"), Reuse::Serial { max_requests: 128, idle: Duration::ZERO }),
-            (guest("wasi3-facts"), Reuse::Serial { max_requests: 128, idle: Duration::ZERO }),
-            (guest("wasi3-facts"), Reuse::Concurrent { max_requests: 128, max_concurrent: 16, idle: Duration::ZERO }),
+            (facts(), Reuse::Serial { max_requests: 128, idle: Duration::ZERO }),
+            (facts(), Reuse::Concurrent { max_requests: 128, max_concurrent: 16, idle: Duration::ZERO }),
         ] {
             let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest).await;
             let mut wire = served.connect().await;
@@ -202,7 +207,7 @@ for_each_server! {
             let change = |limits: &mut SandboxLimits| {
                 (limits.max_instances, limits.max_queue, limits.reuse) = (1, 0, reuse);
             };
-            let served = server.clone().sandbox_limits(change).serve(guest("wasi3-facts")).await;
+            let served = server.clone().sandbox_limits(change).serve(facts()).await;
             let (mut working, mut refused) = (served.connect().await, served.connect().await);
             working.send("POST /copy HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
             working.receive_head().await;

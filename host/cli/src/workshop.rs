@@ -1,6 +1,7 @@
 //! Loads apps: reads their files, puts them together, compiles them, and opens what they are granted.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -33,6 +34,7 @@ impl Workshop {
             max_buffered: file.server.max_buffered.map_or(defaults.max_buffered, |size| size.as_usize()),
             max_grown_memory: file.server.max_grown_memory.map_or(defaults.max_grown_memory, |size| size.as_usize()),
             max_components: u32::try_from(parts).unwrap_or(u32::MAX),
+            background_threads: file.server.workers.map_or(defaults.background_threads, NonZeroUsize::get),
             ..defaults
         })?;
         Ok(Self { engine, cache: cache(&file.server) })

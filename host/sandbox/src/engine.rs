@@ -2,15 +2,18 @@
 //! Inside it are two of wasmtime's, because one that can do several things at once in an instance is slower for the
 //! guests that do not; the second is made when the first guest needs it.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tracing::{info, warn};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use crate::background::Background;
 use crate::buffers::{Buffers, default_max_buffered, default_max_grown_memory};
+use crate::clock::Clock;
 use crate::limits::{GrownMemory, MAX_TABLE_ELEMENTS};
 use crate::state::State;
 use crate::{features, wasi};
@@ -35,6 +38,10 @@ pub struct EngineConfig {
     /// is refused, which most languages turn into a trap, and its request is answered 503 with Retry-After. Default: half
     /// of the memory that there is beyond 64 MiB; where the system does not say, any number.
     pub max_grown_memory: usize,
+    /// Threads for guests that compute for longer than a few milliseconds. They have a lower priority than others, on
+    /// Linux, so that nothing waits for them. Default: one a core. Zero: none, and such a guest is interrupted every two
+    /// milliseconds for the others on its thread.
+    pub background_threads: usize,
 }
 
 impl Default for EngineConfig {
@@ -45,6 +52,7 @@ impl Default for EngineConfig {
             max_components: 1,
             max_buffered: default_max_buffered(),
             max_grown_memory: default_max_grown_memory(),
+            background_threads: thread::available_parallelism().map_or(1, NonZeroUsize::get),
         }
     }
 }
@@ -70,6 +78,7 @@ struct Inner {
     footing: Footing,
     buffers: Arc<Buffers>,
     grown_memory: Arc<GrownMemory>,
+    background: Background,
     sequential: Runtime,
     concurrent: OnceLock<Runtime>,
 }
@@ -78,6 +87,7 @@ struct Inner {
 pub(crate) struct Runtime {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
+    pub(crate) clock: Arc<Clock>,
 }
 
 /// Why there is no engine. Not to be expected on a machine that wasmtime supports.
@@ -86,7 +96,7 @@ pub(crate) struct Runtime {
 pub struct EngineError(pub(crate) wasmtime::Error);
 
 impl Engine {
-    /// Starts an engine, and with it the thread that ticks for all of its guests.
+    /// Starts an engine, and with it the clock of all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
         let (sequential, no_pool) = Runtime::new(config, false)?;
         let footing = Footing { has_pagemap_scan: PoolingAllocationConfig::is_pagemap_scan_available(), no_pool };
@@ -103,8 +113,10 @@ impl Engine {
         }
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
+        let background = Background::new(config.background_threads);
+        let config = config.clone();
         let concurrent = OnceLock::new();
-        Ok(Self(Arc::new(Inner { config: config.clone(), footing, buffers, grown_memory, sequential, concurrent })))
+        Ok(Self(Arc::new(Inner { config, footing, buffers, grown_memory, background, sequential, concurrent })))
     }
 
     /// How it runs on this machine.
@@ -124,6 +136,11 @@ impl Engine {
     /// What all guests have taken beyond what they began with.
     pub(crate) fn grown_memory(&self) -> &Arc<GrownMemory> {
         &self.0.grown_memory
+    }
+
+    /// Where guests compute; `None`: wherever they are.
+    pub(crate) fn background(&self) -> Option<&Handle> {
+        self.0.background.handle()
     }
 
     /// What runs guests that need concurrency, or those that do not.
@@ -157,8 +174,8 @@ impl Runtime {
             }
         };
         let linker = link(&engine, has_concurrency).map_err(EngineError)?;
-        tick(&engine);
-        Ok((Self { engine, linker }, no_pool))
+        let clock = Clock::start(engine.weak()).map_err(|failure| EngineError(failure.into()))?;
+        Ok((Self { engine, linker, clock: Arc::new(clock) }, no_pool))
     }
 }
 
@@ -216,21 +233,3 @@ fn link(engine: &wasmtime::Engine, has_concurrency: bool) -> wasmtime::Result<Li
     }
     Ok(linker)
 }
-
-/// One thread for all guests. It ends with the engine.
-fn tick(engine: &wasmtime::Engine) {
-    let engine = engine.weak();
-    thread::Builder::new()
-        .name("windhover-tick".to_owned())
-        .spawn(move || {
-            while let Some(engine) = engine.upgrade() {
-                engine.increment_epoch();
-                drop(engine);
-                thread::sleep(TICK);
-            }
-        })
-        .expect("the system gives a starting process its threads");
-}
-
-/// How long a guest may compute before others on its core get a turn.
-pub(crate) const TICK: Duration = Duration::from_millis(10);

@@ -8,6 +8,7 @@ mod outline;
 mod world;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tracing::warn;
@@ -17,6 +18,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::Feature;
 
 use crate::bindings::ApplicationPre;
+use crate::clock::Clock;
 use crate::compiled::Compiled;
 use crate::engine::Runtime;
 use crate::state::State;
@@ -34,6 +36,7 @@ pub struct Guest {
     file: PathBuf,
     engine: Engine,
     runtime: wasmtime::Engine,
+    clock: Arc<Clock>,
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
     has_current_exchange: bool,
@@ -113,6 +116,7 @@ impl Guest {
             file: file.into(),
             engine: engine.clone(),
             runtime: runtime.engine.clone(),
+            clock: Arc::clone(&runtime.clock),
             kind,
             needs: imports.features,
             has_current_exchange: imports.has_current_exchange,
@@ -165,6 +169,11 @@ impl Guest {
     /// The engine of wasmtime that it was compiled for.
     pub(crate) fn runtime(&self) -> &wasmtime::Engine {
         &self.runtime
+    }
+
+    /// What interrupts it.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Whether one instance may answer several exchanges at once: it can, and asks for nothing about *the* exchange.

@@ -10,6 +10,7 @@ use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
 
+use crate::background::give_way;
 use crate::bindings::Application;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
@@ -37,12 +38,10 @@ impl Instance {
     pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Result<Self, Fault> {
         let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
         store.limiter(|state| &mut state.memory);
-        // A guest that computes gives way to others on its core at each tick. By tokio's own yield: a plain one would
-        // be back in the queue at once, and a runtime looks at its sockets and timers only every so many turns.
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
-            store.data_mut().tick()?;
-            Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+            let gives_way = store.data_mut().tick()?;
+            Ok(if gives_way { UpdateDeadline::YieldCustom(1, give_way()) } else { UpdateDeadline::Continue(1) })
         });
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(deployed.limits.max_memory);

@@ -6,9 +6,11 @@
 
 mod admission;
 mod answer;
+mod background;
 mod bindings;
 mod buffers;
 mod cache;
+mod clock;
 mod code;
 mod compiled;
 mod compose;
@@ -74,6 +76,7 @@ pub(crate) struct Deployed {
     pub(crate) grants: Arc<Grants>,
     pub(crate) instances: reuse::Instances,
     pub(crate) leaving: leaving::Leaving,
+    pub(crate) habit: background::Habit,
 }
 
 impl Sandbox {
@@ -87,8 +90,8 @@ impl Sandbox {
         let room = Arc::new(buffers::Room::new(guest.engine().buffers(), &limits));
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
-        let leaving = leaving::Leaving::default();
-        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving }))
+        let (leaving, habit) = (leaving::Leaving::default(), background::Habit::default());
+        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving, habit }))
     }
 
     /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their

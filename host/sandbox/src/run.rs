@@ -16,13 +16,14 @@ use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault, Lif
 use crate::Deployed;
 use crate::admission::Permit;
 use crate::answer::Answer;
+use crate::background::Work;
 use crate::exchange::Exchange;
 use crate::log_id::LogId;
 
 /// A call under way. Dropping it cancels the guest and frees all it held.
 pub(crate) struct Run {
     /// `Err`: how it ended.
-    call: Result<Call, Result<(), Fault>>,
+    call: Result<Work<Result<(), Fault>>, Result<(), Fault>>,
     /// Made at the first wait: most guests never wait.
     alarm: Option<Pin<Box<Sleep>>>,
     /// Whether the guest wants to hear that its client has left.
@@ -36,11 +37,7 @@ pub(crate) struct Run {
     lifetime: Option<Arc<dyn Lifetime>>,
     /// Its content ends when it does, and so is cut off when its time is over.
     is_content: bool,
-    /// Given back when the store is gone, not when the answer has been sent.
-    permit: Option<Permit>,
 }
-
-type Call = Pin<Box<dyn Future<Output = Result<(), Fault>> + Send>>;
 
 impl Run {
     /// Readies a call; nothing happens before the first poll.
@@ -55,11 +52,14 @@ impl Run {
             answer: Arc::clone(&exchange.answer),
             lifetime: exchange.features.lifetime.clone(),
             is_content: false,
-            call: Ok(Box::pin({
+            call: Ok(Work::new(deployed, {
                 let deployed = Arc::clone(deployed);
-                async move { deployed.instances.answer(&deployed, exchange).await }
+                async move {
+                    let ended = deployed.instances.answer(&deployed, exchange).await;
+                    permit.end(&ended); // when the store is gone, not when the answer has been sent
+                    ended
+                }
             })),
-            permit: Some(permit),
         }
     }
 
@@ -69,7 +69,7 @@ impl Run {
             Ok(call) => call,
             Err(ended) => return Poll::Ready(ended.clone()),
         };
-        let ended = match call.as_mut().poll(cx) {
+        let ended = match Pin::new(call).poll(cx) {
             Poll::Ready(ended) => ended,
             Poll::Pending => match self.poll_alarm(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -83,9 +83,6 @@ impl Run {
         };
         self.call = Err(ended.clone()); // here the store is dropped
         self.alarm = None;
-        if let Some(permit) = self.permit.take() {
-            permit.end(&ended);
-        }
         Poll::Ready(ended)
     }
 

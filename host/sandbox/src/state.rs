@@ -12,7 +12,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use windhover_contract::ClientFault;
 
 use crate::Deployed;
-use crate::engine::TICK;
+use crate::clock::TICK;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
@@ -31,7 +31,7 @@ pub(crate) struct State {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Hooks,
-    /// How often the clock found the guest at work in the current exchange.
+    /// How often the clock found the guest at work in the current exchange, or since the last one came in.
     ticks: u32,
 }
 
@@ -73,14 +73,16 @@ impl State {
         self.exchange = exchange;
     }
 
-    /// The clock has found the guest at work.
-    pub(crate) fn tick(&mut self) -> Result<(), CpuTimeExceeded> {
-        let Some(exchange) = &self.exchange else { return Ok(()) }; // it is in several, and each has its own time
+    /// The clock has found the guest at work. Whether it is to give way: not at the first tick of an exchange, so that a
+    /// guest that is soon done is not held up because the clock came by.
+    pub(crate) fn tick(&mut self) -> Result<bool, CpuTimeExceeded> {
         self.ticks = self.ticks.saturating_add(1);
+        let gives_way = self.ticks > 1;
+        let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
         let limits = &self.deployed.limits;
         let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
         let max = exchange.answer.time.limit().as_secs_f64() * share;
-        if (TICK * self.ticks).as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(()) }
+        if (TICK * self.ticks).as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(gives_way) }
     }
 
     /// Ends the current exchange, and frees what the host held for it.

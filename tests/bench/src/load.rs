@@ -17,13 +17,18 @@ use crate::process::Server;
 pub(crate) struct Load {
     request: Vec<u8>,
     connections: usize,
+    /// Requests that are due in a second, whether those before have been answered or not. `None`: a connection's next
+    /// request is due when it has its answer.
+    rate: Option<f64>,
 }
 
 /// What one run of load cost the server, and its clients.
 pub(crate) struct Cost {
     pub(crate) requests_per_second: f64,
+    /// Requests that were answered 503 and a time to come back at, each second.
+    pub(crate) refused_per_second: f64,
     pub(crate) cpu_microseconds: f64,
-    /// Time from a request to its whole answer.
+    /// Time from when a request is due to its whole answer.
     pub(crate) median: Duration,
     pub(crate) p99: Duration,
     /// Bytes that the server has at the end.
@@ -32,15 +37,26 @@ pub(crate) struct Cost {
 
 impl Load {
     /// A request without content.
-    pub(crate) fn get() -> Self {
-        Self { request: b"GET / HTTP/1.1\r\nhost: a\r\n\r\n".to_vec(), connections: 64 }
+    pub(crate) fn get(path: &str) -> Self {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes();
+        Self { request, connections: 64, rate: None }
     }
 
     /// So much content, which comes back.
     pub(crate) fn echo(size: usize) -> Self {
         let mut request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n").into_bytes();
         request.resize(request.len() + size, b'x');
-        Self { request, connections: 16 }
+        Self { request, connections: 16, rate: None }
+    }
+
+    /// The same from so many connections.
+    pub(crate) fn connections(self, connections: usize) -> Self {
+        Self { connections, ..self }
+    }
+
+    /// The same, so many a second. More than the server can do is refused, or waits.
+    pub(crate) fn rate(self, rate: f64) -> Self {
+        Self { rate: Some(rate), ..self }
     }
 
     /// Loads the server for some seconds. Any request that fails fails the measurement.
@@ -51,12 +67,29 @@ impl Load {
         let mut times = Vec::with_capacity(1 << 20);
         let (begin, before) = (Instant::now(), server.cpu_time()?);
         let end = begin + Duration::from_secs(seconds);
-        let mut now = begin;
+        let pause = self.rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
+        let (mut now, mut due, mut refused) = (begin, begin, 0);
         while now < end {
             for connection in &mut connections {
-                if let Some(begun) = connection.go_on(&self.request, now)? {
-                    now = Instant::now();
-                    times.push(now - begun);
+                if connection.begun.is_none() {
+                    let begun = match self.rate {
+                        None => now,
+                        Some(_) if due > now => continue,
+                        Some(_) => due,
+                    };
+                    connection.begun = Some(begun);
+                    due += pause;
+                }
+                match connection.go_on(&self.request, now)? {
+                    None => {}
+                    Some(Answered::Well(begun)) => {
+                        now = Instant::now();
+                        times.push(now - begun);
+                    }
+                    Some(Answered::Refused) => {
+                        ensure!(self.rate.is_some(), "a request was refused");
+                        refused += 1;
+                    }
                 }
             }
             now = Instant::now();
@@ -67,12 +100,20 @@ impl Load {
         let count = times.len();
         Ok(Cost {
             requests_per_second: count as f64 / seconds,
+            refused_per_second: f64::from(refused) / seconds,
             cpu_microseconds: cpu as f64 / 1000.0 / count as f64,
             median: times[count / 2],
             p99: times[count * 99 / 100],
             memory: server.memory()?,
         })
     }
+}
+
+/// How a request ended.
+enum Answered {
+    /// And when it was due.
+    Well(Instant),
+    Refused,
 }
 
 /// A connection with one request under way.
@@ -107,10 +148,10 @@ impl Connection {
         Ok(Self { stream, begun: None, sent: 0, answer: Answer::default() })
     }
 
-    /// Does what can be done now. Gives when the request began whose answer has become whole.
-    fn go_on(&mut self, request: &[u8], now: Instant) -> anyhow::Result<Option<Instant>> {
-        let begun = *self.begun.get_or_insert(now);
-        ensure!(now - begun < PATIENCE, "a request was not answered in {PATIENCE:?}");
+    /// Does what can be done now for the request that has begun.
+    fn go_on(&mut self, request: &[u8], now: Instant) -> anyhow::Result<Option<Answered>> {
+        let begun = self.begun.context("no request has begun")?;
+        ensure!(now.saturating_duration_since(begun) < PATIENCE, "a request was not answered in {PATIENCE:?}");
         if self.sent < request.len()
             && let Some(size) = progress(self.stream.write(&request[self.sent..]))?
         {
@@ -122,12 +163,17 @@ impl Connection {
         if !self.answer.take(&buffer[..size])? {
             return Ok(None);
         }
-        (self.begun, self.sent, self.answer) = (None, 0, Answer::default());
-        Ok(Some(begun))
+        let answer = std::mem::take(&mut self.answer);
+        (self.begun, self.sent) = (None, 0);
+        Ok(Some(if answer.is_refusal() { Answered::Refused } else { Answered::Well(begun) }))
     }
 }
 
 impl Answer {
+    fn is_refusal(&self) -> bool {
+        self.head.starts_with(REFUSAL)
+    }
+
     /// Whether it is whole now.
     fn take(&mut self, mut octets: &[u8]) -> anyhow::Result<bool> {
         if self.content.is_none() {
@@ -156,7 +202,8 @@ impl Answer {
 
 fn content(head: &[u8]) -> anyhow::Result<Content> {
     let head = std::str::from_utf8(head)?.to_ascii_lowercase();
-    ensure!(head.starts_with("http/1.1 200 "), "a request failed: {head}");
+    let is_refusal = head.as_bytes().starts_with(&REFUSAL.to_ascii_lowercase()) && head.contains("\r\nretry-after: ");
+    ensure!(is_refusal || head.starts_with("http/1.1 200 "), "a request failed: {head}");
     match head.split_once("content-length: ") {
         Some((_, length)) => Ok(Content::Left(length.split("\r\n").next().unwrap_or_default().parse()?)),
         None if head.contains("transfer-encoding: chunked") => Ok(Content::Chunks([0; 5])),
@@ -193,6 +240,8 @@ impl Drop for Pinned {
 }
 
 const LOAD_CORE: usize = 1;
+
+const REFUSAL: &[u8] = b"HTTP/1.1 503 ";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);

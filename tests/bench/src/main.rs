@@ -9,6 +9,7 @@ mod edge;
 mod idle;
 mod load;
 mod native;
+mod neighbor;
 mod peers;
 mod process;
 mod report;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use load::Load;
 use process::Contender;
 use report::Report;
 use table::Table;
@@ -67,6 +69,8 @@ enum Command {
     Edge,
     /// Only small messages over WebSockets
     Websocket,
+    /// Only twice as many requests as can be answered, and what an app's clients notice of an attack on another
+    Stress,
 }
 
 /// A server, and what it is called in a table.
@@ -79,6 +83,7 @@ fn main() -> anyhow::Result<()> {
         Some(Command::Native) => native::serve(),
         Some(Command::Edge) => edge::serve(),
         Some(Command::Websocket) => talk(&args, &mut report),
+        Some(Command::Stress) => overload(&args, &mut report).and_then(|()| neighbors(&args, &mut report)),
         None => compare(&args, &mut report),
     }
 }
@@ -91,6 +96,8 @@ fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         return Ok(());
     }
     cores(args, report)?;
+    overload(args, report)?;
+    neighbors(args, report)?;
     starts(args, report)?;
     let streamed = stream::echo(&windhover(args, "rust_wasi_http.wasm", &[]).start()?)?;
     report.say(format!(
@@ -143,7 +150,7 @@ fn requests(args: &Args, report: &mut Report) -> anyhow::Result<String> {
     let nginx = peers::nginx()?;
     let (nginx, _folder) = nginx.map_or((None, None), |(nginx, folder)| (Some(nginx), Some(folder)));
     servers.extend(nginx.map(|server| ("nginx, a line of its configuration", server)));
-    let mut table = measure(args, &load::Load::get(), &servers)?;
+    let mut table = measure(args, &Load::get("/"), &servers)?;
     for (name, contender) in servers.iter().filter(|_| args.only.is_empty()) {
         table.add_idle(name, idle::bytes_per_connection(&contender.start()?)?);
     }
@@ -163,7 +170,7 @@ fn echoes(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         if !servers[1..].iter().any(|(name, _)| args.wants(name)) {
             continue;
         }
-        let table = measure(args, &load::Load::echo(size), &servers)?;
+        let table = measure(args, &Load::echo(size), &servers)?;
         report.say(format!("{} KiB echoed as they come:\n\n{table}", size >> 10));
     }
     Ok(())
@@ -174,12 +181,91 @@ fn echoes(args: &Args, report: &mut Report) -> anyhow::Result<()> {
 fn cores(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     let (one, two) = ("one thread", "two threads");
     let threads = |count| windhover(args, "rust_hello.wasm", &["--workers", count]).on_all_cores();
-    let table = measure(args, &load::Load::get(), &[(one, threads("1")), (two, threads("2"))])?;
+    let table = measure(args, &Load::get("/"), &[(one, threads("1")), (two, threads("2"))])?;
     let (alone, each) = (table.cpu_microseconds(one), table.cpu_microseconds(two));
     report.say(format!(
         "Two threads on two cores: {each:.1} CPU µs a request, with one thread {alone:.1}: {:.2} times its throughput.\n",
         2.0 * alone / each
     ));
+    Ok(())
+}
+
+/// Twice as many requests as the server can answer, of a guest that computes a few milliseconds.
+fn overload(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    let guest = args.guests.join("computes.wasm").canonicalize()?;
+    let (instances, queue, path) = (4, 8, "/5");
+    let text = format!(
+        "[server]\nworkers = 1\ncache = \"none\"\n[endpoints.http]\nurl = \"http://127.0.0.1:0\"\n[apps.computes]\n\
+         component = {guest:?}\nlimits = {{ max-instances = {instances}, max-queue = {queue} }}\n"
+    );
+    std::fs::write(file.path(), text)?;
+    let contender = Contender::new(&args.windhover, ["serve".into(), "--config".into(), file.path().into()]);
+    let mut rounds = Vec::new();
+    for _ in 0..args.rounds {
+        let server = contender.start()?;
+        let peak = Load::get(path).connections(instances).run(&server, args.seconds)?;
+        let twice = Load::get(path).rate(2.0 * peak.requests_per_second).run(&server, args.seconds)?;
+        rounds.push((twice.requests_per_second / peak.requests_per_second, peak, twice));
+    }
+    rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let (goodput, peak, twice) = &rounds[rounds.len() / 2];
+    report.say(format!(
+        "Twice as much as it can do: a guest that computes for {:.1} ms, {instances} instances at once and {queue} \
+         requests that wait. {:.0} requests/s are answered when {instances} clients ask, p99 {:.0} ms; of {:.0} a second \
+         {:.0} are answered ({:.0} %), p99 {:.0} ms, and {:.0} are refused, each with 503 and Retry-After.\n",
+        peak.cpu_microseconds / 1e3,
+        peak.requests_per_second,
+        peak.p99.as_secs_f64() * 1e3,
+        2.0 * peak.requests_per_second,
+        twice.requests_per_second,
+        goodput * 100.0,
+        twice.p99.as_secs_f64() * 1e3,
+        twice.refused_per_second,
+    ));
+    Ok(())
+}
+
+/// An app with half as many requests as the server can answer, while another app is attacked.
+fn neighbors(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let guest = |name: &str| args.guests.join(name);
+    report.say(format!(
+        "rust-hello at half of its peak while {FOES} connections ask for another app of the server, again and again, on \
+         the same core:\n\n| the other app | p50, p99 µs without | p50, p99 µs with | p99 ratio |\n|---|---|---|---|"
+    ));
+    for (name, foe) in [
+        ("never returns (spins)", "spins.wasm"),
+        ("computes for 5 ms a request (computes)", "computes.wasm"),
+        ("takes all memory (hogs-memory)", "hogs_memory.wasm"),
+        ("traps (traps)", "traps.wasm"),
+        ("writes far too much to the log (chats)", "chats.wasm"),
+    ]
+    .into_iter()
+    .filter(|(name, _)| args.wants(name))
+    {
+        let server =
+            neighbor::server(&args.windhover, &guest("rust_hello.wasm"), &guest(foe), folder.path())?.start()?;
+        let peak = Load::get("/").run(&server, 1)?;
+        let load = Load::get("/").rate(peak.requests_per_second / 2.0);
+        let mut rounds = Vec::new();
+        for _ in 0..args.rounds {
+            let alone = load.run(&server, args.seconds)?;
+            let beside = neighbor::attacked(&server, &load, FOES, args.seconds)?;
+            rounds.push((beside.p99.as_secs_f64() / alone.p99.as_secs_f64(), alone, beside));
+        }
+        rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (ratio, alone, beside) = &rounds[rounds.len() / 2];
+        let micros = |time: &std::time::Duration| time.as_secs_f64() * 1e6;
+        report.say(format!(
+            "| {name} | {:.0}, {:.0} | {:.0}, {:.0} | {ratio:.2} |",
+            micros(&alone.median),
+            micros(&alone.p99),
+            micros(&beside.median),
+            micros(&beside.p99),
+        ));
+    }
+    report.say("");
     Ok(())
 }
 
@@ -214,7 +300,7 @@ fn starts(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn measure(args: &Args, load: &load::Load, servers: &[Named]) -> anyhow::Result<Table> {
+fn measure(args: &Args, load: &Load, servers: &[Named]) -> anyhow::Result<Table> {
     let is_reference = |name: &str| name == servers[0].0;
     let servers: Vec<_> = servers.iter().filter(|(name, _)| is_reference(name) || args.wants(name)).collect();
     let mut table = Table::new(servers.iter().map(|(name, _)| *name));
@@ -277,6 +363,9 @@ fn serve(args: &Args, app: &Path, options: &[&str]) -> Contender {
     let (command, options) = options.split_first().expect("there are some");
     Contender::new(&args.windhover, [command.into(), app.into()].into_iter().chain(options.iter().map(Into::into)))
 }
+
+/// Connections that attack.
+const FOES: usize = 8;
 
 const NATIVE: &str = "native hyper, no WebAssembly";
 

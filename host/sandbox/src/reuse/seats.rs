@@ -10,9 +10,9 @@ use tokio::task::AbortHandle;
 use windhover_contract::{Fault, HostFault};
 
 use super::worker::{Work, Worker};
-use crate::Deployed;
 use crate::exchange::Exchange;
 use crate::wasi::p3::Call;
+use crate::{Deployed, background};
 
 /// A deployment's instances, with their seats.
 pub(crate) struct Seats {
@@ -85,10 +85,10 @@ impl Seats {
         let is_busy = Arc::new(AtomicBool::new(false));
         let mut rows = self.rows(); // held until the row is there: the worker looks for it
         let worker = Worker { deployed: Arc::clone(deployed), id, works, is_busy: Arc::clone(&is_busy) };
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(background::Work::new(deployed, async move {
             worker.work().await;
             drop(place);
-        });
+        }));
         let _ = door.send(work); // the worker has just been made, and takes it
         let door = (self.max_requests > 1).then_some(door);
         rows.push(Row { id, taken: 1, total: 1, door, is_spoiled: false, is_busy, task: task.abort_handle() });
