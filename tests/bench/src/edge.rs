@@ -7,6 +7,8 @@ use http::{HeaderValue, Method, StatusCode};
 use windhover_contract::{Application, Body, Request, Response, Server};
 use windhover_http::{HttpConfig, HttpServer};
 
+use crate::native::LARGE;
+
 struct Hello;
 
 impl Application for Hello {
@@ -17,7 +19,8 @@ impl Application for Hello {
             return response;
         }
         response.fields.insert("content-type", HeaderValue::from_static("text/plain"));
-        response.body = Body::full("Hello from WebAssembly!\n");
+        let is_large = request.target.path() == "/mebibyte";
+        response.body = if is_large { Body::full(&LARGE[..]) } else { Body::full("Hello from WebAssembly!\n") };
         response
     }
 }

@@ -92,6 +92,7 @@ fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     report.say(format!("{}\n", report::circumstances()));
     let chart = requests(args, report)?;
     echoes(args, report)?;
+    large(args, report)?;
     if !args.only.is_empty() {
         return Ok(());
     }
@@ -172,6 +173,22 @@ fn echoes(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         }
         let table = measure(args, &Load::echo(size), &servers)?;
         report.say(format!("{} KiB echoed as they come:\n\n{table}", size >> 10));
+    }
+    Ok(())
+}
+
+/// An answer with a mebibyte of content, written in pieces.
+fn large(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let servers = [
+        (NATIVE, native()?),
+        ("windhover's HTTP server, no WebAssembly", edge()?),
+        ("application world, pieces of 64 KiB (streams)", windhover(args, "streams.wasm", &[])),
+    ];
+    if servers[1..].iter().any(|(name, _)| args.wants(name)) {
+        let table = measure(args, &Load::get("/mebibyte").connections(16), &servers)?;
+        report.say(format!(
+            "A request without content, and 1024 KiB back, by the native servers in one piece:\n\n{table}"
+        ));
     }
     Ok(())
 }

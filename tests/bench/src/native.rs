@@ -24,8 +24,9 @@ pub(crate) fn serve() -> anyhow::Result<()> {
                 if request.method() == Method::POST {
                     return Ok(Response::new(Either::Right(request.into_body())));
                 }
-                let hello = Full::new(Bytes::from_static(b"Hello from WebAssembly!\n"));
-                let mut response = Response::new(Either::Left(hello));
+                let content: &[u8] =
+                    if request.uri().path() == "/mebibyte" { &LARGE } else { b"Hello from WebAssembly!\n" };
+                let mut response = Response::new(Either::Left(Full::new(Bytes::from_static(content))));
                 response.headers_mut().insert("content-type", HeaderValue::from_static("text/plain"));
                 Ok::<_, Infallible>(response)
             });
@@ -35,3 +36,6 @@ pub(crate) fn serve() -> anyhow::Result<()> {
         }
     })
 }
+
+/// What is asked for to see what much content costs.
+pub(crate) static LARGE: [u8; 1 << 20] = [b'x'; 1 << 20];

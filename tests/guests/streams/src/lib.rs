@@ -1,7 +1,8 @@
 //! Writes content over time: `/` two pieces, the second when the client has sent something after the first; `/endless`
 //! pieces of 64 KiB for as long as the client takes them; `/empty` starts and returns; `/flushed` flushes the head and
 //! waits for the client before the first piece; `/large` ends with a second piece of 8 MiB, larger than any buffer;
-//! `/measure` reads all content and then tells its length (for tests/siege, which wants all of these in one guest).
+//! `/mebibyte` writes one in pieces of 64 KiB (for the benchmark); `/measure` reads all content and then tells its length
+//! (for tests/siege, which wants all of these in one guest).
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 
@@ -29,6 +30,11 @@ impl Guest for Streams {
                 response::write(b"first\n").unwrap();
                 response::flush().unwrap();
                 response::write(&vec![b'x'; 8 << 20]).unwrap();
+            }
+            "/mebibyte" => {
+                for _ in 0..16 {
+                    response::write(&[b'x'; 64 * 1024]).unwrap();
+                }
             }
             "/endless" => loop {
                 response::write(&[b'x'; 64 * 1024]).unwrap();
