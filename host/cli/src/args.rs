@@ -37,6 +37,11 @@ pub enum Command {
     /// same version and runs on such a machine; else it says so and compiles the component. Machine code is trusted as
     /// any program is: it is used only if the file belongs to the server's user or to root, and others cannot write it.
     Compile(Compile),
+    /// Make a component of a core module, which is what most compilers produce
+    ///
+    /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
+    /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
+    Component(Component),
     /// Check or show a configuration file, or print what it may hold
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -299,6 +304,27 @@ pub struct Check {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// `windhover component`.
+#[derive(Debug, Parser)]
+pub struct Component {
+    /// The core module: a .wasm file, or its text (.wat)
+    #[arg(value_name = "CORE.wasm")]
+    pub core: PathBuf,
+
+    /// The file to write [default: the module's name with .component.wasm, in its folder]
+    #[arg(short, long, value_name = "APP.wasm")]
+    pub out: Option<PathBuf>,
+
+    /// The WIT that the module was written for, a file or a folder with its dependencies in deps; for a module that does
+    /// not say so itself
+    #[arg(long, value_name = "WIT")]
+    pub wit: Option<PathBuf>,
+
+    /// The world of that WIT [default: the only one]
+    #[arg(long, value_name = "WORLD", requires = "wit")]
+    pub world: Option<String>,
 }
 
 /// `windhover compile`.

@@ -1,13 +1,12 @@
 //! `windhover compile`: an app and its machine code in one file, so that a server that starts from it compiles nothing.
 
-use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use crate::args::Compile;
+use crate::output;
 use crate::parts::Parts;
 use crate::serve::say;
 
@@ -24,23 +23,9 @@ pub(crate) fn compile(args: &Compile) -> anyhow::Result<ExitCode> {
         say(&format!("Warning: {warning}"));
     }
     let compiled = windhover_sandbox::compile(&whole.bytes, &whole.name, args.target.as_deref())?;
-    write(&out, &compiled).with_context(|| format!("cannot write {}", out.display()))?;
+    output::write(&out, &compiled)?;
     let machine = args.target.as_deref().unwrap_or("this machine");
     let (size, took) = (compiled.len() as f64 / 1e6, begin.elapsed().as_millis());
     say(&format!("Compiled {} for {machine} in {took} ms: {}, {size:.1} MB", whole.name.display(), out.display()));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Others may read it, because a server seldom runs as the user who compiles; they may not write it, because then the
-/// server would not trust it.
-fn write(out: &Path, content: &[u8]) -> anyhow::Result<()> {
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut draft = builder.prefix(".windhover-").tempfile_in(folder)?;
-    draft.write_all(content)?;
-    draft.as_file().sync_all()?;
-    draft.persist(out)?;
-    Ok(())
 }

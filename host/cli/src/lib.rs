@@ -7,6 +7,7 @@ mod app;
 pub mod args;
 mod check;
 mod compile;
+mod component;
 pub mod config;
 mod deployments;
 mod dev_cert;
@@ -19,6 +20,7 @@ mod notice;
 #[cfg(not(unix))]
 #[path = "notice/absent.rs"]
 mod notice;
+mod output;
 mod parts;
 mod pipeline;
 pub mod route;
@@ -43,6 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::show::config(&command),
         Command::Check(check) => check::check(&check),
         Command::Compile(compile) => compile::compile(&compile),
+        Command::Component(component) => component::component(&component),
         Command::Doctor => doctor::doctor(),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }

@@ -7,18 +7,17 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::path::Path;
 
 use rustix::process::Signal;
-use support::{Server, command};
-use tempfile::TempDir;
+use support::Server;
+use support::folder::Folder;
 use windhover_tests::guest_file;
 
 #[test]
 fn what_was_compiled_is_served_without_compiling() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
-    let told = folder.compile(&["app.wasm"], 0);
+    let folder = with_hello();
+    let told = compile(&folder, &["app.wasm"], 0);
     assert!(told.starts_with("Compiled app.wasm for this machine in "), "{told}");
     assert!(told.contains(" ms: app.cwasm, "), "{told}");
     let server = Server::start(&[&folder.path("app.cwasm")]);
@@ -31,8 +30,9 @@ fn what_was_compiled_is_served_without_compiling() {
 #[test]
 fn every_world_can_be_compiled_and_checked() {
     for (guest, world) in [("rust-wasi-http", "wasi:http/proxy 0.2"), ("rust-wasi-http-p3", "wasi:http/service 0.3")] {
-        let folder = Folder::with("app.wasm", &guest_file(guest));
-        folder.compile(&["app.wasm", "-o", "other.cwasm"], 0);
+        let folder = Folder::with(&[]);
+        folder.copy("app.wasm", &guest_file(guest));
+        compile(&folder, &["app.wasm", "-o", "other.cwasm"], 0);
         let server = Server::start(&[&folder.path("other.cwasm")]);
         assert!(server.printed[0].contains(&format!("({world}), compiled ahead")), "{:?}", server.printed);
         let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
@@ -44,14 +44,14 @@ fn every_world_can_be_compiled_and_checked() {
 
 #[test]
 fn middleware_is_compiled_with_its_app() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
-    fs::copy(guest_file("rust-basic-auth"), folder.path("auth.wasm")).expect("a new folder can be written to");
-    folder.compile(&["app.wasm", "--middleware", "auth.wasm", "--out", "both.cwasm"], 0);
+    let folder = with_hello();
+    folder.copy("auth.wasm", &guest_file("rust-basic-auth"));
+    compile(&folder, &["app.wasm", "--middleware", "auth.wasm", "--out", "both.cwasm"], 0);
     let server = Server::start(&[&folder.path("both.cwasm")]);
     let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
     // And what was compiled can be put behind middleware all the same, though not without compiling.
-    folder.compile(&["app.wasm"], 0);
+    compile(&folder, &["app.wasm"], 0);
     let server = Server::start(&[&folder.path("app.cwasm"), "--middleware".as_ref(), &folder.path("auth.wasm")]);
     assert!(server.printed[0].contains("compiled in "), "{:?}", server.printed);
     let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
@@ -60,20 +60,20 @@ fn middleware_is_compiled_with_its_app() {
 
 #[test]
 fn what_was_compiled_for_another_machine_is_compiled_anew() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
+    let folder = with_hello();
     let other = if cfg!(target_arch = "aarch64") { "x86_64-unknown-linux-gnu" } else { "aarch64-unknown-linux-gnu" };
-    let told = folder.compile(&["app.wasm", "--target", other], 0);
+    let told = compile(&folder, &["app.wasm", "--target", other], 0);
     assert!(told.starts_with(&format!("Compiled app.wasm for {other} in ")), "{told}");
-    let log = folder.serve_anew("app.cwasm");
+    let log = serve_anew(&folder.path("app.cwasm"));
     assert!(log.contains("app.cwasm is compiled anew: its machine code is not used, because "), "{log}");
     assert!(log.contains("run `windhover compile` again, or for this machine's --target"), "{log}");
 }
 
 #[test]
 fn what_is_for_every_processor_of_this_kind_is_served_without_compiling() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
+    let folder = with_hello();
     let this = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    folder.compile(&["app.wasm", "--target", &this], 0);
+    compile(&folder, &["app.wasm", "--target", &this], 0);
     let server = Server::start(&[&folder.path("app.cwasm")]);
     assert!(server.printed[0].contains("compiled ahead"), "{:?}", server.printed);
     expect_hello(&server);
@@ -81,37 +81,37 @@ fn what_is_for_every_processor_of_this_kind_is_served_without_compiling() {
 
 #[test]
 fn machine_code_that_others_can_write_is_not_run() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
-    folder.compile(&["app.wasm"], 0);
+    let folder = with_hello();
+    compile(&folder, &["app.wasm"], 0);
     let mode = fs::metadata(folder.path("app.cwasm")).expect("it was written").permissions().mode();
     assert_eq!(mode & 0o022, 0, "it was written with mode {mode:o}");
     for mode in [0o664, 0o646] {
         fs::set_permissions(folder.path("app.cwasm"), fs::Permissions::from_mode(mode)).expect("it is ours");
-        let log = folder.serve_anew("app.cwasm");
+        let log = serve_anew(&folder.path("app.cwasm"));
         assert!(log.contains("because other users can write to it"), "{log}");
     }
 }
 
 #[test]
 fn what_was_damaged_is_refused() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
-    folder.compile(&["app.wasm"], 0);
+    let folder = with_hello();
+    compile(&folder, &["app.wasm"], 0);
     let whole = fs::read(folder.path("app.cwasm")).expect("it was written");
     let middle = whole.len() / 2;
     for damaged in [&whole[..16], &whole[..40], &whole[..60], &whole[..middle], &whole[..whole.len() - 1]] {
-        folder.expect_damaged(damaged);
+        expect_damaged(&folder, damaged);
     }
     for at in [16, 47, 48, 56, middle, whole.len() - 1] {
         let mut damaged = whole.clone();
         damaged[at] ^= 1;
-        folder.expect_damaged(&damaged);
+        expect_damaged(&folder, &damaged);
     }
 }
 
 #[test]
 fn what_cannot_be_compiled_is_told_and_nothing_is_written() {
-    let folder = Folder::with("app.wasm", &guest_file("rust-hello"));
-    fs::write(folder.path("text.wasm"), "hello").expect("a new folder can be written to");
+    let folder = with_hello();
+    folder.write("text.wasm", b"hello");
     for (arguments, expected) in [
         (&["text.wasm"][..], "text.wasm is not WebAssembly"),
         (&["absent.wasm"], "cannot read absent.wasm"),
@@ -119,67 +119,41 @@ fn what_cannot_be_compiled_is_told_and_nothing_is_written() {
         (&["app.wasm", "--target", "vax"], "Name a target as Rust does"),
         (&["app.wasm", "--out", "absent/app.cwasm"], "cannot write absent/app.cwasm"),
     ] {
-        let told = folder.compile(arguments, 1);
+        let told = compile(&folder, arguments, 1);
         assert!(told.contains(expected), "{arguments:?}: {told}");
     }
     assert_eq!(folder.files(), ["app.wasm", "text.wasm"]);
-    folder.compile(&["app.wasm"], 0);
-    let told = folder.compile(&["app.cwasm"], 1);
+    compile(&folder, &["app.wasm"], 0);
+    let told = compile(&folder, &["app.cwasm"], 1);
     assert!(told.contains("app.cwasm is compiled already"), "{told}");
-    folder.compile(&["app.cwasm", "--out", "app.cwasm"], 0);
+    compile(&folder, &["app.cwasm", "--out", "app.cwasm"], 0);
     assert_eq!(folder.files(), ["app.cwasm", "app.wasm", "text.wasm"]);
 }
 
-/// A folder to compile in.
-struct Folder(TempDir);
+fn with_hello() -> Folder {
+    let folder = Folder::with(&[]);
+    folder.copy("app.wasm", &guest_file("rust-hello"));
+    folder
+}
 
-impl Folder {
-    fn with(name: &str, app: &Path) -> Self {
-        let folder = Self(tempfile::tempdir().expect("a temporary folder"));
-        fs::copy(app, folder.path(name)).expect("a new folder can be written to");
-        folder
-    }
+/// What the command says, where it ends with this code.
+fn compile(folder: &Folder, arguments: &[&str], code: i32) -> String {
+    folder.told(&[&["compile"], arguments].concat(), code)
+}
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
+/// Serves a file that has to be compiled all the same, and returns the log.
+fn serve_anew(file: &Path) -> String {
+    let server = Server::start(&[file]);
+    assert!(server.printed[0].contains(", compiled in "), "{:?}", server.printed);
+    expect_hello(&server);
+    server.signal(Signal::TERM);
+    server.ended().stderr
+}
 
-    fn run(&self, arguments: &[&str]) -> Output {
-        command().args(arguments).current_dir(self.0.path()).output().expect("the command runs")
-    }
-
-    /// What the command says, where it ends with this code.
-    fn compile(&self, arguments: &[&str], code: i32) -> String {
-        let Output { status, stdout, stderr } = self.run(&[&["compile"], arguments].concat());
-        let told = String::from_utf8([stdout, stderr].concat()).expect("it speaks UTF-8");
-        assert_eq!(status.code(), Some(code), "{arguments:?}: {told}");
-        told
-    }
-
-    /// Serves a file that has to be compiled all the same, and returns the log.
-    fn serve_anew(&self, name: &str) -> String {
-        let server = Server::start(&[&self.path(name)]);
-        assert!(server.printed[0].contains(", compiled in "), "{:?}", server.printed);
-        expect_hello(&server);
-        server.signal(Signal::TERM);
-        server.ended().stderr
-    }
-
-    fn expect_damaged(&self, content: &[u8]) {
-        fs::write(self.path("damaged.cwasm"), content).expect("a new folder can be written to");
-        let refused = self.run(&["serve", "damaged.cwasm"]);
-        let told = String::from_utf8_lossy(&refused.stderr);
-        assert_eq!(refused.status.code(), Some(1), "{told}");
-        assert!(told.contains("damaged.cwasm is damaged"), "{told}");
-    }
-
-    fn files(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).expect("it is a folder");
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.expect("it can be read").file_name().to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
+fn expect_damaged(folder: &Folder, content: &[u8]) {
+    folder.write("damaged.cwasm", content);
+    let told = folder.told(&["serve", "damaged.cwasm"], 1);
+    assert!(told.contains("damaged.cwasm is damaged"), "{told}");
 }
 
 fn expect_hello(server: &Server) {

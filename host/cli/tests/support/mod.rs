@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "not every test of the command needs all of it")]
 
+pub(crate) mod folder;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

@@ -21,7 +21,7 @@ pub enum LoadError {
     /// It is a core module.
     #[error(
         "{} is a core module, and a server runs components.\nBuild it for a component target (Rust: `cargo build \
-         --target wasm32-wasip2`), or wrap it: `wasm-tools component new`.",
+         --target wasm32-wasip2`), or make one of it: `windhover component`.",
         file.display()
     )]
     CoreModule { file: PathBuf },

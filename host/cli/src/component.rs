@@ -1,0 +1,101 @@
+//! `windhover component`: a component, made of the core module that a compiler has produced.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use windhover_sandbox::inspect;
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata, metadata};
+use wit_parser::Resolve;
+
+use crate::args::Component;
+use crate::output;
+use crate::serve::say;
+
+/// Makes it and writes it, if it is one that can be served. What is there under that name is replaced whole, or not at
+/// all.
+pub(crate) fn component(args: &Component) -> anyhow::Result<ExitCode> {
+    let core = &args.core;
+    let mut module = module(core)?;
+    match &args.wit {
+        Some(wit) => embed(&mut module, wit, args.world.as_deref(), core)?,
+        None => require_type(&module, core)?,
+    }
+    let component = encode(&module).with_context(|| format!("cannot make a component of {}", core.display()))?;
+    let inspected = inspect(&component, core)?;
+    let world = inspected.world_name().unwrap_or_else(|| "no world that is known".to_owned());
+    if let Some(refusal) = inspected.refusal {
+        bail!("{refusal}");
+    }
+    let out = args.out.clone().unwrap_or_else(|| core.with_extension("component.wasm"));
+    output::write(&out, &component)?;
+    say(&format!("Made {} of {}: {world}, {:.1} kB", out.display(), core.display(), component.len() as f64 / 1e3));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a core module, binary or text.
+fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let binary = match wat::parse_bytes(&bytes) {
+        Ok(binary) => binary,
+        Err(mut error) => {
+            error.set_path(file);
+            bail!("{} is neither WebAssembly nor its text: {error}", file.display());
+        }
+    };
+    // After the magic: a version of two bytes, then the layer: 0 for a core module, 1 for a component.
+    match binary.get(6..8) {
+        Some([0, 0]) => Ok(binary.into_owned()),
+        Some(_) if binary.starts_with(b"\0asm") => {
+            bail!("{} is a component already; serve it as it is", file.display())
+        }
+        _ => bail!("{} is not WebAssembly: it does not begin with the bytes \\0asm and a version", file.display()),
+    }
+}
+
+/// Says in the module what it was written for.
+fn embed(module: &mut Vec<u8>, wit: &Path, world: Option<&str>, core: &Path) -> anyhow::Result<()> {
+    if has_type(module, core)? {
+        bail!(
+            "{} says itself what it was written for; leave --wit out, or build it without the bindings' object file",
+            core.display()
+        );
+    }
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_path(wit).with_context(|| format!("cannot use the WIT in {}", wit.display()))?;
+    let worlds: Vec<_> = resolve.packages[package].worlds.keys().cloned().collect();
+    let selected = resolve.select_world(&[package], world);
+    let world = selected.with_context(|| match world {
+        Some(world) => format!("{} has no world {world:?}; it has {}", wit.display(), worlds.join(", ")),
+        None => format!("{} does not have one world but {}; name one with --world", wit.display(), worlds.join(", ")),
+    })?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)
+}
+
+fn require_type(module: &[u8], core: &Path) -> anyhow::Result<()> {
+    if !has_type(module, core)? {
+        bail!(
+            "{} does not say what it was written for.\nLink the object file that `wit-bindgen` writes beside its bindings, \
+             or name the WIT and the world: --wit wit --world application",
+            core.display()
+        );
+    }
+    Ok(())
+}
+
+/// Whether the module says what it imports and exports, as components do.
+fn has_type(module: &[u8], core: &Path) -> anyhow::Result<bool> {
+    let (without, _) = metadata::decode(module).with_context(|| format!("{} cannot be read", core.display()))?;
+    Ok(without.is_some())
+}
+
+fn encode(module: &[u8]) -> anyhow::Result<Vec<u8>> {
+    ComponentEncoder::default()
+        .module(module)?
+        .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER)?
+        .validate(true)
+        .encode()
+}
