@@ -200,7 +200,8 @@ fn lower_priority() {
 }
 
 /// A weight of 335 beside 1024 (sched(7)): whoever serves is let in, and what is done here goes on if the core has no
-/// time to spare. With 10 clients of an app that writes much wait five times as long for the last of a hundred answers.
+/// time to spare. With 10 instead, clients of an app that writes much wait five times as long for the last of a hundred
+/// answers.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
 

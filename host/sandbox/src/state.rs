@@ -76,6 +76,7 @@ impl State {
     /// The clock has found the guest at work. Whether it is to give way: not at the first tick of an exchange, so that a
     /// guest that is soon done is not held up because the clock came by.
     pub(crate) fn tick(&mut self) -> Result<bool, CpuTimeExceeded> {
+        self.deployed.guest.clock().wind(); // it may have gone to sleep while the guest was in a long call of the host
         self.ticks = self.ticks.saturating_add(1);
         let gives_way = self.ticks > 1;
         let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
