@@ -105,7 +105,7 @@ bench *ARGS: build guests
 # The same in a minute, of what changes most, for daily use
 bench-quick *ARGS: (bench "--rounds" "2" "--seconds" "1" "--only" "world" "--only" "rust-wasi-http" ARGS)
 
-# Measure the sandbox alone, without sockets and HTTP: an exchange with a fresh instance, and with one that is reused
+# Measure the sandbox alone, without sockets and HTTP: an exchange with a fresh instance and with one that is reused, and calls
 bench-sandbox: build guests
     @cargo bench --locked --quiet --workspace --bench sandbox
 
