@@ -76,7 +76,7 @@ impl<A: Application> Connection<A> {
             }
             None => {
                 let Handed { first_read, unread, has_failed } = handed;
-                let mut unread = Lent { unread: None, lent: unread };
+                let mut unread = Lent { unread: None, lent: Some(unread) };
                 tokio::select! {
                     answered = self.answer(request, first_read, &has_failed, &powers, &mut asked, writer) => answered?,
                     () = unread.client_left() => return Err(Broken),
@@ -235,14 +235,16 @@ pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>, clock: Clock
 /// The reading end, while the application has it and after.
 struct Lent {
     unread: Option<Unread>,
-    lent: oneshot::Receiver<Unread>,
+    /// `None`: it has come back, or never will.
+    lent: Option<oneshot::Receiver<Unread>>,
 }
 
 impl Lent {
     /// Ends when the client leaves. As long as there is content to read, only its reader can see that, or the writer.
     async fn client_left(&mut self) {
-        if self.unread.is_none() {
-            self.unread = (&mut self.lent).await.ok();
+        if let Some(lent) = &mut self.lent {
+            self.unread = lent.await.ok();
+            self.lent = None;
         }
         match &mut self.unread {
             Some(Unread { reader, framing: Framing::END }) => reader.ended().await,
@@ -252,9 +254,9 @@ impl Lent {
 
     /// The reading end, when the application is done with it. `None`: the content broke.
     async fn back(self) -> Option<Unread> {
-        match self.unread {
-            Some(unread) => Some(unread),
-            None => self.lent.await.ok(),
+        match self.lent {
+            Some(lent) => lent.await.ok(),
+            None => self.unread,
         }
     }
 }
