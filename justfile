@@ -77,17 +77,10 @@ floors:
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 
-# Build the C, JavaScript and Python examples and run them on every server (needs clang-19, Node.js, and Python with pip)
-languages: build guests
-    #!/usr/bin/env bash
-    set -euo pipefail
-    mkdir -p {{ guests }}/languages
-    for example in c-wasi-http js-wasi-http; do
-        "guest-examples/$example/build.sh" "$PWD/{{ guests }}/languages/${example//-/_}.wasm"
-    done
-    guest-examples/python-wasi-http-p3/build.sh "$PWD/{{ guests }}/languages/python_wasi_http_p3.wasm" "$PWD/target/componentize-py"
-    export WINDHOVER_GUESTS="$PWD/{{ guests }}/languages"
-    cargo test --release --locked --workspace --test languages
+# Begin, build and test an app in each language as a new user would, and run all of them on every server (needs clang-19, Node.js, Python with pip); --write renews the table in guest-examples/README.md
+languages *ARGS: build
+    @tests/languages/run.sh target/release/windhover {{ guests }}/languages
+    @WINDHOVER_GUESTS="$PWD/{{ guests }}/languages" cargo test --release --locked --quiet --workspace --test languages -- {{ ARGS }}
 
 # Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
 interop: build guests

@@ -1,12 +1,15 @@
-// A greeting, an echo and a look at the request: a plain `wasi:http/proxy` 0.2 component, with nothing of Windhover
-// in it.
+// A greeting, a look at the request, and an echo that streams: a plain `wasi:http/proxy` 0.2 component, with nothing of
+// Windhover in it.
 //
 // Each handle has one owner. A child is dropped before its parent (the stream before its body): the host traps a guest
 // that does it the other way round.
 
-#include <string.h>
+#include "app.h"
 
-#include "proxy.h"
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 typedef wasi_http_types_own_incoming_request_t request_t;
 typedef wasi_http_types_own_response_outparam_t response_out_t;
@@ -17,9 +20,9 @@ typedef struct {
 } answer_t;
 
 static wasi_http_types_borrow_incoming_request_t borrow(request_t request);
-static void greet(response_out_t out);
+static void greet(app_string_t target, response_out_t out);
 static void echo(request_t request, response_out_t out);
-static void describe(request_t request, response_out_t out);
+static void describe(request_t request, app_string_t target, response_out_t out);
 static void not_found(response_out_t out);
 static answer_t start(response_out_t out, uint16_t status, const char *content_type);
 static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http_types_own_fields_t fields);
@@ -28,28 +31,30 @@ static void write_bytes(answer_t answer, const uint8_t *bytes, size_t length);
 static void write_text(answer_t answer, const char *text);
 static void finish(answer_t answer);
 static void abandon(answer_t answer);
-static bool path_is(proxy_string_t path, const char *wanted);
+static app_string_t query_of(app_string_t target);
+static bool query_value(app_string_t query, const char *name, char *value, size_t size);
+static bool path_is(app_string_t target, const char *wanted);
 
 void exports_wasi_http_incoming_handler_handle(request_t request, response_out_t out) {
   wasi_http_types_method_t method;
   wasi_http_types_method_incoming_request_method(borrow(request), &method);
-  bool get = method.tag == WASI_HTTP_TYPES_METHOD_GET;
+  bool get = method.tag == WASI_HTTP_TYPES_METHOD_GET || method.tag == WASI_HTTP_TYPES_METHOD_HEAD;
   bool post = method.tag == WASI_HTTP_TYPES_METHOD_POST;
   wasi_http_types_method_free(&method);
 
-  proxy_string_t path = {NULL, 0};
-  wasi_http_types_method_incoming_request_path_with_query(borrow(request), &path);
+  app_string_t target = {NULL, 0};
+  wasi_http_types_method_incoming_request_path_with_query(borrow(request), &target);
 
-  if (get && path_is(path, "/"))
-    greet(out);
-  else if (post && path_is(path, "/echo"))
+  if (get && path_is(target, "/"))
+    greet(target, out);
+  else if (post && path_is(target, "/echo"))
     echo(request, out);
-  else if (get && path_is(path, "/request"))
-    describe(request, out);
+  else if (get && path_is(target, "/request"))
+    describe(request, target, out);
   else
     not_found(out);
 
-  proxy_string_free(&path);
+  app_string_free(&target);
   wasi_http_types_incoming_request_drop_own(request);
 }
 
@@ -57,9 +62,14 @@ static wasi_http_types_borrow_incoming_request_t borrow(request_t request) {
   return wasi_http_types_borrow_incoming_request(request);
 }
 
-static void greet(response_out_t out) {
+static void greet(app_string_t target, response_out_t out) {
+  char name[256], greeting[sizeof name + sizeof "Hello, !\n"];
+  if (query_value(query_of(target), "name", name, sizeof name))
+    snprintf(greeting, sizeof greeting, "Hello, %s!\n", name);
+  else
+    strcpy(greeting, "Hello from C!\n");
   answer_t answer = start(out, 200, "text/plain; charset=utf-8");
-  write_text(answer, "Hello from C\n");
+  write_text(answer, greeting);
   finish(answer);
 }
 
@@ -67,7 +77,7 @@ static void greet(response_out_t out) {
 static void echo(request_t request, response_out_t out) {
   wasi_http_types_own_fields_t asked = wasi_http_types_method_incoming_request_headers(borrow(request));
   wasi_http_types_field_name_t name;
-  proxy_string_set(&name, "content-type");
+  app_string_set(&name, "content-type");
   wasi_http_types_list_field_value_t types;
   wasi_http_types_method_fields_get(wasi_http_types_borrow_fields(asked), &name, &types);
   wasi_http_types_fields_drop_own(asked);
@@ -107,14 +117,18 @@ static void echo(request_t request, response_out_t out) {
     abandon(answer);
 }
 
-static void describe(request_t request, response_out_t out) {
+static void describe(request_t request, app_string_t target, response_out_t out) {
   answer_t answer = start(out, 200, "text/plain; charset=utf-8");
-  write_text(answer, "method=GET\nauthority="); // only GET comes here
+  wasi_http_types_method_t method;
+  wasi_http_types_method_incoming_request_method(borrow(request), &method);
+  write_text(answer, method.tag == WASI_HTTP_TYPES_METHOD_HEAD ? "method=HEAD" : "method=GET"); // no other comes here
+  wasi_http_types_method_free(&method);
 
-  proxy_string_t authority;
+  write_text(answer, "\nauthority=");
+  app_string_t authority;
   if (wasi_http_types_method_incoming_request_authority(borrow(request), &authority)) {
     write_bytes(answer, authority.ptr, authority.len);
-    proxy_string_free(&authority);
+    app_string_free(&authority);
   }
 
   write_text(answer, "\nscheme=");
@@ -129,12 +143,22 @@ static void describe(request_t request, response_out_t out) {
     wasi_http_types_scheme_free(&scheme);
   }
 
+  app_string_t query = query_of(target);
+  size_t path_length = target.len - (query.ptr ? query.len + 1 : 0);
+  write_text(answer, "\npath=");
+  write_bytes(answer, target.ptr, path_length);
+  if (query.ptr) {
+    write_text(answer, "\nquery=");
+    write_bytes(answer, query.ptr, query.len);
+  }
   write_text(answer, "\n");
   finish(answer);
 }
 
 static void not_found(response_out_t out) {
-  finish(start_with_fields(out, 404, wasi_http_types_constructor_fields()));
+  answer_t answer = start(out, 404, "text/plain; charset=utf-8");
+  write_text(answer, "There is nothing here.\n");
+  finish(answer);
 }
 
 static answer_t start(response_out_t out, uint16_t status, const char *content_type) {
@@ -160,7 +184,7 @@ static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http
 // A field that the host refuses is left out.
 static void set_field(wasi_http_types_own_fields_t fields, const char *name, wasi_http_types_field_value_t value) {
   wasi_http_types_field_name_t field;
-  proxy_string_set(&field, name);
+  app_string_set(&field, name);
   wasi_http_types_header_error_t error;
   wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(fields), &field, &value, &error);
 }
@@ -170,7 +194,7 @@ static void write_bytes(answer_t answer, const uint8_t *bytes, size_t length) {
   wasi_io_streams_borrow_output_stream_t stream = wasi_io_streams_borrow_output_stream(answer.stream);
   while (length > 0) {
     size_t piece = length < 4096 ? length : 4096; // the most that blocking-write-and-flush takes at once
-    proxy_list_u8_t list = {(uint8_t *)bytes, piece};
+    app_list_u8_t list = {(uint8_t *)bytes, piece};
     wasi_io_streams_stream_error_t error;
     if (!wasi_io_streams_method_output_stream_blocking_write_and_flush(stream, &list, &error)) {
       wasi_io_streams_stream_error_free(&error);
@@ -198,8 +222,45 @@ static void abandon(answer_t answer) {
   wasi_http_types_outgoing_body_drop_own(answer.body);
 }
 
+// What stands behind the first question mark; without one, a string at no place.
+static app_string_t query_of(app_string_t target) {
+  uint8_t *mark = memchr(target.ptr, '?', target.len);
+  return mark ? (app_string_t){mark + 1, (size_t)(target.ptr + target.len - mark - 1)} : (app_string_t){NULL, 0};
+}
+
+// The first value of that name, decoded; false if there is none, or none that fits.
+static bool query_value(app_string_t query, const char *name, char *value, size_t size) {
+  const char *at = (const char *)query.ptr, *end = at + query.len;
+  size_t name_length = strlen(name), length = 0;
+  while (at < end && !((size_t)(end - at) > name_length && memcmp(at, name, name_length) == 0 && at[name_length] == '=')) {
+    const char *next = memchr(at, '&', (size_t)(end - at));
+    at = next ? next + 1 : end;
+  }
+  if (at == end)
+    return false;
+  for (at += name_length + 1; at < end && *at != '&'; at++) {
+    char letter = *at == '+' ? ' ' : *at;
+    char digits[3] = {0};
+    if (*at == '%' && end - at > 2) {
+      memcpy(digits, at + 1, 2);
+      char *rest;
+      long octet = strtol(digits, &rest, 16);
+      if (rest == digits + 2) {
+        letter = (char)octet;
+        at += 2;
+      }
+    }
+    if (letter == 0 || length + 1 == size)
+      return false;
+    value[length++] = letter;
+  }
+  value[length] = 0;
+  return true;
+}
+
 // The query is no part of the path.
-static bool path_is(proxy_string_t path, const char *wanted) {
-  size_t length = strlen(wanted);
-  return path.len >= length && memcmp(path.ptr, wanted, length) == 0 && (path.len == length || path.ptr[length] == '?');
+static bool path_is(app_string_t target, const char *wanted) {
+  app_string_t query = query_of(target);
+  size_t length = target.len - (query.ptr ? query.len + 1 : 0);
+  return length == strlen(wanted) && memcmp(target.ptr, wanted, length) == 0;
 }

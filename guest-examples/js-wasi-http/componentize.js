@@ -1,13 +1,11 @@
 // node componentize.js OUT.wasm: puts app.js and its engine into one component.
 
-import { writeFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 import { componentize } from '@bytecodealliance/componentize-js';
 
-const { component } = await componentize({
-  sourcePath: fileURLToPath(new URL('app.js', import.meta.url)),
-  witPath: fileURLToPath(new URL('wit', import.meta.url)),
-  worldName: 'application',
-});
-await writeFile(process.argv[2], component);
+const out = process.argv[2];
+const { component } = await componentize({ sourcePath: 'app.js', witPath: 'wit', worldName: 'app' });
+await mkdir(dirname(out), { recursive: true });
+await writeFile(out, component);

@@ -17,18 +17,25 @@ wasip2::http::proxy::export!(Example);
 impl Guest for Example {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         // An error means that the client has gone or broken off: nobody is left to tell, and the server knows already.
         let _ = match (request.method(), path) {
-            (Method::Get | Method::Head, "/") => answer(out, 200, "Hello from wasi:http!\n"),
-            (Method::Get | Method::Head, "/request") => answer(out, 200, &facts(&request, &target)),
+            (Method::Get | Method::Head, "/") => answer(out, 200, &greeting(query)),
+            (Method::Get | Method::Head, "/request") => answer(out, 200, &facts(&request, path, query)),
             (Method::Post, "/echo") => echo(&request, out),
-            _ => answer(out, 404, ""),
+            _ => answer(out, 404, "There is nothing here.\n"),
         };
     }
 }
 
-fn facts(request: &IncomingRequest, target: &str) -> String {
+fn greeting(query: &str) -> String {
+    match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
+        Some((_, name)) => format!("Hello, {name}!\n"),
+        None => "Hello from wasi:http!\n".to_owned(),
+    }
+}
+
+fn facts(request: &IncomingRequest, path: &str, query: &str) -> String {
     let method = if matches!(request.method(), Method::Head) { "HEAD" } else { "GET" };
     let scheme = match request.scheme() {
         Some(Scheme::Http) => "http".into(),
@@ -37,14 +44,15 @@ fn facts(request: &IncomingRequest, target: &str) -> String {
         None => String::new(),
     };
     let authority = request.authority().unwrap_or_default();
-    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={target}\n")
+    let query = if query.is_empty() { String::new() } else { format!("query={query}\n") };
+    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={path}\n{query}")
 }
 
 fn answer(out: ResponseOutparam, status: u16, text: &str) -> Result<(), Box<dyn Error>> {
-    let mut fields = vec![("content-length".into(), text.len().to_string().into())];
-    if !text.is_empty() {
-        fields.push(("content-type".into(), "text/plain".into()));
-    }
+    let fields = [
+        ("content-length".into(), text.len().to_string().into()),
+        ("content-type".into(), "text/plain; charset=utf-8".into()),
+    ];
     let body = start(out, status, &fields);
     body.write().expect("taken once").write_all(text.as_bytes())?;
     OutgoingBody::finish(body, None)?;

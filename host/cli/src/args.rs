@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use windhover_contract::Limits;
@@ -42,6 +43,31 @@ pub enum Command {
     /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
     /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
     Component(Component),
+    /// Begin an app in a folder of its own
+    ///
+    /// Writes source, the WIT that it was written for, tests, and windhover.toml, which says how it is built and served;
+    /// then tells what the language needs that this machine lacks. Needs no network, and overwrites nothing.
+    New(New),
+    /// Build the apps of a configuration file, by the commands in it
+    ///
+    /// Runs apps.NAME.build.commands in the folder of the file, one after the other, then tells what came of it. The exit
+    /// code is 0 if each app can be served, else 1.
+    Build(Build),
+    /// Build and serve the apps of a configuration file, again whenever a source changes
+    ///
+    /// Requests are answered by the last version that was built; when a build fails, by what its commands said. Pages are
+    /// loaded anew by the browser. Ctrl-C ends it, and a build that is under way.
+    Dev(Dev),
+    /// Ask the apps of a configuration what a file of tests says, and compare their answers
+    ///
+    /// Opens no socket: each request goes through a pipe, and else the way of any. The exit code is 0 if all answers are as
+    /// the file says, else 1.
+    Test(Test),
+    /// Write an app's bindings: its WIT in its language
+    ///
+    /// Those for C (also for C++ and Zig) and Go. Other languages make them by tools of their own while they build, which
+    /// this command names.
+    Bindings(Bindings),
     /// Check or show a configuration file, or print what it may hold
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -265,6 +291,10 @@ pub struct Serve {
     /// How a line of the log is written [default: text]
     #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_enum)]
     pub log_format: Option<Format>,
+
+    /// How often files are looked at; for `windhover dev`.
+    #[arg(skip)]
+    pub(crate) watch_interval: Option<Duration>,
 }
 
 /// `windhover config`.
@@ -325,6 +355,122 @@ pub struct Component {
     /// The world of that WIT [default: the only one]
     #[arg(long, value_name = "WORLD", requires = "wit")]
     pub world: Option<String>,
+}
+
+/// `windhover new`.
+#[derive(Debug, Parser)]
+pub struct New {
+    /// The folder to make; its name is the app's
+    #[arg(value_name = "NAME")]
+    pub folder: PathBuf,
+
+    /// The language that the app is written in
+    #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
+    pub language: Language,
+
+    /// What it is written for: Windhover's own world, with all features, or the standard that other servers run too
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = Kind::Application)]
+    pub kind: Kind,
+}
+
+/// The languages that an app can be begun in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// C, by clang and wasi-libc
+    C,
+    /// Go, by its own compiler
+    Go,
+    /// JavaScript, in the engine StarlingMonkey
+    #[value(alias = "javascript")]
+    Js,
+    /// Python, in CPython
+    Python,
+    /// Rust
+    Rust,
+    /// TypeScript, in the engine StarlingMonkey
+    #[value(alias = "typescript")]
+    Ts,
+}
+
+/// What an app is written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// windhover:http/application
+    Application,
+    /// wasi:http/proxy 0.2
+    WasiHttp,
+}
+
+/// `windhover build`.
+#[derive(Debug, Parser)]
+pub struct Build {
+    /// Build only this app
+    #[arg(value_name = "NAME")]
+    pub app: Option<String>,
+
+    /// The configuration file
+    #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
+    pub config: PathBuf,
+}
+
+/// `windhover dev`.
+#[derive(Debug, Parser)]
+pub struct Dev {
+    /// The configuration file
+    #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
+    pub config: PathBuf,
+
+    /// Where to listen, as for `serve` [default: as the configuration file says, or http://127.0.0.1:8080]
+    #[arg(long = "url", env = "WINDHOVER_URL", value_name = "URL", value_delimiter = ',')]
+    pub urls: Vec<String>,
+
+    /// Show it in a browser
+    #[arg(long)]
+    pub open: bool,
+
+    /// What to log to standard error [default: info]
+    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
+    pub log: Option<Level>,
+
+    /// Log each request when it has ended
+    #[arg(long, env = "WINDHOVER_ACCESS_LOG")]
+    pub access_log: bool,
+}
+
+/// `windhover test`.
+#[derive(Debug, Parser)]
+pub struct Test {
+    /// Files of tests
+    #[arg(value_name = "FILE", default_value = "tests.toml")]
+    pub files: Vec<PathBuf>,
+
+    /// The configuration file
+    #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
+    pub config: PathBuf,
+
+    /// Write what came of it as JUnit's XML too, for build servers
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+/// `windhover bindings`.
+#[derive(Debug, Parser)]
+pub struct Bindings {
+    /// The language that the bindings are for
+    #[arg(value_name = "LANGUAGE", value_enum)]
+    pub language: Language,
+
+    /// The WIT: a file, or a folder with its dependencies in deps
+    #[arg(long, value_name = "WIT", default_value = "wit")]
+    pub wit: PathBuf,
+
+    /// The world of that WIT [default: the only one]
+    #[arg(long, value_name = "WORLD")]
+    pub world: Option<String>,
+
+    /// The folder to write to; files that are the same already are left alone
+    #[arg(long, value_name = "FOLDER", default_value = "build/bindings")]
+    pub out: PathBuf,
 }
 
 /// `windhover compile`.

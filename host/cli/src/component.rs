@@ -9,11 +9,11 @@ use wasi_preview1_component_adapter_provider::{
 };
 use windhover_sandbox::inspect;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata, metadata};
-use wit_parser::Resolve;
 
 use crate::args::Component;
 use crate::output;
 use crate::serve::say;
+use crate::wit;
 
 /// Makes it and writes it, if it is one that can be served. What is there under that name is replaced whole, or not at
 /// all.
@@ -64,15 +64,8 @@ fn embed(module: &mut Vec<u8>, wit: &Path, world: Option<&str>, core: &Path) -> 
             core.display()
         );
     }
-    let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_path(wit).with_context(|| format!("cannot use the WIT in {}", wit.display()))?;
-    let worlds: Vec<_> = resolve.packages[package].worlds.keys().cloned().collect();
-    let selected = resolve.select_world(&[package], world);
-    let world = selected.with_context(|| match world {
-        Some(world) => format!("{} has no world {world:?}; it has {}", wit.display(), worlds.join(", ")),
-        None => format!("{} does not have one world but {}; name one with --world", wit.display(), worlds.join(", ")),
-    })?;
-    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8)
+    let (resolve, world) = wit::world(wit, world)?;
+    embed_component_metadata(module, &resolve, world, StringEncoding::UTF8, false)
 }
 
 fn require_type(module: &[u8], core: &Path) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ pub(crate) mod flags;
 pub(crate) mod meaning;
 pub mod mistake;
 pub(crate) mod show;
-mod text;
+pub(crate) mod text;
 pub mod units;
 mod unknown;
 mod words;

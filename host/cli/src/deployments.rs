@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tracing::{error, info};
 
-use crate::app::App;
+use crate::app::{App, Loaded};
 use crate::config::Config;
 use crate::config::file;
 use crate::router::Router;
@@ -29,19 +29,32 @@ impl Deployments {
     /// Loads all apps of a configuration. One that cannot be loaded is answered 503, and tried again when its files
     /// change; if there is only one, that is the error.
     pub(crate) fn load(workshop: &Workshop, config: &Config) -> anyhow::Result<Self> {
-        let mut deployments = BTreeMap::new();
         let is_alone = config.written.apps.len() == 1;
+        Self::load_each(config, |name, written| match workshop.load(name, written) {
+            Err(reason) if !is_alone => {
+                not_served(name, &reason);
+                Ok(None)
+            }
+            loaded => loaded.map(Some),
+        })
+    }
+
+    /// Loads all whose files are there; the others are still to be built.
+    pub(crate) fn load_what_there_is(workshop: &Workshop, config: &Config) -> anyhow::Result<Self> {
+        Self::load_each(config, |name, written| match written.component.exists() {
+            true => Ok(workshop.load(name, written).inspect_err(|reason| not_served(name, reason)).ok()),
+            false => Ok(None),
+        })
+    }
+
+    fn load_each(
+        config: &Config,
+        load: impl Fn(&str, &file::App) -> anyhow::Result<Option<Arc<Loaded>>>,
+    ) -> anyhow::Result<Self> {
+        let mut deployments = BTreeMap::new();
         for (name, written) in &config.written.apps {
             let look = Look::at_app(written);
-            let loaded = match workshop.load(name, written) {
-                Ok(loaded) => Some(loaded),
-                Err(reason) if is_alone => return Err(reason),
-                Err(reason) => {
-                    error!(app = %name, "the app is not served, and its requests are answered 503: {reason:#}");
-                    None
-                }
-            };
-            let app = Arc::new(App::new(name, loaded));
+            let app = Arc::new(App::new(name, load(name, written)?));
             deployments.insert(name.clone(), Deployment { app, written: written.clone(), look, changing: None });
         }
         Ok(Self(deployments))
@@ -116,8 +129,12 @@ impl Deployment {
                 Some(old) => {
                     error!(app = %name, version = %old.version, "the app's change cannot be loaded, so it stays as it was: {reason:#}");
                 }
-                None => error!(app = %name, "the app is not served, and its requests are answered 503: {reason:#}"),
+                None => not_served(name, &reason),
             },
         }
     }
+}
+
+fn not_served(name: &str, reason: &anyhow::Error) {
+    error!(app = %name, "the app is not served, and its requests are answered 503: {reason:#}");
 }

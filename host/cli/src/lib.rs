@@ -5,16 +5,21 @@ mod accounts;
 mod admin;
 mod app;
 pub mod args;
+mod bindings;
+mod build;
 mod check;
 mod compile;
 mod component;
 pub mod config;
 mod deployments;
+mod dev;
 mod dev_cert;
 mod doctor;
 mod endpoints;
 mod inherited;
+mod languages;
 mod log;
+mod new;
 #[cfg(unix)]
 mod notice;
 #[cfg(not(unix))]
@@ -30,7 +35,10 @@ mod serve;
 mod signals;
 mod supervisor;
 mod telemetry;
+mod templates;
+mod test;
 mod watch;
+mod wit;
 mod workshop;
 
 use std::process::ExitCode;
@@ -46,6 +54,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check::check(&check),
         Command::Compile(compile) => compile::compile(&compile),
         Command::Component(component) => component::component(&component),
+        Command::New(new) => new::new(&new),
+        Command::Build(build) => build::build(&build),
+        Command::Dev(dev) => dev::dev(&dev),
+        Command::Test(test) => test::test(&test),
+        Command::Bindings(bindings) => bindings::bindings(&bindings),
         Command::Doctor => doctor::doctor(),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
     }

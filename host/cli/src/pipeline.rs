@@ -7,18 +7,22 @@ use tracing::debug;
 use windhover_contract::{Application, Fault, HostFault, Request, Response};
 
 use crate::app::App;
+use crate::dev::{Dev, Reception};
 use crate::router::Router;
 use crate::telemetry::Telemetry;
+use crate::telemetry::record::Record;
 
-/// The way of each exchange: telemetry around all of it, host filter and router, then the app.
+/// The way of each exchange: telemetry around all of it, while an app is developed what its build says, host filter and
+/// router, then the app.
 pub(crate) struct Pipeline {
     router: ArcSwap<Router>,
     telemetry: Arc<Telemetry>,
+    dev: Option<Arc<Dev>>,
 }
 
 impl Pipeline {
-    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>) -> Self {
-        Self { router: ArcSwap::from_pointee(router), telemetry }
+    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, dev: Option<Arc<Dev>>) -> Self {
+        Self { router: ArcSwap::from_pointee(router), telemetry, dev }
     }
 
     /// What is recorded of exchanges.
@@ -40,26 +44,37 @@ impl Pipeline {
 impl Application for Pipeline {
     async fn handle(&self, mut request: Request) -> Response {
         let mut record = self.telemetry.begin(&mut request);
-        let found = self.router.load().find(&mut request.target).cloned();
-        let response = match found {
-            Ok(app) => {
-                let loaded = app.loaded();
-                if let Some(record) = &mut record {
-                    record.answered_by(&app, loaded.as_deref(), request.target.path_base());
-                }
-                match loaded {
-                    Some(loaded) => loaded.sandbox.handle(request).await,
-                    None => Response::from(Fault::from(HostFault::NotLoaded)),
-                }
-            }
-            Err(fault) => {
-                debug!(%fault, "a request was refused");
-                Response::from(Fault::from(fault))
-            }
+        let response = match &self.dev {
+            None => self.answer(request, &mut record).await,
+            Some(dev) => match dev.receive(&request) {
+                Reception::Admitted(visit) => visit.follow(self.answer(request, &mut record).await),
+                Reception::Answered(response) => response,
+            },
         };
         match record {
             Some(record) => record.follow(response),
             None => response,
+        }
+    }
+}
+
+impl Pipeline {
+    /// What the app answers that is at the target.
+    async fn answer(&self, mut request: Request, record: &mut Option<Box<Record>>) -> Response {
+        let app = match self.router.load().find(&mut request.target) {
+            Ok(app) => Arc::clone(app),
+            Err(fault) => {
+                debug!(%fault, "a request was refused");
+                return Response::from(Fault::from(fault));
+            }
+        };
+        let loaded = app.loaded();
+        if let Some(record) = record {
+            record.answered_by(&app, loaded.as_deref(), request.target.path_base());
+        }
+        match loaded {
+            Some(loaded) => loaded.sandbox.handle(request).await,
+            None => Response::from(Fault::from(HostFault::NotLoaded)),
         }
     }
 }

@@ -2,12 +2,15 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 
 use crate::args::Serve;
+use crate::config::Config;
 use crate::config::flags::configuration;
 use crate::config::show::shown;
+use crate::dev::Dev;
 use crate::log;
 use crate::supervisor::Supervisor;
 
@@ -19,9 +22,14 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _log = log::init(&config.written.log);
+    run(args.clone(), config, None)
+}
+
+/// Serves a configuration until asked to leave. `dev`: builds what is served.
+pub(crate) fn run(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     let _entered = runtime.enter();
-    let supervisor = Supervisor::new(args.clone(), config)?;
+    let supervisor = Supervisor::new(args, config, dev)?;
     let served = runtime.block_on(supervisor.serve());
     runtime.shutdown_background(); // an app that is being compiled does not hold the exit
     served

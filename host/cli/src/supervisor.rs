@@ -15,6 +15,7 @@ use crate::admin::{Admin, Readiness};
 use crate::args::Serve;
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
+use crate::dev::Dev;
 use crate::endpoints::{Endpoints, http_config};
 use crate::inherited::inherited;
 use crate::notice;
@@ -37,11 +38,13 @@ pub(crate) struct Supervisor {
     admin: Option<Administered>,
     workshop: Workshop,
     deployments: Deployments,
+    /// `None`: it serves what is there.
+    dev: Option<Arc<Dev>>,
 }
 
 impl Supervisor {
-    /// Must be called on a runtime.
-    pub(crate) fn new(args: Serve, config: Config) -> anyhow::Result<Self> {
+    /// Must be called on a runtime. `dev`: builds what is served.
+    pub(crate) fn new(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<Self> {
         if let Some(file) = config.source() {
             info!("the configuration is {}", file.display());
         }
@@ -55,16 +58,20 @@ impl Supervisor {
         let http = http_config(&config.written, &endpoints);
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         let workshop = Workshop::open(&config.written)?;
-        let deployments = Deployments::load(&workshop, &config)?;
-        Ok(Self { args, config, telemetry, endpoints, server, admin, workshop, deployments })
+        let deployments = match dev {
+            Some(_) => Deployments::load_what_there_is(&workshop, &config)?,
+            None => Deployments::load(&workshop, &config)?,
+        };
+        Ok(Self { args, config, telemetry, endpoints, server, admin, workshop, deployments, dev })
     }
 
     pub(crate) async fn serve(self) -> anyhow::Result<ExitCode> {
         let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let Self { args, config, telemetry, endpoints, server, admin, workshop, deployments } = self;
-        let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry));
+        let Self { args, config, telemetry, endpoints, server, admin, workshop, deployments, dev } = self;
+        let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, dev.clone()));
         let readiness = admin.map_or_else(Default::default, |admin| admin.serve(&server, &pipeline));
-        for address in server.addresses().iter() {
+        let server_addresses: Vec<_> = server.addresses().iter().map(ToString::to_string).collect();
+        for address in &server_addresses {
             say(&format!("Listening on {address}"));
         }
         let hand = server.endpoints_hand();
@@ -72,6 +79,9 @@ impl Supervisor {
         let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
             let _ = asked.await;
         }));
+        if let Some(dev) = &dev {
+            dev.begin(&pipeline, server_addresses.first());
+        }
         readiness.set(true);
         notice::ready();
         let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
@@ -99,6 +109,7 @@ impl Supervisor {
         }
         info!("leaving: requests in flight may finish; once more to leave at once");
         pipeline.apps().iter().for_each(|app| app.leave());
+        dev.iter().for_each(|dev| dev.leave());
         drop(shutdown);
         let left = async {
             let drained = serving.await.context(PANICKED)??;

@@ -4,7 +4,7 @@
 mod access_log;
 mod method;
 pub(crate) mod metrics;
-mod record;
+pub(crate) mod record;
 pub(crate) mod traces;
 
 use std::sync::Arc;

@@ -258,7 +258,7 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
             "cannot use missing as the folder of files to send; it has to be a folder that exists",
         ),
         (vec!["serve", "--reuse", "always"], "[possible values: never, serial, concurrent]"),
-        (vec!["serv"], "a similar subcommand exists: 'serve'"),
+        (vec!["serv"], "some similar subcommands exist: 'dev', 'serve'"),
     ] {
         let output = command().args(&args).output().expect("the command runs");
         let error = String::from_utf8_lossy(&output.stderr);

@@ -36,7 +36,7 @@ fn a_module_may_say_itself_what_it_was_written_for() {
     let mut resolve = wit_parser::Resolve::default();
     let (package, _) = resolve.push_path(wit()).expect("it is WIT");
     let world = resolve.select_world(&[package], Some("application")).expect("it is there");
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8)
+    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8, false)
         .expect("it has room");
     folder.write("core.wasm", &module);
     component(&folder, &["core.wasm", "-o", "app.wasm"], 0);

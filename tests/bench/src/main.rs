@@ -135,7 +135,7 @@ fn requests(args: &Args, report: &mut Report) -> anyhow::Result<String> {
     for (name, guest) in [
         ("wasi:http 0.2 in C (c-wasi-http)", "c_wasi_http.wasm"),
         ("wasi:http 0.2 in JavaScript (js-wasi-http)", "js_wasi_http.wasm"),
-        ("wasi:http 0.3 in Python (python-wasi-http-p3)", "python_wasi_http_p3.wasm"),
+        ("wasi:http 0.3 in Python (python-wasi-http)", "python_wasi_http.wasm"),
     ] {
         servers.extend(language(args, guest).map(|server| (name, server)));
     }

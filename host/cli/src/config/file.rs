@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use windhover_contract::Limits as HttpLimits;
 use windhover_sandbox::EngineConfig;
 
-pub use app::{App, AppLimits, Outbound, Reuse, ReuseMode, WebSocket};
+pub use app::{App, AppLimits, Build, Outbound, Reuse, ReuseMode, WebSocket};
 pub use endpoint::{Certificate, ClientCertificates, Endpoint, EndpointTls, Protocols, Version};
 pub use grants::{Access, Folder, Grants, OutboundRule, Secret};
 pub use limits::{Http2, Limits, Rate};

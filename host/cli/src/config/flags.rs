@@ -74,6 +74,9 @@ impl Overlay<'_> {
             self.file.server.max_buffered = Some(mebibytes(max));
             self.set("server.max-buffered", "max-buffered");
         }
+        if let Some(interval) = args.watch_interval {
+            self.file.server.watch_interval = Time(interval);
+        }
         if let Some(level) = args.log {
             self.file.log.level = level;
             self.set("log.level", "log");

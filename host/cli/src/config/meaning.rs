@@ -187,6 +187,22 @@ impl Check<'_> {
         }
     }
 
+    fn build(&mut self, name: &str, build: &file::Build) {
+        if build.commands.is_empty() {
+            self.is_wrong(&["apps", name, "build", "commands"], "it is empty; write what builds the app".to_owned());
+        }
+        for (index, pattern) in build.watch.iter().enumerate() {
+            if let Err(reason) = glob::Pattern::new(pattern) {
+                let path =
+                    [Step::Key("apps"), Step::Key(name), Step::Key("build"), Step::Key("watch"), Step::At(index)];
+                self.is_wrong_at(
+                    &path,
+                    format!("{pattern:?} is no pattern of files such as \"src/**/*.rs\": {reason}"),
+                );
+            }
+        }
+    }
+
     fn apps(&mut self, file: &File) -> Vec<(String, Vec<Route>)> {
         let mut taken: HashMap<Route, &str> = HashMap::new();
         let mut routes = Vec::new();
@@ -211,6 +227,9 @@ impl Check<'_> {
                         None => own.push(route),
                     },
                 }
+            }
+            if let Some(build) = &app.build {
+                self.build(name, build);
             }
             if app.routes.is_empty() {
                 self.is_wrong(

@@ -33,6 +33,22 @@ pub struct App {
     /// What the app may reach beyond its requests. Absent: nothing.
     #[serde(default)]
     pub grants: Grants,
+    /// How the component is made, for `windhover build` and `windhover dev`; a server has no use for it. Absent: by means
+    /// of which Windhover knows nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
+}
+
+/// How a component is made.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Build {
+    /// What the shell is told, one after the other, in the folder of this file; the first that fails is the last.
+    /// `windhover` in them is the one that runs them.
+    pub commands: Vec<String>,
+    /// The files that it is made of, such as `src/**/*.rs`: `windhover dev` builds anew when one of them changes.
+    #[serde(default)]
+    pub watch: Vec<String>,
 }
 
 impl App {
@@ -45,6 +61,7 @@ impl App {
             limits: AppLimits::default(),
             reuse: Reuse::default(),
             grants: Grants::default(),
+            build: None,
         }
     }
 }

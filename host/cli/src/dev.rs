@@ -1,0 +1,151 @@
+//! `windhover dev`: serves apps while they are written. A thread builds them, and again whenever a source changes; what it
+//! has built is served like any app whose file has changed, so no request is lost. This is what stands between it and
+//! the requests.
+
+mod builder;
+mod page;
+mod reload;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tracing::warn;
+use windhover_contract::{Request, Response};
+
+use crate::app::App;
+use crate::args::{self, Serve};
+use crate::build::Recipe;
+use crate::config::flags::configuration;
+use crate::log;
+use crate::pipeline::Pipeline;
+use crate::serve;
+use builder::{Builder, Running};
+use reload::Visit;
+
+/// Serves until asked to leave, and leaves no process behind.
+pub(crate) fn dev(args: &args::Dev) -> anyhow::Result<ExitCode> {
+    let serve = Serve {
+        config: Some(args.config.clone()),
+        urls: args.urls.clone(),
+        log: args.log,
+        access_log: args.access_log,
+        watch_interval: Some(WATCH_INTERVAL),
+        ..Serve::default()
+    };
+    let config = configuration(&serve)?;
+    Recipe::require_any(&Recipe::all(&config), &args.config)?;
+    let _log = log::init(&config.written.log);
+    let dev = Arc::new(Dev::new(args.config.clone(), args.open));
+    let served = serve::run(serve, config, Some(Arc::clone(&dev)));
+    dev.leave();
+    dev.join();
+    served
+}
+
+/// What is developed.
+pub(crate) struct Dev {
+    config: PathBuf,
+    open: bool,
+    state: watch::Sender<State>,
+    /// What is being run for a build.
+    running: Arc<Running>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    pipeline: OnceLock<Weak<Pipeline>>,
+}
+
+/// What becomes of a request.
+pub(crate) enum Reception {
+    /// The app does not see it.
+    Answered(Response),
+    /// The app answers it.
+    Admitted(Visit),
+}
+
+/// What came of the last build.
+#[derive(Clone, Debug, Default)]
+struct State {
+    /// Counts builds that have ended.
+    builds: u64,
+    failure: Option<Arc<Failure>>,
+    is_leaving: bool,
+}
+
+/// Why an app is not built.
+#[derive(Debug, PartialEq)]
+struct Failure {
+    /// One line.
+    reason: String,
+    /// What its command said.
+    said: String,
+}
+
+impl Dev {
+    fn new(config: PathBuf, open: bool) -> Self {
+        Self {
+            config,
+            open,
+            state: watch::Sender::new(State::default()),
+            running: Arc::default(),
+            thread: Mutex::new(None),
+            pipeline: OnceLock::new(),
+        }
+    }
+
+    /// Begins to build. `address`: where it is served.
+    pub(crate) fn begin(self: &Arc<Self>, pipeline: &Arc<Pipeline>, address: Option<&String>) {
+        let _ = self.pipeline.set(Arc::downgrade(pipeline)); // once
+        let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::spawn(move || builder.run()));
+        if let Some(address) = address.filter(|_| self.open)
+            && let Err(reason) = open::that_detached(address)
+        {
+            warn!("cannot show {address} in a browser: {reason}");
+        }
+    }
+
+    /// Takes a request before the app does: what asks for changes is answered, and while a build has failed everything is.
+    pub(crate) fn receive(&self, request: &Request) -> Reception {
+        let state = self.state.borrow();
+        if request.target.path() == reload::PATH {
+            return Reception::Answered(reload::changes(self, request));
+        }
+        let served = served(self.pipeline.get(), &state);
+        match &state.failure {
+            Some(failure) => Reception::Answered(page::failed(failure, &served, request)),
+            None if state.builds == 0 && served.is_empty() => Reception::Answered(page::first_build(&served, request)),
+            None => Reception::Admitted(Visit::new(request, served)),
+        }
+    }
+
+    /// Ends what is being built, and what waits for changes.
+    pub(crate) fn leave(&self) {
+        self.state.send_modify(|state| state.is_leaving = true);
+        self.running.end();
+    }
+
+    /// Waits for the builder, which was told to leave.
+    fn join(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            warn!("the thread that builds panicked; this is a bug in Windhover");
+        }
+    }
+}
+
+/// Names what is served now: other after each change that a page may show. Empty: nothing is.
+fn served(pipeline: Option<&Weak<Pipeline>>, state: &State) -> String {
+    let apps = pipeline.and_then(Weak::upgrade).map(|pipeline| pipeline.apps()).unwrap_or_default();
+    let version = |app: &Arc<App>| app.loaded().map(|loaded| loaded.version.to_string()).unwrap_or_default();
+    let versions = apps.iter().map(version).filter(|version| !version.is_empty()).collect::<Vec<_>>().join(".");
+    match state.failure {
+        Some(_) => format!("{versions}.failed-{}", state.builds),
+        None => versions,
+    }
+}
+
+/// How often files are looked at: a change is seen by the second look at the latest.
+const WATCH_INTERVAL: Duration = Duration::from_millis(100);

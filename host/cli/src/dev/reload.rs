@@ -1,0 +1,138 @@
+//! Has browsers load a page anew when what is served has changed: a line of script in each page listens for that, by
+//! server-sent events.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use http_body::{Frame, SizeHint};
+use tokio::sync::mpsc;
+use windhover_contract::{Body, Fault, Request, Response};
+
+use super::{Dev, WATCH_INTERVAL, served};
+
+/// Where changes are told.
+pub(super) const PATH: &str = "/.windhover/changes";
+
+/// The script of a page that shows what was served then.
+pub(super) fn script(served: &str) -> String {
+    format!(
+        "<script>new EventSource(\"{PATH}?{served}\").onmessage = (event) => {{ event.target.close(); location.reload(); \
+         }}</script>\n"
+    )
+}
+
+/// Tells a page when something else is served than it says.
+pub(super) fn changes(dev: &Dev, request: &Request) -> Response {
+    let shown = request.target.query().unwrap_or_default().to_owned();
+    let (events, received) = mpsc::channel(1);
+    let (state, pipeline) = (dev.state.subscribe(), dev.pipeline.get().cloned());
+    let mut leaving = dev.state.subscribe();
+    let is_shown = move || served(pipeline.as_ref(), &state.borrow()) == shown;
+    tokio::spawn(async move {
+        let mut looks = tokio::time::interval(WATCH_INTERVAL);
+        let mut beats = tokio::time::interval(BEAT);
+        loop {
+            tokio::select! {
+                _ = looks.tick() => if !is_shown() {
+                    let _ = events.send(Bytes::from_static(b"data: changed\n\n")).await;
+                    return;
+                },
+                _ = beats.tick() => if events.send(Bytes::from_static(b":\n\n")).await.is_err() {
+                    return;
+                },
+                () = async { drop(leaving.wait_for(|state| state.is_leaving).await) } => return,
+                () = events.closed() => return,
+            }
+        }
+    });
+    let mut response = Response::empty(StatusCode::OK);
+    response.fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.body = Body::stream(Events(received));
+    response
+}
+
+struct Events(mpsc::Receiver<Bytes>);
+
+impl http_body::Body for Events {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        self.0.poll_recv(cx).map(|event| event.map(|event| Ok(Frame::data(event))))
+    }
+}
+
+/// A request that the app answers.
+pub(crate) struct Visit {
+    served: String,
+    is_get: bool,
+}
+
+impl Visit {
+    pub(super) fn new(request: &Request, served: String) -> Self {
+        Self { served, is_get: request.method == Method::GET }
+    }
+
+    /// Adds the script to a page.
+    pub(crate) fn follow(self, mut response: Response) -> Response {
+        let text = |name| response.fields.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let is_page = text(CONTENT_TYPE).is_some_and(|value| value.starts_with("text/html"));
+        let is_plain = !response.fields.contains_key(CONTENT_ENCODING);
+        let length: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        if !(self.is_get && is_page && is_plain) || response.body.is_empty() {
+            return response;
+        }
+        let script = Bytes::from(script(&self.served));
+        if let Some(length) = length {
+            response.fields.insert(CONTENT_LENGTH, HeaderValue::from(length + script.len() as u64));
+        }
+        response.body = Body::stream(Appended { body: response.body, tail: Some(script), trailers: None });
+        response
+    }
+}
+
+/// Content with something behind it.
+struct Appended {
+    body: Body,
+    /// `None`: it has been sent.
+    tail: Option<Bytes>,
+    trailers: Option<Frame<Bytes>>,
+}
+
+impl http_body::Body for Appended {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        if self.tail.is_none() {
+            return Poll::Ready(self.trailers.take().map(Ok));
+        }
+        match std::task::ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Ok(frame)) if frame.is_data() => return Poll::Ready(Some(Ok(frame))),
+            Some(Ok(trailers)) => self.trailers = Some(trailers),
+            Some(Err(fault)) => return Poll::Ready(Some(Err(fault))),
+            None => {}
+        }
+        Poll::Ready(self.tail.take().map(|tail| Ok(Frame::data(tail))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.tail.is_none() && self.trailers.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let tail = self.tail.as_ref().map_or(0, |tail| tail.len() as u64);
+        match http_body::Body::size_hint(&self.body).exact() {
+            Some(size) => SizeHint::with_exact(size + tail),
+            None => SizeHint::default(),
+        }
+    }
+}
+
+/// Tells the server, and what stands between, that the client is still there.
+const BEAT: Duration = Duration::from_secs(15);

