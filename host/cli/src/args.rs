@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use windhover_contract::Limits;
 use windhover_sandbox::{Reuse, SandboxLimits};
 
-pub use crate::config::file::{ClientCertificates, Format, Level, ReuseMode, Version};
+pub use crate::config::file::{ClientCertificates, Format, GuestLog, Level, ReuseMode, Version};
 
 /// A web server for WebAssembly apps.
 ///
@@ -284,6 +284,10 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
     pub log: Option<Level>,
 
+    /// Which output of apps is logged [default: all if --log is info or says more, else off]
+    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_enum)]
+    pub guest_log: Option<GuestLog>,
+
     /// Log each request when it has ended
     #[arg(long, env = "WINDHOVER_ACCESS_LOG")]
     pub access_log: bool,
@@ -431,6 +435,10 @@ pub struct Dev {
     /// What to log to standard error [default: info]
     #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
     pub log: Option<Level>,
+
+    /// Which output of apps is logged [default: all if --log is info or says more, else off]
+    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_enum)]
+    pub guest_log: Option<GuestLog>,
 
     /// Log each request when it has ended
     #[arg(long, env = "WINDHOVER_ACCESS_LOG")]

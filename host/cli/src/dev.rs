@@ -32,6 +32,7 @@ pub(crate) fn dev(args: &args::Dev) -> anyhow::Result<ExitCode> {
         config: Some(args.config.clone()),
         urls: args.urls.clone(),
         log: args.log,
+        guest_log: args.guest_log,
         access_log: args.access_log,
         watch_interval: Some(WATCH_INTERVAL),
         ..Serve::default()

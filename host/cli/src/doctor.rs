@@ -5,16 +5,22 @@ mod machine;
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use clap::ValueEnum;
 use windhover_contract::Limits;
 use windhover_sandbox::{Cache, Engine, EngineConfig};
 
+use crate::args::Language;
+use crate::languages::found;
 use crate::serve::say;
 use machine::Machine;
 
 /// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
 pub(crate) fn doctor() -> anyhow::Result<ExitCode> {
     let findings = examine(&Machine::look());
-    say(&table(&findings));
+    say(&format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind()));
+    say(table(&findings).trim_end());
+    say("\nFor `windhover new` and `windhover build`:");
+    say(table(&languages()).trim_end());
     let can_serve = findings.iter().all(|finding| finding.state != State::Bad);
     Ok(if can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -24,7 +30,7 @@ struct Finding {
     state: State,
     about: &'static str,
     told: String,
-    /// Empty where nothing is to be done.
+    /// Empty where nothing is to be done, or where that is told already.
     remedy: &'static str,
 }
 
@@ -35,6 +41,8 @@ enum State {
     Poor,
     /// No server runs.
     Bad,
+    /// Of no matter to whoever does not ask for it.
+    None,
 }
 
 fn examine(machine: &Machine) -> Vec<Finding> {
@@ -60,6 +68,29 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     findings.extend(machine.first_free_port.map(ports));
     findings.push(cache());
     findings
+}
+
+/// Which languages this machine can build apps of.
+fn languages() -> Vec<Finding> {
+    let language = |language: &Language| {
+        let (state, told) = match found(*language) {
+            Ok(tools) => (State::Good, tools),
+            Err(lack) => (State::None, lack),
+        };
+        Finding { state, about: name(*language), told, remedy: "" }
+    };
+    Language::value_variants().iter().map(language).collect()
+}
+
+fn name(language: Language) -> &'static str {
+    match language {
+        Language::C => "C",
+        Language::Go => "Go",
+        Language::Js => "JavaScript",
+        Language::Python => "Python",
+        Language::Rust => "Rust",
+        Language::Ts => "TypeScript",
+    }
 }
 
 fn kernel(release: &str, has_pagemap_scan: bool) -> Finding {
@@ -145,16 +176,17 @@ fn cache() -> Finding {
 }
 
 fn table(findings: &[Finding]) -> String {
-    let mut table = format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind());
+    let mut table = String::new();
     for Finding { state, about, told, remedy } in findings {
         let state = match state {
             State::Good => "good",
             State::Poor => "poor",
             State::Bad => "bad",
+            State::None => "none",
         };
-        let _ = write!(table, "\n  {state}  {about:14} {told}"); // a string takes everything
+        let _ = write!(table, "  {state:4}  {about:14} {told}\n"); // a string takes everything
         if !remedy.is_empty() {
-            let _ = write!(table, "\n        {:14} {remedy}", "");
+            let _ = write!(table, "        {:14} {remedy}\n", "");
         }
     }
     table
@@ -178,7 +210,7 @@ mod tests {
             assert!(finding.state == State::Good && finding.remedy.is_empty(), "{}", finding.about);
         }
         let told = table(&poor);
-        assert!(told.contains("\n  poor  kernel         5.15 cannot list"), "{told}");
+        assert!(told.contains("  poor  kernel         5.15 cannot list"), "{told}");
         assert!(told.contains("\n                       Raise `ulimit -n`"), "{told}");
     }
 }

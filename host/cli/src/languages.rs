@@ -6,7 +6,13 @@ use crate::args::Language;
 
 /// What is missing for a language, each with how to get it.
 pub(crate) fn lacks(language: Language) -> Vec<String> {
-    needs(language).iter().filter_map(Need::lack).collect()
+    needs(language).iter().filter_map(|need| need.find().err()).collect()
+}
+
+/// What there is for a language, or the first that is missing.
+pub(crate) fn found(language: Language) -> Result<String, String> {
+    let found = needs(language).iter().map(Need::find).collect::<Result<Vec<_>, _>>()?;
+    Ok(found.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// A tool.
@@ -30,20 +36,21 @@ fn needs(language: Language) -> &'static [Need] {
 }
 
 impl Need {
-    fn lack(&self) -> Option<String> {
+    /// The tool with its version, where it has one; or what is missing, and how to get it.
+    fn find(&self) -> Result<Option<String>, String> {
         let Self { ask, oldest, remedy } = self;
-        let (program, arguments) = ask.split_first()?;
+        let [program, arguments @ ..] = ask else { return Ok(None) };
         let answer = Command::new(program).args(arguments).stdin(Stdio::null()).output();
         let Some(answer) = answer.ok().filter(|answer| answer.status.success()) else {
-            return Some(format!("`{}` does not run here. {remedy}", ask.join(" ")));
+            return Err(format!("`{}` does not run here. {remedy}", ask.join(" ")));
         };
+        let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
         let told = String::from_utf8_lossy(&answer.stdout);
         match version(&told) {
             Some(found) if found.as_slice() < *oldest => {
-                let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
-                Some(format!("{program} is {}, and has to be {} or newer. {remedy}", dotted(&found), dotted(oldest)))
+                Err(format!("{program} is {}, and has to be {} or newer. {remedy}", dotted(&found), dotted(oldest)))
             }
-            _ => None,
+            found => Ok(found.map(|found| format!("{program} {}", dotted(&found)))),
         }
     }
 }
@@ -115,10 +122,10 @@ mod tests {
     #[test]
     fn what_is_missing_or_too_old_is_told_with_its_remedy() {
         let missing = Need { ask: &["windhover-no-such-tool"], oldest: &[], remedy: "Get it." };
-        assert_eq!(missing.lack().as_deref(), Some("`windhover-no-such-tool` does not run here. Get it."));
+        assert_eq!(missing.find(), Err("`windhover-no-such-tool` does not run here. Get it.".to_owned()));
         let old = Need { ask: &["echo", "tool 1.2.3"], oldest: &[1, 10], remedy: "Get a new one." };
-        assert_eq!(old.lack().as_deref(), Some("echo is 1.2.3, and has to be 1.10 or newer. Get a new one."));
+        assert_eq!(old.find(), Err("echo is 1.2.3, and has to be 1.10 or newer. Get a new one.".to_owned()));
         let good = Need { ask: &["echo", "tool 1.10"], oldest: &[1, 10], remedy: "" };
-        assert_eq!(good.lack(), None);
+        assert_eq!(good.find(), Ok(Some("echo 1.10".to_owned())));
     }
 }

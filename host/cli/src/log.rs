@@ -9,7 +9,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::file::{Format, Level, Log};
+use crate::config::file::{Format, GuestLog, Level, Log};
 
 /// Starts the log. It ends, with all its lines written, when what this returns is dropped.
 ///
@@ -20,13 +20,27 @@ pub(crate) fn init(log: &Log) -> WorkerGuard {
     let level = level(log.level);
     // Libraries tell of every frame at `debug`, which is more than whoever asks what Windhover does wants to know.
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
-    let targets = Targets::new().with_targets([("windhover", level), ("guest", level)]).with_default(others);
-    let lines = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_max_level(level);
+    let [stdout, stderr_of_guests] = guests(log);
+    let targets = Targets::new()
+        .with_targets([("windhover", level), ("guest::stdout", stdout), ("guest::stderr", stderr_of_guests)])
+        .with_default(others);
+    let most = level.max(stderr_of_guests);
+    let lines = tracing_subscriber::fmt().with_writer(writer).with_target(false).with_max_level(most);
     let _ = match log.format {
         Format::Text => lines.with_ansi(stderr().is_terminal()).finish().with(targets).try_init(),
         Format::Json => lines.json().flatten_event(true).finish().with(targets).try_init(),
     };
     guard
+}
+
+/// From when on what guests write to standard output and to standard error is logged: it is at `info`.
+fn guests(log: &Log) -> [LevelFilter; 2] {
+    match log.guest {
+        None => [level(log.level); 2],
+        Some(GuestLog::Off) => [LevelFilter::OFF; 2],
+        Some(GuestLog::Stderr) => [LevelFilter::OFF, LevelFilter::INFO],
+        Some(GuestLog::All) => [LevelFilter::INFO; 2],
+    }
 }
 
 fn level(level: Level) -> LevelFilter {

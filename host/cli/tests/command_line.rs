@@ -296,4 +296,25 @@ fn help_and_version_are_there() {
     assert_eq!(output(&["--version"]), concat!("windhover ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
+#[test]
+fn what_a_guest_prints_is_logged_as_far_as_is_wanted_with_the_requests_id() {
+    let out = "INFO line 0 of a guest that chats app=chats stream=\"stdout\" id=";
+    let err = "INFO line 0 of a guest that complains app=chats stream=\"stderr\" id=";
+    for (flags, expected) in [
+        (&[][..], [true, true]),
+        (&["--log", "warn"], [false, false]),
+        (&["--guest-log", "off"], [false, false]),
+        (&["--guest-log", "stderr", "--log", "debug"], [false, true]),
+        (&["--guest-log", "all", "--log", "error"], [true, true]),
+    ] {
+        let guest = guest_file("chats");
+        let args: Vec<_> = [guest.as_path()].into_iter().chain(flags.iter().map(Path::new)).collect();
+        let server = Server::start(&args);
+        server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        server.signal(Signal::TERM);
+        let log = server.ended().stderr;
+        assert_eq!([out, err].map(|line| log.contains(line)), expected, "{flags:?}: {log}");
+    }
+}
+
 const HALF_A_REQUEST: &[u8] = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 8\r\n\r\nhalf";

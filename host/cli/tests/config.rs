@@ -245,6 +245,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("server.pre-stop-delay", "\"8s\""),
         ("server.watch-interval", "\"9s\""),
         ("log.level", "\"debug\""),
+        ("log.guest", "\"stderr\""),
         ("log.format", "\"json\""),
         ("log.access", "true"),
         ("limits.max-connections", "\"none\""),

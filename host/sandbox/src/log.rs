@@ -86,7 +86,11 @@ impl Line {
             let budget = self.budget.lock().expect("nothing panics while it holds this lock");
             let (app, id) = (Arc::clone(&budget.name), budget.id.clone());
             drop(budget);
-            info!(target: "guest", %app, stream = self.stream, %id, "{}", printable(line));
+            let (stream, line) = (self.stream, printable(line));
+            match stream {
+                "stderr" => info!(target: "guest::stderr", %app, stream, %id, "{line}"),
+                _ => info!(target: "guest::stdout", %app, stream, %id, "{line}"),
+            }
         }
     }
 }
@@ -105,7 +109,7 @@ impl Budget {
         self.left -= allowed;
         if allowed < wanted && !self.is_spent {
             self.is_spent = true;
-            info!(target: "guest", app = %self.name, id = %self.id, "this request has logged all it may; the rest is dropped");
+            info!(target: "guest::stderr", app = %self.name, id = %self.id, "this request has logged all it may; the rest is dropped");
         }
         allowed
     }

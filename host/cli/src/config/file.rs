@@ -104,8 +104,12 @@ impl Default for Server {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Log {
-    /// What is logged. Apps' output is at `info`, refused requests are at `debug`.
+    /// What is logged. Refused requests are at `debug`.
     pub level: Level,
+    /// Which output of apps is logged, line by line with the request's id. Absent: all of it if `level` is `info` or says
+    /// more, else none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest: Option<GuestLog>,
     /// How a line is written.
     pub format: Format,
     /// Whether each request is logged when it has ended.
@@ -129,6 +133,18 @@ pub enum Level {
     Debug,
     /// And what the libraries do.
     Trace,
+}
+
+/// Which output of apps is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestLog {
+    /// None.
+    Off,
+    /// What they write to standard error.
+    Stderr,
+    /// And to standard output.
+    All,
 }
 
 /// How a line is written.

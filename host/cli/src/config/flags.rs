@@ -81,6 +81,10 @@ impl Overlay<'_> {
             self.file.log.level = level;
             self.set("log.level", "log");
         }
+        if let Some(which) = args.guest_log {
+            self.file.log.guest = Some(which);
+            self.set("log.guest", "guest-log");
+        }
         if args.access_log {
             self.file.log.access = true;
             self.set("log.access", "access-log");
