@@ -77,7 +77,7 @@ floors:
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 
-# Begin, build and test an app in each language as a new user would, and run all of them on every server (needs clang-19, Node.js, Python with pip); --write renews the table in guest-examples/README.md
+# Begin, build and test an app in each language as a new user would, and run all of them on every server (needs clang-19 with libc++, Node.js, Python with pip); --write renews the table in guest-examples/README.md
 languages *ARGS: build
     @tests/languages/run.sh target/release/windhover {{ guests }}/languages
     @WINDHOVER_GUESTS="$PWD/{{ guests }}/languages" cargo test --release --locked --quiet --workspace --test languages -- {{ ARGS }}

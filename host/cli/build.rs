@@ -40,13 +40,16 @@ fn main() {
     fs::copy(&built, embedded).unwrap_or_else(|error| panic!("{} cannot be copied: {error}", built.display()));
 }
 
-/// The examples with a `windhover.toml`, file by file.
+/// The examples of each language and kind, file by file.
 fn embed_templates(examples: &Path) {
     let mut code = "static TEMPLATES: &[Template] = &[\n".to_owned();
-    for example in entries(examples).filter(|example| example.join("windhover.toml").exists()) {
+    for example in entries(examples) {
+        let name = example.file_name().expect("it was listed").to_string_lossy().into_owned();
+        if !(name.ends_with("-application") || name.ends_with("-wasi-http")) {
+            continue;
+        }
         let mut files = Vec::new();
         files_below(&example, &mut files);
-        let name = example.file_name().expect("it was listed").to_string_lossy().into_owned();
         writeln!(code, "    Template {{ name: {name:?}, files: &[").expect("memory is written");
         for file in files {
             println!("cargo::rerun-if-changed={}", file.display());
@@ -87,4 +90,4 @@ fn variable(name: &str) -> String {
 
 const TARGET: &str = "wasm32-wasip2";
 
-const LEFT_BY_BUILDS: [&str; 4] = [".python", "build", "node_modules", "target"];
+const LEFT_BY_BUILDS: [&str; 4] = [".zig-cache", "build", "node_modules", "target"];

@@ -127,10 +127,12 @@ async fn half_a_request_is_no_whole_answer(served: Served) {
 fn greeting(app: &str) -> &'static str {
     match app.split('-').next() {
         Some("c") => "Hello from C!\n",
+        Some("cpp") => "Hello from C++!\n",
         Some("go") => "Hello from Go!\n",
         Some("js") => "Hello from JavaScript!\n",
         Some("python") => "Hello from Python!\n",
         Some("ts") => "Hello from TypeScript!\n",
+        Some("zig") => "Hello from Zig!\n",
         _ if app == "rust-wasi-http" => "Hello from wasi:http!\n",
         _ => "Hello from Rust!\n",
     }

@@ -7,6 +7,7 @@ mod table;
 use std::path::Path;
 use std::process::ExitCode;
 
+use tokio::task::JoinError;
 use windhover_tests::{TestServer, guest};
 
 use behaviours::BEHAVIOURS;
@@ -14,6 +15,7 @@ use table::{Row, costs, table};
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(|_| ())); // a failed assertion is told with the sentence that it is of
     let mut rows = Vec::new();
     let (mut passed, mut failed) = (0, 0);
     for language in LANGUAGES {
@@ -33,8 +35,8 @@ async fn main() -> ExitCode {
                         }
                         Ok(()) => passed += 1,
                         Err(_) if is_gap => passed += 1,
-                        Err(_) => {
-                            eprintln!("languages: {app} on {name}: it is not true that {sentence}");
+                        Err(reason) => {
+                            eprintln!("languages: {app} on {name}: it is not true that {sentence}: {}", said(reason));
                             (failed, holds) = (failed + 1, false);
                         }
                     }
@@ -57,11 +59,20 @@ async fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// What an assertion said.
+fn said(reason: JoinError) -> String {
+    let Ok(panic) = reason.try_into_panic() else { return "it was cancelled".to_owned() };
+    match panic.downcast::<String>() {
+        Ok(said) => *said,
+        Err(panic) => panic.downcast::<&str>().map_or_else(|_| "it panicked".to_owned(), |said| (*said).to_owned()),
+    }
+}
+
 fn servers() -> [(&'static str, TestServer); 3] {
     [("the server in memory", TestServer::memory()), ("HTTP", TestServer::http()), ("HTTPS", TestServer::https())]
 }
 
-const LANGUAGES: [&str; 6] = ["c", "go", "js", "python", "rust", "ts"];
+const LANGUAGES: [&str; 8] = ["c", "cpp", "go", "js", "python", "rust", "ts", "zig"];
 
 const CONTRACTS: [&str; 2] = ["application", "wasi-http"];
 

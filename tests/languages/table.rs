@@ -93,11 +93,13 @@ pub(crate) fn write(file: &Path, name: &str, text: &str) {
 fn name_of(language: &str) -> &str {
     match language {
         "c" => "C",
+        "cpp" => "C++",
         "go" => "Go",
         "js" => "JavaScript",
         "python" => "Python",
         "rust" => "Rust",
         "ts" => "TypeScript",
+        "zig" => "Zig",
         other => other,
     }
 }

@@ -1,7 +1,6 @@
 """A hundred restarts by SIGTERM, a thousand changes of the configuration and a thousand of a component, all under load. No
 request may fail, and memory stays where it is."""
 
-import http.client
 import os
 import re
 import shutil
@@ -14,10 +13,10 @@ import time
 from pathlib import Path
 
 from host import Checks, MEBIBYTE
+from load import Load
 
 RESTARTS = 100
 CHANGES = 1000  # of each kind
-THREADS = 4
 GROWTH = 48 * MEBIBYTE  # of resident memory, from the tenth of the changes to the last
 
 
@@ -33,42 +32,6 @@ def main():
 
 def guest(name):
     return Path(os.environ["GUESTS"]) / f"{name}.wasm"
-
-
-class Load:
-    """Clients that ask one request after the other, half of them on a connection of its own each time."""
-
-    def __init__(self, port):
-        self.port, self.stop, self.answered, self.failed = port, threading.Event(), 0, []
-        self.threads = [threading.Thread(target=self.ask, args=(number % 2 == 0,), daemon=True) for number in range(THREADS)]
-        for thread in self.threads:
-            thread.start()
-
-    def ask(self, keeps_alive):
-        connection = None
-        while not self.stop.is_set():
-            is_fresh = connection is None
-            connection = connection or http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
-            try:
-                connection.request("GET", "/", headers={} if keeps_alive else {"Connection": "close"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 200:
-                    self.failed.append(f"status {answer.status}")
-                self.answered += 1
-                if answer.will_close:
-                    connection = None
-            except (OSError, http.client.HTTPException) as error:
-                connection = None
-                # A connection that has idled may be closed as the next request leaves (RFC 9112 §9.3.1): that one was
-                # not accepted, and is asked again.
-                if is_fresh:
-                    self.failed.append(repr(error))
-
-    def end(self):
-        self.stop.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def restarts(checks, folder):

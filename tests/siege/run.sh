@@ -25,7 +25,7 @@ export PYTHONPATH=$SIEGE_FOLDER/python PYTHONDONTWRITEBYTECODE=1
 
 [ "$recipe" = all ] || exec python3 "$recipe.py" "$@"
 failed=()
-for recipe in siege slow descriptors memory certificates changes tls; do
+for recipe in siege slow descriptors memory certificates changes rebuilds tls; do
     echo "== $recipe"
     python3 "$recipe.py" || failed+=("$recipe")
 done

@@ -28,21 +28,6 @@ pub enum Command {
     ///
     /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
     Serve(Box<Serve>),
-    /// Tell what a file is, what it needs, and whether this host can serve it
-    ///
-    /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
-    Check(Check),
-    /// Compile an app ahead, into a file that a server starts from at once
-    ///
-    /// The file holds the component and its machine code. `windhover serve APP.cwasm` compiles nothing, if it is of the
-    /// same version and runs on such a machine; else it says so and compiles the component. Machine code is trusted as
-    /// any program is: it is used only if the file belongs to the server's user or to root, and others cannot write it.
-    Compile(Compile),
-    /// Make a component of a core module, which is what most compilers produce
-    ///
-    /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
-    /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
-    Component(Component),
     /// Begin an app in a folder of its own
     ///
     /// Writes source, the WIT that it was written for, tests, and windhover.toml, which says how it is built and served;
@@ -63,6 +48,21 @@ pub enum Command {
     /// Opens no socket: each request goes through a pipe, and else the way of any. The exit code is 0 if all answers are as
     /// the file says, else 1.
     Test(Test),
+    /// Tell what a file is, what it needs, and whether this host can serve it
+    ///
+    /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
+    Check(Check),
+    /// Compile an app ahead, into a file that a server starts from at once
+    ///
+    /// The file holds the component and its machine code. `windhover serve APP.cwasm` compiles nothing, if it is of the
+    /// same version and runs on such a machine; else it says so and compiles the component. Machine code is trusted as
+    /// any program is: it is used only if the file belongs to the server's user or to root, and others cannot write it.
+    Compile(Compile),
+    /// Make a component of a core module, which is what most compilers produce
+    ///
+    /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
+    /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
+    Component(Component),
     /// Write an app's bindings: its WIT in its language
     ///
     /// Those for C (also for C++ and Zig) and Go. Other languages make them by tools of their own while they build, which
@@ -74,7 +74,8 @@ pub enum Command {
     /// Tell what this machine has for a server, and what would make it faster
     ///
     /// Looks at the kernel, address space, cores, memory, descriptors, ports and the cache, and says what to do about each
-    /// that is poor. The exit code is 0 if a server can run, else 1.
+    /// that is poor; then looks for the tools of each language that an app can be written in. The exit code is 0 if a
+    /// server can run, else 1.
     Doctor,
     /// Make a certificate for developing with HTTPS on this machine
     ///
@@ -382,6 +383,8 @@ pub struct New {
 pub enum Language {
     /// C, by clang and wasi-libc
     C,
+    /// C++, by clang and libc++
+    Cpp,
     /// Go, by its own compiler
     Go,
     /// JavaScript, in the engine StarlingMonkey
@@ -394,6 +397,8 @@ pub enum Language {
     /// TypeScript, in the engine StarlingMonkey
     #[value(alias = "typescript")]
     Ts,
+    /// Zig
+    Zig,
 }
 
 /// What an app is written for.
@@ -401,7 +406,7 @@ pub enum Language {
 pub enum Kind {
     /// windhover:http/application
     Application,
-    /// wasi:http/proxy 0.2
+    /// wasi:http/proxy 0.2; for Python wasi:http/service 0.3
     WasiHttp,
 }
 

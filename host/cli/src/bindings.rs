@@ -38,7 +38,7 @@ pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
 
 fn generator(language: Language) -> anyhow::Result<Box<dyn WorldGenerator>> {
     Ok(match language {
-        Language::C => wit_bindgen_c::Opts::default().build(),
+        Language::C | Language::Cpp | Language::Zig => wit_bindgen_c::Opts::default().build(),
         Language::Go => {
             // As it comes, whether gofmt is here or not: the same WIT gives the same files.
             wit_bindgen_go::Opts { quiet: true, format: wit_bindgen_go::Format::False, ..Default::default() }.build()

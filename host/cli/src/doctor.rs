@@ -85,11 +85,13 @@ fn languages() -> Vec<Finding> {
 fn name(language: Language) -> &'static str {
     match language {
         Language::C => "C",
+        Language::Cpp => "C++",
         Language::Go => "Go",
         Language::Js => "JavaScript",
         Language::Python => "Python",
         Language::Rust => "Rust",
         Language::Ts => "TypeScript",
+        Language::Zig => "Zig",
     }
 }
 

@@ -28,10 +28,12 @@ struct Need {
 fn needs(language: Language) -> &'static [Need] {
     match language {
         Language::C => &C,
+        Language::Cpp => &CPP,
         Language::Go => &GO,
         Language::Js | Language::Ts => &NODE,
         Language::Python => &PYTHON,
         Language::Rust => &RUST,
+        Language::Zig => &ZIG,
     }
 }
 
@@ -85,6 +87,26 @@ const C: [Need; 2] = [
 const DEBIAN_C: &str = "On Debian: apt-get install --no-install-recommends clang-19 lld-19 wasi-libc \
                         libclang-rt-19-dev-wasm32";
 
+const CPP: [Need; 2] = [
+    Need { ask: &["clang++-19", "--version"], oldest: &[], remedy: DEBIAN_CPP },
+    Need {
+        ask: &["sh", "-c", "echo '#include <string>' | clang++-19 --target=wasm32-wasi -fsyntax-only -x c++ -"],
+        oldest: &[],
+        remedy: DEBIAN_CPP,
+    },
+];
+
+const DEBIAN_CPP: &str = "On Debian: apt-get install --no-install-recommends clang-19 lld-19 wasi-libc \
+                          libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 libc++abi-19-dev-wasm32";
+
+/// Each release breaks programs of the one before.
+const ZIG: [Need; 1] = [Need {
+    ask: &["zig", "version"],
+    oldest: &[0, 17],
+    remedy: "Install Zig 0.17 (https://ziglang.org/download), or by pip: python3 -m pip install ziglang==0.17.1, and put \
+             its folder on the PATH",
+}];
+
 const GO: [Need; 1] = [Need {
     ask: &["go", "version"],
     oldest: &[1, 27, 1],
@@ -96,11 +118,15 @@ const NODE: [Need; 2] = [
     Need { ask: &["npm", "--version"], oldest: &[], remedy: "It comes with Node.js: https://nodejs.org" },
 ];
 
-const PYTHON: [Need; 1] = [Need {
-    ask: &["python3", "-m", "pip", "--version"],
-    oldest: &[],
-    remedy: "On Debian: apt-get install python3-pip",
-}];
+const PYTHON: [Need; 2] = [
+    Need { ask: &["python3", "--version"], oldest: &[3, 10], remedy: "Install Python: https://www.python.org" },
+    Need {
+        // Whether it is there: which one it is does not matter.
+        ask: &["sh", "-c", "python3 -m pip --version >/dev/null"],
+        oldest: &[],
+        remedy: "On Debian: apt-get install python3-pip",
+    },
+];
 
 #[cfg(test)]
 mod tests {

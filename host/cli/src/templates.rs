@@ -1,5 +1,8 @@
 //! What `windhover new` writes: the examples that are templates, as they are in `guest-examples/`, embedded.
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use crate::args::{Kind, Language};
 
 /// An example.
@@ -12,21 +15,9 @@ pub(crate) struct Template {
 
 /// The one of a language and a kind.
 pub(crate) fn template(language: Language, kind: Kind) -> &'static Template {
-    let name = match (language, kind) {
-        (Language::C, Kind::Application) => "c-application",
-        (Language::C, Kind::WasiHttp) => "c-wasi-http",
-        (Language::Go, Kind::Application) => "go-application",
-        (Language::Go, Kind::WasiHttp) => "go-wasi-http",
-        (Language::Js, Kind::Application) => "js-application",
-        (Language::Js, Kind::WasiHttp) => "js-wasi-http",
-        (Language::Python, Kind::Application) => "python-application",
-        (Language::Python, Kind::WasiHttp) => "python-wasi-http",
-        (Language::Rust, Kind::Application) => "rust-application",
-        (Language::Rust, Kind::WasiHttp) => "rust-wasi-http",
-        (Language::Ts, Kind::Application) => "ts-application",
-        (Language::Ts, Kind::WasiHttp) => "ts-wasi-http",
-    };
-    TEMPLATES.iter().find(|template| template.name == name).expect("the build script found it")
+    let value = |value: Option<PossibleValue>| value.expect("each has a name").get_name().to_owned();
+    let name = format!("{}-{}", value(language.to_possible_value()), value(kind.to_possible_value()));
+    TEMPLATES.iter().find(|template| template.name == name).expect("each has its folder in guest-examples")
 }
 
 // `static TEMPLATES: &[Template]`, of the build script.
@@ -34,8 +25,6 @@ include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 #[cfg(test)]
 mod tests {
-    use clap::ValueEnum;
-
     use super::*;
 
     #[test]

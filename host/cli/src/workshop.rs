@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tracing::warn;
 use windhover_http::HttpServer;
 use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Origin, Outbound, Sandbox};
@@ -43,6 +43,9 @@ impl Workshop {
     /// Loads an app.
     pub(crate) fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
         let component = Some(app.component.as_path()).filter(|file| !file.as_os_str().is_empty());
+        if app.build.is_some() && !app.component.exists() {
+            bail!("{} is not built; run `windhover build`", app.component.display());
+        }
         let parts = Parts::read(component, &app.middleware)?;
         let whole = parts.compose()?;
         for warning in &whole.warnings {

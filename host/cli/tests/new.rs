@@ -13,7 +13,7 @@ use support::folder::Folder;
 
 #[test]
 fn a_new_app_has_all_that_it_needs_under_its_own_name() {
-    for language in ["c", "go", "js", "python", "rust", "ts"] {
+    for language in ["c", "cpp", "go", "js", "python", "rust", "ts", "zig"] {
         for kind in ["application", "wasi-http"] {
             let folder = Folder::with(&[]);
             let told = folder.told(&["new", "my-shop", "--lang", language, "--kind", kind], 0);
@@ -62,7 +62,7 @@ fn what_cannot_be_a_name_is_told_and_nothing_is_written() {
     let told = folder.told(&["new", "absent/app", "--lang", "c"], 1);
     assert!(told.contains("cannot make absent/app"), "{told}");
     let told = folder.told(&["new", "app", "--lang", "cobol"], 2);
-    assert!(told.contains("[possible values: c, go, js, python, rust, ts]"), "{told}");
+    assert!(told.contains("[possible values: c, cpp, go, js, python, rust, ts, zig]"), "{told}");
     assert!(folder.files().is_empty());
 }
 
@@ -87,6 +87,7 @@ fn bindings_are_written_and_left_alone_when_they_are_the_same() {
     };
     assert!(bindings("c").starts_with("Bindings of app: 3 files in "));
     assert!(bindings("c").ends_with(", 0 of them new\n"));
+    assert!(bindings("zig").ends_with(", 3 of them new\n"));
     let header = fs::read_to_string(folder.path("c/app.h")).expect("it was written");
     assert!(header.contains("bool windhover_http_response_send("), "{header}");
     fs::write(folder.path("c/app.h"), "other").expect("it is ours");

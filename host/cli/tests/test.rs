@@ -91,6 +91,16 @@ fn a_file_that_cannot_be_meant_is_told_with_its_line() {
     assert!(folder.told(&["test", "absent.toml"], 1).contains("cannot read absent.toml"));
 }
 
+#[test]
+fn an_app_that_is_not_built_is_told_from_one_that_is_lost() {
+    let folder = project("rust-hello", GOOD);
+    folder.write("windhover.toml", b"[apps.app]\ncomponent = 'absent.wasm'\n");
+    assert!(folder.told(&["test"], 1).contains("cannot read absent.wasm"));
+    folder.write("windhover.toml", b"[apps.app]\ncomponent = 'absent.wasm'\n[apps.app.build]\ncommands = ['true']\n");
+    assert!(folder.told(&["test"], 1).contains("absent.wasm is not built; run `windhover build`"));
+    assert!(folder.told(&["serve", "--url", "http://127.0.0.1:0"], 1).contains("run `windhover build`"));
+}
+
 fn project(guest: &str, tests: &str) -> Folder {
     let folder = Folder::with(&[("tests.toml", tests)]);
     folder.copy("app.wasm", &guest_file(guest));

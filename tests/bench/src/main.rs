@@ -36,22 +36,22 @@ struct Args {
     #[command(subcommand)]
     command: Option<Command>,
     /// Rounds; each measures every server once
-    #[arg(long, default_value = "5")]
+    #[arg(global = true, long, default_value = "5")]
     rounds: usize,
     /// Seconds of load for one server in one round
-    #[arg(long, default_value = "3")]
+    #[arg(global = true, long, default_value = "3")]
     seconds: u64,
     /// Only servers whose name has this in it, beside the native one, and nothing but requests; may be given more than once
-    #[arg(long, value_name = "NAME")]
+    #[arg(global = true, long, value_name = "NAME")]
     only: Vec<String>,
     /// Write the figures into README.md and the chart that it shows
-    #[arg(long)]
+    #[arg(global = true, long)]
     write: bool,
     /// The windhover binary
-    #[arg(long, default_value = "target/release/windhover")]
+    #[arg(global = true, long, default_value = "target/release/windhover")]
     windhover: PathBuf,
     /// Where the built guests are
-    #[arg(long, default_value = "target/guests/wasm32-wasip2/release")]
+    #[arg(global = true, long, default_value = "target/guests/wasm32-wasip2/release")]
     guests: PathBuf,
 }
 
@@ -71,6 +71,8 @@ enum Command {
     Websocket,
     /// Only twice as many requests as can be answered, and what an app's clients notice of an attack on another
     Stress,
+    /// Only the templates of each language, as `just languages` has built them
+    Languages,
 }
 
 /// A server, and what it is called in a table.
@@ -84,6 +86,7 @@ fn main() -> anyhow::Result<()> {
         Some(Command::Edge) => edge::serve(),
         Some(Command::Websocket) => talk(&args, &mut report),
         Some(Command::Stress) => overload(&args, &mut report).and_then(|()| neighbors(&args, &mut report)),
+        Some(Command::Languages) => templates(&args, &mut report),
         None => compare(&args, &mut report),
     }
 }
@@ -109,7 +112,7 @@ fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     ));
     talk(args, report)?;
     if args.write {
-        report.write(Path::new("README.md"))?;
+        report.write(Path::new("README.md"), "just bench --write")?;
         std::fs::write(CHART, chart)?;
     }
     Ok(())
@@ -317,6 +320,21 @@ fn starts(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What a request costs in each language.
+fn templates(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    report.say(format!("{}\n", report::circumstances()));
+    let mut servers = vec![(NATIVE, native()?)];
+    for name in TEMPLATES {
+        let server = language(args, &format!("{}.wasm", name.replace('-', "_")));
+        servers.push((name, server.with_context(|| format!("{name} is not built; run `just languages`"))?));
+    }
+    report.say(measure(args, &Load::get("/"), &servers)?);
+    if args.write {
+        report.write(Path::new("guest-examples/README.md"), "just bench languages --write")?;
+    }
+    Ok(())
+}
+
 fn measure(args: &Args, load: &Load, servers: &[Named]) -> anyhow::Result<Table> {
     let is_reference = |name: &str| name == servers[0].0;
     let servers: Vec<_> = servers.iter().filter(|(name, _)| is_reference(name) || args.wants(name)).collect();
@@ -380,6 +398,25 @@ fn serve(args: &Args, app: &Path, options: &[&str]) -> Contender {
     let (command, options) = options.split_first().expect("there are some");
     Contender::new(&args.windhover, [command.into(), app.into()].into_iter().chain(options.iter().map(Into::into)))
 }
+
+const TEMPLATES: [&str; 16] = [
+    "c-application",
+    "c-wasi-http",
+    "cpp-application",
+    "cpp-wasi-http",
+    "go-application",
+    "go-wasi-http",
+    "js-application",
+    "js-wasi-http",
+    "python-application",
+    "python-wasi-http",
+    "rust-application",
+    "rust-wasi-http",
+    "ts-application",
+    "ts-wasi-http",
+    "zig-application",
+    "zig-wasi-http",
+];
 
 /// Connections that attack.
 const FOES: usize = 8;

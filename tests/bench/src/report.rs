@@ -19,12 +19,13 @@ impl Report {
         let _ = writeln!(self.0, "{text}"); // a string takes everything
     }
 
-    /// Puts it into a file, between the lines that mark its place.
-    pub(crate) fn write(&self, file: &Path) -> anyhow::Result<()> {
+    /// Puts it into a file, between the lines that mark its place: by this command.
+    pub(crate) fn write(&self, file: &Path, command: &str) -> anyhow::Result<()> {
+        let begin = &*format!("<!-- what follows is written by `{command}` -->");
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        let marked = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+        let marked = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
         let (before, behind) = marked.with_context(|| format!("{} has no place for figures", file.display()))?;
-        fs::write(file, format!("{before}{BEGIN}\n{}\n{END}{behind}", self.0.trim()))?;
+        fs::write(file, format!("{before}{begin}\n{}\n{END}{behind}", self.0.trim()))?;
         Ok(())
     }
 }
@@ -79,7 +80,6 @@ pub(crate) fn chart(table: &Table) -> String {
     svg + "</svg>\n"
 }
 
-const BEGIN: &str = "<!-- what follows is written by `just bench --write` -->";
 const END: &str = "<!-- end -->";
 
 /// Longer bars are cut, so that the others can be told apart.

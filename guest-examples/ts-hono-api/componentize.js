@@ -1,0 +1,11 @@
+// node componentize.js OUT.wasm: puts build/app.js and its engine into one component.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { componentize } from '@bytecodealliance/componentize-js';
+
+const out = process.argv[2];
+const { component } = await componentize({ sourcePath: 'build/app.js', witPath: 'wit', worldName: 'app' });
+await mkdir(dirname(out), { recursive: true });
+await writeFile(out, component);
