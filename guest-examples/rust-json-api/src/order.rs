@@ -73,11 +73,8 @@ impl Order {
     }
 }
 
-pub const PRODUCTS: [Product; 3] = [
-    Product { id: "nest-box", price: 3450 },
-    Product { id: "ring", price: 180 },
-    Product { id: "perch", price: 5999 },
-];
+pub const PRODUCTS: [Product; 3] =
+    [Product { id: "nest-box", price: 3450 }, Product { id: "ring", price: 180 }, Product { id: "perch", price: 5999 }];
 
 /// In thousandths.
 const TAXES: [(&str, u64); 3] = [("AT", 200), ("CH", 81), ("DE", 190)];

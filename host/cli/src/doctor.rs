@@ -186,9 +186,9 @@ fn table(findings: &[Finding]) -> String {
             State::Bad => "bad",
             State::None => "none",
         };
-        let _ = write!(table, "  {state:4}  {about:14} {told}\n"); // a string takes everything
+        let _ = writeln!(table, "  {state:4}  {about:14} {told}"); // a string takes everything
         if !remedy.is_empty() {
-            let _ = write!(table, "        {:14} {remedy}\n", "");
+            let _ = writeln!(table, "        {:14} {remedy}", "");
         }
     }
     table
