@@ -37,6 +37,7 @@ mod supervisor;
 mod telemetry;
 mod templates;
 mod test;
+pub mod testing;
 mod watch;
 mod wit;
 mod workshop;

@@ -97,6 +97,21 @@ fn no_request_fails_while_it_is_built_and_swapped() {
     });
 }
 
+/// The build writes its own source anew, and says more than anybody keeps.
+#[test]
+fn a_build_that_touches_its_sources_is_not_built_for_ever() {
+    let project = Project::new(
+        "echo build >> builds && yes | head -c 1000000 && cat source.txt > copy && cat copy > source.txt && \
+         cp \"$(cat source.txt)\" draft.wasm && mv draft.wasm app.wasm",
+    );
+    project.source("rust-hello");
+    let server = project.dev();
+    server.until_answered("Hello from WebAssembly!\n");
+    project.source("rust-wasi-http");
+    server.until_answered("Hello from wasi:http!\n");
+    assert_eq!(project.wait_for("builds"), "build\nbuild\n");
+}
+
 #[test]
 fn it_leaves_no_process_behind() {
     let project = Project::new("echo $$ > group && sleep 1000");

@@ -1,6 +1,6 @@
 //! Builds when a source has changed, on a thread of its own.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -19,6 +19,8 @@ pub(super) struct Builder {
     config: PathBuf,
     state: watch::Sender<State>,
     running: Arc<Running>,
+    /// As the configuration said when it was like this.
+    recipes: Option<(Look, Vec<Recipe>)>,
 }
 
 /// The process group of the command that is being run, for whoever has to end it.
@@ -26,49 +28,67 @@ pub(super) struct Builder {
 pub(super) struct Running(Mutex<(bool, Option<u32>)>);
 
 /// The sources as they are now.
-#[derive(PartialEq)]
-struct Sources(Vec<PathBuf>, Look);
+#[derive(Clone, PartialEq)]
+struct Sources {
+    files: Vec<PathBuf>,
+    look: Look,
+}
 
 impl Builder {
     pub(super) fn new(config: PathBuf, state: watch::Sender<State>, running: Arc<Running>) -> Self {
-        Self { config, state, running }
+        Self { config, state, running, recipes: None }
     }
 
-    /// Builds, and again whenever the sources have changed and stayed the same for one look: they may still be written.
-    pub(super) fn run(self) {
-        let mut built: Option<Sources> = None;
+    /// Builds, and again whenever a source has changed and stayed the same for one look: it may still be written. A file
+    /// that was written anew with the same content has not changed: builds do that themselves.
+    pub(super) fn run(mut self) {
+        let mut built: Option<(Sources, blake3::Hash)> = None;
         let mut seen: Option<Sources> = None;
         while !self.state.borrow().is_leaving {
             let now = self.sources();
-            if built.as_ref() != Some(&now) && (built.is_none() || seen.as_ref() == Some(&now)) {
-                built = Some(now);
-                let failure = self.build().err();
-                if self.state.borrow().is_leaving {
-                    return;
-                }
-                if let Some(Failure { reason, .. }) = &failure {
-                    say(reason);
-                }
-                self.state.send_modify(|state| {
-                    state.builds += 1;
-                    state.failure = failure.map(Arc::new);
-                });
-                seen = None;
-            } else {
+            let is_known = built.as_ref().is_some_and(|(sources, _)| *sources == now);
+            let is_steady = built.is_none() || seen.as_ref() == Some(&now);
+            if is_known || !is_steady {
                 seen = Some(now);
                 std::thread::sleep(WATCH_INTERVAL);
+                continue;
+            }
+            let hash = now.hash();
+            let is_same = built.as_ref().is_some_and(|(_, old)| *old == hash);
+            built = Some((now, hash));
+            if !is_same {
+                self.build_and_tell();
             }
         }
     }
 
-    fn sources(&self) -> Sources {
-        let recipes = Config::read(&self.config).map(|config| Recipe::all(&config)).unwrap_or_default();
-        let mut files: Vec<_> = recipes.iter().flat_map(Recipe::sources).collect();
+    fn build_and_tell(&self) {
+        let failure = self.build().err();
+        if self.state.borrow().is_leaving {
+            return;
+        }
+        if let Some(Failure { reason, .. }) = &failure {
+            say(reason);
+        }
+        self.state.send_modify(|state| {
+            state.builds += 1;
+            state.failure = failure.map(Arc::new);
+        });
+    }
+
+    fn sources(&mut self) -> Sources {
+        let config = Look::at([&self.config]);
+        if self.recipes.as_ref().is_none_or(|(look, _)| *look != config) {
+            let recipes = Config::read(&self.config).map(|config| Recipe::all(&config)).unwrap_or_default();
+            self.recipes = Some((config, recipes));
+        }
+        let recipes = self.recipes.iter().flat_map(|(_, recipes)| recipes);
+        let mut files: Vec<_> = recipes.flat_map(Recipe::sources).collect();
         files.push(self.config.clone());
         files.sort();
         files.dedup();
         let look = Look::at(&files);
-        Sources(files, look)
+        Sources { files, look }
     }
 
     fn build(&self) -> Result<(), Failure> {
@@ -92,22 +112,23 @@ impl Builder {
 
     /// Runs a command, and passes on what it says. How it ended, and the last that it said.
     fn step(&self, recipe: &Recipe, step: &str) -> (std::io::Result<std::process::ExitStatus>, String) {
-        let (sender, said) = mpsc::channel();
-        let ended = self.spawn(recipe, step, sender).and_then(|mut child| child.wait());
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let (done, is_done) = mpsc::channel();
+        let ended = self.spawn(recipe, step, Arc::clone(&said), done).and_then(|mut child| child.wait());
         self.running.set(None);
-        let mut kept = String::new();
         // The pipe may stay open: a command may leave a process of its own behind.
-        while let Ok(line) = said.recv_timeout(LAST_WORDS) {
-            kept.push_str(&line);
-            if kept.len() > MOST_SAID {
-                let cut = kept.len() - MOST_SAID / 2;
-                kept = kept.split_off(kept.ceil_char_boundary(cut));
-            }
-        }
-        (ended, kept)
+        let _ = is_done.recv_timeout(LAST_WORDS);
+        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        (ended, String::from_utf8_lossy(&said).into_owned())
     }
 
-    fn spawn(&self, recipe: &Recipe, step: &str, said: mpsc::Sender<String>) -> std::io::Result<Child> {
+    fn spawn(
+        &self,
+        recipe: &Recipe,
+        step: &str,
+        said: Arc<Mutex<Vec<u8>>>,
+        done: mpsc::Sender<()>,
+    ) -> std::io::Result<Child> {
         let (reader, writer) = std::io::pipe()?;
         let mut shell = recipe.shell(step)?;
         shell.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
@@ -120,17 +141,37 @@ impl Builder {
             child.kill()?;
         }
         std::thread::spawn(move || {
-            let mut reader = BufReader::new(reader);
-            let mut line = Vec::new();
-            while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
-                let _ = std::io::stderr().write_all(&line); // nobody may be there to read it
-                if said.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                    return;
-                }
-                line.clear();
-            }
+            pass_on(reader, &said);
+            let _ = done.send(()); // nobody waits for ever
         });
         Ok(child)
+    }
+}
+
+/// Passes on what comes, and keeps the last of it.
+fn pass_on(mut reader: impl Read, kept: &Mutex<Vec<u8>>) {
+    let mut piece = [0; 8 * 1024];
+    while let Ok(count @ 1..) = reader.read(&mut piece) {
+        let _ = std::io::stderr().write_all(&piece[..count]); // nobody may be there to read it
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend_from_slice(&piece[..count]);
+        if kept.len() > 2 * MOST_SAID {
+            let cut = kept.len() - MOST_SAID;
+            kept.drain(..cut);
+        }
+    }
+}
+
+impl Sources {
+    /// Of the names and contents of all of them. What cannot be read is like nothing.
+    fn hash(&self) -> blake3::Hash {
+        let mut hasher = blake3::Hasher::new();
+        for file in &self.files {
+            let content = std::fs::read(file).unwrap_or_default();
+            hasher.update(file.as_os_str().as_encoded_bytes()).update(&[0]);
+            hasher.update(blake3::hash(&content).as_bytes());
+        }
+        hasher.finalize()
     }
 }
 
@@ -179,5 +220,5 @@ impl Recipe {
 /// How long is waited for a line of a command that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What is kept of what a command says, in octets: the rest is in the terminal.
-const MOST_SAID: usize = 128 * 1024;
+/// What is kept at least of what a command says, in octets: all of it is in the terminal.
+const MOST_SAID: usize = 64 * 1024;

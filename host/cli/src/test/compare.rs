@@ -1,20 +1,21 @@
 //! What differs between an answer and what was expected.
 
+use bytes::Bytes;
+use http::Response as Answer;
 use similar::TextDiff;
 
-use super::ask::Answer;
 use super::file::Response;
 
 /// Each difference, as it is told.
-pub(super) fn differences(expected: &Response, answer: &Answer) -> Vec<String> {
+pub(super) fn differences(expected: &Response, answer: &Answer<Bytes>) -> Vec<String> {
     let mut differences = Vec::new();
     if let Some(status) = expected.status
-        && status != answer.head.status.as_u16()
+        && status != answer.status().as_u16()
     {
-        differences.push(format!("status: expected {status}, and it is {}", answer.head.status.as_u16()));
+        differences.push(format!("status: expected {status}, and it is {}", answer.status().as_u16()));
     }
     for (name, value) in &expected.fields {
-        let found = answer.head.headers.get_all(name).iter();
+        let found = answer.headers().get_all(name).iter();
         let found: Vec<_> = found.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
         let found = found.join(", ");
         if found != *value {
@@ -23,7 +24,7 @@ pub(super) fn differences(expected: &Response, answer: &Answer) -> Vec<String> {
             differences.push(format!("{name}: expected {value}, and it is {found}"));
         }
     }
-    content(expected, &String::from_utf8_lossy(&answer.content), &mut differences);
+    content(expected, &String::from_utf8_lossy(answer.body()), &mut differences);
     differences
 }
 
@@ -102,8 +103,7 @@ mod tests {
         for (name, value) in fields {
             builder = builder.header(*name, *value);
         }
-        let (head, ()) = builder.body(()).expect("it is well formed").into_parts();
-        let expected = toml::from_str(expected).expect("it is well formed");
-        differences(&expected, &Answer { head, content: content.to_owned().into() })
+        let answer = builder.body(content.to_owned().into()).expect("it is well formed");
+        differences(&toml::from_str(expected).expect("it is well formed"), &answer)
     }
 }
