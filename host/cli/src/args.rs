@@ -48,6 +48,12 @@ pub enum Command {
     /// Opens no socket: each request goes through a pipe, and else the way of any. The exit code is 0 if all answers are as
     /// the file says, else 1.
     Test(Test),
+    /// Tell where an app's time goes
+    ///
+    /// Asks the app the same again and again, without a socket, and looks 500 times a second at what it is doing. Writes
+    /// what it saw for the Firefox Profiler (https://profiler.firefox.com), and tells the functions in which most of the
+    /// time went. Names and lines are those of the component: build it with debug information.
+    Profile(Profile),
     /// Tell what a file is, what it needs, and whether this host can serve it
     ///
     /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
@@ -464,6 +470,38 @@ pub struct Test {
     /// Write what came of it as JUnit's XML too, for build servers
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+/// `windhover profile`.
+#[derive(Debug, Parser)]
+pub struct Profile {
+    /// The app: a .wasm component, or its text (.wat) [default: the apps of the configuration file]
+    #[arg(value_name = "APP.wasm")]
+    pub app: Option<PathBuf>,
+
+    /// The configuration file, if no app is given
+    #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
+    pub config: PathBuf,
+
+    /// What is asked: a path with its query
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub path: String,
+
+    /// By which method
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    pub method: String,
+
+    /// A file that is sent with it [default: no content]
+    #[arg(long, value_name = "FILE")]
+    pub content: Option<PathBuf>,
+
+    /// How long
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=120))]
+    pub seconds: u64,
+
+    /// The file to write
+    #[arg(short, long, value_name = "FILE", default_value = "profile.json")]
+    pub out: PathBuf,
 }
 
 /// `windhover bindings`.

@@ -28,6 +28,7 @@ mod notice;
 mod output;
 mod parts;
 mod pipeline;
+mod profile;
 pub mod route;
 mod router;
 mod secret;
@@ -59,6 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Build(build) => build::build(&build),
         Command::Dev(dev) => dev::dev(&dev),
         Command::Test(test) => test::test(&test),
+        Command::Profile(profile) => profile::profile(&profile),
         Command::Bindings(bindings) => bindings::bindings(&bindings),
         Command::Doctor => doctor::doctor(),
         Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),

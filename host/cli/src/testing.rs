@@ -31,6 +31,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use windhover_contract::Limits;
 use windhover_http::{Clock, serve_in_memory};
+use windhover_sandbox::Profile;
 
 use crate::args::Serve;
 use crate::config::Config;
@@ -91,6 +92,15 @@ impl App {
             serving.abort();
             answer.unwrap_or_else(|_| bail!("there was no whole answer within {} s", PATIENCE.as_secs()))
         })
+    }
+}
+
+impl App {
+    /// Records where the time of all apps' guests goes.
+    pub(crate) fn record(&self, profile: &Arc<Profile>) {
+        for app in self.pipeline.apps() {
+            app.loaded().iter().for_each(|loaded| loaded.sandbox.record(profile));
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
@@ -40,6 +40,9 @@ impl Instance {
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
+            if let Some(profile) = store.data().deployed().profile.get() {
+                profile.take(&WasmBacktrace::capture(&store));
+            }
             let gives_way = store.data_mut().tick()?;
             Ok(if gives_way { UpdateDeadline::YieldCustom(1, give_way()) } else { UpdateDeadline::Continue(1) })
         });

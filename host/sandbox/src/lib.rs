@@ -31,6 +31,7 @@ mod log_id;
 mod outbound;
 mod precompiled;
 mod presence;
+mod profile;
 mod rapid_fail;
 mod reuse;
 mod run;
@@ -43,7 +44,7 @@ mod turns;
 mod wasi;
 mod websocket;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use windhover_contract::{Application, Request, Response};
 
@@ -58,6 +59,7 @@ pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
 pub use leaving::Leave;
 pub use limits::{SandboxLimits, WebSocketLimits};
 pub use outbound::{Outbound, OutboundError, OutboundLimits, OutboundRule, OutboundRuleError};
+pub use profile::{Function, Profile, Sample, Seen};
 pub use reuse::Reuse;
 pub use source::Source;
 
@@ -77,6 +79,8 @@ pub(crate) struct Deployed {
     pub(crate) instances: reuse::Instances,
     pub(crate) leaving: leaving::Leaving,
     pub(crate) habit: background::Habit,
+    /// Set: where its guests' time goes is recorded.
+    pub(crate) profile: OnceLock<Arc<Profile>>,
 }
 
 impl Sandbox {
@@ -91,7 +95,13 @@ impl Sandbox {
         let instances = reuse::Instances::new(&name, &guest, &limits);
         let grants = Arc::new(grants);
         let (leaving, habit) = (leaving::Leaving::default(), background::Habit::default());
-        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving, habit }))
+        let profile = OnceLock::new();
+        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving, habit, profile }))
+    }
+
+    /// Records from now on where its guests' time goes. Once: a second profile is not filled.
+    pub fn record(&self, profile: &Arc<Profile>) {
+        let _ = self.0.profile.set(Arc::clone(profile));
     }
 
     /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their
