@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # run.sh WINDHOVER FOLDER: makes an app of each template as a new user would, builds it and runs its tests, each in an empty
-# folder; then does the same with copies of the larger examples. The components are left in FOLDER, by the templates' names, for tests and benchmarks; FOLDER/seconds.tsv says how
-# long each command took.
+# folder; then builds and tests copies of the larger examples. The components are left in FOLDER, by the templates' names,
+# for tests and benchmarks; FOLDER/seconds.tsv says how long each command took.
 set -euo pipefail
 windhover=$(realpath "$1")
 examples=$(realpath "$(dirname "$0")/../../guest-examples")

@@ -1,6 +1,7 @@
 //! What each language needs on this machine to build an app, and how to get it.
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::args::Language;
 
@@ -41,9 +42,8 @@ impl Need {
     /// The tool with its version, where it has one; or what is missing, and how to get it.
     fn find(&self) -> Result<Option<String>, String> {
         let Self { ask, oldest, remedy } = self;
-        let [program, arguments @ ..] = ask else { return Ok(None) };
-        let answer = Command::new(program).args(arguments).stdin(Stdio::null()).output();
-        let Some(answer) = answer.ok().filter(|answer| answer.status.success()) else {
+        let [program, ..] = ask else { return Ok(None) };
+        let Some(answer) = answer(ask, PATIENCE).filter(|answer| answer.status.success()) else {
             return Err(format!("`{}` does not run here. {remedy}", ask.join(" ")));
         };
         let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
@@ -57,6 +57,24 @@ impl Need {
     }
 }
 
+/// What a tool says of itself. `None`: it is not there, or does not say it in time.
+fn answer(ask: &[&str], patience: Duration) -> Option<Output> {
+    let (program, arguments) = ask.split_first()?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.env("GOTOOLCHAIN", "local"); // else Go fetches the one that a project asks for
+    let mut tool = command.spawn().ok()?;
+    let until = Instant::now() + patience;
+    while tool.try_wait().ok()?.is_none() {
+        if Instant::now() > until {
+            let _ = tool.kill().and_then(|()| tool.wait()); // it may have ended
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    tool.wait_with_output().ok()
+}
+
 /// The first version in a text: numbers with dots between them.
 fn version(text: &str) -> Option<Vec<u32>> {
     let is_part = |letter: char| letter.is_ascii_digit() || letter == '.';
@@ -65,6 +83,9 @@ fn version(text: &str) -> Option<Vec<u32>> {
         words.filter(|word| word.contains('.') && word.starts_with(|first: char| first.is_ascii_digit()));
     versions.next().map(|word| word.split('.').map_while(|part| part.parse().ok()).collect())
 }
+
+/// A tool that waits for something is of no use. On a machine that is busy Node.js takes a second.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const RUST: [Need; 2] = [
     Need { ask: &["cargo", "--version"], oldest: &[1, 87], remedy: "Install Rust: https://rustup.rs" },
@@ -153,5 +174,10 @@ mod tests {
         assert_eq!(old.find(), Err("echo is 1.2.3, and has to be 1.10 or newer. Get a new one.".to_owned()));
         let good = Need { ask: &["echo", "tool 1.10"], oldest: &[1, 10], remedy: "" };
         assert_eq!(good.find(), Ok(Some("echo 1.10".to_owned())));
+    }
+
+    #[test]
+    fn a_tool_that_waits_is_waited_for_only_so_long() {
+        assert!(answer(&["sleep", "1000"], Duration::from_millis(20)).is_none());
     }
 }
