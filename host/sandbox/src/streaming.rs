@@ -93,7 +93,12 @@ impl Streaming {
         if let Some(frame) = self.waiting.take() {
             return self.pass_with_room(frame, cx);
         }
-        match Pin::new(body).poll_frame(cx) {
+        let mut next = Pin::new(&mut *body).poll_frame(cx);
+        if next.is_pending() && self.answer.poll_ended(cx).is_ready() {
+            // A guest on another thread may have written its last meanwhile.
+            next = Pin::new(body).poll_frame(cx);
+        }
+        match next {
             Poll::Ready(Some(Ok(frame))) => self.pass_with_room(Waiting { frame, room: None }, cx),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
             Poll::Ready(Some(Err(error))) => {
