@@ -2,6 +2,8 @@
 //! and down once.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::header::CONNECTION;
@@ -38,7 +40,7 @@ impl<A: Application> Exchange<A> {
         let length = request.body().size_hint().lower();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
         let response = match self.receive(request, upgrade.flatten(), number, &limits) {
-            Ok(request) => self.application.handle(request).await,
+            Ok(request) => self.ask(request).await,
             Err(fault) => {
                 self.origin.rejected(&fault, version);
                 self.activity.fail_content();
@@ -46,6 +48,18 @@ impl<A: Application> Exchange<A> {
             }
         };
         Ok(self.respond(response, busy, asked, is_too_much(length, &limits)))
+    }
+
+    async fn ask(&self, request: Request) -> Response {
+        let mut answering = pin!(self.application.handle(request));
+        poll_fn(|cx| {
+            let answered = answering.as_mut().poll(cx);
+            if answered.is_pending() {
+                self.activity.interim.watch(cx);
+            }
+            answered
+        })
+        .await
     }
 
     fn receive(

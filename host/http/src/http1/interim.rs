@@ -22,6 +22,8 @@ struct State {
     stage: Stage,
     octets: BytesMut,
     sender: Option<Waker>,
+    /// The task that writes, while it waits for the application.
+    writer: Option<Waker>,
     /// Nobody waits for it any more.
     is_forgotten: bool,
 }
@@ -37,6 +39,14 @@ enum Stage {
 }
 
 impl Interim {
+    /// Has the task that writes woken when there is something: the application may be at work in another.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        match &mut self.state().writer {
+            Some(writer) => writer.clone_from(cx.waker()),
+            writer => *writer = Some(cx.waker().clone()),
+        }
+    }
+
     /// Hands over an interim response, and is ready when it is out.
     pub(crate) fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
         let mut state = self.state();
@@ -45,6 +55,9 @@ impl Interim {
                 encode(&mut state.octets, status, fields);
                 state.stage = Stage::Waits;
                 self.is_there.store(true, Ordering::Release);
+                if let Some(writer) = state.writer.take_if(|writer| !writer.will_wake(cx.waker())) {
+                    writer.wake();
+                }
             }
             Stage::Waits | Stage::IsUnderWay => {}
             Stage::IsOut => {

@@ -11,6 +11,13 @@ pub fn act(what: &str, query: &str) {
             informational::send(102, &[]).unwrap();
             super::answer("after two hints");
         }
+        "busy" => {
+            for step in 0..100_000_000_u32 {
+                std::hint::black_box(step);
+            }
+            hint().unwrap();
+            super::answer("after work and a hint");
+        }
         "late" => {
             response::start(200, &[]).unwrap();
             let outcome = hint();
