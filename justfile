@@ -31,7 +31,7 @@ test: build guests
     fi
     # Examples with tests of their own, which run here and not in WebAssembly.
     export CARGO_TARGET_DIR="$PWD/{{ guests }}"
-    for example in rust-features rust-welcome; do
+    for example in rust-application rust-features rust-welcome; do
         cargo test --release --locked --quiet --manifest-path "guest-examples/$example/Cargo.toml"
     done
 
@@ -74,6 +74,7 @@ floors:
     forbid windhover-contract windhover-http windhover-sandbox windhover tokio hyper wasmtime windows-sys
     forbid windhover-http windhover-sandbox windhover wasmtime
     forbid windhover-sandbox windhover-http windhover
+    forbid windhover-guest windhover-contract tokio hyper wasmtime
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 

@@ -71,10 +71,15 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
         let name = entry.file_name().expect("it was listed").to_string_lossy().into_owned();
         if entry.is_dir() && !LEFT_BY_BUILDS.contains(&name.as_str()) {
             files_below(&entry, files);
-        } else if entry.is_file() && !(name == "README.md" && folder.ends_with("wit/deps/windhover-http")) {
+        } else if entry.is_file() && !(name == "README.md" && is_wit_of_windhover(folder)) {
             files.push(entry);
         }
     }
+}
+
+/// Its README is of this repository.
+fn is_wit_of_windhover(folder: &Path) -> bool {
+    folder.ends_with("wit/deps/windhover-http") || folder.ends_with("windhover-guest/wit")
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {

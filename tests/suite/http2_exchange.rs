@@ -74,7 +74,7 @@ for_each_http2! {
         let mut client = served.connect_http2().await;
         for _ in 0..2 {
             let answer = client.get("/").await; // the date was checked
-            assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain"]);
+            assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain; charset=utf-8"]);
             answer.expect(200, "Hello from WebAssembly!\n");
         }
     }
@@ -83,7 +83,7 @@ for_each_http2! {
         let served = server.serve(guest("rust-hello")).await;
         let mut client = served.connect_http2().await;
         let answer = client.ask(client.request("HEAD", "/")).await;
-        assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain"]);
+        assert_eq!(answer.fields, ["content-length: 24", "content-type: text/plain; charset=utf-8"]);
         answer.expect(200, "");
         client.get("/").await.expect(200, "Hello from WebAssembly!\n");
     }

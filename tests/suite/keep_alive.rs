@@ -42,7 +42,7 @@ for_each_server! {
             wire.send(format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: {option}\r\n\r\n")).await;
             wire.expect(
                 "HTTP/1.1 200 OK\r\n\
-                 content-type: text/plain\r\n\
+                 content-type: text/plain; charset=utf-8\r\n\
                  connection: close\r\n\
                  content-length: 24\r\n\
                  date: …\r\n\
@@ -69,7 +69,7 @@ for_each_server! {
             wire.send("GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n").await;
             wire.expect(
                 "HTTP/1.0 200 OK\r\n\
-                 content-type: text/plain\r\n\
+                 content-type: text/plain; charset=utf-8\r\n\
                  connection: keep-alive\r\n\
                  content-length: 24\r\n\
                  date: …\r\n\

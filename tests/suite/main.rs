@@ -12,6 +12,7 @@ mod endpoints; // where the server listens, changed while it serves
 mod examples; // each guest example does what its README says
 mod fixtures; // every guest of the tests has a test
 mod grants; // what a guest is granted of the machine, and nothing beside it
+mod guest_library; // applications that are written with windhover-guest
 mod http2_exchange; // the same exchanges, over HTTP/2
 mod http2_floods; // clients that keep the server busy with nothing
 mod http2_limits; // every limit of HTTP/2, met
@@ -88,7 +89,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The answer of `rust-hello` to anything.
 const HELLO: &str = "HTTP/1.1 200 OK\r\n\
-    content-type: text/plain\r\n\
+    content-type: text/plain; charset=utf-8\r\n\
     content-length: 24\r\n\
     date: …\r\n\
     \r\n\

@@ -2,27 +2,18 @@
 
 use std::fmt::Write;
 
-use windhover::http::{connection, request, response};
+use windhover_guest::features::connection;
+use windhover_guest::header::CONTENT_TYPE;
+use windhover_guest::{HeaderValue, IntoResponse, Request, Response, StatusCode};
 
-wit_bindgen::generate!({
-    path: "wit",
-    generate_all,
-    ownership: Borrowing { duplicate_if_necessary: false }, // calls take `&str` and `&[u8]`
-});
+windhover_guest::export!(app);
 
-struct App;
-
-export!(App);
-
-impl Guest for App {
-    fn handle() {
-        let head = request::head();
-        match (head.method.as_str(), head.path.as_str()) {
-            ("GET" | "HEAD", "/") => text(200, &greeting(head.query.as_deref())),
-            ("GET" | "HEAD", "/request") => text(200, &facts(&head)),
-            ("POST", "/echo") => echo(),
-            _ => text(404, "There is nothing here.\n"),
-        }
+fn app(request: Request) -> Response {
+    match (request.method().as_str(), request.uri().path()) {
+        ("GET" | "HEAD", "/") => greeting(request.uri().query()).into_response(),
+        ("GET" | "HEAD", "/request") => facts(&request).into_response(),
+        ("POST", "/echo") => echo(request),
+        _ => (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response(),
     }
 }
 
@@ -34,10 +25,12 @@ fn greeting(query: Option<&str>) -> String {
     }
 }
 
-fn facts(head: &request::RequestHead) -> String {
-    let request::RequestHead { method, scheme, authority, path, .. } = head;
-    let mut facts = format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={path}\n");
-    if let Some(query) = &head.query {
+fn facts(request: &Request) -> String {
+    let (method, uri) = (request.method(), request.uri());
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map(|authority| authority.as_str()).unwrap_or_default();
+    let mut facts = format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={}\n", uri.path());
+    if let Some(query) = uri.query() {
         let _ = writeln!(facts, "query={query}"); // writing to a string does not fail
     }
     if let Some(remote) = connection::current().remote {
@@ -47,20 +40,24 @@ fn facts(head: &request::RequestHead) -> String {
 }
 
 /// Sends each piece back as it comes: the answer begins before the request has ended.
-fn echo() {
-    let content_type = request::field("content-type").unwrap_or_else(|| b"application/octet-stream".into());
-    response::start(200, &[("content-type", &content_type)]).expect("nothing was sent before");
-    loop {
-        // A request that breaks off must not become an answer that looks whole: a panic breaks it off too.
-        let piece = request::read(0).expect("the request is whole");
-        if piece.is_empty() {
-            return;
-        }
-        response::write(&piece).expect("the answer has begun");
-    }
+fn echo(mut request: Request) -> Response {
+    let content_type = request.headers_mut().remove(CONTENT_TYPE);
+    let mut response = Response::new(request.into_body().into());
+    let content_type = content_type.unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
-fn text(status: u16, text: &str) {
-    let fields: [(&str, &[u8]); 1] = [("content-type", b"text/plain; charset=utf-8")];
-    response::send(status, &fields, text.as_bytes()).expect("nothing was sent before");
+/// By `cargo test`, where a handler is the function that it is. `windhover test` asks the component.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_echoes() {
+        let request = windhover_guest::http::Request::post("/echo").body("as it came".into());
+        let response = app(request.expect("it is a request"));
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.into_body().collect().expect("it does not break off"), b"as it came");
+    }
 }

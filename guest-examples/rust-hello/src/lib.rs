@@ -1,14 +1,5 @@
-wit_bindgen::generate!({ path: "../../wit", world: "application" });
+windhover_guest::export!(hello);
 
-use windhover::http::response;
-
-struct Hello;
-
-impl Guest for Hello {
-    fn handle() {
-        let fields = [("content-type".into(), "text/plain".into())];
-        response::send(200, &fields, b"Hello from WebAssembly!\n").unwrap();
-    }
+fn hello() -> &'static str {
+    "Hello from WebAssembly!\n"
 }
-
-export!(Hello);

@@ -6,58 +6,52 @@ mod order;
 use order::{Order, Problem};
 use serde::Serialize;
 use serde_json::json;
-use windhover::http::request::{self, BodyError};
-use windhover::http::response;
+use windhover_guest::header::{ACCEPT, ALLOW, CONTENT_TYPE};
+use windhover_guest::{ContentError, HeaderName, HeaderValue, IntoResponse, Request, Response, StatusCode};
 
-wit_bindgen::generate!({
-    path: "wit",
-    generate_all,
-    ownership: Borrowing { duplicate_if_necessary: false }, // calls take `&str` and `&[u8]`
-});
+windhover_guest::export!(api);
 
-struct Api;
-
-export!(Api);
-
-impl Guest for Api {
-    fn handle() {
-        match (request::method().as_str(), request::path().as_str()) {
-            ("GET" | "HEAD", "/products") => send(200, JSON, &[], &order::PRODUCTS),
-            ("POST", "/quotes") => quote(),
-            (_, "/products") => refuse(405, "not this way", &[("allow", b"GET, HEAD")], &[]),
-            (_, "/quotes") => refuse(405, "not this way", &[("allow", b"POST")], &[]),
-            _ => refuse(404, "there is nothing here", &[], &[]),
-        }
+fn api(request: Request) -> Response {
+    match (request.method().as_str(), request.uri().path()) {
+        ("GET" | "HEAD", "/products") => json(StatusCode::OK, JSON, &order::PRODUCTS),
+        ("POST", "/quotes") => quote(request).unwrap_or_else(|refusal| refusal),
+        (_, "/products") => with(ALLOW, "GET, HEAD", refusal(StatusCode::METHOD_NOT_ALLOWED, "not this way", &[])),
+        (_, "/quotes") => with(ALLOW, "POST", refusal(StatusCode::METHOD_NOT_ALLOWED, "not this way", &[])),
+        _ => refusal(StatusCode::NOT_FOUND, "there is nothing here", &[]),
     }
 }
 
-fn quote() {
-    let content_type = request::field("content-type").unwrap_or_default();
+fn quote(request: Request) -> Result<Response, Response> {
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     if !content_type.to_ascii_lowercase().starts_with(JSON.as_bytes()) {
-        return refuse(415, "an order is application/json", &[("accept", JSON.as_bytes())], &[]);
+        let refusal = refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "an order is application/json", &[]);
+        return Err(with(ACCEPT, JSON, refusal));
     }
-    let content = match request::read_all(MOST_CONTENT) {
-        Ok(content) => content,
-        Err(BodyError::TooLarge) => return refuse(413, "no order is that large", &[], &[]),
-        Err(reason) => panic!("the request broke off: {reason:?}"), // the server tells the client what it did
-    };
-    match serde_json::from_slice::<Order>(&content) {
-        Err(reason) => refuse(400, &reason.to_string(), &[], &[]),
-        Ok(order) => match order.quote() {
-            Ok(quote) => send(200, JSON, &[], &quote),
-            Err(problems) => refuse(422, "the order cannot be quoted", &[], &problems),
-        },
-    }
+    let content = request.into_body().collect(MOST_CONTENT).map_err(|error| match error {
+        ContentError::TooLarge => refusal(StatusCode::PAYLOAD_TOO_LARGE, "no order is that large", &[]),
+        error => error.into_response(),
+    })?;
+    let order: Order = serde_json::from_slice(&content)
+        .map_err(|reason| refusal(StatusCode::BAD_REQUEST, &reason.to_string(), &[]))?;
+    let quote = order
+        .quote()
+        .map_err(|problems| refusal(StatusCode::UNPROCESSABLE_ENTITY, "the order cannot be quoted", &problems))?;
+    Ok(json(StatusCode::OK, JSON, &quote))
 }
 
-fn refuse(status: u16, title: &str, fields: &[(&str, &[u8])], problems: &[Problem]) {
-    send(status, "application/problem+json", fields, &json!({ "title": title, "status": status, "errors": problems }));
+fn refusal(status: StatusCode, title: &str, problems: &[Problem]) -> Response {
+    let problem = json!({ "title": title, "status": status.as_u16(), "errors": problems });
+    json(status, "application/problem+json", &problem)
 }
 
-fn send(status: u16, content_type: &str, fields: &[(&str, &[u8])], content: &impl Serialize) {
+fn json(status: StatusCode, content_type: &'static str, content: &impl Serialize) -> Response {
     let content = serde_json::to_vec(content).expect("it has only strings for keys");
-    let fields = [fields, &[("content-type", content_type.as_bytes())]].concat();
-    response::send(status, &fields, &content).expect("nothing was sent before");
+    with(CONTENT_TYPE, content_type, (status, content).into_response())
+}
+
+fn with(name: HeaderName, value: &'static str, mut response: Response) -> Response {
+    response.headers_mut().insert(name, HeaderValue::from_static(value));
+    response
 }
 
 const JSON: &str = "application/json";

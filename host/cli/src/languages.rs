@@ -88,7 +88,7 @@ fn version(text: &str) -> Option<Vec<u32>> {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const RUST: [Need; 2] = [
-    Need { ask: &["cargo", "--version"], oldest: &[1, 87], remedy: "Install Rust: https://rustup.rs" },
+    Need { ask: &["cargo", "--version"], oldest: &[1, 88], remedy: "Install Rust: https://rustup.rs" },
     Need {
         ask: &["sh", "-c", "test -d \"$(rustc --print target-libdir --target wasm32-wasip2)\""],
         oldest: &[],

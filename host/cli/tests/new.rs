@@ -36,12 +36,24 @@ fn a_new_app_has_all_that_it_needs_under_its_own_name() {
 #[test]
 fn an_application_has_the_contract_in_its_folder() {
     let folder = Folder::with(&[]);
-    folder.told(&["new", "app", "--lang", "rust"], 0);
+    folder.told(&["new", "app", "--lang", "c"], 0);
     let contract = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     for file in ["world.wit", "request.wit", "response.wit", "telemetry.wit"] {
         let vendored = folder.path("app/wit/deps/windhover-http").join(file);
         assert_eq!(fs::read(vendored).expect("it is vendored"), fs::read(contract.join(file)).expect("it is here"));
     }
+}
+
+#[test]
+fn an_application_in_rust_has_what_it_is_written_with_in_its_folder() {
+    let folder = Folder::with(&[]);
+    folder.told(&["new", "app", "--lang", "rust"], 0);
+    let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../guest");
+    for file in ["Cargo.toml", "src/lib.rs", "wit/world.wit"] {
+        let vendored = folder.path("app/windhover-guest").join(file);
+        assert_eq!(fs::read(vendored).expect("it is vendored"), fs::read(guest.join(file)).expect("it is here"));
+    }
+    assert!(!folder.path("app/windhover-guest/wit/README.md").exists(), "it is of the repository");
 }
 
 #[test]

@@ -17,7 +17,7 @@ impl Guest for FiveFeatures {
             limits::max_request_body_size(),
             tls::current(),
         ));
-        let fields = [("content-type".into(), "text/plain".into())];
+        let fields = [("content-type".into(), "text/plain; charset=utf-8".into())];
         response::send(200, &fields, b"Hello from WebAssembly!\n").unwrap();
     }
 }
