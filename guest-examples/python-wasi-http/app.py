@@ -1,40 +1,39 @@
-"""A greeting, a look at the request, and an echo that streams: for any server of `wasi:http/service` 0.3."""
+"""A greeting, a look at the request, and an echo that streams: for any server of `wasi:http/proxy` 0.2.
+
+A child is given back before its parent, which `with` does: a stream before its body.
+"""
 
 from urllib.parse import parse_qs
 
-from componentize_py_async_support import spawn
-from componentize_py_async_support.futures import FutureReader
-from componentize_py_async_support.streams import ByteStreamReader, ByteStreamWriter
-from componentize_py_types import Ok
-from wit_world import (
-    byte_stream,
-    result_option_wasi_http_types_fields_wasi_http_types_error_code_future as trailers_future,
-    result_unit_wasi_http_types_error_code_future as outcome_future,
-)
+from componentize_py_types import Err, Ok
 from wit_world import exports
-from wit_world.imports.wasi_http_types import (
+from wit_world.imports.streams import StreamError_Closed
+from wit_world.imports.types import (
     Fields,
+    IncomingBody,
+    IncomingRequest,
     Method_Get,
     Method_Head,
     Method_Post,
-    Request,
-    Response,
+    OutgoingBody,
+    OutgoingResponse,
+    ResponseOutparam,
     Scheme_Https,
 )
 
 
-class Handler(exports.Handler):
-    async def handle(self, request: Request) -> Response:
-        path, _, query = (request.get_path_with_query() or "/").partition("?")
-        match request.get_method(), path:
+class IncomingHandler(exports.IncomingHandler):
+    def handle(self, request: IncomingRequest, response_out: ResponseOutparam) -> None:
+        path, _, query = (request.path_with_query() or "/").partition("?")
+        match request.method(), path:
             case (Method_Get() | Method_Head()), "/":
-                return text(200, greeting(query))
+                text(response_out, 200, greeting(query))
             case (Method_Get() | Method_Head()), "/request":
-                return text(200, facts(request, path, query))
+                text(response_out, 200, facts(request, path, query))
             case Method_Post(), "/echo":
-                return echo(request)
+                echo(request, response_out)
             case _:
-                return text(404, "There is nothing here.\n")
+                text(response_out, 404, "There is nothing here.\n")
 
 
 def greeting(query: str) -> str:
@@ -42,45 +41,54 @@ def greeting(query: str) -> str:
     return f"Hello, {names[0]}!\n" if names else "Hello from Python!\n"
 
 
-def facts(request: Request, path: str, query: str) -> str:
-    method = "HEAD" if isinstance(request.get_method(), Method_Head) else "GET"
-    scheme = "https" if isinstance(request.get_scheme(), Scheme_Https) else "http"
-    facts = {"method": method, "scheme": scheme, "authority": request.get_authority(), "path": path, "query": query}
+def facts(request: IncomingRequest, path: str, query: str) -> str:
+    method = "HEAD" if isinstance(request.method(), Method_Head) else "GET"
+    scheme = "https" if isinstance(request.scheme(), Scheme_Https) else "http"
+    facts = {"method": method, "scheme": scheme, "authority": request.authority(), "path": path, "query": query}
     return "".join(f"{name}={value}\n" for name, value in facts.items() if value)
 
 
-def echo(request: Request) -> Response:
-    """Each piece goes back as it comes: the answer begins before the request has ended."""
-    headers = request.get_headers()
-    content_type = (headers.get("content-type") or [b"application/octet-stream"])[0]
-    content, trailers = Request.consume_body(request, outcome_future(lambda: Ok(None))[1])
-    writer, reader = byte_stream()
-    spawn(copy(content, writer))
-    # The request's trailers tell whether it came to its end, and so whether the answer does.
-    return answer(200, [("content-type", content_type)], reader, trailers)
+def echo(request: IncomingRequest, response_out: ResponseOutparam) -> None:
+    """The octets pass from stream to stream in the server, while they come in."""
+    with request.headers() as headers:
+        content_type = (headers.get("content-type") or [b"application/octet-stream"])[0]
+    content, body = request.consume(), start(response_out, 200, content_type)
+    # A failure leaves the body unfinished, and the server breaks the answer off: it must not look whole.
+    with content.stream() as source, body.write() as sink:
+        while splice(source, sink):
+            sink.flush()  # a server may hold back what nobody told it to flush
+    with IncomingBody.finish(content) as trailers:
+        with trailers.subscribe() as told:
+            told.block()
+        match trailers.get():
+            case Ok(Ok(fields)):
+                OutgoingBody.finish(body, fields)
 
 
-async def copy(content: ByteStreamReader, writer: ByteStreamWriter) -> None:
-    with content, writer:
-        while not (content.writer_dropped or writer.reader_dropped):
-            await writer.write_all(await content.read(64 * 1024))
+def splice(source, sink) -> bool:
+    """Whether there may be more."""
+    try:
+        sink.blocking_splice(source, 64 * 1024)
+    except Err as error:
+        if isinstance(error.value, StreamError_Closed):
+            return False
+        raise
+    return True
 
 
-def text(status: int, content: str) -> Response:
-    writer, reader = byte_stream()
-    spawn(write(writer, content.encode()))
-    # The future's writer is dropped here, which sends its default: there are no trailers.
-    return answer(status, [("content-type", b"text/plain; charset=utf-8")], reader, trailers_future(lambda: Ok(None))[1])
+def text(response_out: ResponseOutparam, status: int, content: str) -> None:
+    body = start(response_out, status, b"text/plain; charset=utf-8")
+    with body.write() as sink:
+        octets = content.encode()
+        for at in range(0, len(octets), 4096):  # the most that this call takes at once
+            sink.blocking_write_and_flush(octets[at : at + 4096])
+    OutgoingBody.finish(body, None)
 
 
-async def write(writer: ByteStreamWriter, content: bytes) -> None:
-    with writer:
-        await writer.write_all(content)
-
-
-def answer(
-    status: int, headers: list[tuple[str, bytes]], content: ByteStreamReader, trailers: FutureReader
-) -> Response:
-    response, _sent = Response.new(Fields.from_list(headers), content, trailers)
+def start(response_out: ResponseOutparam, status: int, content_type: bytes) -> OutgoingBody:
+    """Sends the head. The body is taken first, because `set` gives the response away."""
+    response = OutgoingResponse(Fields.from_list([("content-type", content_type)]))
     response.set_status_code(status)
-    return response
+    body = response.body()
+    ResponseOutparam.set(response_out, Ok(response))
+    return body

@@ -45,7 +45,7 @@ fn embed_templates(examples: &Path) {
     let mut code = "static TEMPLATES: &[Template] = &[\n".to_owned();
     for example in entries(examples) {
         let name = example.file_name().expect("it was listed").to_string_lossy().into_owned();
-        if !(name.ends_with("-application") || name.ends_with("-wasi-http")) {
+        if !["-application", "-wasi-http", "-wasi-http-p3"].iter().any(|kind| name.ends_with(kind)) {
             continue;
         }
         let mut files = Vec::new();

@@ -9,7 +9,7 @@ use windhover_sandbox::Reuse;
 use windhover_tests::{Served, TestServer, guest, guest_file};
 
 use crate::behaviours::BEHAVIOURS;
-use crate::{CONTRACTS, LANGUAGES};
+use crate::{LANGUAGES, contracts};
 
 /// What came of one app's tests.
 pub(crate) struct Row {
@@ -30,10 +30,10 @@ pub(crate) fn table(rows: &[Row]) -> String {
                 let app = format!("{language}-{contract}");
                 rows.iter().any(|row| row.app == app && row.holds[at])
             };
-            let holding: Vec<_> = CONTRACTS.iter().filter(|contract| holds(contract)).copied().collect();
+            let holding: Vec<_> = contracts(language).iter().filter(|contract| holds(contract)).copied().collect();
             match holding.len() {
                 0 => "no".to_owned(),
-                2 => "yes".to_owned(),
+                all if all == contracts(language).len() => "yes".to_owned(),
                 _ => holding.join(", "),
             }
         });

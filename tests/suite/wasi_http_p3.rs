@@ -17,10 +17,11 @@ for_each_server! {
         let served = server.serve(guest("rust-wasi-http-p3")).await;
         let mut wire = served.connect().await;
         wire.send(get("/") + "HEAD / HTTP/1.1\r\nhost: a\r\n\r\n" + &get("/none")).await;
-        let head = "HTTP/1.1 200 OK\r\ncontent-length: 22\r\ncontent-type: text/plain\r\ndate: …\r\n\r\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 22\r\ncontent-type: text/plain; charset=utf-8\r\ndate: …\r\n\r\n";
         wire.expect(&format!("{head}Hello from wasi:http!\n")).await;
         wire.expect(head).await;
-        wire.expect(&fault("404 Not Found")).await;
+        let head = "HTTP/1.1 404 Not Found\r\ncontent-length: 23\r\ncontent-type: text/plain; charset=utf-8\r\ndate: …\r\n\r\n";
+        wire.expect(&format!("{head}There is nothing here.\n")).await;
     }
 
     /// Of the request's stream as it is, and of a copy that went through the guest's memory.

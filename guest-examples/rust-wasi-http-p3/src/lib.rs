@@ -11,17 +11,24 @@ wasip3::http::service::export!(Example);
 impl wasip3::exports::http::handler::Guest for Example {
     async fn handle(request: Request) -> Result<Response, ErrorCode> {
         let target = request.get_path_with_query().unwrap_or_default();
-        let path = target.split('?').next().unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         Ok(match (request.get_method(), path) {
-            (Method::Get | Method::Head, "/") => answer(200, "Hello from wasi:http!\n"),
-            (Method::Get | Method::Head, "/request") => answer(200, &facts(&request, &target)),
+            (Method::Get | Method::Head, "/") => answer(200, &greeting(query)),
+            (Method::Get | Method::Head, "/request") => answer(200, &facts(&request, path, query)),
             (Method::Post, "/echo") => echo(request),
-            _ => answer(404, ""),
+            _ => answer(404, "There is nothing here.\n"),
         })
     }
 }
 
-fn facts(request: &Request, target: &str) -> String {
+fn greeting(query: &str) -> String {
+    match form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name") {
+        Some((_, name)) => format!("Hello, {name}!\n"),
+        None => "Hello from wasi:http!\n".to_owned(),
+    }
+}
+
+fn facts(request: &Request, path: &str, query: &str) -> String {
     let method = if matches!(request.get_method(), Method::Head) { "HEAD" } else { "GET" };
     let scheme = match request.get_scheme() {
         Some(Scheme::Http) => "http".into(),
@@ -30,14 +37,15 @@ fn facts(request: &Request, target: &str) -> String {
         None => String::new(),
     };
     let authority = request.get_authority().unwrap_or_default();
-    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={target}\n")
+    let query = if query.is_empty() { String::new() } else { format!("query={query}\n") };
+    format!("method={method}\nscheme={scheme}\nauthority={authority}\npath={path}\n{query}")
 }
 
 fn answer(status: u16, text: &str) -> Response {
-    let mut fields = vec![("content-length".into(), text.len().to_string().into())];
-    if !text.is_empty() {
-        fields.push(("content-type".into(), "text/plain".into()));
-    }
+    let fields = [
+        ("content-length".into(), text.len().to_string().into()),
+        ("content-type".into(), "text/plain; charset=utf-8".into()),
+    ];
     let fields = Fields::from_list(&fields).expect("fields are well-formed");
     let (mut writer, content) = wit_stream::new();
     let (_, no_trailers) = wit_future::new(|| Ok(None));

@@ -10,12 +10,16 @@ use anyhow::{Context, bail};
 use crate::args::New;
 use crate::languages;
 use crate::serve::say;
-use crate::templates::{Template, template};
+use crate::templates::{self, Template, template};
 
 /// Writes it, and tells how to go on.
 pub(crate) fn new(args: &New) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
     let name = name_of(folder)?;
+    let Some(template) = template(args.language, args.kind) else {
+        let kinds = templates::kinds(args.language).join(" or ");
+        bail!("this language's tools do not make such components yet; give --kind {kinds}");
+    };
     match fs::create_dir(folder) {
         Ok(()) => {}
         Err(reason) if reason.kind() == ErrorKind::AlreadyExists => {
@@ -23,7 +27,7 @@ pub(crate) fn new(args: &New) -> anyhow::Result<ExitCode> {
         }
         Err(reason) => return Err(reason).with_context(|| format!("cannot make {}", folder.display())),
     }
-    write(template(args.language, args.kind), name, folder)?;
+    write(template, name, folder)?;
     say(&format!("Made {}. Go on with:", folder.display()));
     say(&format!("  cd {}\n  windhover build\n  windhover test\n  windhover serve", folder.display()));
     for lack in languages::lacks(args.language) {

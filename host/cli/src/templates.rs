@@ -13,11 +13,17 @@ pub(crate) struct Template {
     pub(crate) files: &'static [(&'static str, &'static [u8])],
 }
 
-/// The one of a language and a kind.
-pub(crate) fn template(language: Language, kind: Kind) -> &'static Template {
+/// The one of a language and a kind. `None`: the language's tools cannot make apps of this kind.
+pub(crate) fn template(language: Language, kind: Kind) -> Option<&'static Template> {
     let value = |value: Option<PossibleValue>| value.expect("each has a name").get_name().to_owned();
     let name = format!("{}-{}", value(language.to_possible_value()), value(kind.to_possible_value()));
-    TEMPLATES.iter().find(|template| template.name == name).expect("each has its folder in guest-examples")
+    TEMPLATES.iter().find(|template| template.name == name)
+}
+
+/// The kinds that there are in a language.
+pub(crate) fn kinds(language: Language) -> Vec<String> {
+    let kinds = Kind::value_variants().iter().filter(|kind| template(language, **kind).is_some());
+    kinds.filter_map(|kind| Some(kind.to_possible_value()?.get_name().to_owned())).collect()
 }
 
 // `static TEMPLATES: &[Template]`, of the build script.
@@ -28,10 +34,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_language_has_a_template_of_each_kind() {
+    fn each_language_has_a_template_of_each_kind_that_its_tools_can_make() {
         for language in Language::value_variants() {
             for kind in Kind::value_variants() {
                 let template = template(*language, *kind);
+                let may_lack = *kind == Kind::WasiHttpP3
+                    && matches!(language, Language::Cpp | Language::Go | Language::Ts | Language::Zig);
+                assert_eq!(template.is_none(), may_lack, "{language:?} {kind:?}");
+                let Some(template) = template else { continue };
                 for file in ["README.md", "tests.toml", "windhover.toml"] {
                     assert!(template.files.iter().any(|(path, _)| *path == file), "{}: {file}", template.name);
                 }

@@ -14,7 +14,10 @@ use support::folder::Folder;
 #[test]
 fn a_new_app_has_all_that_it_needs_under_its_own_name() {
     for language in ["c", "cpp", "go", "js", "python", "rust", "ts", "zig"] {
-        for kind in ["application", "wasi-http"] {
+        for kind in ["application", "wasi-http", "wasi-http-p3"] {
+            if kind == "wasi-http-p3" && !["c", "js", "python", "rust"].contains(&language) {
+                continue;
+            }
             let folder = Folder::with(&[]);
             let told = folder.told(&["new", "my-shop", "--lang", language, "--kind", kind], 0);
             assert!(told.starts_with("Made my-shop. Go on with:\n  cd my-shop\n  windhover build\n"), "{told}");
@@ -31,6 +34,15 @@ fn a_new_app_has_all_that_it_needs_under_its_own_name() {
             }
         }
     }
+}
+
+#[test]
+fn a_kind_that_a_language_cannot_make_is_refused_with_those_that_it_can() {
+    let folder = Folder::with(&[]);
+    let told = folder.told(&["new", "app", "--lang", "go", "--kind", "wasi-http-p3"], 1);
+    let kinds = "give --kind application or wasi-http";
+    assert_eq!(told, format!("windhover: this language's tools do not make such components yet; {kinds}\n"));
+    assert!(folder.files().is_empty());
 }
 
 #[test]

@@ -399,19 +399,23 @@ fn serve(args: &Args, app: &Path, options: &[&str]) -> Contender {
     Contender::new(&args.windhover, [command.into(), app.into()].into_iter().chain(options.iter().map(Into::into)))
 }
 
-const TEMPLATES: [&str; 16] = [
+const TEMPLATES: [&str; 20] = [
     "c-application",
     "c-wasi-http",
+    "c-wasi-http-p3",
     "cpp-application",
     "cpp-wasi-http",
     "go-application",
     "go-wasi-http",
     "js-application",
     "js-wasi-http",
+    "js-wasi-http-p3",
     "python-application",
     "python-wasi-http",
+    "python-wasi-http-p3",
     "rust-application",
     "rust-wasi-http",
+    "rust-wasi-http-p3",
     "ts-application",
     "ts-wasi-http",
     "zig-application",

@@ -50,8 +50,10 @@ pub enum Language {
 pub enum Kind {
     /// windhover:http/application
     Application,
-    /// wasi:http/proxy 0.2; for Python wasi:http/service 0.3
+    /// wasi:http/proxy 0.2
     WasiHttp,
+    /// wasi:http/service 0.3, whose handlers are async: in C, JavaScript, Python and Rust
+    WasiHttpP3,
 }
 
 /// `windhover build`.
