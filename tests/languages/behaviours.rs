@@ -133,7 +133,7 @@ fn greeting(app: &str) -> &'static str {
         Some("python") => "Hello from Python!\n",
         Some("ts") => "Hello from TypeScript!\n",
         Some("zig") => "Hello from Zig!\n",
-        _ if app == "rust-wasi-http" => "Hello from wasi:http!\n",
+        _ if app.starts_with("rust-wasi-http") => "Hello from wasi:http!\n",
         _ => "Hello from Rust!\n",
     }
 }

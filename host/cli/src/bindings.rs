@@ -1,11 +1,14 @@
-//! `windhover bindings`: what an app's WIT is in its language, for languages whose compilers know nothing of it.
+//! `windhover bindings`: what an app's WIT is in its language.
+
+mod tool;
 
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use wit_bindgen_core::{Files, WorldGenerator};
+use wit_parser::{Resolve, WorldId};
 
 use crate::args::{Bindings, Language};
 use crate::output;
@@ -15,46 +18,49 @@ use crate::wit;
 /// Writes them. Files that are the same already are left as they are, so that what is built of them need not be built
 /// anew.
 pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
-    let mut generator = generator(args.language)?;
     let (mut resolve, world) = wit::world(&args.wit, args.world.as_deref())?;
-    let mut files = Files::default();
-    generator
-        .generate(&mut resolve, world, &mut files)
-        .with_context(|| format!("cannot make bindings of {}", args.wit.display()))?;
-    if args.language == Language::Go {
-        for (name, content) in GO_RUNTIME {
-            files.push(name, content);
+    let name = resolve.worlds[world].name.clone();
+    let files = match args.language {
+        Language::C | Language::Cpp | Language::Zig => {
+            generate(wit_bindgen_c::Opts::default().build().as_mut(), &mut resolve, world, &args.wit)?
         }
-    }
+        Language::Go => {
+            // As it comes, whether gofmt is here or not: the same WIT gives the same files.
+            let format = wit_bindgen_go::Format::False;
+            let mut go = wit_bindgen_go::Opts { quiet: true, format, ..Default::default() }.build();
+            let mut files = generate(go.as_mut(), &mut resolve, world, &args.wit)?;
+            for (name, content) in GO_RUNTIME {
+                files.push(name, content);
+            }
+            files
+        }
+        // For reading: `wit_bindgen::generate!` makes the same while an app is built.
+        Language::Rust => {
+            let mut rust = wit_bindgen_rust::Opts { format: true, generate_all: true, ..Default::default() }.build();
+            generate(&mut rust, &mut resolve, world, &args.wit)?
+        }
+        Language::Js | Language::Ts => tool::JCO.files(&args.wit, &name)?,
+        Language::Python => tool::COMPONENTIZE_PY.files(&args.wit, &name)?,
+    };
     let (mut changed, mut all) = (0, 0);
     for (name, content) in files.iter() {
         all += 1;
         changed += usize::from(write(&args.out.join(name), content)?);
     }
-    let world = &resolve.worlds[world].name;
-    say(&format!("Bindings of {world}: {all} files in {}, {changed} of them new", args.out.display()));
+    say(&format!("Bindings of {name}: {all} files in {}, {changed} of them new", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn generator(language: Language) -> anyhow::Result<Box<dyn WorldGenerator>> {
-    Ok(match language {
-        Language::C | Language::Cpp | Language::Zig => wit_bindgen_c::Opts::default().build(),
-        Language::Go => {
-            // As it comes, whether gofmt is here or not: the same WIT gives the same files.
-            wit_bindgen_go::Opts { quiet: true, format: wit_bindgen_go::Format::False, ..Default::default() }.build()
-        }
-        Language::Rust => {
-            bail!("Rust makes its bindings while it builds: wit_bindgen::generate!({{ path: \"wit\" }})")
-        }
-        Language::Js | Language::Ts => bail!(
-            "JavaScript needs no bindings; types for TypeScript are written by jco, which npm has:\n\
-             npx --package @bytecodealliance/jco jco guest-types wit --out-dir build/types"
-        ),
-        Language::Python => bail!(
-            "Python makes its bindings while it builds; for an editor they are written by componentize-py, which pip has:\n\
-             componentize-py --wit-path wit --world app bindings build/bindings"
-        ),
-    })
+fn generate(
+    generator: &mut dyn WorldGenerator,
+    resolve: &mut Resolve,
+    world: WorldId,
+    wit: &Path,
+) -> anyhow::Result<Files> {
+    let mut files = Files::default();
+    let made = generator.generate(resolve, world, &mut files);
+    made.with_context(|| format!("cannot make bindings of {}", wit.display()))?;
+    Ok(files)
 }
 
 /// Whether it was other than this.

@@ -10,6 +10,7 @@ use windhover_sandbox::inspect;
 use crate::args;
 use crate::config::Config;
 use crate::config::file;
+use crate::languages;
 use crate::serve::say;
 
 /// Builds all apps that say how, or one.
@@ -82,15 +83,17 @@ impl Recipe {
     /// That a step ended well.
     pub(crate) fn require(&self, step: &str, ended: std::io::Result<ExitStatus>) -> anyhow::Result<()> {
         let status = ended.with_context(|| format!("cannot run the shell in {}", self.folder.display()))?;
-        match status.code() {
-            Some(0) => Ok(()),
-            Some(127) => bail!(
-                "{} is not built: a command of this step is not on this machine (`windhover doctor` lists what is):\n{step}",
-                self.name
-            ),
-            Some(code) => bail!("{} is not built: this step ended with {code}:\n{step}", self.name),
-            None => bail!("{} is not built: this step was ended from outside ({status}):\n{step}", self.name),
+        let ended = match status.code() {
+            Some(0) => return Ok(()),
+            Some(127) => "a command of this step is not on this machine (`windhover doctor` lists what is)".to_owned(),
+            Some(code) => format!("this step ended with {code}"),
+            None => format!("this step was ended from outside ({status})"),
+        };
+        let mut told = format!("{} is not built: {ended}:\n{step}", self.name);
+        for lack in languages::lacks_of_command(step) {
+            told = format!("{told}\n{lack}");
         }
+        bail!(told)
     }
 
     /// What came of it, if it can be served.

@@ -3,6 +3,8 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+
 use crate::args::Language;
 
 /// What is missing for a language, each with how to get it.
@@ -14,6 +16,21 @@ pub(crate) fn lacks(language: Language) -> Vec<String> {
 pub(crate) fn found(language: Language) -> Result<String, String> {
     let found = needs(language).iter().map(Need::find).collect::<Result<Vec<_>, _>>()?;
     Ok(found.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// What is missing for the tools that a command of a shell calls: where it has failed, that may be why.
+pub(crate) fn lacks_of_command(command: &str) -> Vec<String> {
+    let words: Vec<_> = command.split_whitespace().collect();
+    let mut lacks = Vec::new();
+    for language in Language::value_variants() {
+        let calls = needs(*language).iter().any(|need| need.ask[0] != "sh" && words.contains(&need.ask[0]));
+        for lack in if calls { self::lacks(*language) } else { Vec::new() } {
+            if !lacks.contains(&lack) {
+                lacks.push(lack);
+            }
+        }
+    }
+    lacks
 }
 
 /// A tool.
@@ -163,6 +180,18 @@ mod tests {
             ("none", None),
         ] {
             assert_eq!(version(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_of_the_languages_whose_tools_it_calls() {
+        assert!(lacks_of_command("echo cargo-like zigzag").is_empty());
+        for (command, language) in [
+            ("GOOS=wasip1 GOARCH=wasm go build -o x .", Language::Go),
+            ("zig build-exe app.zig", Language::Zig),
+            ("npm install", Language::Ts),
+        ] {
+            assert_eq!(lacks_of_command(command), lacks(language), "{command}");
         }
     }
 

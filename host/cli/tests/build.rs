@@ -5,7 +5,9 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
+use support::command;
 use support::folder::Folder;
 use windhover_tests::guest_file;
 
@@ -59,6 +61,20 @@ fn the_first_command_that_fails_is_named_and_is_the_last() {
         assert!(told.contains(expected), "{told}");
     }
     assert_eq!(folder.files(), ["windhover.toml"]);
+}
+
+#[test]
+fn a_toolchain_of_the_wrong_version_is_told_where_it_has_failed() {
+    let folder = Folder::with(&[]);
+    folder.write("zig", b"#!/bin/sh\necho 0.13.0\n[ $1 = version ]\n");
+    fs::set_permissions(folder.path("zig"), fs::Permissions::from_mode(0o755)).expect("it is ours");
+    folder.write("windhover.toml", app(&["zig build-exe app.zig"]).as_bytes());
+    let path = format!("{}:{}", folder.path("").display(), std::env::var("PATH").expect("it is set"));
+    let output = command().arg("build").current_dir(folder.path("")).env("PATH", path).output().expect("it runs");
+    let told = String::from_utf8(output.stderr).expect("it speaks UTF-8");
+    let expected = "shop is not built: this step ended with 1:\nzig build-exe app.zig\n\
+                    zig is 0.13.0, and has to be 0.17 or newer. Install Zig 0.17";
+    assert!(told.contains(expected), "{told}");
 }
 
 #[test]

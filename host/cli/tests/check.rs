@@ -120,6 +120,8 @@ fn every_file_that_cannot_be_served_is_told_what_it_is_and_what_to_do() {
         (&importing("acme:a/b@1.0.0"), "component", Some(APPLICATION), "acme:a/b@1.0.0: compose the guest with"),
         (&importing("windhover:http/teapot@0.1.0"), "component", Some(APPLICATION), "does not have this feature"),
         (&importing("windhover:http/request@9.0.0"), "component", Some(APPLICATION), "has windhover:http 0.1.0"),
+        (&importing("wasi:http/types@0.4.0"), "component", Some(APPLICATION), "has WASI 0.2 and 0.3;"),
+        (&importing("wasi:cli/stdout@0.1.0"), "component", Some(APPLICATION), "has WASI 0.2 and 0.3;"),
         (&importing("wasi:keyvalue/store@0.2.0"), "component", Some(APPLICATION), "Windhover does not offer this part"),
     ] {
         fs::write(folder.path().join("app.wasm"), content).expect("a new folder can be written to");

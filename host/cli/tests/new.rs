@@ -6,6 +6,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use support::command;
@@ -121,13 +122,51 @@ fn bindings_are_written_and_left_alone_when_they_are_the_same() {
 }
 
 #[test]
-fn bindings_that_other_tools_write_are_named() {
+fn bindings_for_rust_are_those_of_its_macro() {
     let folder = Folder::with(&[]);
-    for (language, tool) in
-        [("rust", "wit_bindgen::generate!"), ("ts", "jco guest-types"), ("python", "componentize-py")]
-    {
-        let told = folder.told(&["bindings", language], 1);
-        assert!(told.contains(tool), "{told}");
+    folder.told(&["new", "app", "--lang", "c"], 0);
+    let wit = folder.path("app/wit").display().to_string();
+    assert!(
+        folder.told(&["bindings", "rust", "--wit", &wit], 0).starts_with("Bindings of app: 1 files in build/bindings")
+    );
+    let bindings = fs::read_to_string(folder.path("build/bindings/app.rs")).expect("it was written");
+    assert!(bindings.contains("pub trait Guest"), "{bindings}");
+}
+
+#[test]
+fn bindings_that_other_tools_write_are_theirs() {
+    let folder = Folder::with(&[]);
+    for (language, name, local) in [
+        ("ts", "jco", "node_modules/.bin/jco"),
+        ("js", "jco", "node_modules/.bin/jco"),
+        ("python", "componentize-py", "build/python/bin/componentize-py"),
+    ] {
+        let app = folder.path(language);
+        folder.told(&["new", language, "--lang", language], 0);
+        let bindings = |expected: i32| {
+            let output = command().args(["bindings", language]).current_dir(&app).env("PATH", "/nowhere").output();
+            let output = output.expect("it runs");
+            let told = String::from_utf8([output.stdout, output.stderr].concat()).expect("it speaks UTF-8");
+            assert_eq!(output.status.code(), Some(expected), "{told}");
+            told
+        };
+        let told = bindings(1);
+        let expected =
+            format!("bindings of this language are written by {name}, which is not installed.\n`windhover build`");
+        assert!(told.contains(&expected), "{told}");
+
+        // One that writes what it was told, where it was told to.
+        let tool = "#!/bin/sh\nfor out; do [ \"$last\" = --out-dir ] && break; last=$out; done\n\
+                    /bin/mkdir -p $out/deep && echo \"$* $PYTHONPATH\" > $out/deep/told\n";
+        fs::create_dir_all(app.join(local).parent().expect("it has one")).expect("it can be made");
+        fs::write(app.join(local), tool).expect("it is ours");
+        fs::set_permissions(app.join(local), fs::Permissions::from_mode(0o755)).expect("it is ours");
+        assert!(bindings(0).starts_with("Bindings of app: 1 files in build/bindings, 1 of them new\n"));
+        let told = fs::read_to_string(app.join("build/bindings/deep/told")).expect("it was written");
+        assert!(told.contains(" app ") && told.contains("wit "), "{told}");
+
+        fs::write(app.join(local), "#!/bin/sh\necho what is wrong >&2; exit 1\n").expect("it is ours");
+        assert!(bindings(1).contains(&format!("{name} cannot make bindings of wit:\nwhat is wrong\n")));
     }
     let told = folder.told(&["bindings", "c"], 1);
     assert!(told.contains("cannot use the WIT in wit"), "{told}");

@@ -65,6 +65,8 @@ impl Imports {
             ("wasi_snapshot_preview1", _) => {
                 Err("it was made for WASI preview 1; wrap it with the preview 1 adapter when making the component")
             }
+            ("wasi:http", "types" | "outgoing-handler" | "client") => Err(OTHER_WASI),
+            (package, _) if LINKED_WASI.contains(&package) => Err(OTHER_WASI),
             (package, _) if package.starts_with("wasi:") => Err("Windhover does not offer this part of WASI"),
             _ => Err("compose the guest with a component that exports it (`wac plug`), or remove the import"),
         }
@@ -81,6 +83,8 @@ fn is_served(version: &str) -> bool {
 
 /// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.
 const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
+
+const OTHER_WASI: &str = "this version of Windhover has WASI 0.2 and 0.3; build the guest against one of them";
 
 /// A middleware's own import: what stands behind it.
 const MIDDLEWARE: &str = "the component is middleware; serve an app, and name this file with --middleware";
