@@ -71,13 +71,15 @@ pub(crate) enum Reception {
 struct State {
     /// Counts builds that have ended.
     builds: u64,
-    failure: Option<Arc<Failure>>,
+    failures: Vec<Arc<Failure>>,
     is_leaving: bool,
 }
 
 /// Why an app is not built.
 #[derive(Debug, PartialEq)]
 struct Failure {
+    /// Whose requests hear of it. `None`: all.
+    app: Option<String>,
     /// One line.
     reason: String,
     /// What its command said.
@@ -108,14 +110,16 @@ impl Dev {
         }
     }
 
-    /// Takes a request before the app does: what asks for changes is answered, and while a build has failed everything is.
-    pub(crate) fn receive(&self, request: &Request) -> Reception {
+    /// Takes a request before the `app` does that it would go to: what asks for changes is answered, and while an app could
+    /// not be built, all that is for it.
+    pub(crate) fn receive(&self, request: &Request, app: Option<&str>) -> Reception {
         let state = self.state.borrow();
         if request.target.path() == reload::PATH {
             return Reception::Answered(reload::changes(self, request));
         }
         let served = served(self.pipeline.get(), &state);
-        match &state.failure {
+        let concerns = |failure: &&Arc<Failure>| failure.app.is_none() || failure.app.as_deref() == app;
+        match state.failures.iter().find(concerns) {
             Some(failure) => Reception::Answered(page::failed(failure, &served, request)),
             None if state.builds == 0 && served.is_empty() => Reception::Answered(page::first_build(&served, request)),
             None => Reception::Admitted(Visit::new(request, served)),
@@ -142,9 +146,9 @@ fn served(pipeline: Option<&Weak<Pipeline>>, state: &State) -> String {
     let apps = pipeline.and_then(Weak::upgrade).map(|pipeline| pipeline.apps()).unwrap_or_default();
     let version = |app: &Arc<App>| app.loaded().map(|loaded| loaded.version.to_string()).unwrap_or_default();
     let versions = apps.iter().map(version).filter(|version| !version.is_empty()).collect::<Vec<_>>().join(".");
-    match state.failure {
-        Some(_) => format!("{versions}.failed-{}", state.builds),
-        None => versions,
+    match state.failures.is_empty() {
+        true => versions,
+        false => format!("{versions}.failed-{}", state.builds),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tracing::debug;
-use windhover_contract::{Application, Fault, HostFault, Request, Response};
+use windhover_contract::{Application, Fault, HostFault, Request, Response, Target};
 
 use crate::app::App;
 use crate::dev::{Dev, Reception};
@@ -46,7 +46,7 @@ impl Application for Pipeline {
         let mut record = self.telemetry.begin(&mut request);
         let response = match &self.dev {
             None => self.answer(request, &mut record).await,
-            Some(dev) => match dev.receive(&request) {
+            Some(dev) => match dev.receive(&request, self.name_at(&request.target).as_deref()) {
                 Reception::Admitted(visit) => visit.follow(self.answer(request, &mut record).await),
                 Reception::Answered(response) => response,
             },
@@ -59,6 +59,13 @@ impl Application for Pipeline {
 }
 
 impl Pipeline {
+    /// The app that is at the target. `None`: there is none.
+    fn name_at(&self, target: &Target) -> Option<Arc<str>> {
+        let router = self.router.load();
+        let app = router.find(&mut target.clone()).ok()?;
+        Some(Arc::clone(&app.name))
+    }
+
     /// What the app answers that is at the target.
     async fn answer(&self, mut request: Request, record: &mut Option<Box<Record>>) -> Response {
         let app = match self.router.load().find(&mut request.target) {

@@ -49,6 +49,30 @@ fn a_build_that_fails_is_what_every_request_hears_until_one_does_not() {
 }
 
 #[test]
+fn an_app_that_is_not_built_hides_no_other() {
+    let app = |name: &str, build: &str| {
+        format!(
+            "[apps.{name}]\ncomponent = '{name}.wasm'\nroutes = ['/{name}']\n[apps.{name}.build]\n\
+             commands = ['''{build}''']\nwatch = ['source.*']\n"
+        )
+    };
+    let project = Project::new(BUILD);
+    let good = format!("cp '{}' good.wasm", guest_file("rust-hello").display());
+    let bad = "cp \"$(cat source.txt)\" draft.wasm && mv draft.wasm bad.wasm";
+    let head = format!("[server]\ncache = '{}'\n", cache().display());
+    project.write("windhover.toml", &[head, app("bad", bad), app("good", &good)].concat());
+    project.write("source.txt", "/no/such/file");
+    let server = project.dev();
+    let ask = |path: &str| server.ask(&GET.replace("GET /", &format!("GET {path}")));
+    wait(|| Some(ask("/good")).filter(|answer| answer.ends_with("\r\n\r\nHello from WebAssembly!\n")));
+    let told = wait(|| Some(ask("/bad")).filter(|answer| answer.starts_with("HTTP/1.1 500 ")));
+    assert!(told.contains("bad is not built: this step ended with 1:"), "{told}");
+    assert!(ask("/neither").starts_with("HTTP/1.1 404 "));
+    project.source("rust-hello");
+    wait(|| Some(ask("/bad")).filter(|answer| answer.ends_with("\r\n\r\nHello from WebAssembly!\n")));
+}
+
+#[test]
 fn a_page_hears_that_something_else_is_served_and_a_plain_answer_is_left_as_it_is() {
     let project = Project::new(BUILD);
     project.source("rust-welcome");

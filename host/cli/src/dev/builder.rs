@@ -63,16 +63,14 @@ impl Builder {
     }
 
     fn build_and_tell(&self) {
-        let failure = self.build().err();
+        let failures = self.build();
         if self.state.borrow().is_leaving {
             return;
         }
-        if let Some(Failure { reason, .. }) = &failure {
-            say(reason);
-        }
+        failures.iter().for_each(|failure| say(&failure.reason));
         self.state.send_modify(|state| {
             state.builds += 1;
-            state.failure = failure.map(Arc::new);
+            state.failures = failures.into_iter().map(Arc::new).collect();
         });
     }
 
@@ -91,22 +89,32 @@ impl Builder {
         Sources { files, look }
     }
 
-    fn build(&self) -> Result<(), Failure> {
-        let failure = |reason: String| Failure { reason, said: String::new() };
-        let config = Config::read(&self.config).map_err(|mistakes| Failure {
-            reason: format!("{} cannot be meant:", self.config.display()),
-            said: mistakes.to_string(),
-        })?;
-        for recipe in Recipe::all(&config) {
-            let began = Instant::now();
-            for step in &recipe.build.commands {
-                say(&format!("$ {step}"));
-                let (ended, said) = self.step(&recipe, step);
-                recipe.require(step, ended).map_err(|error| Failure { reason: format!("{error:#}"), said })?;
+    /// Builds all apps, whatever becomes of one.
+    fn build(&self) -> Vec<Failure> {
+        let recipes = match Config::read(&self.config) {
+            Ok(config) => Recipe::all(&config),
+            Err(mistakes) => {
+                let reason = format!("{} cannot be meant:", self.config.display());
+                return vec![Failure { app: None, reason, said: mistakes.to_string() }];
             }
-            let outcome = recipe.outcome().map_err(|error| failure(format!("{error:#}")))?;
-            say(&format!("{outcome} in {:.1} s", began.elapsed().as_secs_f32()));
+        };
+        let failed = recipes.iter().filter_map(|recipe| {
+            let (error, said) = self.build_one(recipe).err()?;
+            Some(Failure { app: Some(recipe.name.clone()), reason: format!("{error:#}"), said })
+        });
+        failed.collect()
+    }
+
+    /// An error comes with what its command said.
+    fn build_one(&self, recipe: &Recipe) -> Result<(), (anyhow::Error, String)> {
+        let began = Instant::now();
+        for step in &recipe.build.commands {
+            say(&format!("$ {step}"));
+            let (ended, said) = self.step(recipe, step);
+            recipe.require(step, ended).map_err(|error| (error, said))?;
         }
+        let outcome = recipe.outcome().map_err(|error| (error, String::new()))?;
+        say(&format!("{outcome} in {:.1} s", began.elapsed().as_secs_f32()));
         Ok(())
     }
 
