@@ -36,14 +36,14 @@ pub fn welcome(facts: &Facts) -> String {
         pre { "curl -i " (facts.origin()) "/" }
 
         h2 { "Serve your own" }
-        pre { "windhover serve app.wasm" }
-        p { "It needs no more than this, which is all of " code { "guest-examples/rust-hello" } ":" }
-        pre { (HELLO.trim_end()) }
-        p { "Build it in its folder, and serve it:" }
-        pre {
-            "cargo build --release --target wasm32-wasip2\n"
-            "windhover serve target/wasm32-wasip2/release/rust_hello.wasm"
+        p { "Begin an app, build it, and serve it in this server's place:" }
+        pre { "windhover new my-app --lang rust\ncd my-app\nwindhover build\nwindhover serve" }
+        p {
+            "The language may also be " code { "c" } ", " code { "cpp" } ", " code { "go" } ", " code { "js" } ", "
+            code { "python" } ", " code { "ts" } " or " code { "zig" } ". An app needs no more than this, which is all of "
+            code { "guest-examples/rust-hello" } ":"
         }
+        pre { (HELLO.trim_end()) }
 
         h2 { "Look around" }
         p { "Stop this server, build the examples of the repository, and run one:" }
