@@ -6,8 +6,10 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the room uses more of it")]
-#[path = "../../../host/http/src/http1/strict.rs"]
-mod strict;
+#[path = "../../../host/http/src/http1"]
+mod room {
+    pub(crate) mod strict;
+}
 
 use std::convert::Infallible;
 use std::io;
@@ -24,7 +26,7 @@ use hyper::rt::ReadBufCursor;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use libfuzzer_sys::fuzz_target;
-use strict::{Strict, Wrong};
+use room::strict::{Strict, Wrong};
 use windhover_contract::Limits;
 
 fuzz_target!(|input: &[u8]| {

@@ -7,8 +7,10 @@
 #![no_main]
 
 #[allow(dead_code, reason = "the room uses more of it")]
-#[path = "../../../host/http/src/http1/strict.rs"]
-mod strict;
+#[path = "../../../host/http/src/http1"]
+mod room {
+    pub(crate) mod strict;
+}
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +19,7 @@ use std::time::Duration;
 use http::StatusCode;
 use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
-use strict::Strict;
+use room::strict::Strict;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex, split};
 use windhover_contract::{Application, Body, Limits, Request, Response};
 use windhover_http::{Clock, serve_in_memory};

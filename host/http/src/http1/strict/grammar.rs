@@ -1,0 +1,172 @@
+//! The grammar of a line, in pure functions: RFC 9112 for requests and chunks, RFC 9110 for what stands in fields.
+
+use windhover_contract::ClientFault;
+
+/// RFC 9112 §3: method, target and version, with single spaces between them.
+pub(super) fn is_http_11(line: &[u8]) -> Result<bool, ClientFault> {
+    let line = without_end(line)?;
+    let method = token_size(line);
+    let (target, version) = match (method, line.get(method..)) {
+        (1.., Some([b' ', rest @ ..])) => rest.split_last_chunk::<9>().ok_or(ClientFault::RequestLine)?,
+        _ => return Err(ClientFault::RequestLine),
+    };
+    if target.is_empty() || !target.iter().all(|octet| matches!(octet, 0x21..=0x7e)) {
+        return Err(ClientFault::RequestLine);
+    }
+    match version {
+        b" HTTP/1.1" => Ok(true),
+        b" HTTP/1.0" => Ok(false),
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(ClientFault::Version),
+        _ => Err(ClientFault::RequestLine),
+    }
+}
+
+/// The name of a field line and the line, if `rest` begins with one that is whole and good.
+pub(super) fn good_field(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let name = token_size(rest);
+    let value = rest.get(name..)?.strip_prefix(b":")?;
+    let size = text_size(value);
+    let is_good = name > 0 && value.get(size..)?.starts_with(b"\r\n");
+    is_good.then(|| (&rest[..name], &rest[..name + 1 + size + 2]))
+}
+
+/// RFC 9112 §5 and RFC 9110 §5.5: a name, a colon at once, a value without control characters. Gives the name.
+pub(super) fn field(line: &[u8]) -> Result<&[u8], ClientFault> {
+    let line = without_end(line)?;
+    let (name, rest) = line.split_at(token_size(line));
+    match rest {
+        [b':', value @ ..] if !name.is_empty() && text_size(value) == value.len() => Ok(name),
+        _ => Err(ClientFault::FieldLine),
+    }
+}
+
+/// RFC 9112 §2.2 allows to take LF alone for a line end; who does must be sure that all before and behind do too.
+pub(super) fn without_end(line: &[u8]) -> Result<&[u8], ClientFault> {
+    line.strip_suffix(b"\r\n").ok_or(ClientFault::LineEnd)
+}
+
+/// RFC 9112 §6.3: decimal digits. Less than 64 bits, as in Kestrel.
+pub(super) fn length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    let length = value.iter().try_fold(0_u64, |length, octet| match octet {
+        b'0'..=b'9' => length.checked_mul(10)?.checked_add(u64::from(octet - b'0')),
+        _ => None,
+    })?;
+    (length <= i64::MAX as u64).then_some(length)
+}
+
+/// RFC 9112 §7.1: the size of a chunk, and how much its extensions take. Without the white space that the RFC calls
+/// bad and asks to be lenient about: no client sends any, and what two parties may read differently smuggles.
+pub(super) fn chunk_size(line: &[u8]) -> Option<(u64, usize)> {
+    let line = line.strip_suffix(b"\r\n")?;
+    let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
+    let (digits, extensions) = line.split_at(digits);
+    if digits.is_empty() || digits.len() > MAX_DIGITS {
+        return None;
+    }
+    let size = digits.iter().fold(0, |size, digit| size << 4 | u64::from(hex(*digit)));
+    are_extensions(extensions).then_some((size, extensions.len()))
+}
+
+/// The value of a digit.
+fn hex(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20).wrapping_sub(b'a' - 10),
+    }
+}
+
+/// RFC 9112 §7.1.1: `;name`, `;name=token` or `;name="quoted"`, any number of them.
+fn are_extensions(mut rest: &[u8]) -> bool {
+    while let [first, name @ ..] = rest {
+        let size = token_size(name);
+        if *first != b';' || size == 0 {
+            return false;
+        }
+        rest = &name[size..];
+        if let [b'=', value @ ..] = rest {
+            let size = if let [b'"', ..] = value { quoted_size(value) } else { token_size(value) };
+            if size == 0 {
+                return false;
+            }
+            rest = &value[size..];
+        }
+    }
+    true
+}
+
+/// RFC 9110 §5.6.4: how long the quoted string is that `octets` begins with. 0: it is none.
+fn quoted_size(octets: &[u8]) -> usize {
+    let mut at = 1;
+    loop {
+        match octets.get(at..).unwrap_or_default() {
+            [b'"', ..] => return at + 1,
+            [b'\\', escaped, ..] if is_text(*escaped) => at += 2,
+            [octet, ..] if *octet != b'\\' && is_text(*octet) => at += 1,
+            _ => return 0,
+        }
+    }
+}
+
+/// How much of `octets` may stand in a value, from the first on.
+fn text_size(octets: &[u8]) -> usize {
+    let mut size = 0;
+    loop {
+        let rest = &octets[size..];
+        // Eight at once: the lowest high bit marks the first octet that is below 0x20 or is 0x7f.
+        let found = match rest.first_chunk::<8>() {
+            Some(eight) => {
+                let eight = u64::from_le_bytes(*eight);
+                let delete = eight ^ (EACH * 0x7f);
+                let below = eight.wrapping_sub(EACH * 0x20) & !eight;
+                let marks = (below | delete.wrapping_sub(EACH) & !delete) & (EACH * 0x80);
+                (marks.trailing_zeros() / 8) as usize
+            }
+            None => rest.iter().position(|octet| !is_text(*octet)).unwrap_or(rest.len()),
+        };
+        size += found;
+        match octets.get(size) {
+            Some(b'\t') => size += 1,
+            Some(_) if found == 8 => {}
+            _ => return size,
+        }
+    }
+}
+
+/// RFC 9110 §5.5: what may stand in a value.
+fn is_text(octet: u8) -> bool {
+    (octet >= b' ' || octet == b'\t') & (octet != 0x7f)
+}
+
+/// How long the token is that `octets` begins with.
+fn token_size(octets: &[u8]) -> usize {
+    octets.iter().position(|octet| !is_token(*octet)).unwrap_or(octets.len())
+}
+
+/// RFC 9110 §5.6.2.
+pub(super) fn is_token(octet: u8) -> bool {
+    TOKEN[usize::from(octet)]
+}
+
+static TOKEN: [bool; 256] = {
+    let mut token = [false; 256];
+    let mut octet = 0;
+    while octet < 256 {
+        token[octet] = (octet as u8).is_ascii_alphanumeric();
+        octet += 1;
+    }
+    let mut marks = b"!#$%&'*+-.^_`|~".as_slice();
+    while let [mark, rest @ ..] = marks {
+        token[*mark as usize] = true;
+        marks = rest;
+    }
+    token
+};
+
+/// One in each octet.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Digits of a chunk's size: 64 bits.
+pub(super) const MAX_DIGITS: usize = 16;
