@@ -5,78 +5,41 @@
 //! The figure to trust is the processor time of the server process per request as a ratio to the native server's in the
 //! same round; of the rounds the median counts.
 
+mod args;
 mod edge;
 mod idle;
+mod languages;
 mod load;
 mod native;
 mod neighbor;
+mod overload;
 mod peers;
 mod process;
 mod report;
+mod servers;
 mod start;
 mod stream;
 mod table;
 mod websocket;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use args::{Args, Command};
+use clap::Parser;
+use languages::templates;
 use load::Load;
-use process::Contender;
+use neighbor::neighbors;
+use overload::overload;
 use report::Report;
+use servers::{NATIVE, Named, edge, language, native, windhover};
+use start::starts;
 use table::Table;
+use websocket::websockets;
 
 // The same allocator in both servers: what is compared is the work, not the allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-#[derive(Parser)]
-struct Args {
-    #[command(subcommand)]
-    command: Option<Command>,
-    /// Rounds; each measures every server once
-    #[arg(global = true, long, default_value = "5")]
-    rounds: usize,
-    /// Seconds of load for one server in one round
-    #[arg(global = true, long, default_value = "3")]
-    seconds: u64,
-    /// Only servers whose name has this in it, beside the native one, and nothing but requests; may be given more than once
-    #[arg(global = true, long, value_name = "NAME")]
-    only: Vec<String>,
-    /// Write the figures into README.md and the chart that it shows
-    #[arg(global = true, long)]
-    write: bool,
-    /// The windhover binary
-    #[arg(global = true, long, default_value = "target/release/windhover")]
-    windhover: PathBuf,
-    /// Where the built guests are
-    #[arg(global = true, long, default_value = "target/guests/wasm32-wasip2/release")]
-    guests: PathBuf,
-}
-
-impl Args {
-    fn wants(&self, name: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|part| name.contains(part))
-    }
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// The bare native server that the others are compared with
-    Native,
-    /// Windhover's HTTP server with an application that is no guest: what the edge alone costs
-    Edge,
-    /// Only small messages over WebSockets
-    Websocket,
-    /// Only twice as many requests as can be answered, and what an app's clients notice of an attack on another
-    Stress,
-    /// Only the templates of each language, as `just languages` has built them
-    Languages,
-}
-
-/// A server, and what it is called in a table.
-type Named = (&'static str, Contender);
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -84,7 +47,7 @@ fn main() -> anyhow::Result<()> {
     match args.command {
         Some(Command::Native) => native::serve(),
         Some(Command::Edge) => edge::serve(),
-        Some(Command::Websocket) => talk(&args, &mut report),
+        Some(Command::Websocket) => websockets(&args, &mut report),
         Some(Command::Stress) => overload(&args, &mut report).and_then(|()| neighbors(&args, &mut report)),
         Some(Command::Languages) => templates(&args, &mut report),
         None => compare(&args, &mut report),
@@ -110,7 +73,7 @@ fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
         streamed.megabytes_per_second,
         streamed.peak_memory as f64 / (1 << 20) as f64,
     ));
-    talk(args, report)?;
+    websockets(args, report)?;
     if args.write {
         report.write(Path::new("README.md"), "just bench --write")?;
         std::fs::write(CHART, chart)?;
@@ -138,7 +101,9 @@ fn requests(args: &Args, report: &mut Report) -> anyhow::Result<String> {
     for (name, guest) in [
         ("wasi:http 0.2 in C (c-wasi-http)", "c_wasi_http.wasm"),
         ("wasi:http 0.2 in JavaScript (js-wasi-http)", "js_wasi_http.wasm"),
-        ("wasi:http 0.3 in Python (python-wasi-http)", "python_wasi_http.wasm"),
+        ("wasi:http 0.3 in C (c-wasi-http-p3)", "c_wasi_http_p3.wasm"),
+        ("wasi:http 0.3 in JavaScript (js-wasi-http-p3)", "js_wasi_http_p3.wasm"),
+        ("wasi:http 0.3 in Python (python-wasi-http-p3)", "python_wasi_http_p3.wasm"),
     ] {
         servers.extend(language(args, guest).map(|server| (name, server)));
     }
@@ -210,131 +175,6 @@ fn cores(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Twice as many requests as the server can answer, of a guest that computes a few milliseconds.
-fn overload(args: &Args, report: &mut Report) -> anyhow::Result<()> {
-    let file = tempfile::Builder::new().suffix(".toml").tempfile()?;
-    let guest = args.guests.join("computes.wasm").canonicalize()?;
-    let (instances, queue, path) = (4, 8, "/5");
-    let text = format!(
-        "[server]\nworkers = 1\ncache = \"none\"\n[endpoints.http]\nurl = \"http://127.0.0.1:0\"\n[apps.computes]\n\
-         component = {guest:?}\nlimits = {{ max-instances = {instances}, max-queue = {queue} }}\n"
-    );
-    std::fs::write(file.path(), text)?;
-    let contender = Contender::new(&args.windhover, ["serve".into(), "--config".into(), file.path().into()]);
-    let mut rounds = Vec::new();
-    for _ in 0..args.rounds {
-        let server = contender.start()?;
-        let peak = Load::get(path).connections(instances).run(&server, args.seconds)?;
-        let twice = Load::get(path).rate(2.0 * peak.requests_per_second).run(&server, args.seconds)?;
-        rounds.push((twice.requests_per_second / peak.requests_per_second, peak, twice));
-    }
-    rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let (goodput, peak, twice) = &rounds[rounds.len() / 2];
-    report.say(format!(
-        "Twice as much as it can do: a guest that computes for {:.1} ms, {instances} instances at once and {queue} \
-         requests that wait. {:.0} requests/s are answered when {instances} clients ask, p99 {:.0} ms; of {:.0} a second \
-         {:.0} are answered ({:.0} %), p99 {:.0} ms, and {:.0} are refused, each with 503 and Retry-After.\n",
-        peak.cpu_microseconds / 1e3,
-        peak.requests_per_second,
-        peak.p99.as_secs_f64() * 1e3,
-        2.0 * peak.requests_per_second,
-        twice.requests_per_second,
-        goodput * 100.0,
-        twice.p99.as_secs_f64() * 1e3,
-        twice.refused_per_second,
-    ));
-    Ok(())
-}
-
-/// An app with half as many requests as the server can answer, while another app is attacked.
-fn neighbors(args: &Args, report: &mut Report) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let guest = |name: &str| args.guests.join(name);
-    report.say(format!(
-        "rust-hello at half of its peak while {FOES} connections ask for another app of the server, again and again, on \
-         the same core:\n\n| the other app | p50, p99 µs without | p50, p99 µs with | p99 ratio |\n|---|---|---|---|"
-    ));
-    for (name, foe) in [
-        ("never returns (spins)", "spins.wasm"),
-        ("computes for 5 ms a request (computes)", "computes.wasm"),
-        ("takes all memory (hogs-memory)", "hogs_memory.wasm"),
-        ("traps (traps)", "traps.wasm"),
-        ("writes far too much to the log (chats)", "chats.wasm"),
-    ]
-    .into_iter()
-    .filter(|(name, _)| args.wants(name))
-    {
-        let server =
-            neighbor::server(&args.windhover, &guest("rust_hello.wasm"), &guest(foe), folder.path())?.start()?;
-        let peak = Load::get("/").run(&server, 1)?;
-        let load = Load::get("/").rate(peak.requests_per_second / 2.0);
-        let mut rounds = Vec::new();
-        for _ in 0..args.rounds {
-            let alone = load.run(&server, args.seconds)?;
-            let beside = neighbor::attacked(&server, &load, FOES, args.seconds)?;
-            rounds.push((beside.p99.as_secs_f64() / alone.p99.as_secs_f64(), alone, beside));
-        }
-        rounds.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let (ratio, alone, beside) = &rounds[rounds.len() / 2];
-        let micros = |time: &std::time::Duration| time.as_secs_f64() * 1e6;
-        report.say(format!(
-            "| {name} | {:.0}, {:.0} | {:.0}, {:.0} | {ratio:.2} |",
-            micros(&alone.median),
-            micros(&alone.p99),
-            micros(&beside.median),
-            micros(&beside.p99),
-        ));
-    }
-    report.say("");
-    Ok(())
-}
-
-/// From the start of a process to its first answer.
-fn starts(args: &Args, report: &mut Report) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let cache = folder.path().to_string_lossy().into_owned();
-    let mut servers = vec![
-        (NATIVE, native()?),
-        ("rust-hello, compiled at the start", windhover(args, "rust_hello.wasm", &[])),
-        ("rust-hello, from the cache", serve(args, &args.guests.join("rust_hello.wasm"), &["--cache", &cache])),
-    ];
-    let compiled = |app: &Path| -> anyhow::Result<PathBuf> {
-        let out = folder.path().join(app.with_extension("cwasm").file_name().unwrap_or_default());
-        let done = std::process::Command::new(&args.windhover).arg("compile").arg(app).arg("-o").arg(&out).output()?;
-        anyhow::ensure!(done.status.success(), "it does not compile: {}", String::from_utf8_lossy(&done.stderr));
-        Ok(out)
-    };
-    let ahead = compiled(&args.guests.join("rust_hello.wasm"))?;
-    servers.push(("rust-hello, compiled ahead", serve(args, &ahead, &["--no-cache"])));
-    let script = languages(args).join("js_wasi_http.wasm");
-    if script.exists() {
-        servers.push(("js-wasi-http, from the cache", serve(args, &script, &["--cache", &cache])));
-        servers.push(("js-wasi-http, compiled ahead", serve(args, &compiled(&script)?, &["--no-cache"])));
-    }
-    report.say("From the start of the process to its first answer:\n\n| server | ms |\n|---|---|");
-    for (name, contender) in &servers {
-        let took = start::first_answer(contender, args.rounds)?;
-        report.say(format!("| {name} | {:.1} |", took.as_secs_f64() * 1e3));
-    }
-    report.say("");
-    Ok(())
-}
-
-/// What a request costs in each language.
-fn templates(args: &Args, report: &mut Report) -> anyhow::Result<()> {
-    report.say(format!("{}\n", report::circumstances()));
-    let mut servers = vec![(NATIVE, native()?)];
-    for name in TEMPLATES {
-        let server = language(args, &format!("{}.wasm", name.replace('-', "_")));
-        servers.push((name, server.with_context(|| format!("{name} is not built; run `just languages`"))?));
-    }
-    report.say(measure(args, &Load::get("/"), &servers)?);
-    if args.write {
-        report.write(Path::new("guest-examples/README.md"), "just bench languages --write")?;
-    }
-    Ok(())
-}
-
 fn measure(args: &Args, load: &Load, servers: &[Named]) -> anyhow::Result<Table> {
     let is_reference = |name: &str| name == servers[0].0;
     let servers: Vec<_> = servers.iter().filter(|(name, _)| is_reference(name) || args.wants(name)).collect();
@@ -351,81 +191,6 @@ fn measure(args: &Args, load: &Load, servers: &[Named]) -> anyhow::Result<Table>
     }
     Ok(table)
 }
-
-fn talk(args: &Args, report: &mut Report) -> anyhow::Result<()> {
-    let server = windhover(args, "rust_websocket.wasm", &[]).start()?;
-    for in_flight in [1, 8] {
-        websocket::echo(&server, in_flight, 1)?; // warms up
-        let echoed = websocket::echo(&server, in_flight, args.seconds)?;
-        report.say(format!(
-            "{} WebSockets of rust-websocket, {in_flight} messages of 16 bytes in flight on each: {:.0} messages/s, \
-             {:.1} CPU µs each.",
-            websocket::CONNECTIONS,
-            echoed.messages_per_second,
-            echoed.cpu_microseconds,
-        ));
-    }
-    Ok(())
-}
-
-fn native() -> anyhow::Result<Contender> {
-    Ok(Contender::new(&std::env::current_exe()?, ["native".into()]))
-}
-
-fn edge() -> anyhow::Result<Contender> {
-    Ok(Contender::new(&std::env::current_exe()?, ["edge".into()]))
-}
-
-fn windhover(args: &Args, guest: &str, options: &[&str]) -> Contender {
-    serve(args, &args.guests.join(guest), &[&["--no-cache", "--max-body-size", "0"], options].concat())
-}
-
-/// A guest that is there if `just languages` has built it.
-fn language(args: &Args, guest: &str) -> Option<Contender> {
-    let guest = languages(args).join(guest);
-    let usual = ["--cache", "target/bench-cache", "--max-body-size", "0"]; // they take seconds to compile
-    guest.exists().then(|| serve(args, &guest, &usual))
-}
-
-fn languages(args: &Args) -> PathBuf {
-    args.guests.join("../../languages")
-}
-
-/// With one thread, unless the options say otherwise.
-fn serve(args: &Args, app: &Path, options: &[&str]) -> Contender {
-    let workers: &[&str] = if options.contains(&"--workers") { &[] } else { &["--workers", "1"] };
-    let options = [&["serve", "--url", "http://127.0.0.1:0"], workers, options].concat();
-    let (command, options) = options.split_first().expect("there are some");
-    Contender::new(&args.windhover, [command.into(), app.into()].into_iter().chain(options.iter().map(Into::into)))
-}
-
-const TEMPLATES: [&str; 20] = [
-    "c-application",
-    "c-wasi-http",
-    "c-wasi-http-p3",
-    "cpp-application",
-    "cpp-wasi-http",
-    "go-application",
-    "go-wasi-http",
-    "js-application",
-    "js-wasi-http",
-    "js-wasi-http-p3",
-    "python-application",
-    "python-wasi-http",
-    "python-wasi-http-p3",
-    "rust-application",
-    "rust-wasi-http",
-    "rust-wasi-http-p3",
-    "ts-application",
-    "ts-wasi-http",
-    "zig-application",
-    "zig-wasi-http",
-];
-
-/// Connections that attack.
-const FOES: usize = 8;
-
-const NATIVE: &str = "native hyper, no WebAssembly";
 
 /// The chart in the README.
 const CHART: &str = "tests/bench/chart.svg";

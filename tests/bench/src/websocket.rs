@@ -9,16 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 
+use crate::args::Args;
 use crate::process::Server;
+use crate::report::Report;
+use crate::servers::windhover;
 
 /// What echoing for some seconds came to.
-pub(crate) struct Echoed {
-    pub(crate) messages_per_second: f64,
-    pub(crate) cpu_microseconds: f64,
+struct Echoed {
+    messages_per_second: f64,
+    cpu_microseconds: f64,
 }
 
 /// Lets each of [`CONNECTIONS`] keep so many messages in flight.
-pub(crate) fn echo(server: &Server, in_flight: usize, seconds: u64) -> anyhow::Result<Echoed> {
+fn echo(server: &Server, in_flight: usize, seconds: u64) -> anyhow::Result<Echoed> {
     let connections = (0..CONNECTIONS).map(|_| open(&server.address)).collect::<anyhow::Result<Vec<_>>>()?;
     let (begin, before) = (Instant::now(), server.cpu_time()?);
     let end = begin + Duration::from_secs(seconds);
@@ -83,4 +86,19 @@ fn masked_frame() -> Vec<u8> {
 /// A whole text message of 16 octets as a server sends it.
 const ANSWER: &[u8; 18] = b"\x81\x10sixteen octets..";
 
-pub(crate) const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 16;
+
+/// Small messages, one at a time and several.
+pub(crate) fn websockets(args: &Args, report: &mut Report) -> anyhow::Result<()> {
+    let server = windhover(args, "rust_websocket.wasm", &[]).start()?;
+    for in_flight in [1, 8] {
+        echo(&server, in_flight, 1)?; // warms up
+        let echoed = echo(&server, in_flight, args.seconds)?;
+        report.say(format!(
+            "{} WebSockets of rust-websocket, {in_flight} messages of 16 bytes in flight on each: {:.0} messages/s, \
+             {:.1} CPU µs each.",
+            CONNECTIONS, echoed.messages_per_second, echoed.cpu_microseconds,
+        ));
+    }
+    Ok(())
+}
