@@ -48,8 +48,9 @@ pub fn engine() -> &'static Engine {
 
 /// An engine of the test's own, for limits that belong to the process.
 pub fn engine_with(change: impl FnOnce(&mut EngineConfig)) -> Engine {
-    // Small: tests run many processes at once, and none needs more than a few instances.
-    let mut config = EngineConfig { max_instances: 16, max_components: 3, ..EngineConfig::default() };
+    // Small, because tests run many processes at once; large enough for two tests that each open fifty streams, because
+    // `cargo test` runs all in one.
+    let mut config = EngineConfig { max_instances: 128, max_components: 3, ..EngineConfig::default() };
     change(&mut config);
     Engine::new(&config).expect("this machine can run guests")
 }
