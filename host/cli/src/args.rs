@@ -74,8 +74,8 @@ pub enum Command {
     Component(Component),
     /// Write an app's bindings: its WIT in its language
     ///
-    /// Those for C (also for C++ and Zig) and Go. Other languages make them by tools of their own while they build, which
-    /// this command names.
+    /// Those for C (also for C++ and Zig), Go and Rust by itself; those for TypeScript and Python by jco and
+    /// componentize-py, where a build has installed them or the PATH has them. Python and Rust need none to build.
     Bindings(Bindings),
     /// Check or show a configuration file, or print what it may hold
     #[command(subcommand)]

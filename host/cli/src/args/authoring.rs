@@ -31,7 +31,7 @@ pub enum Language {
     Cpp,
     /// Go, by its own compiler
     Go,
-    /// JavaScript, in the engine StarlingMonkey
+    /// JavaScript, in the engine StarlingMonkey; for wasi-http-p3 in QuickJS
     #[value(alias = "javascript")]
     Js,
     /// Python, in CPython

@@ -237,6 +237,11 @@ impl Check<'_> {
                     "nothing leads to the app; leave routes out for all of \"/\"".to_owned(),
                 );
             }
+            let limits = [("timeout", app.limits.timeout), ("max-cpu-time", app.limits.max_cpu_time)];
+            for (key, _) in limits.into_iter().filter(|(_, time)| time.0.is_zero()) {
+                let problem = "0s leaves the app no time at all; write for example \"10s\", or leave it out".to_owned();
+                self.is_wrong(&["apps", name, "limits", key], problem);
+            }
             self.grants(name, app);
             routes.push((name.clone(), own));
         }
