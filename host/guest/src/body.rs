@@ -5,7 +5,6 @@ use std::fmt::{Debug, Formatter};
 use std::io::{self, Write};
 
 use crate::features::response::{self, Error};
-use crate::handler::send;
 use crate::{Content, HeaderMap};
 
 /// The content of an answer: all of it, or what makes it while it is sent.
@@ -44,7 +43,7 @@ impl Body {
 
     pub(crate) fn send(self, status: u16, fields: &[(&str, &[u8])]) -> Result<(), Error> {
         match self.0 {
-            Kind::Whole(content) => send(status, fields, &content),
+            Kind::Whole(content) => response::send(status, fields, &content),
             Kind::Stream(make) => {
                 response::start(status, fields)?;
                 if let Err(error) = make(&mut Out { memory: None }) {

@@ -1,6 +1,6 @@
 //! What answers a request.
 
-use crate::features::response::{self, Error};
+use crate::features::response::Error;
 use crate::{IntoResponse, Request, Response, request};
 
 /// What answers a request: every function from a [`Request`], or from nothing, to something that can be an answer. One
@@ -33,9 +33,4 @@ pub fn serve<A>(handler: impl Handler<A>) {
         Ok(()) | Err(Error::AlreadyStarted) => {}
         Err(error) => panic!("the server does not take this answer: {error:?}"),
     }
-}
-
-/// Answers in one call.
-pub(crate) fn send(status: u16, fields: &[(&str, &[u8])], content: &[u8]) -> Result<(), Error> {
-    response::send(status, fields, content)
 }
