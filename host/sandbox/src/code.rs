@@ -1,6 +1,8 @@
 //! Machine code that may be run. It cannot be checked, so two things are asked of the file that it comes from: nobody
-//! else can have written it, and it is, by its digest, what was written.
+//! else can have written it, and it is, by its digest, what was written. What is read of it is kept where nobody can
+//! change it any more, whatever becomes of the file.
 
+mod image;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -15,12 +17,20 @@ use unsupported::distrust;
 pub(crate) use unix::distrust_stat;
 
 use std::fs::File;
+use std::io::{self, Read, Write};
 
-/// The content of a file that is what was written: a digest stands before it, and matches.
-pub(crate) struct Sealed {
-    bytes: Vec<u8>,
-    content: usize,
+use image::{Draft, Image};
+
+/// Reads a file, or a part of one, whose content stands behind a digest of it. What it gives is not known to be what was
+/// written before [`Reading::code`] says so.
+pub(crate) struct Reading<R> {
+    source: R,
+    digest: [u8; DIGEST],
+    hasher: blake3::Hasher,
 }
+
+/// Machine code that is what was written: a digest stood before it, and matched.
+pub(crate) struct Sealed(Image);
 
 /// Who may have written a file.
 #[derive(Clone, Copy, PartialEq)]
@@ -35,23 +45,49 @@ pub(crate) enum Owners {
 pub(crate) struct Private(());
 
 /// Machine code of which both are known.
-pub(crate) struct Code<'a>(&'a [u8]);
+pub(crate) struct Code<'a>(&'a Sealed);
 
-impl Sealed {
-    /// What stands behind `skipped` bytes and a digest. `None`: it was damaged, or changed.
-    pub(crate) fn open(bytes: Vec<u8>, skipped: usize) -> Option<Self> {
-        let (digest, content) = bytes.get(skipped..)?.split_first_chunk::<DIGEST>()?;
-        (blake3::hash(content) == *digest).then(|| Self { content: skipped + DIGEST, bytes })
+impl<R: Read> Reading<R> {
+    /// Reads the digest.
+    pub(crate) fn begin(mut source: R) -> io::Result<Self> {
+        let mut digest = [0; DIGEST];
+        source.read_exact(&mut digest)?;
+        Ok(Self { source, digest, hasher: blake3::Hasher::new() })
     }
 
-    /// What to write before a content.
-    pub(crate) fn digest(content: &[u8]) -> [u8; DIGEST] {
-        *blake3::hash(content).as_bytes()
+    /// The next `size` bytes. Fails with [`io::ErrorKind::UnexpectedEof`] if there are fewer.
+    pub(crate) fn take(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.source.by_ref().take(size).read_to_end(&mut bytes)?;
+        if (bytes.len() as u64) < size {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.hasher.update(&bytes);
+        Ok(bytes)
     }
 
-    pub(crate) fn content(&self) -> &[u8] {
-        &self.bytes[self.content..]
+    /// All that is left. `None`: some of what was read was damaged, or changed.
+    pub(crate) fn code(mut self) -> io::Result<Option<Sealed>> {
+        let mut image = Draft::new()?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let size = match self.source.read(&mut piece) {
+                Ok(0) => break,
+                Ok(size) => size,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            self.hasher.update(&piece[..size]);
+            image.write_all(&piece[..size])?;
+        }
+        let is_whole = self.hasher.finalize() == self.digest;
+        if is_whole { image.seal().map(|image| Some(Sealed(image))) } else { Ok(None) }
     }
+}
+
+/// What to write before a content.
+pub(crate) fn digest(content: &[u8]) -> [u8; DIGEST] {
+    *blake3::hash(content).as_bytes()
 }
 
 impl Private {
@@ -63,15 +99,57 @@ impl Private {
 }
 
 impl<'a> Code<'a> {
-    /// The code that stands behind `skipped` bytes of a content, whose file was found private.
-    pub(crate) fn new(sealed: &'a Sealed, skipped: usize, _: &Private) -> Self {
-        Self(&sealed.content()[skipped..])
+    /// What was read from a file that was found private.
+    pub(crate) fn new(sealed: &'a Sealed, _: &Private) -> Self {
+        Self(sealed)
     }
 
-    pub(crate) fn octets(&self) -> &[u8] {
-        self.0
+    pub(crate) fn image(&self) -> &Image {
+        &self.0.0
     }
 }
 
 /// The length of the digest before the content.
-pub(crate) const DIGEST: usize = blake3::OUT_LEN;
+const DIGEST: usize = blake3::OUT_LEN;
+
+/// Read, hashed and written at once: little enough to stay in a processor's cache.
+const PIECE: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_is_given_only_if_nothing_before_it_or_in_it_was_changed() {
+        let content = [b"12345678", &vec![b'c'; 3 * PIECE][..]].concat();
+        let file = [&digest(&content)[..], &content].concat();
+        let read = |file: &[u8]| {
+            let mut reading = Reading::begin(file)?;
+            Ok::<_, io::Error>((reading.take(8)?, reading.code()?))
+        };
+        let (first, code) = read(&file).expect("it is all there");
+        assert_eq!(first, b"12345678");
+        assert!(code.expect("it is what was written").0.octets().expect("it is here") == content[8..]);
+        for changed in [0, DIGEST, DIGEST + 8, file.len() - 1] {
+            let mut file = file.clone();
+            file[changed] ^= 1;
+            assert!(read(&file).expect("it is all there").1.is_none(), "octet {changed}");
+        }
+        assert!(read(&file[..file.len() - 1]).expect("nobody knows how much there was").1.is_none());
+        for size in [0, DIGEST - 1, DIGEST + 7] {
+            let cut = read(&file[..size]).err().expect("there is too little");
+            assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_image_cannot_be_changed() {
+        let file = [&digest(b"code")[..], b"code"].concat();
+        let code = Reading::begin(&file[..]).and_then(Reading::code).expect("it is here").expect("it is whole");
+        let path = code.0.path().expect("this system shows processes");
+        let mut opened = File::options().write(true).open(path).expect("its owner may open it");
+        assert!(opened.write_all(b"evil").is_err() && opened.set_len(0).is_err());
+        assert_eq!(code.0.octets().expect("it is here"), b"code");
+    }
+}

@@ -3,9 +3,11 @@
 //! The component is in it too, so whatever looks at apps looks at these; and where the machine code does not fit this
 //! machine, or may not be trusted, the component is compiled as any other, and the log says why.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 
-use crate::code::{Code, Private, Sealed};
+use crate::code::{Code, Private, Reading, Sealed, digest};
 use crate::engine::compiler;
 use crate::guest::{Outline, binary, needs_concurrency};
 use crate::{EngineError, LoadError};
@@ -25,45 +27,48 @@ pub fn compile(bytes: &[u8], file: &Path, target: Option<&str>) -> Result<Vec<u8
     let invalid = |reason| LoadError::Invalid { file: file.into(), reason };
     let code = engine.precompile_component(&component).map_err(invalid)?;
     let content = [&(component.len() as u64).to_le_bytes(), &*component, &code].concat();
-    Ok([MAGIC, &Sealed::digest(&content), &content].concat())
+    Ok([MAGIC, &digest(&content), &content].concat())
 }
 
 /// What was read from such a file.
 pub(crate) struct Compiled {
-    sealed: Sealed,
-    code: usize,
+    component: Vec<u8>,
+    code: Sealed,
     private: Result<Private, String>,
 }
 
 impl Compiled {
-    /// Whether these are the first bytes of such a file.
-    pub(crate) fn is_one(bytes: &[u8]) -> bool {
-        bytes.starts_with(MAGIC)
-    }
-
-    /// What a file holds. `None`: it is damaged.
-    pub(crate) fn open(bytes: Vec<u8>, private: Result<Private, String>) -> Option<Self> {
-        let sealed = Sealed::open(bytes, MAGIC.len())?;
-        let (size, rest) = sealed.content().split_first_chunk::<SIZE>()?;
-        let size = usize::try_from(u64::from_le_bytes(*size)).ok().filter(|size| *size <= rest.len())?;
-        Some(Self { code: SIZE + size, sealed, private })
+    /// Reads what such a file holds behind its first bytes. `None`: it is damaged.
+    pub(crate) fn read(file: &File, private: Result<Private, String>) -> io::Result<Option<Self>> {
+        let read = || -> io::Result<_> {
+            let mut reading = Reading::begin(file)?;
+            let size = reading.take(SIZE as u64)?.try_into().expect("it is as long as asked");
+            let component = reading.take(u64::from_le_bytes(size))?;
+            Ok((component, reading.code()?))
+        };
+        match read() {
+            Ok((component, Some(code))) => Ok(Some(Self { component, code, private })),
+            Ok((_, None)) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(crate) fn component(&self) -> &[u8] {
-        &self.sealed.content()[SIZE..self.code]
+        &self.component
     }
 
     /// Its machine code. `Err`: why it is not to be trusted.
     pub(crate) fn code(&self) -> Result<Code<'_>, &str> {
         match &self.private {
-            Ok(private) => Ok(Code::new(&self.sealed, self.code, private)),
+            Ok(private) => Ok(Code::new(&self.code, private)),
             Err(reason) => Err(reason),
         }
     }
 }
 
 /// How such a file begins. A digest of the rest follows, the component's size, the component, its machine code.
-const MAGIC: &[u8] = b"\0windhover.cwasm";
+pub(crate) const MAGIC: &[u8] = b"\0windhover.cwasm";
 
 /// The length of the component's size: 64 bits, the lowest first.
 const SIZE: usize = size_of::<u64>();

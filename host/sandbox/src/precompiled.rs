@@ -9,9 +9,17 @@ use crate::code::Code;
 
 /// The component whose machine code this is. Fails if it was compiled for other settings, or another wasmtime.
 pub(crate) fn load(engine: &Engine, code: &Code<'_>) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` asks that the bytes come unmodified from wasmtime's own serializer. `Code` is made of a file
-    // whose owner and permissions were checked on its open descriptor, so that only this user, or the superuser, can
-    // have written it, and whose digest matches, so that it is what was written. What writes such files is
-    // `Cache::put` and `compile`: the output of that serializer.
-    unsafe { Component::deserialize(engine, code.octets()) }
+    // SAFETY: both ask that the bytes come unmodified from wasmtime's own serializer. `Code` is made of a file whose
+    // owner and permissions were checked on its open descriptor, so that only this user, or the superuser, can have
+    // written it, and whose digest matches, so that it is what was written. What writes such files is `Cache::put` and
+    // `compile`: the output of that serializer. The first asks too that the file does not change as long as the
+    // component is there: an image is sealed against that.
+    let mapped = code.image().path().map(|path| unsafe { Component::deserialize_file(engine, path) });
+    if let Some(Ok(component)) = mapped {
+        return Ok(component);
+    }
+    // A system may forbid to run what is mapped from such a file.
+    let octets = code.image().octets()?;
+    // SAFETY: as above.
+    unsafe { Component::deserialize(engine, octets) }
 }

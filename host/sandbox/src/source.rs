@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::LoadError;
 use crate::code::{Owners, Private};
-use crate::compiled::Compiled;
+use crate::compiled::{Compiled, MAGIC};
 
 /// What was read from a file. Nothing of it has been looked at.
 pub struct Source {
@@ -26,11 +26,12 @@ impl Source {
         let unreadable = |reason| LoadError::Unreadable { file: file.into(), reason };
         let mut opened = File::open(file).map_err(unreadable)?;
         let mut bytes = Vec::new();
-        opened.read_to_end(&mut bytes).map_err(unreadable)?;
-        if !Compiled::is_one(&bytes) {
+        opened.by_ref().take(MAGIC.len() as u64).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes != MAGIC {
+            opened.read_to_end(&mut bytes).map_err(unreadable)?;
             return Ok(Self::from_bytes(bytes, file));
         }
-        match Compiled::open(bytes, Private::prove(&opened, Owners::UserOrRoot)) {
+        match Compiled::read(&opened, Private::prove(&opened, Owners::UserOrRoot)).map_err(unreadable)? {
             Some(compiled) => Ok(Self { file: file.into(), content: Content::Compiled(compiled) }),
             None => Err(LoadError::Damaged { file: file.into() }),
         }

@@ -22,7 +22,7 @@ pub(super) struct Entry {
 impl Entry {
     /// The machine code that was stored.
     pub(super) fn code(&self) -> Code<'_> {
-        Code::new(&self.sealed, 0, &self.private)
+        Code::new(&self.sealed, &self.private)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Unix: owner and mode decide.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -11,7 +11,9 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTI
 
 use super::{Entry, MAX_SIZE};
 use crate::CacheError;
-use crate::code::{Owners, Private, Sealed, distrust_stat};
+use crate::code::{Owners, Private, Reading, digest, distrust_stat};
+
+const DAMAGED: &str = "it was damaged or changed after it was stored";
 
 /// An open folder that was found private.
 pub(in crate::cache) struct Folder(OwnedFd);
@@ -53,11 +55,11 @@ impl Folder {
         // Remembers the use, for `prune`. It does not matter if this fails.
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
-        let mut bytes = Vec::with_capacity(stat.st_size as usize);
-        (&file).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        match Sealed::open(bytes, 0) {
-            Some(sealed) => Ok(Some(Entry { sealed, private })),
-            None => Err("it was damaged or changed after it was stored".to_owned()),
+        match Reading::begin(&file).and_then(Reading::code) {
+            Ok(Some(sealed)) => Ok(Some(Entry { sealed, private })),
+            Ok(None) => Err(DAMAGED.to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(DAMAGED.to_owned()),
+            Err(error) => Err(error.to_string()),
         }
     }
 
@@ -67,7 +69,7 @@ impl Folder {
         let draft = format!("{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.0, &draft, flags, Mode::RUSR | Mode::WUSR)?);
-        let written = file.write_all(&Sealed::digest(content)).and_then(|()| file.write_all(content));
+        let written = file.write_all(&digest(content)).and_then(|()| file.write_all(content));
         let stored = written.and_then(|()| Ok(rustix::fs::renameat(&self.0, &draft, &self.0, name)?));
         if stored.is_err() {
             let _ = rustix::fs::unlinkat(&self.0, &draft, AtFlags::empty());

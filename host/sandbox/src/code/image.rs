@@ -1,0 +1,11 @@
+//! Where machine code is kept that is about to run: nobody can change it there.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{Draft, Image};
+
+#[cfg(not(target_os = "linux"))]
+mod memory;
+#[cfg(not(target_os = "linux"))]
+pub(crate) use memory::{Draft, Image};
