@@ -9,7 +9,9 @@ fn every_fixture_is_used_by_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let suite: String = fs::read_dir(tests.join("suite"))
         .expect("the suite is where it is built from")
-        .map(|file| fs::read_to_string(file.expect("it is listed").path()).expect("a source file is text"))
+        .map(|entry| entry.expect("it is listed").path())
+        .filter(|path| path.is_file())
+        .map(|file| fs::read_to_string(file).expect("a source file is text"))
         .collect();
     let unused: Vec<String> =
         fixtures(tests).into_iter().filter(|name| !suite.contains(&format!("\"{name}\""))).collect();

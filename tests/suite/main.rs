@@ -52,6 +52,7 @@ mod trailers; // fields behind the content, both ways
 mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2
 mod wasi_http_p3; // standard components of wasi:http 0.3
+mod wasi_types; // what wasi:http/types 0.2 says to each call
 mod websocket; // messages both ways, and clients that lie
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Where a guest leaves its answer and the exchange picks it up.
 //!
-//! One slot for the head and one for a piece of content: a guest that is faster than its client waits here. While the
-//! head is awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
+//! A slot for the head and a few pieces of content: a guest that is faster than its client waits here. While the head is
+//! awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -9,12 +9,14 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::WasiBody;
 use windhover_contract::Fault;
 
-use crate::buffers::{Room, counted};
+use crate::buffers::{Held, Room, counted};
 use crate::file::FilePart;
+use crate::pieces::Pieces;
 use crate::time_limit::TimeLimit;
+use crate::wasi::p2::Outgoing;
 
 /// The answer of one exchange, on its way.
 pub(crate) struct Answer {
@@ -30,7 +32,7 @@ pub(crate) struct Answer {
 struct Slots {
     head: Option<Result<Head, Fault>>,
     has_begun: bool,
-    piece: Option<Bytes>,
+    pieces: Pieces,
     trailers: Option<HeaderMap>,
     is_unfinished: bool,
     is_held_back: bool,
@@ -59,8 +61,10 @@ pub(crate) enum Content {
     File(FilePart),
     /// It comes through [`Answer::poll_offer`], piece by piece, until the guest ends.
     Pieces,
-    /// It comes from a wasi:http guest's own body.
-    Stream(HyperOutgoingBody),
+    /// What a guest of wasi:http 0.2 writes; all of it may be there.
+    Written(Outgoing),
+    /// It comes from the body that a guest of wasi:http 0.3 has given.
+    Stream(WasiBody),
 }
 
 impl Answer {
@@ -132,14 +136,36 @@ impl Answer {
         Poll::Pending
     }
 
-    /// Leaves a piece of content if the last one has been taken; else the guest must wait.
+    /// Waits until the guest may write a piece of this size: as long as it is ahead of its client by a little, and there
+    /// is room for that, which is returned; where nothing is on its way, at once, and it is to ask for room itself.
+    pub(crate) fn poll_ahead(&self, size: usize, cx: &mut Context<'_>) -> Poll<Option<Held>> {
+        let mut slots = self.slots();
+        let ahead = slots.pieces.size();
+        if slots.pieces.is_empty() || slots.pieces.have_room() && self.room.is_small(ahead + size) {
+            return Poll::Ready(None);
+        }
+        if slots.pieces.have_room()
+            && let Some(held) = self.room.try_count(size)
+        {
+            return Poll::Ready(Some(held));
+        }
+        slots.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Leaves a piece of content that may be written.
+    pub(crate) fn push(&self, piece: Bytes) {
+        let mut slots = self.slots();
+        slots.pieces.push(piece);
+        wake(&mut slots.reader);
+    }
+
+    /// Leaves a piece of content if all before it has been taken; else the guest must wait.
     pub(crate) fn poll_offer(&self, piece: &mut Option<Bytes>, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_flushed(cx).is_pending() {
             return Poll::Pending;
         }
-        let mut slots = self.slots();
-        slots.piece = piece.take();
-        wake(&mut slots.reader);
+        piece.take().into_iter().for_each(|piece| self.push(piece));
         Poll::Ready(())
     }
 
@@ -173,7 +199,7 @@ impl Answer {
     /// Waits until every piece has been taken.
     pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut slots = self.slots();
-        if slots.piece.is_some() {
+        if !slots.pieces.is_empty() {
             slots.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
@@ -199,8 +225,9 @@ impl Answer {
         }
     }
 
-    pub(crate) fn take_piece(&self) -> Option<Bytes> {
-        self.slots().take_piece()
+    /// All that was left.
+    pub(crate) fn take_pieces(&self) -> Pieces {
+        std::mem::take(&mut self.slots().pieces)
     }
 
     /// Waits for the next piece, or for the end behind the last.
@@ -225,7 +252,7 @@ impl Answer {
 
 impl Slots {
     fn take_piece(&mut self) -> Option<Bytes> {
-        let piece = self.piece.take()?;
+        let piece = self.pieces.pop()?;
         wake(&mut self.writer);
         Some(piece)
     }
@@ -256,6 +283,29 @@ mod tests {
     use super::*;
     use crate::SandboxLimits;
     use crate::buffers::Buffers;
+
+    #[test]
+    fn a_guest_is_ahead_by_64_kib_where_there_is_room_and_by_less_than_16_where_there_is_none() {
+        let ahead = |size: usize, has_room: bool| {
+            let room = Arc::new(Room::new(&Arc::new(Buffers::new(1 << 20)), &SandboxLimits::default()));
+            let _others = if has_room { None } else { room.try_count(1 << 20) };
+            let answer = Answer::new(TimeLimit::begin(Duration::MAX, Duration::MAX), room);
+            let mut cx = Context::from_waker(Waker::noop());
+            let mut pieces = 0;
+            while let Poll::Ready(held) = answer.poll_ahead(size, &mut cx) {
+                answer.push(counted(Bytes::from(vec![0; size]), held));
+                pieces += 1;
+            }
+            let written = pieces * size;
+            (0..pieces).for_each(|_| assert!(answer.slots().take_piece().is_some()));
+            assert!(answer.poll_ahead(size, &mut cx).is_ready());
+            written
+        };
+        assert_eq!(ahead(4 << 10, true), 64 << 10);
+        assert_eq!(ahead(4 << 10, false), 12 << 10);
+        assert_eq!(ahead(48 << 10, true), 96 << 10);
+        assert_eq!(ahead(48 << 10, false), 48 << 10);
+    }
 
     /// As often as it takes for a moment to be hit in which a piece that is left wakes nobody: between two locks it was
     /// missed once in some ten thousand.

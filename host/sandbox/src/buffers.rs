@@ -79,11 +79,21 @@ impl Room {
 
     /// Room for a piece of this size, if it needs any and there is some now. `Err`: who wants it must wait.
     pub(crate) fn try_take(&self, size: usize) -> Result<Option<Held>, ()> {
-        if size < SMALL {
+        if self.is_small(size) {
             return Ok(None);
         }
-        let permit = Arc::clone(&self.buffers.room).try_acquire_many_owned(self.buffers.units(size));
-        permit.map(|permit| Some(Held { room: Some(permit), beyond: None })).map_err(|_| ())
+        self.try_count(size).map(Some).ok_or(())
+    }
+
+    /// Whether so much is not counted.
+    pub(crate) fn is_small(&self, size: usize) -> bool {
+        size < SMALL
+    }
+
+    /// Room for a piece of whatever size, if there is some now.
+    pub(crate) fn try_count(&self, size: usize) -> Option<Held> {
+        let permit = Arc::clone(&self.buffers.room).try_acquire_many_owned(self.buffers.units(size)).ok()?;
+        Some(Held { room: Some(permit), beyond: None })
     }
 
     /// Waits for room for a piece of this size.

@@ -17,6 +17,7 @@ mod tls;
 mod upgrade;
 mod websocket;
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -55,6 +56,28 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     upgrade::add_content_to_linker(&mut linker.instance("windhover:http/upgrade@0.1.0")?)?;
     linker.allow_shadowing(false);
     Ok(())
+}
+
+/// Copies a piece of content out of the guest and leaves it to the answer, once there is room for it.
+async fn write(store: &mut StoreContextMut<'_, State>, content: &WasmList<u8>) -> wasmtime::Result<Result<(), Left>> {
+    let exchange = store.data_mut().exchange();
+    let answer = Arc::clone(&exchange.answer);
+    // Only then is room taken: what has room is on its way, and waits for nobody but the client.
+    let held = match exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_ahead(content.len(), cx))).await? {
+        Ok(held) => held,
+        Err(left) => return Ok(Err(left)),
+    };
+    let piece = match held {
+        Some(held) => counted(Bytes::copy_from_slice(content.as_le_slice(&*store)), Some(held)),
+        None => match take_out(store, content).await? {
+            Ok(piece) => piece,
+            Err(left) => return Ok(Err(left)),
+        },
+    };
+    if !piece.is_empty() {
+        answer.push(piece);
+    }
+    Ok(Ok(()))
 }
 
 /// Copies content out of the guest, once there is room for it.

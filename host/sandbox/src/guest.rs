@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 use wasmtime::component::Component;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::Feature;
 
@@ -22,6 +21,7 @@ use crate::clock::Clock;
 use crate::compiled::Compiled;
 use crate::engine::Runtime;
 use crate::state::State;
+use crate::wasi::p2::WasiHttpPre;
 use crate::{Cache, Engine, Source, precompiled};
 
 pub(crate) use binary::binary;
@@ -58,7 +58,7 @@ pub enum Origin {
 /// How its handler is called.
 pub(crate) enum Kind {
     Application(ApplicationPre<State>),
-    WasiHttp(ProxyPre<State>),
+    WasiHttp(WasiHttpPre<State>),
     WasiHttp3(ServicePre<State>),
 }
 
@@ -176,6 +176,11 @@ impl Guest {
         &self.clock
     }
 
+    /// Whether it can ask Windhover about *the* exchange that it is in.
+    pub(crate) fn has_current_exchange(&self) -> bool {
+        self.has_current_exchange
+    }
+
     /// Whether one instance may answer several exchanges at once: it can, and asks for nothing about *the* exchange.
     pub(crate) fn can_answer_concurrently(&self) -> bool {
         matches!(self.kind, Kind::WasiHttp3(_)) && !self.has_current_exchange
@@ -197,7 +202,7 @@ fn link(runtime: &Runtime, component: &Component, world: World) -> wasmtime::Res
     let linked = runtime.linker.instantiate_pre(component)?;
     Ok(match world {
         World::Application => Kind::Application(ApplicationPre::new(linked)?),
-        World::WasiHttp => Kind::WasiHttp(ProxyPre::new(linked)?),
+        World::WasiHttp => Kind::WasiHttp(WasiHttpPre::new(linked)?),
         World::WasiHttp3 => Kind::WasiHttp3(ServicePre::new(linked)?),
     })
 }

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
-use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
 
@@ -16,8 +15,9 @@ use crate::exchange::Exchange;
 use crate::guest::Kind;
 use crate::state::State;
 use crate::turns::poll_in_turns;
+use crate::wasi::p2::{self, WasiHttp};
 use crate::wasi::p3::Call;
-use crate::{Deployed, trap, wasi};
+use crate::{Deployed, trap};
 
 /// An instance, and the exchange that it is in.
 pub(crate) struct Instance {
@@ -29,7 +29,7 @@ pub(crate) struct Instance {
 /// The exports of an instance.
 pub(crate) enum Instantiated {
     Application(Application),
-    WasiHttp(Proxy),
+    WasiHttp(WasiHttp),
     WasiHttp3(Service),
 }
 
@@ -60,7 +60,7 @@ impl Instance {
         *answered += 1;
         let ended = match guest {
             Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
-            Instantiated::WasiHttp(guest) => call_wasi_http(store, guest).await,
+            Instantiated::WasiHttp(guest) => p2::call(store, guest).await,
             Instantiated::WasiHttp3(guest) => Box::pin(call_wasi_http3(store, guest)).await, // large, and seldom
         };
         if store.data_mut().has_unfinished_content() {
@@ -95,11 +95,6 @@ async fn instantiate(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<
         Kind::WasiHttp(guest) => Instantiated::WasiHttp(guest.instantiate_async(store).await?),
         Kind::WasiHttp3(guest) => Instantiated::WasiHttp3(guest.instantiate_async(store).await?),
     })
-}
-
-async fn call_wasi_http(store: &mut Store<State>, guest: &Proxy) -> wasmtime::Result<()> {
-    let (request, outparam) = wasi::resources(store.data_mut())?;
-    guest.wasi_http_incoming_handler().call_handle(store, request, outparam).await
 }
 
 async fn call_wasi_http3(store: &mut Store<State>, guest: &Service) -> wasmtime::Result<()> {

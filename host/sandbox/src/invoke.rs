@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::{Method, StatusCode};
+use http_body_util::BodyExt;
 use tracing::{debug, warn};
 use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFault, Request, Response};
 
@@ -122,9 +123,19 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
         }
         // What was written at once can go out at once, with its length.
         Content::Pieces if has_content && expected.is_none() && run.has_ended_well() && !answer.has_trailers() => {
-            return Response { status, fields, body: Body::full(answer.take_piece().unwrap_or_default()) };
+            return Response { status, fields, body: answer.take_pieces().into_body(None) };
         }
         Content::Pieces => Source::Pieces,
+        Content::Written(content) => match content.whole(expected) {
+            Some(content) => {
+                run.spawn();
+                // It has left the guest already, so there is nobody who could wait.
+                let held = answer.room.try_take(content.size()).unwrap_or_default();
+                let body = if has_none && !is_head { Body::empty() } else { content.into_body(held) };
+                return Response { status, fields, body };
+            }
+            None => Source::Stream(content.boxed_unsync()),
+        },
         Content::Stream(body) => Source::Stream(body),
     };
     let streaming = Streaming::new(Arc::clone(&deployed.name), answer, source, run, expected);

@@ -29,6 +29,7 @@ mod limits;
 mod log;
 mod log_id;
 mod outbound;
+mod pieces;
 mod precompiled;
 mod presence;
 mod profile;

@@ -205,16 +205,32 @@ impl Hooks {
     }
 }
 
+impl Hooks {
+    /// Sends a request, if it may leave, and waits for the head of its answer.
+    pub(crate) fn send(
+        &mut self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + 'static {
+        let exchange = self.exchange.clone();
+        let granted = self.granted.clone().zip(self.app.clone()).map(|(granted, app)| {
+            let max = granted.outbound.limits.max_in_flight;
+            let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Semaphore::new(max))));
+            (granted, app, places)
+        });
+        async move {
+            let (granted, app, places) = granted.ok_or(Error::HttpRequestDenied)?;
+            granted.send(&app, request, options, exchange, places).await
+        }
+    }
+}
+
 impl WasiHttpHooks for Hooks {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         // The default makes a new one for each set of fields.
         static FILTER: LazyLock<ForbiddenHeaderFilter> =
             LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
         Arc::clone(&FILTER)
-    }
-
-    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        PIECE
     }
 
     fn p3_outgoing_body_chunk_size(&mut self) -> usize {
@@ -227,17 +243,10 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
-        let (Some(granted), Some(app)) = (self.granted.clone(), self.app.clone()) else {
-            return Box::new(ready(Err(Error::HttpRequestDenied)));
-        };
-        let exchange = self.exchange.clone();
-        let max = granted.outbound.limits.max_in_flight;
-        let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Semaphore::new(max))));
-        Box::new(async move {
-            let response = granted.send(&app, request, options.unwrap_or_default(), exchange, places).await?;
-            // The pool drives its connections.
-            Ok((response, Box::new(ready(Ok(()))) as Box<dyn Future<Output = Result<(), Error>> + Send>))
-        })
+        let response = self.send(request, options.unwrap_or_default());
+        // The pool drives its connections.
+        let nothing = || Box::new(ready(Ok(()))) as Box<dyn Future<Output = Result<(), Error>> + Send>;
+        Box::new(async move { Ok((response.await?, nothing())) })
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::p2::body::HostOutgoingBody;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use windhover_contract::ClientFault;
@@ -18,7 +17,7 @@ use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::log_id::LogId;
 use crate::outbound::Hooks;
-use crate::wasi;
+use crate::wasi::p2;
 
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {
@@ -110,9 +109,17 @@ impl State {
         &mut self.table
     }
 
+    pub(crate) fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+
+    pub(crate) fn table_and_hooks(&mut self) -> (&mut ResourceTable, &mut Hooks) {
+        (&mut self.table, &mut self.hooks)
+    }
+
     /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
     pub(crate) fn has_unfinished_content(&mut self) -> bool {
-        self.table.iter_mut().any(|resource| resource.is::<HostOutgoingBody>())
+        self.table.iter_mut().any(|resource| p2::is_unfinished(resource))
     }
 
     /// What the log calls the current exchange.
@@ -133,7 +140,7 @@ impl Drop for State {
     /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
     fn drop(&mut self) {
         let Some(exchange) = &self.exchange else { return };
-        if exchange.answer.is_unfinished() && self.table.iter_mut().any(wasi::is_written_early) {
+        if exchange.answer.is_unfinished() && self.table.iter_mut().any(|resource| p2::is_written_early(resource)) {
             exchange.answer.hold_back();
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tracing::warn;
-use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
+use wasmtime_wasi_http::WasiBody;
 use windhover_contract::{Fault, GuestFault};
 
 use crate::answer::Answer;
@@ -40,7 +40,7 @@ pub(crate) enum Source {
     /// What the guest offers to the answer, until it ends.
     Pieces,
     /// A wasi:http body, until it ends.
-    Stream(HyperOutgoingBody),
+    Stream(WasiBody),
 }
 
 /// A frame that waits for room.
@@ -101,12 +101,12 @@ impl Streaming {
         match next {
             Poll::Ready(Some(Ok(frame))) => self.pass_with_room(Waiting { frame, room: None }, cx),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
-            Poll::Ready(Some(Err(error))) => {
+            Poll::Ready(Some(Err(error))) if !self.answer.is_unfinished() => {
                 warn!(app = %self.name, id = %self.id, "the guest broke its content off, or left it unfinished: {error:?}");
                 self.fail(GuestFault::Reported.into())
             }
             // The guest has ended, or was ended in a wait; either way nothing follows.
-            Poll::Ready(None) => match ready!(self.answer.poll_ended(cx)) {
+            Poll::Ready(None | Some(Err(_))) => match ready!(self.answer.poll_ended(cx)) {
                 Err(fault) => self.fail(fault),
                 Ok(()) => {
                     warn!(app = %self.name, id = %self.id, "the guest ended and left its content unfinished");

@@ -105,16 +105,7 @@ async fn write(mut store: StoreContextMut<'_, State>, content: WasmList<u8>) -> 
     if content.len() == 0 {
         return Ok(Ok(()));
     }
-    let answer = Arc::clone(&exchange.answer);
-    // Only then is room taken: what has room is on its way, and waits for nobody but the client.
-    if exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?.is_err() {
-        return Ok(Err(Error::Aborted));
-    }
-    let Ok(content) = super::take_out(&mut store, &content).await? else { return Ok(Err(Error::Aborted)) };
-    let mut piece = Some(content);
-    let exchange = store.data_mut().exchange();
-    let written = exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
-    Ok(written.map_err(|_| Error::Aborted))
+    Ok(super::write(&mut store, &content).await?.map_err(|_| Error::Aborted))
 }
 
 /// A head that may be sent.

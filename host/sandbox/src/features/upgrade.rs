@@ -1,6 +1,5 @@
 //! `wit/upgrade.wit`.
 
-use std::future::poll_fn;
 use std::sync::Arc;
 
 use http::header::UPGRADE;
@@ -51,15 +50,7 @@ async fn write(mut store: StoreContextMut<'_, State>, octets: WasmList<u8>) -> w
     if exchange.upgraded.is_none() {
         return Ok(Err(Error::NotAccepted));
     }
-    let answer = Arc::clone(&exchange.answer);
-    if exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?.is_err() {
-        return Ok(Err(Error::Closed));
-    }
-    let Ok(octets) = super::take_out(&mut store, &octets).await? else { return Ok(Err(Error::Closed)) };
-    let mut piece = Some(octets).filter(|octets| !octets.is_empty());
-    let exchange = store.data_mut().exchange();
-    let written = exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_offer(&mut piece, cx))).await?;
-    Ok(written.map_err(|_| Error::Closed))
+    Ok(super::write(&mut store, &octets).await?.map_err(|_| Error::Closed))
 }
 
 impl Exchange {

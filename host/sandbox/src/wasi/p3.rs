@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use http::uri::{PathAndQuery, Scheme};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Empty};
 use tokio::sync::oneshot;
 use tracing::warn;
 use wasmtime::AsContextMut;
@@ -49,7 +49,9 @@ impl Call {
         };
         let path = exchange.target.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let (method, authority) = (exchange.method.clone(), request::authority(exchange));
-        let (fields, content) = (request::fields(exchange), request::content(exchange));
+        let fields = request::without_connection(request::fields(exchange));
+        let content =
+            request::content(exchange).unwrap_or_else(|| Empty::new().map_err(|never| match never {}).boxed_unsync());
         let fields = FieldMap::new_immutable(&mut Hooks::default(), fields);
         // How the guest fared with the content is its own affair: the host has nobody to tell.
         let (request, _) = Request::new(method, Some(scheme), Some(authority), Some(path), fields, None, content);

@@ -4,6 +4,7 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::uri::Authority;
 use http::{HeaderMap, header};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use wasmtime_wasi_http::{Error, WasiBody};
 use windhover_contract::ClientFault;
@@ -21,10 +22,18 @@ pub(super) fn authority(exchange: &Exchange) -> Authority {
         .unwrap_or(Authority::from_static("localhost"))
 }
 
+/// The fields as they came. Where nobody else can ask for them, they move.
+pub(super) fn fields(exchange: &mut Exchange) -> HeaderMap {
+    if exchange.deployed.guest.has_current_exchange() {
+        exchange.fields.clone()
+    } else {
+        std::mem::take(&mut exchange.fields)
+    }
+}
+
 /// The fields without those that are about the connection, which is the server's (RFC 9110 §7.6.1). `trailer` stays: it
 /// announces what the guest will get.
-pub(super) fn fields(exchange: &Exchange) -> HeaderMap {
-    let mut fields = exchange.fields.clone();
+pub(super) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = fields
         .get_all(CONNECTION)
         .iter()
@@ -40,9 +49,12 @@ pub(super) fn fields(exchange: &Exchange) -> HeaderMap {
     fields
 }
 
-/// The content, whose failures the exchange hears of too.
-pub(super) fn content(exchange: &mut Exchange) -> WasiBody {
+/// The content, whose failures the exchange hears of too. `None`: there is none.
+pub(super) fn content(exchange: &mut Exchange) -> Option<WasiBody> {
     let (content, fault) = exchange.content.take();
+    if content.is_end_stream() {
+        return None;
+    }
     let content = content.map_err(move |error| {
         let _ = fault.set(client_fault(&error));
         match client_fault(&error) {
@@ -50,7 +62,7 @@ pub(super) fn content(exchange: &mut Exchange) -> WasiBody {
             _ => Error::ConnectionTerminated,
         }
     });
-    content.boxed_unsync()
+    Some(content.boxed_unsync())
 }
 
 const ABOUT_THE_CONNECTION: [HeaderName; 8] = [

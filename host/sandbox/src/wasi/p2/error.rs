@@ -1,0 +1,35 @@
+//! What went wrong between the host and another, as guests are told it.
+
+use wasmtime::component::Resource;
+use wasmtime_wasi_http::Error;
+
+use super::bindings::types::{DnsErrorPayload, ErrorCode, Host};
+use crate::state::State;
+
+/// What wasi:http 0.2 calls an error of our own content or of our own client.
+pub(super) fn code(error: Error) -> ErrorCode {
+    match error {
+        Error::ConnectionLimitReached => ErrorCode::ConnectionLimitReached,
+        Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
+        Error::ConnectionRefused => ErrorCode::ConnectionRefused,
+        Error::ConnectionTerminated => ErrorCode::ConnectionTerminated,
+        Error::ConnectionTimeout => ErrorCode::ConnectionTimeout,
+        Error::DestinationIpProhibited => ErrorCode::DestinationIpProhibited,
+        Error::DestinationUnavailable => ErrorCode::DestinationUnavailable,
+        Error::DnsError { rcode, info_code } => ErrorCode::DnsError(DnsErrorPayload { rcode, info_code }),
+        Error::HttpProtocolError => ErrorCode::HttpProtocolError,
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(size),
+        Error::HttpRequestDenied => ErrorCode::HttpRequestDenied,
+        Error::HttpRequestUriInvalid => ErrorCode::HttpRequestUriInvalid,
+        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        Error::TlsCertificateError => ErrorCode::TlsCertificateError,
+        Error::TlsProtocolError => ErrorCode::TlsProtocolError,
+        other => ErrorCode::InternalError(Some(other.to_string())),
+    }
+}
+
+impl Host for State {
+    fn http_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
+        Ok(self.table().get(&error)?.downcast_ref().cloned())
+    }
+}

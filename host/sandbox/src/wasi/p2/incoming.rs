@@ -1,0 +1,129 @@
+//! `incoming-request` and `incoming-body` of wasi:http 0.2.
+
+use http::HeaderMap;
+use http::uri::Authority;
+use wasmtime::component::Resource;
+use wasmtime_wasi::p2::{DynInputStream, DynPollable, subscribe};
+use wasmtime_wasi_http::{FieldMap, WasiBody};
+
+use super::bindings::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostIncomingRequest, Method, Scheme};
+use super::content::{FutureTrailers, IncomingBody};
+use crate::state::State;
+use crate::wasi::request::without_connection;
+
+/// `incoming-request`.
+pub struct IncomingRequest {
+    pub(super) method: http::Method,
+    pub(super) target: windhover_contract::Target,
+    pub(super) authority: Authority,
+    pub(super) fields: Fields,
+    /// `None`: there is none.
+    pub(super) content: Option<WasiBody>,
+    pub(super) is_consumed: bool,
+}
+
+/// The fields of a request: as they came, until the guest asks for them.
+pub(super) enum Fields {
+    Raw(HeaderMap),
+    Asked(FieldMap),
+}
+
+impl HostIncomingRequest for State {
+    fn method(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Method> {
+        Ok(match &self.table().get(&request)?.method {
+            &http::Method::GET => Method::Get,
+            &http::Method::HEAD => Method::Head,
+            &http::Method::POST => Method::Post,
+            &http::Method::PUT => Method::Put,
+            &http::Method::DELETE => Method::Delete,
+            &http::Method::CONNECT => Method::Connect,
+            &http::Method::OPTIONS => Method::Options,
+            &http::Method::TRACE => Method::Trace,
+            &http::Method::PATCH => Method::Patch,
+            other => Method::Other(other.to_string()),
+        })
+    }
+
+    fn path_with_query(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Option<String>> {
+        let path = self.table().get(&request)?.target.uri().path_and_query();
+        Ok(path.map(|path| path.as_str().to_owned()))
+    }
+
+    fn scheme(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Option<Scheme>> {
+        Ok(Some(match self.table().get(&request)?.target.scheme() {
+            windhover_contract::Scheme::Http => Scheme::Http,
+            windhover_contract::Scheme::Https => Scheme::Https,
+        }))
+    }
+
+    fn authority(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Option<String>> {
+        Ok(Some(self.table().get(&request)?.authority.to_string()))
+    }
+
+    fn headers(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Resource<FieldMap>> {
+        let (table, hooks) = self.table_and_hooks();
+        let request = table.get_mut(&request)?;
+        if let Fields::Raw(fields) = &mut request.fields {
+            let fields = without_connection(std::mem::take(fields));
+            request.fields = Fields::Asked(FieldMap::new_immutable(hooks, fields));
+        }
+        let Fields::Asked(fields) = &request.fields else { unreachable!("they have just been made so") };
+        let fields = fields.clone();
+        Ok(table.push(fields)?)
+    }
+
+    fn consume(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Result<Resource<IncomingBody>, ()>> {
+        let request = self.table().get_mut(&request)?;
+        if std::mem::replace(&mut request.is_consumed, true) {
+            return Ok(Err(()));
+        }
+        let content = IncomingBody::new(request.content.take());
+        Ok(Ok(self.table().push(content)?))
+    }
+
+    fn drop(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<()> {
+        self.table().delete(request)?;
+        Ok(())
+    }
+}
+
+impl HostIncomingBody for State {
+    fn stream(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<Result<Resource<DynInputStream>, ()>> {
+        let Some(stream) = self.table().get_mut(&body)?.stream() else { return Ok(Err(())) };
+        Ok(Ok(self.table().push_child(stream, &body)?))
+    }
+
+    fn finish(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<Resource<FutureTrailers>> {
+        let trailers = self.table().delete(body)?.finish();
+        Ok(self.table().push(trailers)?)
+    }
+
+    fn drop(&mut self, body: Resource<IncomingBody>) -> wasmtime::Result<()> {
+        self.table().delete(body)?;
+        Ok(())
+    }
+}
+
+type Trailers = Result<Option<Resource<FieldMap>>, ErrorCode>;
+
+impl HostFutureTrailers for State {
+    fn subscribe(&mut self, trailers: Resource<FutureTrailers>) -> wasmtime::Result<Resource<DynPollable>> {
+        subscribe(self.table(), trailers)
+    }
+
+    fn get(&mut self, trailers: Resource<FutureTrailers>) -> wasmtime::Result<Option<Result<Trailers, ()>>> {
+        let (table, hooks) = self.table_and_hooks();
+        Ok(match table.get_mut(&trailers)?.take() {
+            None => None,
+            Some(None) => Some(Err(())),
+            Some(Some(Ok(Some(fields)))) => Some(Ok(Ok(Some(table.push(FieldMap::new_immutable(hooks, fields))?)))),
+            Some(Some(Ok(None))) => Some(Ok(Ok(None))),
+            Some(Some(Err(code))) => Some(Ok(Err(code))),
+        })
+    }
+
+    fn drop(&mut self, trailers: Resource<FutureTrailers>) -> wasmtime::Result<()> {
+        self.table().delete(trailers)?;
+        Ok(())
+    }
+}

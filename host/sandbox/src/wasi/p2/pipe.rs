@@ -1,0 +1,212 @@
+//! Content on its way out of a guest: what it writes on one side, whoever sends it on the other.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
+use wasmtime_wasi_http::Error;
+
+use super::bindings::types::ErrorCode;
+use crate::answer::wake;
+use crate::pieces::Pieces;
+
+/// The guest's side: `outgoing-body`. Dropping it breaks the content off, unless it was finished.
+pub struct OutgoingBody {
+    pipe: Arc<Pipe>,
+    has_stream: bool,
+}
+
+/// What the guest writes with: an `output-stream`.
+struct Stream(Arc<Pipe>);
+
+/// The side that is read. Dropping it says that nothing more is wanted.
+pub(crate) struct Outgoing(Arc<Pipe>);
+
+struct Pipe {
+    inner: Mutex<Inner>,
+    /// What the guest has promised in `content-length`.
+    expected: Option<u64>,
+    /// What it is told that breaks its promise.
+    mismatch: fn(Option<u64>) -> ErrorCode,
+}
+
+#[derive(Default)]
+struct Inner {
+    pieces: Pieces,
+    written: u64,
+    end: Option<End>,
+    /// Nobody reads any more.
+    is_closed: bool,
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+}
+
+enum End {
+    /// It is whole. The trailers, until they are taken.
+    Finished(Option<HeaderMap>),
+    Broken,
+}
+
+/// The two sides of content that is `expected` to have a certain size; who writes another is told `mismatch`.
+pub(super) fn pipe(expected: Option<u64>, mismatch: fn(Option<u64>) -> ErrorCode) -> (OutgoingBody, Outgoing) {
+    let pipe = Arc::new(Pipe { inner: Mutex::default(), expected, mismatch });
+    (OutgoingBody { pipe: Arc::clone(&pipe), has_stream: true }, Outgoing(pipe))
+}
+
+impl OutgoingBody {
+    /// What writes it, once.
+    pub(super) fn stream(&mut self) -> Option<DynOutputStream> {
+        std::mem::replace(&mut self.has_stream, false).then(|| Box::new(Stream(Arc::clone(&self.pipe))) as _)
+    }
+
+    /// Says that this is all. `Err`: it is not what was promised, and so is broken off.
+    pub(super) fn finish(self, trailers: Option<HeaderMap>) -> Result<(), ErrorCode> {
+        let mut inner = self.pipe.lock();
+        if self.pipe.expected.is_some_and(|expected| expected != inner.written) {
+            return Err((self.pipe.mismatch)(Some(inner.written)));
+        }
+        inner.end(End::Finished(trailers));
+        Ok(())
+    }
+}
+
+impl Drop for OutgoingBody {
+    fn drop(&mut self) {
+        self.pipe.lock().end(End::Broken);
+    }
+}
+
+impl Pipe {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("nothing panics while it holds this lock")
+    }
+
+    /// Waits until a piece may be written, or nobody wants one.
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut inner = self.lock();
+        if inner.is_closed || inner.pieces.have_room() {
+            return Poll::Ready(());
+        }
+        inner.writer = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Inner {
+    /// The first end counts.
+    fn end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+        wake(&mut self.reader);
+    }
+
+    fn check(&self) -> StreamResult<()> {
+        if self.is_closed { Err(StreamError::Closed) } else { Ok(()) }
+    }
+}
+
+#[async_trait::async_trait]
+impl OutputStream for Stream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        let Pipe { expected, mismatch, .. } = &*self.0;
+        let mut inner = self.0.lock();
+        inner.check()?;
+        if bytes.len() > PIECE || !inner.pieces.have_room() {
+            return Err(StreamError::trap("more was written than check-write allows"));
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        inner.written += bytes.len() as u64;
+        inner.pieces.push(bytes);
+        wake(&mut inner.reader);
+        match expected {
+            Some(expected) if inner.written > *expected => {
+                Err(StreamError::LastOperationFailed(mismatch(Some(inner.written)).into()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.0.lock().check()
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        let inner = self.0.lock();
+        inner.check()?;
+        Ok(if inner.pieces.have_room() { PIECE } else { 0 })
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Stream {
+    async fn ready(&mut self) {
+        std::future::poll_fn(|cx| self.0.poll_room(cx)).await;
+    }
+}
+
+impl Outgoing {
+    /// The content, if all of it is here, without trailers, and of the `expected` size.
+    pub(crate) fn whole(&self, expected: Option<u64>) -> Option<Pieces> {
+        let mut inner = self.0.lock();
+        let is_whole = matches!(inner.end, Some(End::Finished(None)))
+            && expected.is_none_or(|expected| expected == inner.pieces.size() as u64);
+        is_whole.then(|| std::mem::take(&mut inner.pieces))
+    }
+
+    /// Whether the guest has written anything that nobody has taken.
+    pub(super) fn has_content(&self) -> bool {
+        !self.0.lock().pieces.is_empty()
+    }
+}
+
+impl Body for Outgoing {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let mut inner = self.0.lock();
+        if let Some(piece) = inner.pieces.pop() {
+            wake(&mut inner.writer);
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        match &mut inner.end {
+            Some(End::Finished(trailers)) => Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))),
+            Some(End::Broken) => Poll::Ready(Some(Err(Error::HttpProtocolError))),
+            None => {
+                inner.reader = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let inner = self.0.lock();
+        matches!(inner.end, Some(End::Finished(None))) && inner.pieces.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let inner = self.0.lock();
+        let size = inner.pieces.size() as u64;
+        match (&inner.end, self.0.expected) {
+            (Some(End::Finished(None)), _) => SizeHint::with_exact(size),
+            (_, Some(expected)) => SizeHint::with_exact((expected + size).saturating_sub(inner.written)),
+            (_, None) => SizeHint::default(),
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let mut inner = self.0.lock();
+        inner.is_closed = true;
+        wake(&mut inner.writer);
+    }
+}
+
+/// What a guest may write at once, before it is known whether there is room for it: as `request.read` takes.
+const PIECE: usize = 64 << 10;
