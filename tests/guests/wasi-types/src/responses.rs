@@ -63,6 +63,7 @@ pub fn write_ahead(outparam: ResponseOutparam) {
         stream.write(&[b'x'; 1024]).unwrap();
         written += 1024;
     }
+    stream.write(&[]).unwrap(); // nothing is never too much
     ResponseOutparam::set(outparam, Ok(response));
     stream.blocking_write_and_flush(format!("\n{written}\n").as_bytes()).unwrap();
     drop(stream);

@@ -63,12 +63,11 @@ impl HostIncomingRequest for State {
     fn headers(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Resource<FieldMap>> {
         let (table, hooks) = self.table_and_hooks();
         let request = table.get_mut(&request)?;
-        if let Fields::Raw(fields) = &mut request.fields {
-            let fields = without_connection(std::mem::take(fields));
-            request.fields = Fields::Asked(FieldMap::new_immutable(hooks, fields));
-        }
-        let Fields::Asked(fields) = &request.fields else { unreachable!("they have just been made so") };
-        let fields = fields.clone();
+        let fields = match std::mem::replace(&mut request.fields, Fields::Raw(HeaderMap::new())) {
+            Fields::Raw(fields) => FieldMap::new_immutable(hooks, without_connection(fields)),
+            Fields::Asked(fields) => fields,
+        };
+        request.fields = Fields::Asked(fields.clone());
         Ok(table.push(fields)?)
     }
 
