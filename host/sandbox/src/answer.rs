@@ -59,7 +59,7 @@ pub(crate) enum Content {
     Whole(Bytes),
     /// A part of a file.
     File(FilePart),
-    /// It comes through [`Answer::poll_offer`], piece by piece, until the guest ends.
+    /// It comes piece by piece ([`Answer::push`]), until the guest ends.
     Pieces,
     /// What a guest of wasi:http 0.2 writes; all of it may be there.
     Written(Outgoing),

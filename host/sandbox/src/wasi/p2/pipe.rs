@@ -194,7 +194,8 @@ impl Body for Outgoing {
         let size = inner.pieces.size() as u64;
         match (&inner.end, self.0.expected) {
             (Some(End::Finished(None)), _) => SizeHint::with_exact(size),
-            (_, Some(expected)) => SizeHint::with_exact((expected + size).saturating_sub(inner.written)),
+            // Of what was written, all but what is here has been taken.
+            (_, Some(expected)) => SizeHint::with_exact(expected.saturating_sub(inner.written - size)),
             (_, None) => SizeHint::default(),
         }
     }
@@ -210,3 +211,26 @@ impl Drop for Outgoing {
 
 /// What a guest may write at once, before it is known whether there is room for it: as `request.read` takes.
 const PIECE: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// The largest number is a length too, which a guest may promise.
+    #[tokio::test]
+    async fn what_is_left_of_a_promise_is_known_whatever_was_promised() {
+        for promised in [5, u64::MAX] {
+            let (mut body, mut content) = pipe(Some(promised), ErrorCode::HttpRequestBodySize);
+            let mut stream = body.stream().expect("it is taken once");
+            stream.write(Bytes::from_static(b"abc")).expect("there is room");
+            assert_eq!(content.size_hint().exact(), Some(promised));
+            let piece = content.frame().await.expect("there is one").expect("it is well");
+            assert_eq!(piece.into_data().expect("it is content"), "abc");
+            assert_eq!(content.size_hint().exact(), Some(promised - 3));
+            drop((stream, body));
+            assert!(content.frame().await.expect("it is not whole").is_err());
+        }
+    }
+}
