@@ -31,7 +31,7 @@ fn another_guest_is_another_entry() {
     folder.load();
     let other = Guest::load(engine(), &guest_file("counts"), Some(&folder.cache())).expect("it is a guest");
     assert_ne!(other.origin(), Origin::Cache);
-    assert_eq!(fs::read_dir(&folder.path).expect("it is a folder").count(), 2);
+    assert_eq!(folder.entries().len(), 2);
 }
 
 #[test]
@@ -39,17 +39,56 @@ fn an_entry_that_was_changed_is_not_used_and_mended() {
     let folder = Folder::new();
     folder.load();
     let whole = fs::read(folder.entry()).expect("the entry can be read");
-    for at in [0, 31, 32, whole.len() / 2, whole.len() - 1] {
+    for at in [0, whole.len() / 2, whole.len() - 33, whole.len() - 32, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         fs::write(folder.entry(), changed).expect("the entry can be written");
         assert_ne!(folder.load().origin(), Origin::Cache, "octet {at} was changed");
         assert_eq!(folder.load().origin(), Origin::Cache, "octet {at} is mended");
     }
-    for size in [0, 10, 32, whole.len() - 1] {
+    for size in [0, 10, 31, 32, whole.len() - 32, whole.len() - 1] {
         fs::write(folder.entry(), &whole[..size]).expect("the entry can be written");
         assert_ne!(folder.load().origin(), Origin::Cache, "it was cut to {size} octets");
     }
+}
+
+#[test]
+fn an_entry_that_was_moved_or_whose_note_is_lost_is_read_and_used() {
+    let folder = Folder::new();
+    folder.load();
+    let (entry, other) = (folder.entry(), folder.root.path().join("other"));
+    fs::copy(&entry, &other).and_then(|_| fs::rename(&other, &entry)).expect("the entry can be replaced");
+    assert_eq!(folder.load().origin(), Origin::Cache);
+    for note in ["", "{", "{}", "\u{0}"] {
+        for file in folder.notes() {
+            fs::write(file, note).expect("a note can be written");
+        }
+        assert_eq!(folder.load().origin(), Origin::Cache, "the notes are {note:?}");
+    }
+    for file in folder.notes() {
+        fs::remove_file(file).expect("a note can be removed");
+    }
+    assert_eq!(folder.load().origin(), Origin::Cache);
+}
+
+#[tokio::test]
+async fn a_file_that_is_as_it_was_is_not_read_again() {
+    let (folder, file) = (Folder::new(), guest_file("rust-hello"));
+    let recall = || Guest::recall(engine(), &file, &folder.cache());
+    assert!(recall().is_none());
+    let read = folder.load();
+    let guest = recall().expect("it was compiled, and is as it was");
+    assert_eq!((guest.origin(), guest.digest(), guest.world()), (Origin::Cache, read.digest(), read.world()));
+    assert_eq!(guest.needs(), read.needs());
+    let served = TestServer::memory().serve(guest).await;
+    let mut wire = served.connect().await;
+    wire.send(get("/")).await;
+    wire.expect(HELLO).await;
+
+    for note in folder.notes() {
+        set_mode(&note, 0o620);
+    }
+    assert!(recall().is_none(), "others can write what is noted");
 }
 
 #[test]
@@ -97,8 +136,8 @@ fn a_folder_that_is_a_link_is_refused() {
 fn a_new_folder_is_this_users_alone() {
     let folder = Folder::new();
     folder.load();
-    for path in [&folder.path, &folder.entry()] {
-        let mode = fs::metadata(path).expect("it is there").permissions().mode();
+    for path in folder.files().chain([folder.path.clone()]) {
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
         assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", path.display());
     }
 }
@@ -107,9 +146,8 @@ fn a_new_folder_is_this_users_alone() {
 fn an_entry_is_not_a_guest() {
     let folder = Folder::new();
     folder.load();
-    let code = fs::read(folder.entry()).expect("the entry can be read").split_off(32);
     let file = folder.root.path().join("app.wasm");
-    fs::write(&file, code).expect("a new folder can be written to");
+    fs::copy(folder.entry(), &file).expect("a new folder can be written to");
     let refusal = Guest::load(engine(), &file, None).err().expect("machine code is not run").to_string();
     assert!(refusal.contains("is machine code of another program, which cannot be checked"), "{refusal}");
 }
@@ -136,10 +174,23 @@ impl Folder {
 
     /// The one compiled guest in the folder.
     fn entry(&self) -> PathBuf {
-        let mut entries = fs::read_dir(&self.path).expect("it is a folder").map(|entry| entry.expect("it can be read"));
-        let entry = entries.next().expect("a guest was compiled").path();
-        assert!(entries.next().is_none(), "one guest is one file");
+        let mut entries = self.entries();
+        let entry = entries.pop().expect("a guest was compiled");
+        assert!(entries.is_empty(), "one guest is one file");
         entry
+    }
+
+    /// All compiled guests in the folder.
+    fn entries(&self) -> Vec<PathBuf> {
+        self.files().filter(|file| file.extension().is_some_and(|kind| kind == "cwasm")).collect()
+    }
+
+    fn notes(&self) -> Vec<PathBuf> {
+        self.files().filter(|file| file.extension().is_some_and(|kind| kind == "note")).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        fs::read_dir(&self.path).expect("it is a folder").map(|entry| entry.expect("it can be read").path())
     }
 }
 

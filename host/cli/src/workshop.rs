@@ -9,7 +9,9 @@ use std::time::SystemTime;
 use anyhow::{Context, bail};
 use tracing::warn;
 use windhover_http::HttpServer;
-use windhover_sandbox::{Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Origin, Outbound, Sandbox};
+use windhover_sandbox::{
+    Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Origin, Outbound, Sandbox,
+};
 
 use crate::app::Loaded;
 use crate::config::file::{Access, App, File};
@@ -46,12 +48,14 @@ impl Workshop {
         if app.build.is_some() && !app.component.exists() {
             bail!("{} is not built; run `windhover build`", app.component.display());
         }
-        let parts = Parts::read(component, &app.middleware)?;
-        let whole = parts.compose()?;
-        for warning in &whole.warnings {
-            warn!("{warning}");
-        }
-        let guest = whole.load(&self.engine, self.cache.as_ref())?;
+        let known = match (component, &self.cache) {
+            (Some(file), Some(cache)) if app.middleware.is_empty() => Guest::recall(&self.engine, file, cache),
+            _ => None,
+        };
+        let guest = match known {
+            Some(guest) => guest,
+            None => self.read(component, &app.middleware)?,
+        };
         guest.require(HttpServer::can_offer)?;
         let grants = grants(app)?;
         let how = match guest.origin() {
@@ -60,9 +64,19 @@ impl Workshop {
             Origin::Ahead => "compiled ahead, loaded in",
         };
         say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
-        let version: String = blake3::hash(&whole.bytes).to_hex().chars().take(VERSION_LENGTH).collect();
+        let version: String = guest.digest().chars().take(VERSION_LENGTH).collect();
         let sandbox = Sandbox::new(guest, name, app.to_sandbox(), grants);
         Ok(Arc::new(Loaded { sandbox, version: version.into() }))
+    }
+
+    /// Reads an app and the middleware before it, and makes one guest of them.
+    fn read(&self, component: Option<&Path>, middleware: &[PathBuf]) -> anyhow::Result<Guest> {
+        let parts = Parts::read(component, middleware)?;
+        let whole = parts.compose()?;
+        for warning in &whole.warnings {
+            warn!("{warning}");
+        }
+        Ok(whole.load(&self.engine, self.cache.as_ref())?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Machine code that may be run. It cannot be checked, so two things are asked of the file that it comes from: nobody
-//! else can have written it, and it is, by its digest, what was written. What is read of it is kept where nobody can
-//! change it any more, whatever becomes of the file.
+//! else can have written it, and it is, by its digest, what was written. Then it must stay as it is: a file of the cache
+//! is only ever replaced, so that is what runs; of any other a copy is made that nobody can change, whatever becomes of
+//! the file.
 
 mod image;
 #[cfg(unix)]
@@ -17,7 +18,7 @@ use unsupported::distrust;
 pub(crate) use unix::distrust_stat;
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 
 use image::{Draft, Image};
 
@@ -29,8 +30,8 @@ pub(crate) struct Reading<R> {
     hasher: blake3::Hasher,
 }
 
-/// Machine code that is what was written: a digest stood before it, and matched.
-pub(crate) struct Sealed(Image);
+/// Machine code that is what was written: a digest stood beside it, and matched.
+pub(crate) struct Whole(Image);
 
 /// Who may have written a file.
 #[derive(Clone, Copy, PartialEq)]
@@ -45,7 +46,7 @@ pub(crate) enum Owners {
 pub(crate) struct Private(());
 
 /// Machine code of which both are known.
-pub(crate) struct Code<'a>(&'a Sealed);
+pub(crate) struct Code<'a>(&'a Whole);
 
 impl<R: Read> Reading<R> {
     /// Reads the digest.
@@ -67,7 +68,7 @@ impl<R: Read> Reading<R> {
     }
 
     /// All that is left. `None`: some of what was read was damaged, or changed.
-    pub(crate) fn code(mut self) -> io::Result<Option<Sealed>> {
+    pub(crate) fn code(mut self) -> io::Result<Option<Whole>> {
         let mut image = Draft::new()?;
         let mut piece = vec![0; PIECE];
         loop {
@@ -81,11 +82,30 @@ impl<R: Read> Reading<R> {
             image.write_all(&piece[..size])?;
         }
         let is_whole = self.hasher.finalize() == self.digest;
-        if is_whole { image.seal().map(|image| Some(Sealed(image))) } else { Ok(None) }
+        if is_whole { image.seal().map(|image| Some(Whole(image))) } else { Ok(None) }
     }
 }
 
-/// What to write before a content.
+impl Whole {
+    /// A file of the cache, which ends with the digest of what stands before. `is_known`: that this is so was found when
+    /// the file was as it is now, and it is not read. `Ok(None)`: it is damaged.
+    pub(crate) fn stored(mut file: File, is_known: bool) -> io::Result<Option<Self>> {
+        if !is_known {
+            let Some(size) = file.metadata()?.len().checked_sub(DIGEST as u64) else { return Ok(None) };
+            let mut hasher = blake3::Hasher::new();
+            hasher.update_reader((&file).take(size))?;
+            let mut digest = [0; DIGEST];
+            file.seek(io::SeekFrom::Start(size))?;
+            file.read_exact(&mut digest)?;
+            if hasher.finalize() != digest {
+                return Ok(None);
+            }
+        }
+        Image::of(file).map(|image| Some(Self(image)))
+    }
+}
+
+/// What to write beside a content.
 pub(crate) fn digest(content: &[u8]) -> [u8; DIGEST] {
     *blake3::hash(content).as_bytes()
 }
@@ -100,8 +120,8 @@ impl Private {
 
 impl<'a> Code<'a> {
     /// What was read from a file that was found private.
-    pub(crate) fn new(sealed: &'a Sealed, _: &Private) -> Self {
-        Self(sealed)
+    pub(crate) fn new(whole: &'a Whole, _: &Private) -> Self {
+        Self(whole)
     }
 
     pub(crate) fn image(&self) -> &Image {
@@ -109,7 +129,7 @@ impl<'a> Code<'a> {
     }
 }
 
-/// The length of the digest before the content.
+/// The length of the digest beside the content.
 const DIGEST: usize = blake3::OUT_LEN;
 
 /// Read, hashed and written at once: little enough to stay in a processor's cache.

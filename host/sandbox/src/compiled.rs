@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use crate::code::{Code, Private, Reading, Sealed, digest};
+use crate::code::{Code, Private, Reading, Whole, digest};
 use crate::engine::compiler;
 use crate::guest::{Outline, binary, needs_concurrency};
 use crate::{EngineError, LoadError};
@@ -33,7 +33,7 @@ pub fn compile(bytes: &[u8], file: &Path, target: Option<&str>) -> Result<Vec<u8
 /// What was read from such a file.
 pub(crate) struct Compiled {
     component: Vec<u8>,
-    code: Sealed,
+    code: Whole,
     private: Result<Private, String>,
 }
 

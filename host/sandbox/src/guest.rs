@@ -2,6 +2,7 @@
 
 mod binary;
 mod concurrency;
+mod facts;
 mod imports;
 mod load_error;
 mod outline;
@@ -26,6 +27,7 @@ use crate::{Cache, Engine, Source, precompiled};
 
 pub(crate) use binary::binary;
 pub(crate) use concurrency::is_needed as needs_concurrency;
+pub(crate) use facts::Facts;
 pub use load_error::LoadError;
 pub(crate) use load_error::names;
 pub(crate) use outline::Outline;
@@ -40,6 +42,7 @@ pub struct Guest {
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
     has_current_exchange: bool,
+    digest: String,
     origin: Origin,
     took: Duration,
 }
@@ -65,17 +68,34 @@ pub(crate) enum Kind {
 impl Guest {
     /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
     pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
-        Self::from_source(engine, &Source::read(file)?, cache)
+        match cache.and_then(|cache| Self::recall(engine, file, cache)) {
+            Some(guest) => Ok(guest),
+            None => Self::from_source(engine, &Source::read(file)?, cache),
+        }
+    }
+
+    /// Loads what was compiled before from a file that is as it was then, without reading it. `None`: it has changed, or
+    /// is not known, or can no longer be loaded; loading it says why.
+    pub fn recall(engine: &Engine, file: &Path, cache: &Cache) -> Option<Self> {
+        let begin = Instant::now();
+        let facts = cache.recall(file)?;
+        let runtime = engine.runtime(facts.needs_concurrency).ok()?;
+        let found = (cache.get(&runtime.engine, &facts)?, Origin::Cache);
+        Self::ready(engine, runtime, found, &facts, file, begin).ok()
     }
 
     /// Loads what was read from a file. Machine code that came with it is used where it fits this engine.
     pub fn from_source(engine: &Engine, source: &Source, cache: Option<&Cache>) -> Result<Self, LoadError> {
-        Self::make(engine, source.component(), source.file(), source.compiled(), cache)
+        let (guest, facts) = Self::make(engine, source.component(), source.file(), source.compiled(), cache)?;
+        if let (Some(cache), Some(stamp)) = (cache, source.stamp()) {
+            cache.remember(source.file(), stamp.clone(), &facts);
+        }
+        Ok(guest)
     }
 
     /// Loads a component that is in memory. `file` is its name in errors.
     pub fn from_bytes(engine: &Engine, bytes: &[u8], file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
-        Self::make(engine, bytes, file, None, cache)
+        Self::make(engine, bytes, file, None, cache).map(|(guest, _)| guest)
     }
 
     fn make(
@@ -84,26 +104,40 @@ impl Guest {
         file: &Path,
         compiled: Option<&Compiled>,
         cache: Option<&Cache>,
-    ) -> Result<Self, LoadError> {
+    ) -> Result<(Self, Facts), LoadError> {
         let begin = Instant::now();
         let binary = binary(bytes, file)?;
-        let (world, imports) = Outline::read(&binary, file)?.examine(file)?;
+        let facts = Facts::read(&binary, file)?;
+        facts.outline.examine(file)?; // before it is compiled
         let runtime = engine
-            .runtime(needs_concurrency(&binary))
+            .runtime(facts.needs_concurrency)
             .map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
         let ahead = || Some((precompiled(&runtime.engine, compiled?, file)?, Origin::Ahead));
-        let cached = || Some((cache?.get(&runtime.engine, &binary)?, Origin::Cache));
-        let (component, origin) = match ahead().or_else(cached) {
+        let cached = || Some((cache?.get(&runtime.engine, &facts)?, Origin::Cache));
+        let found = match ahead().or_else(cached) {
             Some(found) => found,
             None => {
                 let component = Component::from_binary(&runtime.engine, &binary)
                     .map_err(|reason| LoadError::Invalid { file: file.into(), reason })?;
                 if let Some(cache) = cache {
-                    cache.put(&component, &binary);
+                    cache.put(&component, &facts);
                 }
                 (component, Origin::Compiled)
             }
         };
+        Self::ready(engine, runtime, found, &facts, file, begin).map(|guest| (guest, facts))
+    }
+
+    /// Links what was found, so that an exchange only instantiates.
+    fn ready(
+        engine: &Engine,
+        runtime: &Runtime,
+        (component, origin): (Component, Origin),
+        facts: &Facts,
+        file: &Path,
+        begin: Instant,
+    ) -> Result<Self, LoadError> {
+        let (world, imports) = facts.outline.examine(file)?;
         // Now, and not at the first request, when there may be no descriptor left for it.
         component
             .initialize_copy_on_write_image()
@@ -120,6 +154,7 @@ impl Guest {
             kind,
             needs: imports.features,
             has_current_exchange: imports.has_current_exchange,
+            digest: facts.digest.clone(),
             origin,
             took,
         })
@@ -150,6 +185,11 @@ impl Guest {
             None => Ok(()),
             Some(feature) => Err(LoadError::FeatureAbsent { file: self.file.clone(), feature: feature.name() }),
         }
+    }
+
+    /// Tells it from every other component: the BLAKE3 of its binary, in hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
     }
 
     /// Where its machine code came from.

@@ -12,8 +12,9 @@ pub(crate) fn load(engine: &Engine, code: &Code<'_>) -> wasmtime::Result<Compone
     // SAFETY: both ask that the bytes come unmodified from wasmtime's own serializer. `Code` is made of a file whose
     // owner and permissions were checked on its open descriptor, so that only this user, or the superuser, can have
     // written it, and whose digest matches, so that it is what was written. What writes such files is `Cache::put` and
-    // `compile`: the output of that serializer. The first asks too that the file does not change as long as the
-    // component is there: an image is sealed against that.
+    // `compile`: the output of that serializer, and behind it at most a digest, which no header leads to. The first asks
+    // too that the file does not change as long as the component is there: an image is sealed against that, or is a
+    // file of the cache's private folder, where files are replaced by others and never written to.
     let mapped = code.image().path().map(|path| unsafe { Component::deserialize_file(engine, path) });
     if let Some(Ok(component)) = mapped {
         return Ok(component);

@@ -11,19 +11,14 @@ mod unsupported;
 #[cfg(not(unix))]
 pub(super) use unsupported::Folder;
 
-use crate::code::{Code, Private, Sealed};
+use std::fs::File;
 
-/// What was read from a file of a [`Folder`].
+use crate::code::Private;
+
+/// An open file of a [`Folder`].
 pub(super) struct Entry {
-    sealed: Sealed,
-    private: Private,
-}
-
-impl Entry {
-    /// The machine code that was stored.
-    pub(super) fn code(&self) -> Code<'_> {
-        Code::new(&self.sealed, &self.private)
-    }
+    pub(super) file: File,
+    pub(super) private: Private,
 }
 
 /// What all files together may take. The files that were not used for longest go first.

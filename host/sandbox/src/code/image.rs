@@ -1,4 +1,4 @@
-//! Where machine code is kept that is about to run: nobody can change it there.
+//! Where machine code is kept that is about to run: nobody else can change it there.
 
 #[cfg(target_os = "linux")]
 mod linux;

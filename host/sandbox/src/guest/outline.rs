@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use wasmparser::{BinaryReaderError, Parser, Payload};
 use windhover_contract::Feature;
 
@@ -10,6 +11,7 @@ use super::imports::Imports;
 use super::{LoadError, World};
 
 /// A component from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Outline {
     pub(crate) imports: Vec<String>,
     pub(crate) exports: Vec<String>,

@@ -7,13 +7,11 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
 use super::{Entry, MAX_SIZE};
 use crate::CacheError;
-use crate::code::{Owners, Private, Reading, digest, distrust_stat};
-
-const DAMAGED: &str = "it was damaged or changed after it was stored";
+use crate::code::{Owners, Private, distrust_stat};
 
 /// An open folder that was found private.
 pub(in crate::cache) struct Folder(OwnedFd);
@@ -35,8 +33,8 @@ impl Folder {
         }
     }
 
-    /// `Ok(None)`: there is no such file. `Err`: there is, and it cannot be trusted or read.
-    pub(in crate::cache) fn read(&self, name: &str) -> Result<Option<Entry>, String> {
+    /// Opens a file. `Ok(None)`: there is none. `Err`: there is, and it cannot be trusted or read.
+    pub(in crate::cache) fn open_file(&self, name: &str) -> Result<Option<Entry>, String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -53,28 +51,28 @@ impl Folder {
             return Err("it is larger than any compiled guest".to_owned());
         }
         // Remembers the use, for `prune`. It does not matter if this fails.
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now });
-        match Reading::begin(&file).and_then(Reading::code) {
-            Ok(Some(sealed)) => Ok(Some(Entry { sealed, private })),
-            Ok(None) => Err(DAMAGED.to_owned()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(DAMAGED.to_owned()),
-            Err(error) => Err(error.to_string()),
-        }
+        let [now, same] = [UTIME_NOW, UTIME_OMIT].map(|tv_nsec| Timespec { tv_sec: 0, tv_nsec });
+        let _ = rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: same });
+        Ok(Some(Entry { file, private }))
     }
 
-    /// Stores a file whole or not at all.
-    pub(in crate::cache) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+    /// Stores a file whole or not at all, also when the machine stops meanwhile. It is as it was stored when this ends.
+    pub(in crate::cache) fn write(&self, name: &str, content: &[&[u8]]) -> io::Result<File> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let draft = format!("{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::openat(&self.0, &draft, flags, Mode::RUSR | Mode::WUSR)?);
-        let written = file.write_all(&digest(content)).and_then(|()| file.write_all(content));
+        let written = content.iter().try_for_each(|part| file.write_all(part)).and_then(|()| file.sync_all());
         let stored = written.and_then(|()| Ok(rustix::fs::renameat(&self.0, &draft, &self.0, name)?));
         if stored.is_err() {
-            let _ = rustix::fs::unlinkat(&self.0, &draft, AtFlags::empty());
+            self.remove(&draft);
         }
-        stored.and_then(|()| self.prune(name))
+        stored.and_then(|()| self.prune(name)).map(|()| file)
+    }
+
+    /// Removes a file, if it can.
+    pub(in crate::cache) fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::empty());
     }
 
     /// Removes what was not used for longest until the rest fits. Never `kept`.
@@ -85,7 +83,7 @@ impl Folder {
             // Another process may have removed it since, as drafts are.
             let Ok(stat) = rustix::fs::statat(&self.0, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
-                files.push((stat.st_mtime, stat.st_size as u64, name));
+                files.push((stat.st_atime.max(stat.st_mtime), stat.st_size as u64, name));
             }
         }
         files.sort();

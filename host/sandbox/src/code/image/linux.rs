@@ -1,4 +1,4 @@
-//! Linux: an anonymous file that is sealed. wasmtime maps it, so what a guest does not run is never copied.
+//! Linux: a file, anonymous and sealed or of the cache. wasmtime maps it, so what a guest does not run is never copied.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -10,7 +10,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 /// Where code is written to.
 pub(crate) struct Draft(File);
 
-/// Code that nobody can change.
+/// Code that nobody else can change.
 pub(crate) struct Image(File);
 
 impl Draft {
@@ -36,6 +36,11 @@ impl Write for Draft {
 }
 
 impl Image {
+    /// What is in a file that stays as it is.
+    pub(crate) fn of(file: File) -> io::Result<Self> {
+        Ok(Self(file))
+    }
+
     /// Where it can be opened as long as this is here. `None`: nowhere, because the system shows no processes.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         let path = PathBuf::from(format!("/proc/self/fd/{}", self.0.as_raw_fd()));

@@ -1,12 +1,13 @@
 //! Systems without files that can be sealed: memory of this process.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 
 /// Where code is written to.
 pub(crate) struct Draft(Vec<u8>);
 
-/// Code that nobody can change.
+/// Code that nobody else can change.
 pub(crate) struct Image(Vec<u8>);
 
 impl Draft {
@@ -30,6 +31,14 @@ impl Write for Draft {
 }
 
 impl Image {
+    /// What is in a file that stays as it is.
+    pub(crate) fn of(mut file: File) -> io::Result<Self> {
+        let mut octets = Vec::new();
+        file.rewind()?;
+        file.read_to_end(&mut octets)?;
+        Ok(Self(octets))
+    }
+
     /// Where it can be opened: nowhere.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         None

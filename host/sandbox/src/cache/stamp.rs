@@ -1,0 +1,75 @@
+//! What a file is like: so that who has read it once can tell that it is still the same, and need not read it again.
+
+use std::fs::Metadata;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+/// Another one, or one of other content, has another stamp.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: Time,
+    /// When the system saw the last change, of which nobody can tell it another time. `None`: it does not count.
+    changed: Option<Time>,
+}
+
+/// Seconds and nanoseconds.
+type Time = (i64, i64);
+
+impl Stamp {
+    /// `None`: the system does not tell.
+    pub(crate) fn of(file: &Metadata) -> Option<Self> {
+        Self::read(file)
+    }
+
+    /// Of a file of the cache, which is replaced and never written to. It stays the same when the file is used.
+    pub(crate) fn of_own(file: &Metadata) -> Option<Self> {
+        Some(Self { changed: None, ..Self::read(file)? })
+    }
+
+    /// Whether the file's next change will give it another one. Not, if its last was a moment ago.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let age = self.changed.and_then(|(seconds, nanoseconds)| {
+            let changed = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);
+            now.duration_since(SystemTime::UNIX_EPOCH).ok()?.checked_sub(changed)
+        });
+        age.is_some_and(|age| age >= SETTLED)
+    }
+
+    #[cfg(unix)]
+    fn read(file: &Metadata) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        Some(Self {
+            device: file.dev(),
+            inode: file.ino(),
+            size: file.len(),
+            modified: (file.mtime(), file.mtime_nsec()),
+            changed: Some((file.ctime(), file.ctime_nsec())),
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn read(_: &Metadata) -> Option<Self> {
+        None
+    }
+}
+
+/// More than the steps in which any file system counts time.
+const SETTLED: Duration = Duration::from_secs(2);
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_settled_after_a_while() {
+        let file = tempfile::tempfile().expect("there is a place for it");
+        let stamp = Stamp::of(&file.metadata().expect("it is there")).expect("this system tells");
+        let now = SystemTime::now();
+        assert!(!stamp.is_settled(now) && stamp.is_settled(now + SETTLED));
+        assert!(!stamp.is_settled(SystemTime::UNIX_EPOCH), "the clock was set back");
+    }
+}
