@@ -35,9 +35,9 @@ test: build guests
         cargo test --release --locked --quiet --manifest-path "guest-examples/$example/Cargo.toml"
     done
 
-# Build windhover
+# Build windhover (and the SDK, because with it all that both are made of is the same for the tests, and built once)
 build: setup
-    @cargo build --release --locked --package windhover
+    @cargo build --release --locked --package windhover --package windhover-guest
 
 # Build the Rust guests: the examples, and the misbehaving ones of the tests
 guests: setup
