@@ -117,9 +117,14 @@ impl Budget {
 
 /// A guest's line cannot forge another line, nor move the cursor of the terminal that shows it.
 pub(crate) fn printable(line: &[u8]) -> String {
+    let is_plain = |char: char| !char.is_control() || char == '\t';
+    let line = String::from_utf8_lossy(line);
+    if line.chars().all(is_plain) {
+        return line.into_owned();
+    }
     let mut shown = String::with_capacity(line.len());
-    for char in String::from_utf8_lossy(line).chars() {
-        if char.is_control() && char != '\t' { shown.extend(char.escape_default()) } else { shown.push(char) }
+    for char in line.chars() {
+        if is_plain(char) { shown.push(char) } else { shown.extend(char.escape_default()) }
     }
     shown
 }

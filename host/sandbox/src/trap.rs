@@ -71,7 +71,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
 fn details(error: &wasmtime::Error) -> String {
     let mut details = String::new();
     for line in format!("{error:?}").lines().take_while(|line| *line != "Stack backtrace:") {
-        let line: String = line.chars().take(MAX_LINE).collect();
+        let line = line.char_indices().nth(MAX_LINE).map_or(line, |(end, _)| &line[..end]);
         if details.len() + line.len() > MAX_DETAILS {
             details.push_str("\n…");
             break;
