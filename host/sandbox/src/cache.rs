@@ -10,7 +10,7 @@
 mod folder;
 mod stamp;
 
-use std::fs;
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -110,7 +110,9 @@ impl Cache {
     /// What is known of the component in a file that is as it was when [`Cache::remember`] was told.
     pub(crate) fn recall(&self, file: &Path) -> Option<Facts> {
         let note: Note<Facts> = self.note(&key(file)?)?;
-        let stamp = Stamp::of(&fs::metadata(file).ok()?)?;
+        // Opened: it must be one that could be read; and a file system of another machine tells an open file's state,
+        // where of a name it may tell what it remembers.
+        let stamp = Stamp::of(&File::open(file).ok()?.metadata().ok()?)?;
         (note.stamp == stamp).then_some(note.content)
     }
 
@@ -169,7 +171,7 @@ const MAX_NOTE: u64 = 1 << 20;
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use std::fs::File;
+    use std::fs;
 
     #[test]
     fn a_file_is_known_until_it_changes_whatever_it_says_of_its_time() {

@@ -20,14 +20,9 @@ pub(crate) struct Stamp {
 type Time = (i64, i64);
 
 impl Stamp {
-    /// `None`: the system does not tell.
-    pub(crate) fn of(file: &Metadata) -> Option<Self> {
-        Self::read(file)
-    }
-
     /// Of a file of the cache, which is replaced and never written to. It stays the same when the file is used.
     pub(crate) fn of_own(file: &Metadata) -> Option<Self> {
-        Some(Self { changed: None, ..Self::read(file)? })
+        Some(Self { changed: None, ..Self::of(file)? })
     }
 
     /// Whether the file's next change will give it another one. Not, if its last was a moment ago.
@@ -39,8 +34,9 @@ impl Stamp {
         age.is_some_and(|age| age >= SETTLED)
     }
 
+    /// `None`: the system does not tell.
     #[cfg(unix)]
-    fn read(file: &Metadata) -> Option<Self> {
+    pub(crate) fn of(file: &Metadata) -> Option<Self> {
         use std::os::unix::fs::MetadataExt;
         Some(Self {
             device: file.dev(),
@@ -51,8 +47,9 @@ impl Stamp {
         })
     }
 
+    /// `None`: the system does not tell.
     #[cfg(not(unix))]
-    fn read(_: &Metadata) -> Option<Self> {
+    pub(crate) fn of(_: &Metadata) -> Option<Self> {
         None
     }
 }
