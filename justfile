@@ -35,7 +35,9 @@ test: build guests
         cargo test --release --locked --quiet --manifest-path "guest-examples/$example/Cargo.toml"
     done
 
-# Build windhover (and the SDK, because with it all that both are made of is the same for the tests, and built once)
+# With the SDK, whose macros choose features of what wasmtime's are made of: else the tests would build it all once more.
+
+# Build windhover
 build: setup
     @cargo build --release --locked --package windhover --package windhover-guest
 

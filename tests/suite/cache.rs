@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use tempfile::TempDir;
 use windhover_sandbox::{Cache, Guest, Origin};
@@ -42,12 +43,12 @@ fn an_entry_that_was_changed_is_not_used_and_mended() {
     for at in [0, whole.len() / 2, whole.len() - 33, whole.len() - 32, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[at] ^= 1;
-        fs::write(folder.entry(), changed).expect("the entry can be written");
+        folder.change(&changed);
         assert_ne!(folder.load().origin(), Origin::Cache, "octet {at} was changed");
         assert_eq!(folder.load().origin(), Origin::Cache, "octet {at} is mended");
     }
     for size in [0, 10, 31, 32, whole.len() - 32, whole.len() - 1] {
-        fs::write(folder.entry(), &whole[..size]).expect("the entry can be written");
+        folder.change(&whole[..size]);
         assert_ne!(folder.load().origin(), Origin::Cache, "it was cut to {size} octets");
     }
 }
@@ -77,7 +78,15 @@ async fn a_file_that_is_as_it_was_is_not_read_again() {
     let recall = || Guest::recall(engine(), &file, &folder.cache());
     assert!(recall().is_none());
     let read = folder.load();
-    let guest = recall().expect("it was compiled, and is as it was");
+    // A file that was built less than two seconds ago is read until it is older.
+    let end = Instant::now() + Duration::from_secs(10);
+    let guest = loop {
+        match recall() {
+            Some(guest) => break guest,
+            None => assert!(Instant::now() < end, "it was compiled, and is as it was"),
+        }
+        folder.load();
+    };
     assert_eq!((guest.origin(), guest.digest(), guest.world()), (Origin::Cache, read.digest(), read.world()));
     assert_eq!(guest.needs(), read.needs());
     let served = TestServer::memory().serve(guest).await;
@@ -183,6 +192,13 @@ impl Folder {
     /// All compiled guests in the folder.
     fn entries(&self) -> Vec<PathBuf> {
         self.files().filter(|file| file.extension().is_some_and(|kind| kind == "cwasm")).collect()
+    }
+
+    /// Changes the entry. Later than it was stored, also where the clock of files takes long steps.
+    fn change(&self, content: &[u8]) {
+        fs::write(self.entry(), content).expect("the entry can be written");
+        let entry = fs::File::options().write(true).open(self.entry()).expect("the entry can be written");
+        entry.set_modified(SystemTime::now() + Duration::from_secs(1)).expect("it is ours");
     }
 
     fn notes(&self) -> Vec<PathBuf> {
