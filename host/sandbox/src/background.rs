@@ -10,12 +10,15 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::Deployed;
+use crate::clock::{BEAT, TICK};
 
 /// The threads of a process that guests compute on. They are started when the first guest needs them.
 pub(crate) struct Background {
@@ -41,7 +44,10 @@ impl Background {
         Builder::new_multi_thread()
             .worker_threads(self.threads)
             .thread_name("windhover-guest")
-            .on_thread_start(lower_priority)
+            .on_thread_start(|| {
+                IS_BACKGROUND.set(true);
+                lower_priority();
+            })
             .enable_all()
             .build()
             .inspect_err(|failure| warn!("no threads for guests that compute, so they slow down others: {failure}"))
@@ -57,25 +63,35 @@ impl Drop for Background {
     }
 }
 
-/// Whether an app's guests usually take more than a hundred microseconds, as the clock's ticks tell: one falls into each
-/// twentieth of such guests. To know that costs nothing.
+/// Whether an app's guests usually take more than [`SHORT`] at a stretch. A guest that does much in short steps, as one
+/// that passes on large content, holds up nobody.
+///
+/// In the foreground the clock's ticks tell, which costs nothing: the longer a step, the more of them fall into it. In
+/// the background time is measured, and an app is back in front when the steps of a guest are short all together, so that
+/// one that computes for long now and then does not hide that behind many short steps.
 #[derive(Default)]
 pub(crate) struct Habit(AtomicU8);
 
 impl Habit {
-    /// Whether they are to begin in the background: when a tick falls into more than each twentieth.
+    /// Whether they are to begin in the background.
     fn is_to_compute(&self) -> bool {
         self.0.load(Ordering::Relaxed) >= MAX_HABIT / 2
     }
 
-    /// A tick fell into a step of one.
-    fn was_long(&self) {
-        let more = |habit: u8| Some(habit.saturating_add(WEIGHT).min(MAX_HABIT));
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
+    /// A step of one took so long.
+    fn took(&self, time: Duration) {
+        let more = u8::try_from(time.as_micros() / SHORT.as_micros()).unwrap_or(MAX_HABIT);
+        let sum = |habit: u8| Some(habit.saturating_add(more).min(MAX_HABIT));
+        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
     }
 
-    /// One ended, and no tick fell into it.
-    fn was_short(&self) {
+    /// One trapped: what is to be written about that takes as long as a long step.
+    pub(crate) fn has_trapped(&self) {
+        self.took(SHORT * 2);
+    }
+
+    /// One has made way for others.
+    fn fades(&self) {
         if self.0.load(Ordering::Relaxed) > 0 {
             let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |habit| habit.checked_sub(1));
         }
@@ -84,8 +100,8 @@ impl Habit {
 
 const MAX_HABIT: u8 = 240;
 
-/// Of a tick, beside guests that none fell into.
-const WEIGHT: u8 = 19;
+/// What a guest may take at once on a thread that serves.
+const SHORT: Duration = Duration::from_micros(100);
 
 /// Says, in a guest's step, that it has computed for long. What it returns waits until others have had their turn.
 pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
@@ -95,7 +111,22 @@ pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(tokio::task::yield_now())
 }
 
+/// Says, in a guest's step, that the clock has beaten. In the background, whoever waits for this core has it then: a
+/// kernel that shares it out fairly lets a guest go on for milliseconds while a thread that serves is waiting, if that has
+/// had more of late.
+pub(crate) fn let_others_in() {
+    if IS_BACKGROUND.get() {
+        thread::yield_now();
+    }
+}
+
 thread_local! {
+    /// Whether this thread is one of the background.
+    static IS_BACKGROUND: Cell<bool> = const { Cell::new(false) };
+
+    /// What this thread had had of a processor when it let others in between two steps.
+    static LAST_PAUSE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+
     /// Whether the guest that was polled last on this thread has given way.
     static HAS_COMPUTED: Cell<bool> = const { Cell::new(false) };
 }
@@ -118,7 +149,7 @@ impl<T: Send + 'static> Work<T> {
     pub(crate) fn new(deployed: &Arc<Deployed>, work: impl Future<Output = T> + Send + 'static) -> Self {
         let deployed = Arc::clone(deployed);
         let work = Box::pin(work);
-        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false, is_long: false };
+        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false };
         Self { place: Place::Here(steps), deployed }
     }
 }
@@ -166,28 +197,63 @@ struct Steps<T> {
     deployed: Arc<Deployed>,
     /// It has given way.
     has_computed: bool,
-    /// A tick fell into it.
-    is_long: bool,
 }
 
 impl<T> Future for Steps<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { work, deployed, has_computed, is_long } = &mut *self;
-        let clock = deployed.guest.clock();
+        let Self { work, deployed, has_computed } = &mut *self;
+        let (clock, habit) = (deployed.guest.clock(), &deployed.habit);
         clock.wind();
         HAS_COMPUTED.set(false);
-        let before = clock.ticks();
-        let polled = work.as_mut().poll(cx);
+        let polled = if IS_BACKGROUND.get() {
+            let _hurry = clock.hurry();
+            let before = processor_time();
+            if before.saturating_sub(LAST_PAUSE.get()) > BEAT {
+                LAST_PAUSE.set(before);
+                let_others_in();
+            }
+            let polled = work.as_mut().poll(cx);
+            let time = processor_time().saturating_sub(before);
+            if time > SHORT * 2 {
+                habit.took(time); // not what is long only because it is here, where caches are cold
+            }
+            if polled.is_ready() {
+                habit.fades();
+            }
+            polled
+        } else {
+            let before = clock.ticks();
+            let polled = work.as_mut().poll(cx);
+            if HAS_COMPUTED.get() {
+                habit.took(SHORT * u32::from(MAX_HABIT / 2));
+            } else if clock.ticks() != before && clock.since_tick() > SHORT / 2 {
+                habit.took(TICK * 2); // half of those that fall into a step that is just too long are not counted
+            } else {
+                habit.fades();
+            }
+            polled
+        };
         *has_computed |= HAS_COMPUTED.get();
-        if clock.ticks() != before {
-            *is_long = true;
-            deployed.habit.was_long();
-        } else if polled.is_ready() && !*is_long {
-            deployed.habit.was_short();
-        }
         polled
+    }
+}
+
+/// What this thread has had of a processor: a step in the background lasts longer when others are let in. Where the
+/// system is not asked, the time of day does.
+fn processor_time() -> Duration {
+    #[cfg(unix)]
+    {
+        use rustix::time::{ClockId, clock_gettime};
+        Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    {
+        use std::sync::LazyLock;
+        use std::time::Instant;
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        BEGAN.elapsed()
     }
 }
 
@@ -210,26 +276,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guests_begin_in_the_background_when_ticks_fall_into_more_than_one_of_twenty() {
+    fn guests_begin_in_the_background_when_they_take_long_on_average() {
         let begins = |short: u32| {
             let habit = Habit::default();
             for _ in 0..1000 {
-                habit.was_long();
-                (0..short).for_each(|_| habit.was_short());
+                habit.took(SHORT * 20);
+                (0..short).for_each(|_| habit.fades());
             }
             habit.is_to_compute()
         };
-        assert!(begins(18));
-        assert!(!begins(20));
+        assert!(begins(19));
+        assert!(!begins(21));
+    }
+
+    #[test]
+    fn guests_begin_in_the_background_when_most_of_them_trap() {
+        let begins = |well: u32| {
+            let habit = Habit::default();
+            for _ in 0..1000 {
+                habit.has_trapped();
+                (0..=well).for_each(|_| habit.fades());
+            }
+            habit.is_to_compute()
+        };
+        assert!(begins(0));
+        assert!(!begins(1));
     }
 
     #[test]
     fn guests_that_are_short_again_are_soon_in_the_foreground() {
         let habit = Habit::default();
-        (0..1000).for_each(|_| habit.was_long());
-        (0..MAX_HABIT / 2).for_each(|_| habit.was_short());
+        (0..1000).for_each(|_| habit.took(TICK));
+        (0..MAX_HABIT / 2).for_each(|_| habit.fades());
         assert!(habit.is_to_compute());
-        habit.was_short();
+        habit.fades();
         assert!(!habit.is_to_compute());
     }
 }

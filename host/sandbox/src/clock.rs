@@ -1,9 +1,9 @@
 //! The clock that interrupts guests: one thread for all guests of an engine, which sleeps while none is at work.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasmtime::EngineWeak;
 
@@ -13,19 +13,23 @@ pub(crate) struct Clock {
     thread: Thread,
 }
 
-#[derive(Default)]
 struct Signs {
     /// A guest was at work since the last tick.
     is_wanted: AtomicBool,
+    /// Guests at work in the background.
+    hurried: AtomicU32,
     is_asleep: AtomicBool,
     is_over: AtomicBool,
     ticks: AtomicU32,
+    began: Instant,
+    /// When it ticked last: nanoseconds since it began.
+    ticked: AtomicU64,
 }
 
 impl Clock {
     /// Starts the thread that ticks for this engine.
     pub(crate) fn start(engine: EngineWeak) -> std::io::Result<Self> {
-        let signs = Arc::new(Signs::default());
+        let signs = Arc::new(Signs::new());
         let thread = {
             let signs = Arc::clone(&signs);
             thread::Builder::new().name("windhover-tick".to_owned()).spawn(move || signs.tick(&engine))?
@@ -43,9 +47,30 @@ impl Clock {
         }
     }
 
+    /// Interrupts guests also between two ticks, at each beat, until what this returns is dropped.
+    pub(crate) fn hurry(&self) -> Hurry<'_> {
+        self.signs.hurried.fetch_add(1, Ordering::Relaxed);
+        Hurry(&self.signs.hurried)
+    }
+
     /// How often it has ticked, up to the range of the number: to see whether it did meanwhile.
     pub(crate) fn ticks(&self) -> u32 {
         self.signs.ticks.load(Ordering::Relaxed)
+    }
+
+    /// How long ago it ticked.
+    pub(crate) fn since_tick(&self) -> Duration {
+        let now = self.signs.began.elapsed();
+        now.saturating_sub(Duration::from_nanos(self.signs.ticked.load(Ordering::Relaxed)))
+    }
+}
+
+/// A guest is at work in the background.
+pub(crate) struct Hurry<'a>(&'a AtomicU32);
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -57,17 +82,38 @@ impl Drop for Clock {
 }
 
 impl Signs {
+    fn new() -> Self {
+        Self {
+            is_wanted: AtomicBool::new(false),
+            hurried: AtomicU32::new(0),
+            is_asleep: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            ticks: AtomicU32::new(0),
+            began: Instant::now(),
+            ticked: AtomicU64::new(0),
+        }
+    }
+
     fn tick(&self, engine: &EngineWeak) {
-        let mut unwanted = 0;
+        let (mut unwanted, mut left, mut haste) = (0, 0, 0_u32);
         while !self.is_over.load(Ordering::SeqCst)
             && let Some(engine) = engine.upgrade()
         {
-            engine.increment_epoch();
-            self.ticks.fetch_add(1, Ordering::Relaxed);
+            if left == 0 {
+                left = BEATS;
+                let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                self.ticked.store(now, Ordering::Relaxed);
+                self.ticks.fetch_add(1, Ordering::Relaxed);
+                unwanted = if self.is_wanted.swap(false, Ordering::SeqCst) { 0 } else { unwanted + 1 };
+            }
+            engine.increment_epoch(); // after the tick, which a guest looks for when it is interrupted
             drop(engine);
-            unwanted = if self.is_wanted.swap(false, Ordering::SeqCst) { 0 } else { unwanted + 1 };
             if unwanted < PATIENCE {
-                thread::sleep(TICK);
+                // Guests come and go there: it does not slow down for the moment between two of them.
+                haste = if self.hurried.load(Ordering::Relaxed) > 0 { BEATS } else { haste.saturating_sub(1) };
+                let beats = if haste > 0 { 1 } else { left };
+                left -= beats;
+                thread::sleep(BEAT * beats);
                 continue;
             }
             // Who winds the clock says so first and looks then, and here it is the other way round: one of both sees.
@@ -83,6 +129,11 @@ impl Signs {
 
 /// How long a guest may compute before others on its core get a turn.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
+
+/// How long a guest may compute in the background while a thread that serves waits for the same core.
+pub(crate) const BEAT: Duration = Duration::from_micros(500);
+
+const BEATS: u32 = (TICK.as_micros() / BEAT.as_micros()) as u32;
 
 /// Ticks that nobody wanted, after which it sleeps. More than one, because a guest that is at work says so only when it
 /// is interrupted.
@@ -112,6 +163,45 @@ mod tests {
                 thread::yield_now();
             }
         }
+    }
+
+    #[test]
+    fn a_guest_is_interrupted_between_two_ticks_only_while_one_is_in_the_background() {
+        let mut config = wasmtime::Config::new();
+        config.epoch_interruption(true);
+        let engine = wasmtime::Engine::new(&config).expect("this machine can run guests");
+        let clock = Arc::new(Clock::start(engine.weak()).expect("there is a thread"));
+        let spins = r#"(module (func (export "spin") (loop $on (br $on))))"#;
+        let module = wasmtime::Module::new(&engine, spins).expect("it is a module");
+        let between = |hurry: Option<Hurry<'_>>| {
+            let mut store = wasmtime::Store::new(&engine, (0, 0));
+            store.set_epoch_deadline(1);
+            let watch = Arc::clone(&clock);
+            let mut seen = None;
+            store.epoch_deadline_callback(move |mut store| {
+                watch.wind();
+                let (interrupts, between) = store.data_mut();
+                *interrupts += 1;
+                *between += u32::from(seen.replace(watch.ticks()) == Some(watch.ticks()));
+                if *interrupts == 20 { wasmtime::bail!("enough") } else { Ok(wasmtime::UpdateDeadline::Continue(1)) }
+            });
+            let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("it imports nothing");
+            let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").expect("it exports this");
+            clock.wind();
+            spin.call(&mut store, ()).expect_err("it never returns");
+            drop(hurry);
+            store.data().1
+        };
+        assert!(between(Some(clock.hurry())) > 0);
+        for _ in 0..BEATS {
+            // What is left of its haste.
+            let ticks = clock.ticks();
+            while clock.ticks() == ticks {
+                clock.wind();
+                thread::yield_now();
+            }
+        }
+        assert_eq!(between(None), 0);
     }
 
     #[test]

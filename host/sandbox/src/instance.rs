@@ -9,7 +9,7 @@ use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
 
-use crate::background::give_way;
+use crate::background::{give_way, let_others_in};
 use crate::bindings::Application;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
@@ -40,6 +40,10 @@ impl Instance {
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
+            let_others_in();
+            if !store.data_mut().has_ticked() {
+                return Ok(UpdateDeadline::Continue(1));
+            }
             if let Some(profile) = store.data().deployed().profile.get() {
                 profile.take(&WasmBacktrace::capture(&store));
             }

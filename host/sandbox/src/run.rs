@@ -56,6 +56,9 @@ impl Run {
                 let deployed = Arc::clone(deployed);
                 async move {
                     let ended = deployed.instances.answer(&deployed, exchange).await;
+                    if let Err(Fault::Guest(GuestFault::Trapped)) = ended {
+                        deployed.habit.has_trapped();
+                    }
                     permit.end(&ended); // when the store is gone, not when the answer has been sent
                     ended
                 }

@@ -32,6 +32,8 @@ pub(crate) struct State {
     hooks: Hooks,
     /// How often the clock found the guest at work in the current exchange, or since the last one came in.
     ticks: u32,
+    /// What the clock showed then.
+    seen: u32,
 }
 
 /// The guest has computed for as long as it may.
@@ -49,6 +51,7 @@ impl State {
             memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(deployed.guest.engine().grown_memory())),
             log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
             exchange,
+            seen: deployed.guest.clock().ticks(),
             deployed,
             table,
             wasi: None,
@@ -67,9 +70,16 @@ impl State {
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
         self.ticks = 0;
+        self.seen = self.deployed.guest.clock().ticks();
         self.hooks.begin(exchange.as_deref());
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
+    }
+
+    /// Whether the clock has ticked since it was asked last, and not only beaten.
+    pub(crate) fn has_ticked(&mut self) -> bool {
+        let now = self.deployed.guest.clock().ticks();
+        std::mem::replace(&mut self.seen, now) != now
     }
 
     /// The clock has found the guest at work. Whether it is to give way: not at the first tick of an exchange, so that a
