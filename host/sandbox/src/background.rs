@@ -105,7 +105,7 @@ const SHORT: Duration = Duration::from_micros(100);
 
 /// Says, in a guest's step, that it has computed for long. What it returns waits until others have had their turn.
 pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    HAS_COMPUTED.set(true);
+    GIVES_WAY.set(true);
     // By tokio's own yield: a plain one would be back in the queue at once, and a runtime looks at its sockets and
     // timers only every so many turns.
     Box::pin(tokio::task::yield_now())
@@ -127,8 +127,8 @@ thread_local! {
     /// What this thread had had of a processor when it let others in between two steps.
     static LAST_PAUSE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 
-    /// Whether the guest that was polled last on this thread has given way.
-    static HAS_COMPUTED: Cell<bool> = const { Cell::new(false) };
+    /// Whether the guest that was polled last on this thread gives way.
+    static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A guest's work: it begins where it is polled, and goes on in the background if it takes long. Dropping it ends it: at
@@ -149,7 +149,7 @@ impl<T: Send + 'static> Work<T> {
     pub(crate) fn new(deployed: &Arc<Deployed>, work: impl Future<Output = T> + Send + 'static) -> Self {
         let deployed = Arc::clone(deployed);
         let work = Box::pin(work);
-        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false };
+        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false, gave_way: false };
         Self { place: Place::Here(steps), deployed }
     }
 }
@@ -195,19 +195,21 @@ impl<T> Drop for Work<T> {
 struct Steps<T> {
     work: Pin<Box<dyn Future<Output = T> + Send>>,
     deployed: Arc<Deployed>,
-    /// It has given way.
+    /// It has computed for a tick and more, at a stretch.
     has_computed: bool,
+    /// It gave way at the end of its last step.
+    gave_way: bool,
 }
 
 impl<T> Future for Steps<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { work, deployed, has_computed } = &mut *self;
+        let Self { work, deployed, has_computed, gave_way } = &mut *self;
         let (clock, habit) = (deployed.guest.clock(), &deployed.habit);
         clock.wind();
-        HAS_COMPUTED.set(false);
-        let polled = if IS_BACKGROUND.get() {
+        GIVES_WAY.set(false);
+        if IS_BACKGROUND.get() {
             let _hurry = clock.hurry();
             let before = processor_time();
             if before.saturating_sub(LAST_PAUSE.get()) > BEAT {
@@ -226,17 +228,19 @@ impl<T> Future for Steps<T> {
         } else {
             let before = clock.ticks();
             let polled = work.as_mut().poll(cx);
-            if HAS_COMPUTED.get() {
+            let ticks = clock.ticks().wrapping_sub(before);
+            // A guest that has been at work for long gives way at each tick, and may have begun the step just before.
+            *has_computed = GIVES_WAY.get() && (ticks > 1 || *gave_way);
+            *gave_way = GIVES_WAY.get();
+            if *has_computed {
                 habit.took(SHORT * u32::from(MAX_HABIT / 2));
-            } else if clock.ticks() != before && clock.since_tick() > SHORT / 2 {
+            } else if ticks > 0 && clock.since_tick() > SHORT / 2 {
                 habit.took(TICK * 2); // half of those that fall into a step that is just too long are not counted
             } else {
                 habit.fades();
             }
             polled
-        };
-        *has_computed |= HAS_COMPUTED.get();
-        polled
+        }
     }
 }
 
