@@ -85,9 +85,15 @@ impl Habit {
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
     }
 
-    /// One trapped: what is to be written about that takes as long as a long step.
+    /// One computed for so long that it was moved: others begin there too, until they turn out to be short.
+    fn has_computed(&self) {
+        self.took(SHORT * u32::from(MAX_HABIT / 2));
+    }
+
+    /// One trapped. What is to be written about that takes longer than most guests do, and those of an app that traps
+    /// often may take several short steps before.
     pub(crate) fn has_trapped(&self) {
-        self.took(SHORT * 2);
+        self.took(SHORT * 8);
     }
 
     /// One has made way for others.
@@ -233,7 +239,7 @@ impl<T> Future for Steps<T> {
             *has_computed = GIVES_WAY.get() && (ticks > 1 || *gave_way);
             *gave_way = GIVES_WAY.get();
             if *has_computed {
-                habit.took(SHORT * u32::from(MAX_HABIT / 2));
+                habit.has_computed();
             } else if ticks > 0 && clock.since_tick() > SHORT / 2 {
                 habit.took(TICK * 2); // half of those that fall into a step that is just too long are not counted
             } else {
@@ -294,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn guests_begin_in_the_background_when_most_of_them_trap() {
+    fn guests_begin_in_the_background_when_one_of_eight_steps_traps() {
         let begins = |well: u32| {
             let habit = Habit::default();
             for _ in 0..1000 {
@@ -303,8 +309,8 @@ mod tests {
             }
             habit.is_to_compute()
         };
-        assert!(begins(0));
-        assert!(!begins(1));
+        assert!(begins(6));
+        assert!(!begins(8));
     }
 
     #[test]

@@ -143,21 +143,30 @@ const PATIENCE: u32 = 50;
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_guest_is_interrupted_also_after_a_long_rest() {
+    fn interruptible() -> wasmtime::Engine {
         let mut config = wasmtime::Config::new();
         config.epoch_interruption(true);
-        let engine = wasmtime::Engine::new(&config).expect("this machine can run guests");
-        let clock = Clock::start(engine.weak()).expect("there is a thread");
+        wasmtime::Engine::new(&config).expect("this machine can run guests")
+    }
+
+    /// Computes in this store until it is interrupted, and how it was.
+    fn spin<T: 'static>(store: &mut wasmtime::Store<T>) -> wasmtime::Error {
         let spins = r#"(module (func (export "spin") (loop $on (br $on))))"#;
-        let module = wasmtime::Module::new(&engine, spins).expect("it is a module");
+        let module = wasmtime::Module::new(store.engine(), spins).expect("it is a module");
+        let instance = wasmtime::Instance::new(&mut *store, &module, &[]).expect("it imports nothing");
+        let spin = instance.get_typed_func::<(), ()>(&mut *store, "spin").expect("it exports this");
+        spin.call(store, ()).expect_err("it never returns")
+    }
+
+    #[test]
+    fn a_guest_is_interrupted_also_after_a_long_rest() {
+        let engine = interruptible();
+        let clock = Clock::start(engine.weak()).expect("there is a thread");
         for _ in 0..2 {
             let mut store = wasmtime::Store::new(&engine, ());
             store.set_epoch_deadline(1);
-            let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("it imports nothing");
-            let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").expect("it exports this");
             clock.wind();
-            let trapped = spin.call(&mut store, ()).expect_err("it never returns");
+            let trapped = spin(&mut store);
             assert_eq!(trapped.downcast_ref(), Some(&wasmtime::Trap::Interrupt));
             while !clock.signs.is_asleep.load(Ordering::SeqCst) {
                 thread::yield_now();
@@ -167,12 +176,8 @@ mod tests {
 
     #[test]
     fn a_guest_is_interrupted_between_two_ticks_only_while_one_is_in_the_background() {
-        let mut config = wasmtime::Config::new();
-        config.epoch_interruption(true);
-        let engine = wasmtime::Engine::new(&config).expect("this machine can run guests");
+        let engine = interruptible();
         let clock = Arc::new(Clock::start(engine.weak()).expect("there is a thread"));
-        let spins = r#"(module (func (export "spin") (loop $on (br $on))))"#;
-        let module = wasmtime::Module::new(&engine, spins).expect("it is a module");
         let between = |hurry: Option<Hurry<'_>>| {
             let mut store = wasmtime::Store::new(&engine, (0, 0));
             store.set_epoch_deadline(1);
@@ -185,14 +190,12 @@ mod tests {
                 *between += u32::from(seen.replace(watch.ticks()) == Some(watch.ticks()));
                 if *interrupts == 20 { wasmtime::bail!("enough") } else { Ok(wasmtime::UpdateDeadline::Continue(1)) }
             });
-            let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("it imports nothing");
-            let spin = instance.get_typed_func::<(), ()>(&mut store, "spin").expect("it exports this");
             clock.wind();
-            spin.call(&mut store, ()).expect_err("it never returns");
+            spin(&mut store);
             drop(hurry);
             store.data().1
         };
-        assert!(between(Some(clock.hurry())) > 0);
+        assert!(between(Some(clock.hurry())) > 1);
         for _ in 0..BEATS {
             // What is left of its haste.
             let ticks = clock.ticks();
@@ -201,7 +204,8 @@ mod tests {
                 thread::yield_now();
             }
         }
-        assert_eq!(between(None), 0);
+        // One, if it looks at the clock after a tick and right before that interrupts it.
+        assert!(between(None) <= 1);
     }
 
     #[test]
