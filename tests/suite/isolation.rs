@@ -89,6 +89,21 @@ for_each_server! {
         waiting.expect(&ok("abc")).await;
     }
 
+    /// Each time that it goes on, the clock has ticked for others meanwhile.
+    async fn a_guest_that_waits_again_and_again_beside_one_that_computes_has_not_computed(server) {
+        let served = server.sandbox_limits(|limits| limits.max_cpu_time = SHORT * 3).serve(guest("computes")).await;
+        let (mut waiting, mut computing) = (served.connect().await, served.connect().await);
+        waiting.send("POST /0 HTTP/1.1\r\nhost: a\r\ncontent-length: 200\r\n\r\n").await;
+        waiting.receive_head().await;
+        for _ in 0..200 {
+            computing.send(get("/3")).await;
+            computing.expect(&ok("done\n")).await;
+            waiting.send("x").await;
+            assert_eq!(waiting.receive_content(1).await, b"x");
+        }
+        assert_eq!(waiting.receive_chunk().await, None);
+    }
+
     async fn a_guest_that_traps_again_and_again_is_left_alone(server) {
         let served = server.sandbox_limits(|limits| limits.rapid_fail = 3).serve(guest("traps")).await;
         let mut wire = served.connect().await;

@@ -4,10 +4,11 @@
 //! such guest would take a tick between two looks at the sockets, and everybody else's answers with it; here the kernel
 //! gives the core to whoever serves, at once. An app whose guests often compute has them begin here.
 
+mod habit;
+
 use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::thread;
@@ -18,7 +19,10 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::Deployed;
-use crate::clock::{BEAT, TICK};
+use crate::clock::{BEAT, Clock, TICK};
+
+pub(crate) use habit::Habit;
+use habit::{SHORT, Trial};
 
 /// The threads of a process that guests compute on. They are started when the first guest needs them.
 pub(crate) struct Background {
@@ -63,52 +67,6 @@ impl Drop for Background {
     }
 }
 
-/// Whether an app's guests usually take more than [`SHORT`] at a stretch. A guest that does much in short steps, as one
-/// that passes on large content, holds up nobody.
-///
-/// In the foreground the clock's ticks tell, which costs nothing: the longer a step, the more of them fall into it. In
-/// the background time is measured, and an app is back in front when the steps of a guest are short all together, so that
-/// one that computes for long now and then does not hide that behind many short steps.
-#[derive(Default)]
-pub(crate) struct Habit(AtomicU8);
-
-impl Habit {
-    /// Whether they are to begin in the background.
-    fn is_to_compute(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= MAX_HABIT / 2
-    }
-
-    /// A step of one took so long.
-    fn took(&self, time: Duration) {
-        let more = u8::try_from(time.as_micros() / SHORT.as_micros()).unwrap_or(MAX_HABIT);
-        let sum = |habit: u8| Some(habit.saturating_add(more).min(MAX_HABIT));
-        let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
-    }
-
-    /// One computed for so long that it was moved: others begin there too, until they turn out to be short.
-    fn has_computed(&self) {
-        self.took(SHORT * u32::from(MAX_HABIT / 2));
-    }
-
-    /// One trapped. What is to be written about that takes longer than most guests do, and those of an app that traps
-    /// often may take several short steps before.
-    pub(crate) fn has_trapped(&self) {
-        self.took(SHORT * 8);
-    }
-
-    /// One has made way for others.
-    fn fades(&self) {
-        if self.0.load(Ordering::Relaxed) > 0 {
-            let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |habit| habit.checked_sub(1));
-        }
-    }
-}
-
-const MAX_HABIT: u8 = 240;
-
-/// What a guest may take at once on a thread that serves.
-const SHORT: Duration = Duration::from_micros(100);
-
 /// Says, in a guest's step, that it has computed for long. What it returns waits until others have had their turn.
 pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
     GIVES_WAY.set(true);
@@ -126,9 +84,25 @@ pub(crate) fn let_others_in() {
     }
 }
 
+/// Whether the clock has ticked in the step that is under way: a guest that has just been waiting is interrupted for what
+/// passed meanwhile, which is no work of its own. To be asked when it is interrupted.
+pub(crate) fn is_found_at_work(clock: &Clock) -> bool {
+    let is_found = clock.ticks() != BEGAN.get();
+    if is_found && FOUND.get().is_none() {
+        FOUND.set(Some(processor_time()));
+    }
+    is_found
+}
+
 thread_local! {
     /// Whether this thread is one of the background.
     static IS_BACKGROUND: Cell<bool> = const { Cell::new(false) };
+
+    /// What the clock showed when the step began that is under way on this thread.
+    static BEGAN: Cell<u32> = const { Cell::new(0) };
+
+    /// What this thread had had of a processor when the clock first found a guest at work in that step.
+    static FOUND: Cell<Option<Duration>> = const { Cell::new(None) };
 
     /// What this thread had had of a processor when it let others in between two steps.
     static LAST_PAUSE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -155,7 +129,7 @@ impl<T: Send + 'static> Work<T> {
     pub(crate) fn new(deployed: &Arc<Deployed>, work: impl Future<Output = T> + Send + 'static) -> Self {
         let deployed = Arc::clone(deployed);
         let work = Box::pin(work);
-        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false, gave_way: false };
+        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false, gave_way: false, trial: None };
         Self { place: Place::Here(steps), deployed }
     }
 }
@@ -166,7 +140,9 @@ impl<T: Send + 'static> Future for Work<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Self { place, deployed } = &mut *self;
         if let Place::Here(steps) = place {
-            let stays = !deployed.habit.is_to_compute();
+            let habit = &deployed.habit;
+            steps.trial = habit.is_to_compute().then(|| habit.tries(deployed.guest.clock().now())).flatten();
+            let stays = steps.trial.is_some() || !habit.is_to_compute();
             let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
             if polled.is_ready() || stays && !steps.has_computed {
                 return polled;
@@ -205,48 +181,45 @@ struct Steps<T> {
     has_computed: bool,
     /// It gave way at the end of its last step.
     gave_way: bool,
+    /// Its next step shows whether guests of its app may be here again.
+    trial: Option<Trial>,
 }
 
 impl<T> Future for Steps<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { work, deployed, has_computed, gave_way } = &mut *self;
+        let Self { work, deployed, has_computed, gave_way, trial } = &mut *self;
         let (clock, habit) = (deployed.guest.clock(), &deployed.habit);
         clock.wind();
+        BEGAN.set(clock.ticks());
+        FOUND.set(None);
         GIVES_WAY.set(false);
         if IS_BACKGROUND.get() {
             let _hurry = clock.hurry();
-            let before = processor_time();
-            if before.saturating_sub(LAST_PAUSE.get()) > BEAT {
-                LAST_PAUSE.set(before);
+            let time = processor_time();
+            if time.saturating_sub(LAST_PAUSE.get()) > BEAT {
+                LAST_PAUSE.set(time);
                 let_others_in();
             }
-            let polled = work.as_mut().poll(cx);
-            let time = processor_time().saturating_sub(before);
-            if time > SHORT * 2 {
-                habit.took(time); // not what is long only because it is here, where caches are cold
-            }
-            if polled.is_ready() {
-                habit.fades();
-            }
-            polled
-        } else {
-            let before = clock.ticks();
-            let polled = work.as_mut().poll(cx);
-            let ticks = clock.ticks().wrapping_sub(before);
-            // A guest that has been at work for long gives way at each tick, and may have begun the step just before.
-            *has_computed = GIVES_WAY.get() && (ticks > 1 || *gave_way);
-            *gave_way = GIVES_WAY.get();
-            if *has_computed {
-                habit.has_computed();
-            } else if ticks > 0 && clock.since_tick() > SHORT / 2 {
-                habit.took(TICK * 2); // half of those that fall into a step that is just too long are not counted
-            } else {
-                habit.fades();
-            }
-            polled
+            return work.as_mut().poll(cx);
         }
+        let trial = trial.take();
+        // A guest that has given way is interrupted at each tick, and so goes on from one to the next in its next step.
+        let began = (trial.is_some() || *gave_way).then(processor_time);
+        let polled = work.as_mut().poll(cx);
+        let since = |time: Duration| processor_time().saturating_sub(time);
+        // Processor time, because this thread itself may have waited for a core.
+        *has_computed = GIVES_WAY.get() && began.or(FOUND.get()).is_some_and(|time| since(time) > TICK / 2);
+        *gave_way = GIVES_WAY.get();
+        match (trial, began) {
+            (Some(trial), Some(began)) => habit.was_tried(trial, since(began), clock.now()),
+            _ if *has_computed => habit.has_computed(),
+            // Half of the ticks that fall into a step that is just too long are not counted.
+            _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => habit.took(TICK * 2),
+            _ => habit.fades(),
+        }
+        polled
     }
 }
 
@@ -280,46 +253,3 @@ fn lower_priority() {
 /// answers.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn guests_begin_in_the_background_when_they_take_long_on_average() {
-        let begins = |short: u32| {
-            let habit = Habit::default();
-            for _ in 0..1000 {
-                habit.took(SHORT * 20);
-                (0..short).for_each(|_| habit.fades());
-            }
-            habit.is_to_compute()
-        };
-        assert!(begins(19));
-        assert!(!begins(21));
-    }
-
-    #[test]
-    fn guests_begin_in_the_background_when_one_of_eight_steps_traps() {
-        let begins = |well: u32| {
-            let habit = Habit::default();
-            for _ in 0..1000 {
-                habit.has_trapped();
-                (0..=well).for_each(|_| habit.fades());
-            }
-            habit.is_to_compute()
-        };
-        assert!(begins(6));
-        assert!(!begins(8));
-    }
-
-    #[test]
-    fn guests_that_are_short_again_are_soon_in_the_foreground() {
-        let habit = Habit::default();
-        (0..1000).for_each(|_| habit.took(TICK));
-        (0..MAX_HABIT / 2).for_each(|_| habit.fades());
-        assert!(habit.is_to_compute());
-        habit.fades();
-        assert!(!habit.is_to_compute());
-    }
-}

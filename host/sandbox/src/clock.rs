@@ -1,7 +1,7 @@
 //! The clock that interrupts guests: one thread for all guests of an engine, which sleeps while none is at work.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use wasmtime::EngineWeak;
 pub(crate) struct Clock {
     signs: Arc<Signs>,
     thread: Thread,
+    began: Instant,
 }
 
 struct Signs {
@@ -21,9 +22,6 @@ struct Signs {
     is_asleep: AtomicBool,
     is_over: AtomicBool,
     ticks: AtomicU32,
-    began: Instant,
-    /// When it ticked last: nanoseconds since it began.
-    ticked: AtomicU64,
 }
 
 impl Clock {
@@ -34,7 +32,7 @@ impl Clock {
             let signs = Arc::clone(&signs);
             thread::Builder::new().name("windhover-tick".to_owned()).spawn(move || signs.tick(&engine))?
         };
-        Ok(Self { signs, thread: thread.thread().clone() })
+        Ok(Self { signs, thread: thread.thread().clone(), began: Instant::now() })
     }
 
     /// To be told before each step of a guest. It costs a look at a flag, unless the clock has just ticked or sleeps.
@@ -58,10 +56,9 @@ impl Clock {
         self.signs.ticks.load(Ordering::Relaxed)
     }
 
-    /// How long ago it ticked.
-    pub(crate) fn since_tick(&self) -> Duration {
-        let now = self.signs.began.elapsed();
-        now.saturating_sub(Duration::from_nanos(self.signs.ticked.load(Ordering::Relaxed)))
+    /// How long it has been there.
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
     }
 }
 
@@ -89,8 +86,6 @@ impl Signs {
             is_asleep: AtomicBool::new(false),
             is_over: AtomicBool::new(false),
             ticks: AtomicU32::new(0),
-            began: Instant::now(),
-            ticked: AtomicU64::new(0),
         }
     }
 
@@ -101,8 +96,6 @@ impl Signs {
         {
             if left == 0 {
                 left = BEATS;
-                let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                self.ticked.store(now, Ordering::Relaxed);
                 self.ticks.fetch_add(1, Ordering::Relaxed);
                 unwanted = if self.is_wanted.swap(false, Ordering::SeqCst) { 0 } else { unwanted + 1 };
             }

@@ -57,7 +57,7 @@ impl Run {
                 async move {
                     let ended = deployed.instances.answer(&deployed, exchange).await;
                     if let Err(Fault::Guest(GuestFault::Trapped)) = ended {
-                        deployed.habit.has_trapped();
+                        deployed.habit.has_trapped(deployed.guest.clock().now());
                     }
                     permit.end(&ended); // when the store is gone, not when the answer has been sent
                     ended

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use windhover_contract::ClientFault;
 
 use crate::Deployed;
+use crate::background::is_found_at_work;
 use crate::clock::TICK;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
@@ -76,10 +77,11 @@ impl State {
         self.exchange = exchange;
     }
 
-    /// Whether the clock has ticked since it was asked last, and not only beaten.
+    /// Whether the clock has ticked since it was asked last, and not only beaten, nor while the guest waited.
     pub(crate) fn has_ticked(&mut self) -> bool {
-        let now = self.deployed.guest.clock().ticks();
-        std::mem::replace(&mut self.seen, now) != now
+        let clock = self.deployed.guest.clock();
+        let now = clock.ticks();
+        std::mem::replace(&mut self.seen, now) != now && is_found_at_work(clock)
     }
 
     /// The clock has found the guest at work. Whether it is to give way: not at the first tick of an exchange, so that a

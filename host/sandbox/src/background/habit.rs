@@ -1,0 +1,177 @@
+//! Whether an app's guests usually take so long at a stretch that they are to begin in the background.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Whether an app's guests usually take more than [`SHORT`] at a stretch. A guest that does much in short steps, as one
+/// that passes on large content, holds up nobody.
+///
+/// In the foreground the clock's ticks tell, which costs nothing: the longer a step, the more of them fall into it. How
+/// long steps take in the background says little, because what comes and goes there does so at the same time. So now and
+/// then a step is tried in the foreground and measured: as long as such steps are short, one after the other; one that is
+/// not is paid for by a long time without.
+#[derive(Default)]
+pub(crate) struct Habit {
+    /// Grows by the time that steps take, in [`SHORT`]s, and shrinks by one with each that is short.
+    sum: AtomicU8,
+    /// When the next trial may be, in microseconds.
+    next_trial: AtomicU64,
+}
+
+/// A step in the foreground that shows whether guests may be there again. Until it has ended, or is given up, there is no
+/// other.
+pub(super) struct Trial(u64);
+
+impl Habit {
+    /// Whether they are to begin in the background.
+    pub(super) fn is_to_compute(&self) -> bool {
+        self.sum.load(Ordering::Relaxed) >= MAX / 2
+    }
+
+    /// A step of one took so long.
+    pub(super) fn took(&self, time: Duration) {
+        let more = u8::try_from(time.as_micros() / SHORT.as_micros()).unwrap_or(MAX);
+        let sum = |sum: u8| Some(sum.saturating_add(more).min(MAX));
+        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+    }
+
+    /// One computed for so long that it was moved: others begin there too, until they turn out to be short.
+    pub(super) fn has_computed(&self) {
+        self.took(SHORT * u32::from(MAX / 2));
+    }
+
+    /// One trapped. What is to be written about that takes longer than most guests do, and those of an app that traps
+    /// often may take several short steps before.
+    pub(crate) fn has_trapped(&self, now: Duration) {
+        self.took(SHORT * 8);
+        self.wait(SHORT * 8, now);
+    }
+
+    /// One has made way for others.
+    pub(super) fn fades(&self) {
+        if self.sum.load(Ordering::Relaxed) > 0 {
+            let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.checked_sub(1));
+        }
+    }
+
+    /// Whether a step is to be tried in the foreground now.
+    pub(super) fn tries(&self, now: Duration) -> Option<Trial> {
+        let (now, next) = (micros(now), self.next_trial.load(Ordering::Relaxed));
+        let given_up = now + micros(MAX_TRIAL);
+        let is_due = now >= next
+            && self.next_trial.compare_exchange(next, given_up, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        is_due.then_some(Trial(given_up))
+    }
+
+    /// The step that was tried took so long.
+    pub(super) fn was_tried(&self, trial: Trial, time: Duration, now: Duration) {
+        if time > SHORT {
+            self.took(time);
+            self.wait(time, now);
+        } else {
+            self.fades();
+            // Not what was made of it meanwhile, by a trap.
+            let _ = self.next_trial.compare_exchange(trial.0, 0, Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets no step be tried for as long as makes up for one that took so long.
+    fn wait(&self, time: Duration, now: Duration) {
+        self.next_trial.store(micros(now + time * PRICE), Ordering::Relaxed);
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What a guest may take at once on a thread that serves.
+pub(super) const SHORT: Duration = Duration::from_micros(100);
+
+const MAX: u8 = 240;
+
+/// Trials that are long take a four-hundredth of the time: what waits for them is not among the slowest of a hundred.
+const PRICE: u32 = 400;
+
+/// Longer than a guest is at work at a stretch.
+const MAX_TRIAL: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1000);
+
+    #[test]
+    fn guests_begin_in_the_background_when_they_take_long_on_average() {
+        let begins = |short: u32| {
+            let habit = Habit::default();
+            for _ in 0..1000 {
+                habit.took(SHORT * 20);
+                (0..short).for_each(|_| habit.fades());
+            }
+            habit.is_to_compute()
+        };
+        assert!(begins(19));
+        assert!(!begins(21));
+    }
+
+    #[test]
+    fn guests_begin_in_the_background_when_one_of_eight_steps_traps() {
+        let begins = |well: u32| {
+            let habit = Habit::default();
+            for _ in 0..1000 {
+                habit.has_trapped(NOW);
+                (0..=well).for_each(|_| habit.fades());
+            }
+            habit.is_to_compute()
+        };
+        assert!(begins(6));
+        assert!(!begins(8));
+    }
+
+    /// Tries steps that take so long, until none is due or guests are in the foreground again.
+    fn try_steps(habit: &Habit, time: Duration) -> usize {
+        let trials = std::iter::from_fn(|| habit.is_to_compute().then(|| habit.tries(NOW)).flatten());
+        trials.map(|trial| habit.was_tried(trial, time, NOW)).count()
+    }
+
+    #[test]
+    fn guests_whose_steps_are_short_again_are_soon_in_the_foreground() {
+        let habit = Habit::default();
+        (0..1000).for_each(|_| habit.took(SHORT * 20));
+        assert_eq!(try_steps(&habit, SHORT), usize::from(MAX / 2) + 1);
+        assert!(!habit.is_to_compute());
+    }
+
+    #[test]
+    fn guests_whose_steps_stay_long_are_tried_seldom() {
+        let habit = Habit::default();
+        habit.has_computed();
+        assert_eq!(try_steps(&habit, SHORT * 50), 1);
+        assert!(habit.is_to_compute());
+        let pause = SHORT * 50 * PRICE;
+        assert!(habit.tries(NOW + pause - Duration::from_micros(1)).is_none());
+        assert!(habit.tries(NOW + pause).is_some());
+    }
+
+    #[test]
+    fn guests_that_trap_when_they_are_tried_are_tried_seldom() {
+        let habit = Habit::default();
+        (0..1000).for_each(|_| habit.has_trapped(Duration::ZERO));
+        let trial = habit.tries(NOW).expect("it is due");
+        habit.has_trapped(NOW);
+        habit.was_tried(trial, SHORT, NOW);
+        assert!(habit.is_to_compute());
+        assert!(habit.tries(NOW).is_none());
+    }
+
+    #[test]
+    fn one_step_is_tried_at_a_time() {
+        let habit = Habit::default();
+        habit.has_computed();
+        let _under_way = habit.tries(NOW).expect("it is due");
+        assert!(habit.tries(NOW).is_none());
+        assert!(habit.tries(NOW + MAX_TRIAL).is_some());
+    }
+}
