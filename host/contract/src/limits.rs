@@ -66,7 +66,7 @@ impl Default for Limits {
             max_request_body_size: Some(30_000_000), // as Kestrel, HTTP.sys and IIS
             min_request_data_rate: Some(DataRate::DEFAULT),
             min_response_data_rate: Some(DataRate::DEFAULT),
-            max_buffer_size: 64 << 10,                      // as Kestrel MaxResponseBufferSize
+            max_buffer_size: 256 << 10, // Kestrel: 1 MiB for requests, 64 KiB for answers; less costs more reads
             tls_handshake_timeout: Duration::from_secs(10), // as Kestrel HandshakeTimeout
             http2: Http2Limits::default(),
             drain_timeout: Duration::from_secs(30), // as ASP.NET Core's ShutdownTimeout and Kubernetes' grace period

@@ -285,7 +285,7 @@ mod tests {
     use crate::buffers::Buffers;
 
     #[test]
-    fn a_guest_is_ahead_by_64_kib_where_there_is_room_and_by_less_than_16_where_there_is_none() {
+    fn a_guest_is_ahead_by_128_kib_where_there_is_room_and_by_less_than_16_where_there_is_none() {
         let ahead = |size: usize, has_room: bool| {
             let room = Arc::new(Room::new(&Arc::new(Buffers::new(1 << 20)), &SandboxLimits::default()));
             let _others = if has_room { None } else { room.try_count(1 << 20) };
@@ -301,9 +301,9 @@ mod tests {
             assert!(answer.poll_ahead(size, &mut cx).is_ready());
             written
         };
-        assert_eq!(ahead(4 << 10, true), 64 << 10);
+        assert_eq!(ahead(4 << 10, true), 128 << 10);
         assert_eq!(ahead(4 << 10, false), 12 << 10);
-        assert_eq!(ahead(48 << 10, true), 96 << 10);
+        assert_eq!(ahead(48 << 10, true), 144 << 10);
         assert_eq!(ahead(48 << 10, false), 48 << 10);
     }
 
