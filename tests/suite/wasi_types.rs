@@ -68,12 +68,12 @@ for_each_server! {
         wire.expect(&whole).await;
     }
 
-    async fn a_guest_runs_ahead_of_its_client_by_64_kib(server) {
+    async fn a_guest_runs_ahead_of_its_client_by_128_kib(server) {
         let served = server.serve(guest("wasi-types")).await;
         let mut wire = served.connect().await;
         wire.send(get("/ahead")).await;
         let answer = wire.receive_response().await;
-        assert_eq!(answer.text(), format!("{}\n65536\n", "x".repeat(65_536)));
+        assert_eq!(answer.text(), format!("{}\n131072\n", "x".repeat(131_072)));
     }
 
     async fn a_length_without_content_is_a_broken_answer(server) {

@@ -60,8 +60,8 @@ pub fn write_ahead(outparam: ResponseOutparam) {
     let stream = body.write().unwrap();
     let mut written = 0;
     while stream.check_write().unwrap() > 0 {
-        stream.write(&[b'x'; 1024]).unwrap();
-        written += 1024;
+        stream.write(&[b'x'; 4096]).unwrap();
+        written += 4096;
     }
     stream.write(&[]).unwrap(); // nothing is never too much
     ResponseOutparam::set(outparam, Ok(response));
