@@ -84,6 +84,15 @@ pub(crate) fn let_others_in() {
     }
 }
 
+/// Says, in a guest's step, that it has trapped.
+pub(crate) fn has_trapped(deployed: &Deployed) {
+    if IS_BACKGROUND.get() {
+        deployed.habit.has_trapped();
+    } else {
+        deployed.habit.has_trapped_in_front(deployed.guest.clock().now());
+    }
+}
+
 /// Whether the clock has ticked in the step that is under way: a guest that has just been waiting is interrupted for what
 /// passed meanwhile, which is no work of its own. To be asked when it is interrupted.
 pub(crate) fn is_found_at_work(clock: &Clock) -> bool {

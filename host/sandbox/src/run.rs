@@ -16,7 +16,7 @@ use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault, Lif
 use crate::Deployed;
 use crate::admission::Permit;
 use crate::answer::Answer;
-use crate::background::Work;
+use crate::background::{Work, has_trapped};
 use crate::exchange::Exchange;
 use crate::log_id::LogId;
 
@@ -57,7 +57,7 @@ impl Run {
                 async move {
                     let ended = deployed.instances.answer(&deployed, exchange).await;
                     if let Err(Fault::Guest(GuestFault::Trapped)) = ended {
-                        deployed.habit.has_trapped(deployed.guest.clock().now());
+                        has_trapped(&deployed);
                     }
                     permit.end(&ended); // when the store is gone, not when the answer has been sent
                     ended

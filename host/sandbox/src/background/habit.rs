@@ -42,9 +42,14 @@ impl Habit {
 
     /// One trapped. What is to be written about that takes longer than most guests do, and those of an app that traps
     /// often may take several short steps before.
-    pub(crate) fn has_trapped(&self, now: Duration) {
-        self.took(SHORT * 8);
-        self.wait(SHORT * 8, now);
+    pub(super) fn has_trapped(&self) {
+        self.took(TRAP);
+    }
+
+    /// One trapped in the foreground, where it held up others, as a step does that is tried and long.
+    pub(super) fn has_trapped_in_front(&self, now: Duration) {
+        self.has_trapped();
+        self.wait(TRAP, now);
     }
 
     /// One has made way for others.
@@ -88,6 +93,9 @@ fn micros(time: Duration) -> u64 {
 /// What a guest may take at once on a thread that serves.
 pub(super) const SHORT: Duration = Duration::from_micros(100);
 
+/// What a trap counts for.
+const TRAP: Duration = Duration::from_micros(800);
+
 const MAX: u8 = 240;
 
 /// Trials that are long take a four-hundredth of the time: what waits for them is not among the slowest of a hundred.
@@ -121,7 +129,7 @@ mod tests {
         let begins = |well: u32| {
             let habit = Habit::default();
             for _ in 0..1000 {
-                habit.has_trapped(NOW);
+                habit.has_trapped_in_front(NOW);
                 (0..=well).for_each(|_| habit.fades());
             }
             habit.is_to_compute()
@@ -158,12 +166,27 @@ mod tests {
     #[test]
     fn guests_that_trap_when_they_are_tried_are_tried_seldom() {
         let habit = Habit::default();
-        (0..1000).for_each(|_| habit.has_trapped(Duration::ZERO));
+        (0..1000).for_each(|_| habit.has_trapped());
         let trial = habit.tries(NOW).expect("it is due");
-        habit.has_trapped(NOW);
+        habit.has_trapped_in_front(NOW);
         habit.was_tried(trial, SHORT, NOW);
         assert!(habit.is_to_compute());
         assert!(habit.tries(NOW).is_none());
+        assert!(habit.tries(NOW + TRAP * PRICE).is_some());
+    }
+
+    /// Else one guest of a hundred that traps would keep all of them there.
+    #[test]
+    fn traps_in_the_background_do_not_hold_up_trials() {
+        let habit = Habit::default();
+        (0..1000).for_each(|_| habit.has_trapped());
+        while habit.is_to_compute() {
+            habit.has_trapped();
+            for _ in 0..100 {
+                let trial = habit.tries(NOW).expect("it is due");
+                habit.was_tried(trial, SHORT, NOW);
+            }
+        }
     }
 
     #[test]
