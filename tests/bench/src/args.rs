@@ -20,12 +20,16 @@ pub(crate) struct Args {
     /// Write the figures into README.md and the chart that it shows
     #[arg(global = true, long)]
     pub(crate) write: bool,
-    /// The windhover binary
-    #[arg(global = true, long, default_value = "target/release/windhover")]
+    /// The windhover binary; if none is named, the one beside this program
+    #[arg(global = true, long, default_value_os_t = beside_this(), hide_default_value = true)]
     pub(crate) windhover: PathBuf,
     /// Where the built guests are
     #[arg(global = true, long, default_value = "target/guests/wasm32-wasip2/release")]
     pub(crate) guests: PathBuf,
+}
+
+fn beside_this() -> PathBuf {
+    std::env::current_exe().unwrap_or_default().with_file_name("windhover")
 }
 
 impl Args {
