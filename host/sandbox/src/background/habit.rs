@@ -90,8 +90,8 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What a guest may take at once on a thread that serves. Twice what the echo of 64 KiB takes in a slow hour of a shared
-/// machine: an app near the limit is now here and now there, and each change of threads costs what it was to save.
+/// What a guest may take at once on a thread that serves. About twice what an echo of 64 KiB or a fresh instance of
+/// `wasi:http` 0.3 takes: an app near the limit is now here and now there, and each change of threads costs as much as it.
 pub(super) const SHORT: Duration = Duration::from_micros(200);
 
 /// What a trap counts for.
