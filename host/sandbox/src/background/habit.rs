@@ -91,7 +91,7 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// What a guest may take at once on a thread that serves. About twice what an echo of 64 KiB or a fresh instance of
-/// `wasi:http` 0.3 takes: an app near the limit is now here and now there, and each change of threads costs as much as it.
+/// `wasi:http` 0.3 takes: an app near the limit is now here and now there, and there an exchange costs twice as much.
 pub(super) const SHORT: Duration = Duration::from_micros(200);
 
 /// What a trap counts for.
