@@ -2,10 +2,16 @@
 //! word about the inside, and everybody else notices nothing.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use std::{mem, thread};
 
+use http_body_util::BodyExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use windhover_contract::{Application, Body};
+use windhover_sandbox::{Grants, Sandbox, SandboxLimits};
 use windhover_tests::{TestServer, bounded, engine_with, for_each_server, guest, guest_of};
 
 use crate::{HELLO, fault, get, ok, post};
@@ -162,6 +168,43 @@ for_each_server! {
             wire.send("trap").await;
             wire.expect_reset_mid_body(&head).await;
         }
+    }
+
+    /// There each of its steps costs several times as much, and its exchange may last for days.
+    async fn a_guest_that_no_longer_computes_is_back_on_the_thread_that_serves(server) {
+        let engine = engine_with(|config| config.background_threads = 1);
+        let guest = guest_of(&engine, "computes");
+        let sandbox = Arc::new(Sandbox::new(guest, "test", SandboxLimits::default(), Grants::default()));
+        let is_away = Arc::new(AtomicBool::new(false));
+        let sees = Arc::clone(&is_away);
+        let served = server
+            .serve_fn(move |mut request| {
+                let (sandbox, sees) = (Arc::clone(&sandbox), Arc::clone(&sees));
+                let content = mem::replace(&mut request.body, Body::empty()).map_frame(move |frame| {
+                    sees.store(thread::current().name() == Some("windhover-guest"), Ordering::Relaxed);
+                    frame
+                });
+                request.body = Body::stream(content);
+                async move { sandbox.handle(request).await }
+            })
+            .await;
+        let mut wire = served.connect().await;
+        wire.send("POST /3 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n").await;
+        wire.receive_head().await;
+        for (piece, goes) in [("work", true), ("rest", false), ("work", true), ("rest", false)] {
+            bounded("a guest that is to go elsewhere", async {
+                loop {
+                    wire.send(format!("4\r\n{piece}\r\n")).await;
+                    assert_eq!(wire.receive_content(4).await, piece.as_bytes());
+                    if is_away.load(Ordering::Relaxed) == goes {
+                        break;
+                    }
+                }
+            })
+            .await;
+        }
+        wire.send("0\r\n\r\n").await;
+        assert_eq!(wire.receive_chunk().await, None);
     }
 
     async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {

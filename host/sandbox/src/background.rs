@@ -2,15 +2,17 @@
 //!
 //! A thread that serves connections is left after a tick or two. Were the guest to give way there and come back, each
 //! such guest would take a tick between two looks at the sockets, and everybody else's answers with it; here the kernel
-//! gives the core to whoever serves, at once. An app whose guests often compute has them begin here.
+//! gives the core to whoever serves, at once. An app whose guests often compute has them begin here. A guest comes back
+//! when it waits and its app's guests are short again, or one of them is to be tried.
 
 mod habit;
 
 use std::cell::Cell;
+use std::mem;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::thread;
 use std::time::Duration;
 
@@ -129,7 +131,7 @@ pub(crate) struct Work<T> {
 
 enum Place<T> {
     Here(Steps<T>),
-    There(JoinHandle<T>),
+    There(JoinHandle<Ended<T>>),
     /// On its way.
     Nowhere,
 }
@@ -138,8 +140,7 @@ impl<T: Send + 'static> Work<T> {
     pub(crate) fn new(deployed: &Arc<Deployed>, work: impl Future<Output = T> + Send + 'static) -> Self {
         let deployed = Arc::clone(deployed);
         let work = Box::pin(work);
-        let steps = Steps { work, deployed: Arc::clone(&deployed), has_computed: false, gave_way: false, trial: None };
-        Self { place: Place::Here(steps), deployed }
+        Self { place: Place::Here(Steps::new(work, &deployed)), deployed }
     }
 }
 
@@ -148,29 +149,35 @@ impl<T: Send + 'static> Future for Work<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Self { place, deployed } = &mut *self;
-        if let Place::Here(steps) = place {
-            let habit = &deployed.habit;
-            steps.trial = habit.is_to_compute().then(|| habit.tries(deployed.guest.clock().now())).flatten();
-            let stays = steps.trial.is_some() || !habit.is_to_compute();
-            let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
-            if polled.is_ready() || stays && !steps.has_computed {
-                return polled;
-            }
-            let Some(background) = deployed.guest.engine().background() else {
-                return if stays { polled } else { Pin::new(steps).poll(cx) };
-            };
-            if let Place::Here(steps) = std::mem::replace(place, Place::Nowhere) {
-                *place = Place::There(background.spawn(steps));
+        loop {
+            match place {
+                Place::Here(steps) => {
+                    let habit = &deployed.habit;
+                    let is_tried = habit.is_to_compute() && !steps.is_back;
+                    steps.trial = is_tried.then(|| habit.tries(deployed.guest.clock().now())).flatten();
+                    let stays = steps.trial.is_some() || !is_tried;
+                    let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
+                    if polled.is_ready() || stays && !steps.has_computed {
+                        return polled;
+                    }
+                    let Some(background) = deployed.guest.engine().background() else {
+                        return if stays { polled } else { Pin::new(steps).poll(cx) };
+                    };
+                    if let Place::Here(steps) = mem::replace(place, Place::Nowhere) {
+                        *place = Place::There(background.spawn(There(Some(steps))));
+                    }
+                }
+                Place::There(there) => match ready!(Pin::new(there).poll(cx)) {
+                    Ok(Ended::Done(ended)) => return Poll::Ready(ended),
+                    Ok(Ended::Back(steps)) => *place = Place::Here(steps),
+                    Err(failure) => match failure.try_into_panic() {
+                        Ok(panic) => resume_unwind(panic), // a host call's, which ends the exchange as it would here
+                        Err(_) => unreachable!("the background is there as long as its engine"),
+                    },
+                },
+                Place::Nowhere => unreachable!("it stays nowhere"),
             }
         }
-        let Place::There(there) = place else { unreachable!("it stays nowhere") };
-        Pin::new(there).poll(cx).map(|ended| match ended {
-            Ok(ended) => ended,
-            Err(failure) => match failure.try_into_panic() {
-                Ok(panic) => resume_unwind(panic), // a host call's, which ends the exchange as it would here
-                Err(_) => unreachable!("the background is there as long as its engine"),
-            },
-        })
     }
 }
 
@@ -179,6 +186,29 @@ impl<T> Drop for Work<T> {
         if let Place::There(there) = &self.place {
             there.abort();
         }
+    }
+}
+
+/// How a stay in the background ended.
+enum Ended<T> {
+    Done(T),
+    /// It waits, and is to go on where it began.
+    Back(Steps<T>),
+}
+
+/// Work in the background; `None`: it has ended.
+struct There<T>(Option<Steps<T>>);
+
+impl<T> Future for There<T> {
+    type Output = Ended<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<T>> {
+        let Some(steps) = &mut self.0 else { unreachable!("it is not polled after its end") };
+        if let Poll::Ready(ended) = Pin::new(&mut *steps).poll(cx) {
+            return Poll::Ready(Ended::Done(ended));
+        }
+        let Some(steps) = self.0.take_if(|steps| steps.may_be_back()) else { return Poll::Pending };
+        Poll::Ready(Ended::Back(steps.back()))
     }
 }
 
@@ -192,13 +222,32 @@ struct Steps<T> {
     gave_way: bool,
     /// Its next step shows whether guests of its app may be here again.
     trial: Option<Trial>,
+    /// It has just come back while it waited: its next step says whom to wake, and does no more if it still waits.
+    is_back: bool,
+}
+
+impl<T> Steps<T> {
+    fn new(work: Pin<Box<dyn Future<Output = T> + Send>>, deployed: &Arc<Deployed>) -> Self {
+        let deployed = Arc::clone(deployed);
+        Self { work, deployed, has_computed: false, gave_way: false, trial: None, is_back: false }
+    }
+
+    /// Whether it waits, after a step in the background, and its next one may be in the foreground.
+    fn may_be_back(&self) -> bool {
+        let Deployed { habit, guest, .. } = &*self.deployed;
+        !GIVES_WAY.get() && (!habit.is_to_compute() || habit.is_due(guest.clock().now()))
+    }
+
+    fn back(self) -> Self {
+        Self { is_back: true, ..Self::new(self.work, &self.deployed) }
+    }
 }
 
 impl<T> Future for Steps<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { work, deployed, has_computed, gave_way, trial } = &mut *self;
+        let Self { work, deployed, has_computed, gave_way, trial, is_back } = &mut *self;
         let (clock, habit) = (deployed.guest.clock(), &deployed.habit);
         clock.wind();
         BEGAN.set(clock.ticks());
@@ -213,9 +262,9 @@ impl<T> Future for Steps<T> {
             }
             return work.as_mut().poll(cx);
         }
-        let trial = trial.take();
+        let (trial, is_back) = (trial.take(), mem::take(is_back));
         // A guest that has given way is interrupted at each tick, and so goes on from one to the next in its next step.
-        let began = (trial.is_some() || *gave_way).then(processor_time);
+        let began = (trial.is_some() || is_back || *gave_way).then(processor_time);
         let polled = work.as_mut().poll(cx);
         let since = |time: Duration| processor_time().saturating_sub(time);
         // Processor time, because this thread itself may have waited for a core.
@@ -223,6 +272,7 @@ impl<T> Future for Steps<T> {
         *gave_way = GIVES_WAY.get();
         match (trial, began) {
             (Some(trial), Some(began)) => habit.was_tried(trial, since(began), clock.now()),
+            (None, Some(began)) if is_back => habit.has_come_back(since(began), clock.now()),
             _ if *has_computed => habit.has_computed(),
             // Half of the ticks that fall into a step that is just too long are not counted.
             _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => habit.took(TICK * 2),

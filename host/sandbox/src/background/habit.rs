@@ -48,8 +48,7 @@ impl Habit {
 
     /// One trapped in the foreground, where it held up others, as a step does that is tried and long.
     pub(super) fn has_trapped_in_front(&self, now: Duration) {
-        self.has_trapped();
-        self.wait(TRAP, now);
+        self.was_long(TRAP, now);
     }
 
     /// One has made way for others.
@@ -59,7 +58,12 @@ impl Habit {
         }
     }
 
-    /// Whether a step is to be tried in the foreground now.
+    /// Whether a step may be tried in the foreground now.
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        micros(now) >= self.next_trial.load(Ordering::Relaxed)
+    }
+
+    /// The trial, if a step is to be tried in the foreground now.
     pub(super) fn tries(&self, now: Duration) -> Option<Trial> {
         let (now, next) = (micros(now), self.next_trial.load(Ordering::Relaxed));
         let given_up = now + micros(MAX_TRIAL);
@@ -71,13 +75,25 @@ impl Habit {
     /// The step that was tried took so long.
     pub(super) fn was_tried(&self, trial: Trial, time: Duration, now: Duration) {
         if time > SHORT {
-            self.took(time);
-            self.wait(time, now);
+            self.was_long(time, now);
         } else {
             self.fades();
             // Not what was made of it meanwhile, by a trap.
             let _ = self.next_trial.compare_exchange(trial.0, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
+    }
+
+    /// The step with which one came back took so long. A short one shows nothing: it may have had nothing to do.
+    pub(super) fn has_come_back(&self, time: Duration, now: Duration) {
+        if time > SHORT {
+            self.was_long(time, now);
+        }
+    }
+
+    /// A step held up others for so long.
+    fn was_long(&self, time: Duration, now: Duration) {
+        self.took(time);
+        self.wait(time, now);
     }
 
     /// Lets no step be tried for as long as makes up for one that took so long.
@@ -188,6 +204,19 @@ mod tests {
                 habit.was_tried(trial, SHORT, NOW);
             }
         }
+    }
+
+    /// What came for it on its way is done in the foreground, without a trial.
+    #[test]
+    fn a_guest_that_comes_back_to_long_work_is_paid_for() {
+        let habit = Habit::default();
+        habit.has_computed();
+        habit.has_come_back(SHORT, NOW);
+        assert!(habit.is_to_compute() && habit.is_due(NOW));
+        habit.has_come_back(SHORT * 50, NOW);
+        let pause = SHORT * 50 * PRICE;
+        assert!(!habit.is_due(NOW + pause - Duration::from_micros(1)));
+        assert!(habit.is_due(NOW + pause));
     }
 
     #[test]
