@@ -1,10 +1,15 @@
 //! The clock that interrupts guests: one thread for all guests of an engine, which sleeps while none is at work.
 
+#[cfg(target_os = "linux")]
+mod slice;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use tracing::debug;
 use wasmtime::EngineWeak;
 
 /// Ticks while guests are at work. Dropped, it ends.
@@ -30,7 +35,10 @@ impl Clock {
         let signs = Arc::new(Signs::new());
         let thread = {
             let signs = Arc::clone(&signs);
-            thread::Builder::new().name("windhover-tick".to_owned()).spawn(move || signs.tick(&engine))?
+            thread::Builder::new().name("windhover-tick".to_owned()).spawn(move || {
+                hasten();
+                signs.tick(&engine);
+            })?
         };
         Ok(Self { signs, thread: thread.thread().clone(), began: Instant::now() })
     }
@@ -117,6 +125,15 @@ impl Signs {
             self.is_asleep.store(false, Ordering::SeqCst);
             unwanted = 0;
         }
+    }
+}
+
+/// Lets this thread in at once when it wakes up, where the system can be told: a guest that computes would keep it waiting
+/// with all others, and so never hear that they wait.
+fn hasten() {
+    #[cfg(target_os = "linux")]
+    if let Err(failure) = slice::shorten() {
+        debug!("guests that compute may slow down others: no short slice for the clock: {failure}");
     }
 }
 

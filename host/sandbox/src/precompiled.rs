@@ -1,4 +1,4 @@
-//! The one file of unsafe code in this crate: it runs machine code that somebody compiled before.
+//! A file of unsafe code: it runs machine code that somebody compiled before.
 
 #![expect(unsafe_code, reason = "wasmtime cannot check machine code; whoever calls it must know where it comes from")]
 
