@@ -1,0 +1,56 @@
+//! The allocator. The system's costs a fifth of a small request; this one gives each thread its own heap. A file of unsafe
+//! code: one call of it.
+
+use std::thread;
+use std::time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Gives memory that has been free for a second back to the system as long as the process lives. Without this it goes when
+/// more is freed, and what a flood has taken stays for as long as nobody asks for anything.
+pub(crate) fn give_back() {
+    let gives_back = || {
+        loop {
+            thread::sleep(PAUSE);
+            #[expect(unsafe_code, reason = "mimalloc has no safe interface for this")]
+            // SAFETY: it may be called by any thread at any time; what is in use stays where it is.
+            unsafe {
+                libmimalloc_sys::mi_collect(!FORCE);
+            }
+        }
+    };
+    // Where no thread can be started, the server says so of its own.
+    let _ = thread::Builder::new().name("windhover-tidy".to_owned()).spawn(gives_back);
+}
+
+/// What is free for less than a second goes too; it is often needed again.
+const FORCE: bool = true;
+
+const PAUSE: Duration = Duration::from_secs(1);
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// KiB of memory that this process has of the system.
+    fn resident() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("this line is there");
+        line.trim_end_matches("kB").trim().parse().expect("it is a number")
+    }
+
+    #[test]
+    fn what_is_free_goes_back_although_nothing_more_is_freed() {
+        let before = resident();
+        let flood: Vec<_> = (0..200_000_u32).map(|_| vec![1_u8; 400]).collect();
+        assert!(resident() > before + (64 << 10), "{} of {before} KiB", resident());
+        drop(flood);
+        give_back();
+        let ends = std::time::Instant::now() + PAUSE * 20;
+        while resident() > before + (16 << 10) {
+            assert!(std::time::Instant::now() < ends, "{} KiB stay, of {before} before", resident());
+            thread::sleep(PAUSE / 20);
+        }
+    }
+}
