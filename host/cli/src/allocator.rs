@@ -16,16 +16,13 @@ pub(crate) fn give_back() {
             #[expect(unsafe_code, reason = "mimalloc has no safe interface for this")]
             // SAFETY: it may be called by any thread at any time; what is in use stays where it is.
             unsafe {
-                libmimalloc_sys::mi_collect(!FORCE);
+                libmimalloc_sys::mi_collect(false); // true: also what has just become free, and is often needed again
             }
         }
     };
     // Where no thread can be started, the server says so of its own.
     let _ = thread::Builder::new().name("windhover-tidy".to_owned()).spawn(gives_back);
 }
-
-/// What is free for less than a second goes too; it is often needed again.
-const FORCE: bool = true;
 
 const PAUSE: Duration = Duration::from_secs(1);
 
