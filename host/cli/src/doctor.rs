@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::ValueEnum;
 use windhover_contract::Limits;
-use windhover_sandbox::{Cache, Engine, EngineConfig};
+use windhover_sandbox::{Cache, Engine, EngineConfig, MEMORY_RESET};
 
 use crate::args::Language;
 use crate::languages::found;
@@ -51,7 +51,7 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     match Engine::new(&config) {
         Ok(engine) => {
             let footing = engine.footing();
-            findings.push(kernel(&machine.kernel, footing.has_pagemap_scan));
+            findings.push(memory_reset(&machine.kernel));
             findings.push(address_space(config.max_instances, footing.no_pool.as_deref()));
         }
         Err(error) => findings.push(Finding {
@@ -95,17 +95,10 @@ fn name(language: Language) -> &'static str {
     }
 }
 
-fn kernel(release: &str, has_pagemap_scan: bool) -> Finding {
-    let (state, told, remedy) = match has_pagemap_scan {
-        true => (State::Good, "lists the pages that an instance wrote (PAGEMAP_SCAN), so they are reset in place", ""),
-        false => (
-            State::Poor,
-            "cannot list the pages that an instance wrote, so its memory goes back to the system",
-            "A fresh instance costs several microseconds less with Linux 6.7 or newer, if the sandbox that this runs in \
-             allows the ioctl PAGEMAP_SCAN.",
-        ),
-    };
-    Finding { state, about: "kernel", told: format!("{release} {told}"), remedy }
+/// Which way an instance's memory becomes a fresh one's, and why.
+fn memory_reset(kernel: &str) -> Finding {
+    let told = format!("on {kernel}: {MEMORY_RESET}");
+    Finding { state: State::Good, about: "memory reset", told, remedy: "" }
 }
 
 fn address_space(instances: u32, no_pool: Option<&str>) -> Finding {
@@ -203,16 +196,16 @@ mod tests {
 
     #[test]
     fn what_is_lacking_is_told_with_a_remedy_and_what_is_there_without() {
-        let poor = [kernel("5.15", false), address_space(1000, Some("mmap failed")), descriptors(64)];
+        let poor = [address_space(1000, Some("mmap failed")), descriptors(64)];
         for finding in &poor {
             assert!(finding.state == State::Poor && !finding.remedy.is_empty(), "{}", finding.about);
         }
-        let good = [kernel("6.18", true), address_space(1000, None), descriptors(1 << 20), cores(2), ports(1024)];
+        let good = [memory_reset("linux 6.18"), address_space(1000, None), descriptors(1 << 20), cores(2), ports(1024)];
         for finding in &good {
             assert!(finding.state == State::Good && finding.remedy.is_empty(), "{}", finding.about);
         }
         let told = table(&poor);
-        assert!(told.contains("  poor  kernel         5.15 cannot list"), "{told}");
+        assert!(told.contains("  poor  address space  for 1000 instances is not to be had"), "{told}");
         assert!(told.contains("\n                       Raise `ulimit -n`"), "{told}");
     }
 }

@@ -64,10 +64,6 @@ pub struct Engine(Arc<Inner>);
 /// What a machine has for an [`Engine`], and so how it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footing {
-    /// The kernel lists the pages that an instance wrote (PAGEMAP_SCAN, Linux 6.7), so that its memory is reset in place
-    /// when it has ended. Else it is returned to the system, in batches, which costs each instance several microseconds
-    /// and stops the other cores for a moment each time.
-    pub has_pagemap_scan: bool,
     /// Why there is no address space for all instances, so that each maps its own, which costs about ten times as much.
     /// `None`: it is reserved.
     pub no_pool: Option<String>,
@@ -99,18 +95,14 @@ impl Engine {
     /// Starts an engine, and with it the clock of all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
         let (sequential, no_pool) = Runtime::new(config, false)?;
-        let footing = Footing { has_pagemap_scan: PoolingAllocationConfig::is_pagemap_scan_available(), no_pool };
+        let footing = Footing { no_pool };
         let instances = config.max_instances;
         if footing.no_pool.is_none() {
             info!(
                 "address space for {instances} instances is reserved; windhover doctor tells more about this machine"
             );
         }
-        if footing.has_pagemap_scan {
-            info!("memory of ended instances is reset page by page (PAGEMAP_SCAN)");
-        } else {
-            info!("memory of ended instances is returned in batches: this kernel has no PAGEMAP_SCAN (Linux 6.7 has)");
-        }
+        info!("memory of ended instances: {MEMORY_RESET}");
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
         let background = Background::new(config.background_threads);
@@ -196,10 +188,21 @@ fn base(has_concurrency: bool) -> Config {
     config
 }
 
-/// The settings that decide what a fresh instance costs. What an instance wrote must be undone before the next gets its
-/// place. Where the kernel can list the pages that were written (PAGEMAP_SCAN, Linux 6.7), they are reset in place, up
-/// to a size where returning them is cheaper; elsewhere that would mean clearing everything, so only a little is kept
-/// and the rest is returned in batches, because each return stops the other cores for a moment.
+/// How memory that instances wrote is undone, for the log and `windhover doctor`.
+pub const MEMORY_RESET: &str = "the first 64 KiB are cleared, all else is returned to the system, in batches; the list of \
+                                written pages (PAGEMAP_SCAN) is not used, because this release of wasmtime misses pages \
+                                in it that are swapped out or being moved";
+
+/// The settings that decide what a fresh instance costs. What an instance wrote must be undone, completely and whatever
+/// the kernel does meanwhile, before the next one gets its memory.
+///
+/// So the list of written pages is not used (PAGEMAP_SCAN, `pagemap_scan`), though it would be faster: wasmtime 48 asks
+/// for written pages that are *present*. A page that is swapped out is not, nor is one that the kernel is just moving
+/// (compaction, balancing between nodes, any Linux); the next instance would find in it what another wrote. wasmtime 50
+/// asks rightly.
+///
+/// Without that list, memory up to `linear_memory_keep_resident` is cleared or copied anew, whether it was written or
+/// not, and the rest is returned to the kernel, in batches, because each return stops the other cores for a moment.
 fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     let instances = config.max_instances;
@@ -214,11 +217,8 @@ fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
         .table_elements(MAX_TABLE_ELEMENTS)
         .max_memory_size(config.max_memory_size)
         .table_keep_resident(64 << 10);
-    if PoolingAllocationConfig::is_pagemap_scan_available() {
-        pool.pagemap_scan(Enabled::Yes).linear_memory_keep_resident(2 << 20);
-    } else {
-        pool.linear_memory_keep_resident(64 << 10).decommit_batch_size(64);
-    }
+    // Said, because a later release of wasmtime might choose for itself.
+    pool.pagemap_scan(Enabled::No).linear_memory_keep_resident(64 << 10).decommit_batch_size(64);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

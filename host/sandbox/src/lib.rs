@@ -53,7 +53,7 @@ pub use admission::Load;
 pub use cache::{Cache, CacheError};
 pub use compiled::compile;
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
-pub use engine::{Engine, EngineConfig, EngineError, Footing};
+pub use engine::{Engine, EngineConfig, EngineError, Footing, MEMORY_RESET};
 pub use grants::{Access, Grants};
 pub use guest::{Guest, LoadError, Origin, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
