@@ -93,15 +93,38 @@ for_each_http2! {
             .serve_fn(|request| {
                 let status = request.target.path()[1..].parse().expect("the path is a status");
                 let mut response = windhover_contract::Response::empty(status);
+                response.fields.insert("content-length", http::HeaderValue::from_static("10"));
                 response.body = windhover_contract::Body::full("never sent");
                 std::future::ready(response)
             })
             .await;
         let mut client = served.connect_http2().await;
-        for status in [204, 304] {
+        for (status, fields) in [(204, &[][..]), (205, &["content-length: 0"][..]), (304, &[][..])] {
             let answer = client.get(&format!("/{status}")).await;
             answer.expect(status, "");
-            assert!(answer.fields.is_empty(), "{answer}");
+            assert_eq!(answer.fields, fields, "{answer}");
+        }
+    }
+
+    /// As over HTTP/1.1: RFC 9113 §8.1.1.
+    async fn an_answer_without_content_need_not_have_what_it_promises(server) {
+        for (guest, path) in
+            [(guest("answers"), "/begun?"), (guest("wasi-types"), "/promised/"), (guest("wasi3-facts"), "/promised/")]
+        {
+            let served = server.clone().sandbox_limits(|limits| limits.rapid_fail = 1).serve(guest).await;
+            let mut client = served.connect_http2().await;
+            for (method, status, fields) in [
+                ("HEAD", 200, &["content-length: 5"][..]),
+                ("HEAD", 201, &["content-length: 5"][..]),
+                ("GET", 204, &[][..]),
+                ("GET", 205, &["content-length: 0"][..]),
+                ("GET", 304, &[][..]),
+            ] {
+                let request = client.request(method, &format!("{path}{status}")).header("give-content-length", "5");
+                let answer = client.ask(request).await;
+                answer.expect(status, "");
+                assert_eq!(answer.fields, fields, "{method} {answer}");
+            }
         }
     }
 

@@ -129,6 +129,42 @@ async fn a_server_that_is_not_there_or_does_not_answer_is_told_as_what_it_is() {
     );
 }
 
+/// RFC 9110 §6.4.1: an answer to HEAD, and a 204 and a 304, have no content, whatever length they tell.
+#[tokio::test]
+async fn an_answer_without_content_is_whole_for_guests_of_both_versions() {
+    let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = upstream.local_addr().expect("it is bound").port();
+    let answering = tokio::spawn(async move {
+        loop {
+            let (mut asked, _) = upstream.accept().await.expect("it can be accepted");
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(tokio::io::AsyncReadExt::read_u8(&mut asked).await.expect("the head comes"));
+            }
+            let head = String::from_utf8(head).expect("it is text");
+            let status = head.split(['/', ' ']).nth(2).expect("the path is a status").to_owned();
+            // It stays open, so who waits for content waits for ever.
+            let answer = format!("HTTP/1.1 {status} x\r\nconnection: close\r\ncontent-length: 5\r\n\r\n");
+            tokio::io::AsyncWriteExt::write_all(&mut asked, answer.as_bytes()).await.expect("it is read");
+            tokio::spawn(async move {
+                let _ = tokio::io::AsyncReadExt::read_to_end(&mut asked, &mut Vec::new()).await;
+            });
+        }
+    });
+    let rule = format!("http://127.0.0.1:{port}").parse::<OutboundRule>().expect("it is a rule").private();
+    let granted = Outbound { rules: vec![rule], ..Outbound::default() };
+    for name in ["wasi-granted", "wasi3-facts"] {
+        let granted = granted.clone();
+        let grant = move |grants: Grants| grants.outbound(granted.clone()).expect("it can be granted");
+        let served = TestServer::http().grants(grant).serve(guest(name)).await;
+        for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+            let answer = ask(&served, &format!("/send/{method}/http://127.0.0.1:{port}/{status}")).await;
+            assert_eq!(answer, format!("{status} "), "{name} {method}");
+        }
+    }
+    answering.abort();
+}
+
 #[tokio::test]
 async fn a_request_is_dropped_when_the_client_for_whom_it_was_sent_leaves() {
     let upstream = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -73,6 +73,50 @@ for_each_server! {
         wire.expect(&ok("content\n")).await;
     }
 
+    /// RFC 9110 §8.6: HEAD may promise what GET has. With the other statuses no content is sent whatever was promised,
+    /// and 205 (§15.3.6) says so. No guest fails by it.
+    async fn an_answer_without_content_need_not_have_what_it_promises(server) {
+        let fields = "give-content-length: 5\r\n";
+        for (guest, path) in
+            [(guest("answers"), "/begun?"), (guest("wasi-types"), "/promised/"), (guest("wasi3-facts"), "/promised/")]
+        {
+            let served = server.clone().sandbox_limits(|limits| limits.rapid_fail = 1).serve(guest).await;
+            let mut wire = served.connect().await;
+            for status in ["200 OK", "201 Created"] {
+                wire.send(format!("HEAD {path}{} HTTP/1.1\r\nhost: a\r\n{fields}\r\n", &status[..3])).await;
+                wire.expect(&format!("HTTP/1.1 {status}\r\ncontent-length: 5\r\ndate: …\r\n\r\n")).await;
+            }
+            for status in ["204 No Content", "304 Not Modified"] {
+                wire.send(format!("GET {path}{} HTTP/1.1\r\nhost: a\r\n{fields}\r\n", &status[..3])).await;
+                wire.expect(&format!("HTTP/1.1 {status}\r\ndate: …\r\n\r\n")).await;
+            }
+            wire.send(format!("GET {path}205 HTTP/1.1\r\nhost: a\r\n{fields}\r\n")).await;
+            wire.expect("HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
+            wire.send(format!("HEAD {path}200 HTTP/1.0\r\n{fields}\r\n")).await;
+            wire.expect("HTTP/1.0 200 OK\r\ncontent-length: 5\r\ndate: …\r\n\r\n").await;
+            wire.expect_closed().await;
+        }
+    }
+
+    /// Whatever an application that is no guest says.
+    async fn content_that_a_status_forbids_is_not_sent(server) {
+        let served = server
+            .serve_fn(|request| {
+                let status = request.target.path()[1..].parse().expect("the path is a status");
+                let mut response = windhover_contract::Response::empty(status);
+                response.fields.insert("content-length", http::HeaderValue::from_static("10"));
+                response.body = windhover_contract::Body::full("never sent");
+                std::future::ready(response)
+            })
+            .await;
+        let mut wire = served.connect().await;
+        wire.send(get("/204") + &get("/205") + &get("/304") + &get("/200")).await;
+        wire.expect("HTTP/1.1 204 No Content\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 304 Not Modified\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 200 OK\r\ncontent-length: 10\r\ndate: …\r\n\r\nnever sent").await;
+    }
+
     async fn a_date_of_the_guests_own_is_the_only_one(server) {
         let served = server.serve(guest("answers")).await;
         let mut wire = served.connect().await;
@@ -170,6 +214,7 @@ for_each_server! {
             ("too-many-fields", "invalid-field(\"x-many\")"),
             ("too-large-fields", "invalid-field(\"x-large\")"),
             ("content-with/204", "content-not-allowed"),
+            ("content-with/205", "content-not-allowed"),
             ("content-with/304", "content-not-allowed"),
             ("longer-than-declared", "content-length-mismatch"),
             ("shorter-than-declared", "content-length-mismatch"),
@@ -185,8 +230,9 @@ for_each_server! {
     async fn content_that_an_answer_cannot_have_never_leaves(server) {
         let served = server.serve(guest("answers-wrongly")).await;
         let mut wire = served.connect().await;
-        wire.send(get("/write-with/204") + &get("/write-with/304")).await;
+        wire.send(get("/write-with/204") + &get("/write-with/205") + &get("/write-with/304")).await;
         wire.expect("HTTP/1.1 204 No Content\r\ndate: …\r\n\r\n").await;
+        wire.expect("HTTP/1.1 205 Reset Content\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
         wire.expect("HTTP/1.1 304 Not Modified\r\ndate: …\r\n\r\n").await;
     }
 

@@ -84,9 +84,9 @@ impl Answer {
     }
 
     /// Gives a head that nobody has taken yet other content: all of it, where it turned out that there is no more.
-    pub(crate) fn complete(&self, content: impl FnOnce(&HeaderMap) -> Option<Bytes>) {
+    pub(crate) fn complete(&self, content: impl FnOnce(&Head) -> Option<Bytes>) {
         if let Some(Ok(head)) = &mut self.slots().head
-            && let Some(content) = content(&head.fields)
+            && let Some(content) = content(head)
         {
             // It has left the guest already, so there is nobody who could wait.
             let held = self.room.try_take(content.len()).unwrap_or_default();

@@ -33,7 +33,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     }
     let refused = |fault: &HostFault| warn!(app = %deployed.name, %id, %fault, "a request was refused");
     let permit = deployed.admission.admit().await.inspect_err(refused)?;
-    let is_head = request.method == Method::HEAD;
+    let method = request.method.clone();
     let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
     let answer = Arc::new(Answer::new(time, Arc::clone(&deployed.room)));
     let run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
@@ -56,7 +56,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
         // The server breaks the exchange off, as it was asked to; an answer would only be in the way.
         tokio::time::sleep(deployed.limits.last_words).await;
     }
-    Ok(respond(deployed, head?, is_head, run.into_inner(), answer))
+    Ok(respond(deployed, head?, &method, run.into_inner(), answer))
 }
 
 /// A guest at work whose client waits for the head.
@@ -105,16 +105,18 @@ fn exchange(deployed: &Arc<Deployed>, request: Request, answer: Arc<Answer>) -> 
     })
 }
 
-fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc<Answer>) -> Response {
+fn respond(deployed: &Deployed, head: Head, method: &Method, run: Run, answer: Arc<Answer>) -> Response {
     let Head { status, fields, content } = head;
     // What follows a 101 is not its content but the connection in the new protocol, whatever the method was.
-    let has_none = is_head || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
-    let has_content = !has_none || status == StatusCode::SWITCHING_PROTOCOLS;
+    let has_content = Response::has_content(method, status) || status == StatusCode::SWITCHING_PROTOCOLS;
+    // What GET would get says how long it is.
+    let may_be_measured = has_content || *method == Method::HEAD;
     let expected = if has_content { content_length(&fields) } else { None };
     let source = match content {
         Content::Whole(content) => {
             run.spawn();
-            return Response { status, fields, body: Body::full(content) };
+            let body = if may_be_measured { Body::full(content) } else { Body::empty() };
+            return Response { status, fields, body };
         }
         Content::File(part) => {
             run.spawn();
@@ -131,7 +133,7 @@ fn respond(deployed: &Deployed, head: Head, is_head: bool, run: Run, answer: Arc
                 run.spawn();
                 // It has left the guest already, so there is nobody who could wait.
                 let held = answer.room.try_take(content.size()).unwrap_or_default();
-                let body = if has_none && !is_head { Body::empty() } else { content.into_body(held) };
+                let body = if may_be_measured { content.into_body(held) } else { Body::empty() };
                 return Response { status, fields, body };
             }
             None => Source::Stream(content.boxed_unsync()),

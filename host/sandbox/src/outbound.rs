@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderName, HeaderValue, Request, Response};
-use http_body_util::BodyExt;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::warn;
@@ -116,6 +116,7 @@ impl Granted {
             self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
             return Err(Error::DestinationIpProhibited);
         }
+        let method = request.method().clone();
         let place = places.try_acquire_owned().map_err(|_| Error::ConnectionLimitReached)?;
         let limits = &self.outbound.limits;
         let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
@@ -132,7 +133,12 @@ impl Granted {
                 Err(error) => call.failed(kind(error)),
             }
         }
-        Ok(answered?.map(|content| Content::new(content, between, place, call).boxed_unsync()))
+        let answer = answered?;
+        if !has_content(&method, answer.status()) {
+            // Whatever its sender has written there is not the answer's (RFC 9110 §6.4.1).
+            return Ok(answer.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
+        }
+        Ok(answer.map(|content| Content::new(content, between, place, call).boxed_unsync()))
     }
 
     /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
@@ -142,6 +148,11 @@ impl Granted {
             warn!(%app, "a request to {refusal}");
         }
     }
+}
+
+/// Whether an answer carries content. A 205 does, as far as its framing says: only its sender must not.
+fn has_content(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::RESET_CONTENT || windhover_contract::Response::has_content(method, status)
 }
 
 /// Why an address that a rule allows is refused all the same.

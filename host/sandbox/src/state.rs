@@ -67,6 +67,11 @@ impl State {
         self.exchange.as_mut().expect("an instance that rests does not run, and one in several exchanges never asks")
     }
 
+    /// The current exchange, if the instance is in one and no more.
+    pub(crate) fn current(&self) -> Option<&Exchange> {
+        self.exchange.as_deref()
+    }
+
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;

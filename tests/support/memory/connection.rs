@@ -268,7 +268,8 @@ fn closing(mut response: Response) -> Response {
 }
 
 /// Writes a whole response. An error of its body breaks the connection: the client learns that it has not seen all.
-async fn respond(response: Response, asked: Asked, writer: &mut Writer) -> Result<(), Broken> {
+async fn respond(mut response: Response, asked: Asked, writer: &mut Writer) -> Result<(), Broken> {
+    response.strip_forbidden_content();
     let (head, mut framing) = response_head(&response, asked);
     writer.write(&head).await?;
     if let ResponseFraming::Nothing = framing {

@@ -103,6 +103,7 @@ impl<A: Application> Exchange<A> {
         if is_too_much || self.activity.has_failed_content() {
             response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
+        response.strip_forbidden_content();
         let content = LastPart { content: response.body, busy };
         if asked.is_some() {
             self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);

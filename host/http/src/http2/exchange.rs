@@ -167,9 +167,15 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// Sends a whole answer. What breaks off its content resets the stream.
-    async fn send(&mut self, response: Response, only_head: bool, mut respond: SendResponse<Bytes>) -> Result<(), Cut> {
+    async fn send(
+        &mut self,
+        mut response: Response,
+        only_head: bool,
+        mut respond: SendResponse<Bytes>,
+    ) -> Result<(), Cut> {
+        response.strip_forbidden_content();
         let Response { status, fields, mut body } = response;
-        let has_content = !only_head && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let has_content = !only_head && Response::status_has_content(status);
         let mut head = http::Response::new(());
         *head.status_mut() = status;
         *head.headers_mut() = self.fields(fields, &body, status, only_head);

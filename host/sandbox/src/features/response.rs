@@ -7,6 +7,7 @@ use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmList};
+use windhover_contract::Response;
 
 use crate::answer::{Content, Head};
 use crate::bindings::response::{Error, Host};
@@ -178,7 +179,7 @@ impl Exchange {
             None => None,
             Some(length) => Some(parse_length(length).ok_or_else(|| Error::InvalidField(CONTENT_LENGTH.to_string()))?),
         };
-        let allows_content = !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let allows_content = Response::status_has_content(status);
         Ok(Checked { status, fields, length, allows_content })
     }
 

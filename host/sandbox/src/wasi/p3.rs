@@ -4,7 +4,9 @@ use std::future::poll_fn;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
+use http::header::CONTENT_LENGTH;
 use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, Method};
 use http_body_util::{BodyExt, Empty};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -37,6 +39,7 @@ pub(crate) struct Call {
     app: Arc<str>,
     id: LogId,
     answer: Arc<Answer>,
+    method: Method,
     content: OnceLock<Watch>,
 }
 
@@ -60,6 +63,7 @@ impl Call {
                 app,
                 id: LogId::from(&exchange.features),
                 answer: Arc::clone(&exchange.answer),
+                method: exchange.method.clone(),
                 content: OnceLock::new(),
             },
             request,
@@ -125,11 +129,24 @@ impl Call {
     fn head(
         &self,
         store: impl AsContextMut<Data = State>,
-        response: Response,
+        mut response: Response,
     ) -> wasmtime::Result<Result<Head, Fault>> {
+        // What nobody gets need not have the length that was promised, as for HEAD and 304; wasmtime would hold the
+        // guest to it.
+        let has_content = windhover_contract::Response::has_content(&self.method, response.status);
+        let promising = (!has_content && response.headers.contains_key(CONTENT_LENGTH)).then(|| {
+            let fields = HeaderMap::from(std::mem::take(&mut response.headers));
+            let mut others = fields.clone();
+            others.remove(CONTENT_LENGTH);
+            response.headers = FieldMap::new_immutable(&mut Hooks::default(), others);
+            fields
+        });
         let (told, outcome) = oneshot::channel();
         let outcome = async { outcome.await.unwrap_or(Err(Error::ConnectionTerminated)) };
-        let (head, body) = response.into_http(store, outcome)?.into_parts();
+        let (mut head, body) = response.into_http(store, outcome)?.into_parts();
+        if let Some(fields) = promising {
+            head.headers = fields;
+        }
         let (content, watch) = watched(body, told);
         if head.status.is_informational() {
             warn!(app = %self.app, id = %self.id, status = %head.status, "the guest answered with an interim status");
@@ -160,7 +177,11 @@ impl Call {
     /// Answers in one piece, where the content turned out to be one and nobody has taken the head yet.
     pub(crate) fn complete(&self) {
         if let Some(content) = self.content.get() {
-            self.answer.complete(|fields| content.whole(content_length(fields)));
+            let expected = |head: &Head| {
+                let has_content = windhover_contract::Response::has_content(&self.method, head.status);
+                content_length(&head.fields).filter(|_| has_content)
+            };
+            self.answer.complete(|head| content.whole(expected(head)));
         }
     }
 }

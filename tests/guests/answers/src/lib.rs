@@ -1,5 +1,5 @@
 //! Answers as it is asked: the query is the status, each request field `give-NAME: VALUE` a field of the answer. `/`
-//! sends it with the content `content`, `/bare` without content, `/started` starts it and writes twice.
+//! sends it with the content `content`, `/bare` without content, `/started` starts it and writes twice, `/begun` starts it.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 
@@ -20,6 +20,7 @@ impl Guest for Answers {
                 response::write(b"cont").unwrap();
                 response::write(b"ent\n").unwrap();
             }
+            "/begun" => response::start(status, &fields).unwrap(),
             path => panic!("no such path: {path}"),
         }
     }

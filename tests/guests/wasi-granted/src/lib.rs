@@ -32,6 +32,7 @@ fn send(method: &str, url: &str) -> Result<String, ErrorCode> {
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let request = OutgoingRequest::new(Fields::new());
     let (method, scheme) = match (method, scheme) {
+        ("HEAD", "http") => (Method::Head, Scheme::Http),
         ("POST", "http") => (Method::Post, Scheme::Http),
         ("POST", _) => (Method::Post, Scheme::Https),
         (_, "http") => (Method::Get, Scheme::Http),

@@ -21,9 +21,10 @@ impl wasip2::exports::http::incoming_handler::Guest for WasiTypes {
             "/early" => return responses::write_early(outparam),
             "/ahead" => return responses::write_ahead(outparam),
             "/nothing" => return responses::promise_and_give_nothing(outparam),
-            path => match path.strip_prefix("/breaks-off/") {
-                Some(authority) => requests::break_off(authority),
-                None => "what?".to_owned(),
+            path => match path[1..].split_once('/') {
+                Some(("breaks-off", authority)) => requests::break_off(authority),
+                Some(("promised", status)) => return responses::promise(outparam, status.parse().unwrap()),
+                _ => "what?".to_owned(),
             },
         };
         answer(outparam, text.as_bytes());

@@ -70,6 +70,21 @@ pub fn write_ahead(outparam: ResponseOutparam) {
     OutgoingBody::finish(body, None).unwrap();
 }
 
+/// A length and no content, which is finished: with this status, before the head is given or after.
+pub fn promise(outparam: ResponseOutparam, status: u16) {
+    let fields = Fields::from_list(&[("content-length".into(), b"5".to_vec())]).unwrap();
+    let response = OutgoingResponse::new(fields);
+    let body = response.body().unwrap();
+    response.set_status_code(status).unwrap();
+    if status % 2 == 0 {
+        ResponseOutparam::set(outparam, Ok(response));
+        OutgoingBody::finish(body, None).unwrap();
+    } else {
+        OutgoingBody::finish(body, None).unwrap();
+        ResponseOutparam::set(outparam, Ok(response));
+    }
+}
+
 /// A length, and no content.
 pub fn promise_and_give_nothing(outparam: ResponseOutparam) {
     let fields = Fields::from_list(&[("content-length".into(), b"5".to_vec())]).unwrap();

@@ -1,7 +1,8 @@
 //! Tells what it is told: `/` method, scheme, authority, target and fields, one a line; `/count` how many requests this
 //! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its
 //! own memory; `/measure` reads all of the content, answers with its size and the names of its trailers;
-//! `/send/METHOD/URL` sends a request with a little content, and tells the answer, or the error.
+//! `/promised/STATUS`
+//! promises content and has none; `/send/METHOD/URL` sends a request with a little content, and tells the answer, or the error.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -27,6 +28,7 @@ impl wasip3::exports::http::handler::Guest for Wasi3Facts {
             }
             "/copy" => copy(request),
             "/measure" => answer(measure(request).await?),
+            path if path.starts_with("/promised/") => promise(path["/promised/".len()..].parse().expect("a status")),
             path if path.starts_with("/send/") => {
                 let (method, url) = path["/send/".len()..].split_once('/').expect("a method and a URL");
                 answer(send(method, url).await.unwrap_or_else(|error| format!("{error:?}")))
@@ -34,6 +36,18 @@ impl wasip3::exports::http::handler::Guest for Wasi3Facts {
             _ => answer(facts(&request)),
         })
     }
+}
+
+/// A length and no content, with this status. Traps if that is no success.
+fn promise(status: u16) -> Response {
+    let fields = Fields::from_list(&[("content-length".into(), b"5".to_vec())]).expect("they are well-formed");
+    let (writer, content) = wit_stream::new();
+    drop::<wasip3::wit_bindgen::StreamWriter<u8>>(writer);
+    let (_, no_trailers) = wit_future::new(|| Ok(None));
+    let (response, sent) = Response::new(fields, Some(content), no_trailers);
+    response.set_status_code(status).expect("it is a status");
+    wit_bindgen::spawn_local(async move { sent.await.expect("it has no content, so it is whole") });
+    response
 }
 
 fn facts(request: &Request) -> String {
@@ -94,7 +108,12 @@ async fn send(method: &str, url: &str) -> Result<String, ErrorCode> {
     let (mut writer, content) = wit_stream::new();
     let (_, no_trailers) = wit_future::new(|| Ok(None));
     let (request, _) = Request::new(Fields::new(), Some(content), no_trailers, None);
-    request.set_method(&if method == "POST" { Method::Post } else { Method::Get }).expect("it is a method");
+    let method = match method {
+        "POST" => Method::Post,
+        "HEAD" => Method::Head,
+        _ => Method::Get,
+    };
+    request.set_method(&method).expect("it is a method");
     request.set_scheme(Some(&Scheme::Http)).expect("it is a scheme");
     request.set_authority(Some(authority)).expect("it is an authority");
     request.set_path_with_query(Some(&format!("/{path}"))).expect("it is a path");

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tracing::warn;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::DynOutputStream;
 use wasmtime_wasi_http::FieldMap;
-use windhover_contract::{ClientFault, Fault, GuestFault};
+use windhover_contract::{ClientFault, Fault, GuestFault, Response};
 
 use super::bindings::types::{ErrorCode, HostOutgoingBody, HostOutgoingResponse, HostResponseOutparam};
 use super::pipe::{Outgoing, OutgoingBody, pipe};
@@ -28,11 +28,22 @@ pub struct ResponseOutparam {
 pub struct OutgoingResponse {
     status: StatusCode,
     fields: FieldMap,
+    /// Of the request. `None`: the instance is in no exchange.
+    method: Option<Method>,
     /// `None`: the guest has not asked for it.
     content: Option<Outgoing>,
 }
 
 impl OutgoingResponse {
+    /// Tells the content whether anybody will get it. Known again whenever the status changes: a guest may finish the
+    /// content before it gives the response away.
+    fn judge_content(&self) {
+        if let Some(content) = &self.content {
+            let method = self.method.as_ref().unwrap_or(&Method::GET);
+            content.forbid(!Response::has_content(method, self.status));
+        }
+    }
+
     /// Whether the guest has written content that nobody can read yet.
     pub(crate) fn is_written(&self) -> bool {
         self.content.as_ref().is_some_and(Outgoing::has_content)
@@ -47,7 +58,7 @@ impl ResponseOutparam {
                 warn!(%app, %id, status = %response.status, "the guest answered with an interim status");
                 Err(GuestFault::Reported.into())
             }
-            Ok(OutgoingResponse { status, fields, content }) => {
+            Ok(OutgoingResponse { status, fields, content, .. }) => {
                 let content = Content::Written(content.unwrap_or_else(nothing));
                 Ok(Head { status, fields: fields.into(), content })
             }
@@ -110,7 +121,8 @@ impl HostOutgoingResponse for State {
     fn new(&mut self, fields: Resource<FieldMap>) -> wasmtime::Result<Resource<OutgoingResponse>> {
         let mut fields = self.table().delete(fields)?;
         fields.set_immutable();
-        Ok(self.table().push(OutgoingResponse { status: StatusCode::OK, fields, content: None })?)
+        let method = self.current().map(|exchange| exchange.method.clone());
+        Ok(self.table().push(OutgoingResponse { status: StatusCode::OK, fields, method, content: None })?)
     }
 
     fn status_code(&mut self, response: Resource<OutgoingResponse>) -> wasmtime::Result<u16> {
@@ -125,6 +137,7 @@ impl HostOutgoingResponse for State {
         let response = self.table().get_mut(&response)?;
         let Ok(status) = StatusCode::from_u16(status) else { return Ok(Err(())) };
         response.status = status;
+        response.judge_content();
         Ok(Ok(()))
     }
 
@@ -140,6 +153,7 @@ impl HostOutgoingResponse for State {
         }
         let (body, content) = pipe(content_length(&response.fields), ErrorCode::HttpResponseBodySize);
         response.content = Some(content);
+        response.judge_content();
         Ok(Ok(self.table().push(body)?))
     }
 

@@ -1,6 +1,7 @@
 //! Content on its way out of a guest: what it writes on one side, whoever sends it on the other.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
@@ -30,6 +31,8 @@ struct Pipe {
     inner: Mutex<Inner>,
     /// What the guest has promised in `content-length`.
     expected: Option<u64>,
+    /// Nobody gets the content, because its message has none: so it need not be what was promised.
+    is_forbidden: AtomicBool,
     /// What it is told that breaks its promise.
     mismatch: fn(Option<u64>) -> ErrorCode,
 }
@@ -53,7 +56,7 @@ enum End {
 
 /// The two sides of content that is `expected` to have a certain size; who writes another is told `mismatch`.
 pub(super) fn pipe(expected: Option<u64>, mismatch: fn(Option<u64>) -> ErrorCode) -> (OutgoingBody, Outgoing) {
-    let pipe = Arc::new(Pipe { inner: Mutex::default(), expected, mismatch });
+    let pipe = Arc::new(Pipe { inner: Mutex::default(), expected, is_forbidden: AtomicBool::new(false), mismatch });
     (OutgoingBody { pipe: Arc::clone(&pipe), has_stream: true }, Outgoing(pipe))
 }
 
@@ -66,7 +69,7 @@ impl OutgoingBody {
     /// Says that this is all. `Err`: it is not what was promised, and so is broken off.
     pub(super) fn finish(self, trailers: Option<HeaderMap>) -> Result<(), ErrorCode> {
         let mut inner = self.pipe.lock();
-        if self.pipe.expected.is_some_and(|expected| expected != inner.written) {
+        if self.pipe.expected().is_some_and(|expected| expected != inner.written) {
             return Err((self.pipe.mismatch)(Some(inner.written)));
         }
         inner.end(End::Finished(trailers));
@@ -81,6 +84,11 @@ impl Drop for OutgoingBody {
 }
 
 impl Pipe {
+    /// What must be written.
+    fn expected(&self) -> Option<u64> {
+        self.expected.filter(|_| !self.is_forbidden.load(Ordering::Relaxed))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("nothing panics while it holds this lock")
     }
@@ -111,7 +119,7 @@ impl Inner {
 #[async_trait::async_trait]
 impl OutputStream for Stream {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let Pipe { expected, mismatch, .. } = &*self.0;
+        let (expected, mismatch) = (self.0.expected(), self.0.mismatch);
         let mut inner = self.0.lock();
         inner.check()?;
         if bytes.is_empty() {
@@ -124,7 +132,7 @@ impl OutputStream for Stream {
         inner.pieces.push(bytes);
         wake(&mut inner.reader);
         match expected {
-            Some(expected) if inner.written > *expected => {
+            Some(expected) if inner.written > expected => {
                 Err(StreamError::LastOperationFailed(mismatch(Some(inner.written)).into()))
             }
             _ => Ok(()),
@@ -156,6 +164,11 @@ impl Outgoing {
         let is_whole = matches!(inner.end, Some(End::Finished(None)))
             && expected.is_none_or(|expected| expected == inner.pieces.size() as u64);
         is_whole.then(|| std::mem::take(&mut inner.pieces))
+    }
+
+    /// Says whether the message has content at all.
+    pub(super) fn forbid(&self, is_forbidden: bool) {
+        self.0.is_forbidden.store(is_forbidden, Ordering::Relaxed);
     }
 
     /// Whether the guest has written anything that nobody has taken.
@@ -192,7 +205,7 @@ impl Body for Outgoing {
     fn size_hint(&self) -> SizeHint {
         let inner = self.0.lock();
         let size = inner.pieces.size() as u64;
-        match (&inner.end, self.0.expected) {
+        match (&inner.end, self.0.expected()) {
             (Some(End::Finished(None)), _) => SizeHint::with_exact(size),
             // Of what was written, all but what is here has been taken.
             (_, Some(expected)) => SizeHint::with_exact(expected.saturating_sub(inner.written - size)),
