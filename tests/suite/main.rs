@@ -45,6 +45,7 @@ mod server_addresses; // what the server is bound to
 mod server_variables; // the names of CGI
 mod strict_content; // chunks that are not framed exactly
 mod strict_head; // heads that are not exactly what HTTP says
+mod strict_target; // the characters of a request target, in every version of HTTP
 mod telemetry; // what a guest adds to the record of its exchange
 mod tls; // the session, where there is one
 mod tls_endpoint; // handshakes, certificates, and what is spoken where

@@ -76,15 +76,16 @@ for_each_server! {
         let mut wire = served.connect().await;
         for (request, authority, path, query, raw) in [
             ("GET /p?q HTTP/1.1\r\nhost: a", "a", "/p", "Some(\"q\")", "/p?q"),
-            ("GET http://b.example:81/p?q HTTP/1.1\r\nhost: b.example:81", "b.example:81", "/p", "Some(\"q\")",
-             "http://b.example:81/p?q"),
-            ("GET http://b.example HTTP/1.1\r\nhost: b.example", "b.example", "/", "None", "http://b.example/"),
-            ("GET https://b.example/p HTTP/1.1\r\nhost: b.example", "b.example", "/p", "None", "https://b.example/p"),
+            ("GET SCHEME://b.example:81/p?q HTTP/1.1\r\nhost: b.example:81", "b.example:81", "/p", "Some(\"q\")",
+             "SCHEME://b.example:81/p?q"),
+            ("GET SCHEME://b.example HTTP/1.1\r\nhost: b.example", "b.example", "/", "None", "SCHEME://b.example/"),
+            ("GET SCHEME://b.example?q HTTP/1.1\r\nhost: b.example", "b.example", "/", "Some(\"q\")",
+             "SCHEME://b.example/?q"),
             ("OPTIONS * HTTP/1.1\r\nhost: a", "a", "", "None", "*"),
             ("GET / HTTP/1.1\r\nhost:", "", "/", "None", "/"),
-            ("GET /a#fragment HTTP/1.1\r\nhost: a", "a", "/a", "None", "/a"),
             ("GET //a//b/ HTTP/1.1\r\nhost: a", "a", "//a//b/", "None", "//a//b/"),
         ] {
+            let (request, raw) = (request.replace("SCHEME", served.scheme()), raw.replace("SCHEME", served.scheme()));
             wire.send(format!("{request}\r\n\r\n")).await;
             let response = wire.receive_response().await;
             let facts = format!(
@@ -118,7 +119,7 @@ for_each_server! {
             "GET / HTTP/1.1\r\nhost: a\r\nhost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: a b\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: user@a\r\n\r\n",
-            "GET http://b/ HTTP/1.1\r\nhost: a\r\n\r\n",
+            &format!("GET {}://b/ HTTP/1.1\r\nhost: a\r\n\r\n", served.scheme()),
             "GET * HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n",
             "GET /%00 HTTP/1.1\r\nhost: a\r\n\r\n",
@@ -126,6 +127,19 @@ for_each_server! {
             let mut wire = served.connect().await;
             wire.send(request).await;
             let refusal = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n";
+            wire.expect(refusal).await;
+            wire.expect_closed().await;
+        }
+    }
+
+    /// RFC 9110 §7.4 and §15.5.20: it is another resource, of which this connection does not speak.
+    async fn a_target_of_another_scheme_than_the_connections_is_421(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let other = if served.scheme() == "http" { "https" } else { "http" };
+        for target in [&format!("{other}://a/"), "ftp://a/", "ws://a/", "coap+tcp://a:80/b?c"] {
+            let mut wire = served.connect().await;
+            wire.send(format!("GET {target} HTTP/1.1\r\nhost: a\r\n\r\n")).await;
+            let refusal = "HTTP/1.1 421 Misdirected Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n";
             wire.expect(refusal).await;
             wire.expect_closed().await;
         }

@@ -82,7 +82,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         for content in [
             "000000000000003\r\nabc\r\n000\r\n\r\n",
-            "3;a;b=c;d=\"e f\\\"\\\\;\t\"\r\nabc\r\n0;x\r\nTrailer: y\r\nb:\r\n\r\n",
+            "3;a;b=c;d=\"e f\\\"\\\\;\t\"\r\nabc\r\n0;x\r\nX-Trailer: y\r\nb:\r\n\r\n",
             "1\r\na\r\n1;a=\"\"\r\nb\r\n1\r\nc\r\n0\r\n\r\n",
         ] {
             wire.send(CHUNKED.to_owned() + content + CHUNKED + content).await;
@@ -122,6 +122,24 @@ for_each_server! {
         expect_malformed(&served, [trailers(5, 100).as_bytes()]).await;
         expect_malformed(&served, [trailers(1, 101).as_bytes()]).await;
         expect_malformed(&served, [format!("{CHUNKED}0\r\n{}", "a".repeat(200)).as_bytes()]).await;
+    }
+
+    /// RFC 9110 §6.5.1: what must be known before the content is read may not come behind it.
+    async fn trailers_that_may_be_none_are_malformed(server) {
+        let served = server.serve(guest("echoes")).await;
+        for name in [
+            "Content-Length", "transfer-encoding", "connection", "keep-alive", "proxy-connection", "upgrade", "host",
+            "cache-control", "expect", "max-forwards", "pragma", "range", "te", "if-match", "if-modified-since",
+            "if-none-match", "if-range", "if-unmodified-since", "authorization", "proxy-authenticate",
+            "proxy-authorization", "www-authenticate", "cookie", "set-cookie", "age", "date", "expires", "location",
+            "retry-after", "vary", "warning", "content-encoding", "content-range", "CONTENT-TYPE", "trailer",
+        ] {
+            let request = format!("{CHUNKED}1\r\na\r\n0\r\nx-good: 1\r\n{name}: 1\r\n\r\n");
+            expect_malformed(&served, [request.as_bytes()]).await;
+        }
+        let mut wire = served.connect().await;
+        wire.send(format!("{CHUNKED}1\r\na\r\n0\r\nx-checksum: 1\r\netag: \"a\"\r\nserver-timing: x\r\n\r\n")).await;
+        wire.expect(&ok("a")).await;
     }
 
     async fn malformed_framing_that_nobody_reads_ends_the_connection_behind_the_answer(server) {

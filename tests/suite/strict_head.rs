@@ -40,6 +40,14 @@ for_each_server! {
             b"GET /\xc3\xa9 HTTP/1.1\r\n",
             b"GET /\xff HTTP/1.1\r\n",
             b"GET http://\xc3\xa9/ HTTP/1.1\r\n",
+            b"GET http:///a HTTP/1.1\r\n",
+            b"GET http://a:b/ HTTP/1.1\r\n",
+            b"GET http://[::1/ HTTP/1.1\r\n",
+            b"GET http://[1]/ HTTP/1.1\r\n",
+            b"GET http://u@a/ HTTP/1.1\r\n",
+            b"GET a:b:c HTTP/1.1\r\n",
+            b"GET a/b HTTP/1.1\r\n",
+            b"GET ?a HTTP/1.1\r\n",
             b"GET / http/1.1\r\n",
             b"GET / Http/1.1\r\n",
             b"GET / HTTP/1\r\n",
@@ -73,10 +81,33 @@ for_each_server! {
         }
     }
 
-    /// RFC 9110 §15.6.6. A higher minor version would be HTTP/1.1 to a lenient server; there is none.
-    async fn a_version_that_is_not_spoken_is_505(server) {
+    /// RFC 9110 §2.5: a minor version adds nothing that must be understood.
+    async fn a_higher_minor_version_is_served_as_the_highest_that_is_spoken(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut wire = served.connect().await;
+        for version in ["1.2", "1.9", "1.1"] {
+            let request = format!("GET /1.2 HTTP/{version}\r\nhost: a\r\nx: HTTP/1.2\r\n\r\n");
+            for pieces in [vec![request.as_bytes()], request.as_bytes().chunks(1).collect()] {
+                for piece in pieces {
+                    wire.send(piece).await;
+                }
+                let response = wire.receive_response().await;
+                assert_eq!(response.status_line, "HTTP/1.1 200 OK", "{version}");
+                let text = response.text();
+                assert!(text.contains("protocol: \"HTTP/1.1\"\n") && text.contains("path: \"/1.2\"\n"), "{text}");
+                assert!(text.contains("field x: HTTP/1.2\n"), "{text}");
+            }
+        }
+        // So it has all that HTTP/1.1 has, and must have what that must have.
+        wire.send("POST / HTTP/1.3\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n").await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
+        expect_refusal(&served, b"GET / HTTP/1.2\r\n\r\n", "400 Bad Request").await;
+    }
+
+    /// RFC 9110 §15.6.6.
+    async fn a_major_version_that_is_not_spoken_is_505(server) {
         let (served, heads) = serve_counted(server).await;
-        for version in ["0.9", "1.2", "1.9", "2.0", "3.0", "9.9"] {
+        for version in ["0.9", "0.0", "2.0", "2.1", "3.0", "9.9"] {
             let request = format!("GET / HTTP/{version}\r\nhost: a\r\n\r\n");
             expect_refusal(&served, request.as_bytes(), "505 HTTP Version Not Supported").await;
         }
@@ -134,17 +165,19 @@ for_each_server! {
             "transfer-encoding: chunked\r\ncontent-length: 0",
             "transfer-encoding: gzip",
             "transfer-encoding: identity",
-            "transfer-encoding: gzip, chunked",
             "transfer-encoding: chunked, gzip",
             "transfer-encoding: chunked, chunked",
             "transfer-encoding: chunked, identity",
             "transfer-encoding: chunked\r\ntransfer-encoding: chunked",
             "transfer-encoding: chunked\r\ntransfer-encoding: identity",
-            "transfer-encoding: gzip\r\ntransfer-encoding: chunked",
             "transfer-encoding: chunked;q=1",
             "transfer-encoding: \"chunked\"",
             "transfer-encoding: xchunked",
             "transfer-encoding: ,chunked",
+            "transfer-encoding: gzip,,chunked",
+            "transfer-encoding: gzip, chunked, gzip",
+            "transfer-encoding: gzip, chunked, chunked",
+            "transfer-encoding: gzip, chunked\r\ncontent-length: 1",
             "transfer-encoding:",
             "transfer-encoding: \u{b}chunked",
             "transfer-encoding\t: chunked",
@@ -169,6 +202,22 @@ for_each_server! {
         }
         let old = b"POST / HTTP/1.0\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
         expect_refusal(&served, old, "400 Bad Request").await;
+        assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
+    }
+
+    /// RFC 9112 §6.1: where the content ends is known, and what it is, is not.
+    async fn a_transfer_coding_that_is_not_known_is_501(server) {
+        let (served, heads) = serve_counted(server).await;
+        for fields in [
+            "transfer-encoding: gzip, chunked",
+            "transfer-encoding: identity, chunked",
+            "transfer-encoding: x;y=z , gzip,\tChunked",
+            "transfer-encoding: gzip\r\ntransfer-encoding: chunked",
+            "Transfer-Encoding: x, y\r\nx: y\r\ntransfer-encoding: z,chunked",
+        ] {
+            let request = format!("POST / HTTP/1.1\r\nhost: a\r\n{fields}\r\n\r\n1\r\na\r\n0\r\n\r\n");
+            expect_refusal(&served, request.as_bytes(), "501 Not Implemented").await;
+        }
         assert_eq!(heads.load(Ordering::Relaxed), 0, "the application has seen none of them");
     }
 

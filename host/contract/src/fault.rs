@@ -27,7 +27,12 @@ pub enum ClientFault {
     /// 414: the request line is longer than [`crate::Limits::max_request_line_size`] (RFC 9112 §3).
     #[error("the request line is too long")]
     RequestLineTooLong,
-    /// 505: the version is neither HTTP/1.0 nor HTTP/1.1 (RFC 9110 §15.6.6).
+    /// 400: the request target is of none of the forms of RFC 9112 §3.2, or holds a character that must be escaped, or
+    /// a fragment; see [`crate::Target::check`].
+    #[error("the request target is malformed")]
+    TargetMalformed,
+    /// 505: the major version of HTTP is not the connection's (RFC 9110 §15.6.6). HTTP/1.2 and higher is taken for
+    /// HTTP/1.1 (RFC 9110 §2.5).
     #[error("the version of HTTP is not supported")]
     Version,
     /// 400: a line of the head ends with LF alone. RFC 9112 §2.2 allows to take that for a line end; what two parties
@@ -66,16 +71,23 @@ pub enum ClientFault {
     /// 400: the target has a path with an escaped NUL, which no application wants and some systems cut at.
     #[error("the path holds an escaped NUL")]
     PathHoldsNul,
+    /// 421: the target is in absolute form and its scheme is not the connection's (RFC 9110 §7.4 and §15.5.20). Not 400,
+    /// because nothing is wrong with the request but whom it was sent to, and a client may send it to another.
+    #[error("the scheme of the request target is not the connection's")]
+    SchemeForeign,
     /// 400: the target's form does not fit its method: `*` is for OPTIONS, `host:port` for CONNECT.
     #[error("the form of the request target does not fit the method")]
     TargetForm,
     /// 501: CONNECT asks for a tunnel, and this is not a proxy (RFC 9110 §9.3.6).
     #[error("CONNECT is for proxies")]
     Connect,
-    /// 400: a transfer coding other than one `chunked`, or one in HTTP/1.0 (RFC 9112 §6.1); what two parties decode
-    /// differently smuggles.
-    #[error("the transfer coding is not chunked, or not for this version")]
+    /// 400: the transfer coding does not end in the one `chunked` (RFC 9112 §6.3), is malformed, or comes in HTTP/1.0
+    /// (RFC 9112 §6.1); what two parties decode differently smuggles.
+    #[error("the transfer coding does not end in one chunked, or is not for this version")]
     TransferCoding,
+    /// 501: a transfer coding besides `chunked` (RFC 9112 §6.1).
+    #[error("the transfer coding is not known")]
+    TransferCodingUnknown,
     /// 400: the server does not answer to this host.
     #[error("the server does not answer to this host")]
     HostForeign,
@@ -162,7 +174,8 @@ impl Fault {
             Self::Client(ClientFault::FieldsTooLarge | ClientFault::FieldsTooMany) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
             }
-            Self::Client(ClientFault::Connect) => StatusCode::NOT_IMPLEMENTED,
+            Self::Client(ClientFault::Connect | ClientFault::TransferCodingUnknown) => StatusCode::NOT_IMPLEMENTED,
+            Self::Client(ClientFault::SchemeForeign) => StatusCode::MISDIRECTED_REQUEST,
             Self::Client(ClientFault::Version) => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::Client(_) => StatusCode::BAD_REQUEST,
             Self::Guest(GuestFault::DeadlineExceeded | GuestFault::CpuTimeExceeded) => StatusCode::GATEWAY_TIMEOUT,

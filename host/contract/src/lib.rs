@@ -27,6 +27,7 @@ mod request;
 mod response;
 mod server;
 mod target;
+mod trailers;
 
 pub use application::Application;
 pub use body::Body;
@@ -41,3 +42,4 @@ pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};
 pub use target::{KnownHost, PathBase, PathBaseError, Scheme, Target};
+pub use trailers::{keep_trailers, may_be_trailer};

@@ -11,10 +11,11 @@ use crate::ClientFault;
 pub use known_host::KnownHost;
 pub use path_base::{PathBase, PathBaseError};
 
+mod grammar;
 mod known_host;
 mod path_base;
 
-/// The scheme of a request: that of the connection, whatever an absolute-form target says.
+/// The scheme of a request: that of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     /// Without TLS.
@@ -43,10 +44,19 @@ pub struct Target {
 }
 
 impl Target {
+    /// Judges a target as it was sent, for servers that see its octets: a library may cut off what does not belong to it
+    /// before [`Target::resolve`] sees it. Takes the four forms of RFC 9112 §3.2. In a path and a query a client need not
+    /// escape what either RFC 3986 or the URL Standard does not: beyond RFC 3986 those are `[`, `]`, `\`, `^`, `{`, `|`
+    /// and `}`, and in a query the grave accent. `#`, `"`, `<`, `>` and what is not ASCII are refused.
+    pub fn check(octets: &[u8]) -> Result<(), ClientFault> {
+        if grammar::is_target(octets) { Ok(()) } else { Err(ClientFault::TargetMalformed) }
+    }
+
     /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
     /// repeated, in any version one that is malformed; a target in absolute form that Host contradicts (stricter than
-    /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait); a form that does not
-    /// fit the method; CONNECT; an escaped NUL. `known` is of the request's connection.
+    /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait), or of another scheme than
+    /// the connection's; a form that does not fit the method; characters that [`Target::check`] refuses; CONNECT; an
+    /// escaped NUL. `known` is of the request's connection.
     pub fn resolve(
         scheme: Scheme,
         method: &Method,
@@ -56,6 +66,8 @@ impl Target {
         known: &KnownHost,
     ) -> Result<Self, ClientFault> {
         check_form(method, &uri)?;
+        check_characters(&uri)?;
+        check_scheme(scheme, &uri, version)?;
         if uri.path().contains('%') && uri.path().contains("%00") {
             return Err(ClientFault::PathHoldsNul);
         }
@@ -143,6 +155,29 @@ fn check_form(method: &Method, uri: &Uri) -> Result<(), ClientFault> {
     }
 }
 
+/// What a server can have passed on that has not asked [`Target::check`].
+fn check_characters(uri: &Uri) -> Result<(), ClientFault> {
+    let path = uri.path_and_query().map_or(&b""[..], |path| path.as_str().as_bytes());
+    let begins_well = match path {
+        [] | [b'/', ..] | b"*" => true,
+        [b'?', ..] => uri.scheme().is_some(),
+        _ => false,
+    };
+    if begins_well && grammar::is_path_and_query(path) { Ok(()) } else { Err(ClientFault::TargetMalformed) }
+}
+
+/// RFC 9110 §7.4: what is asked for over a connection of another scheme is another resource, which this server does not
+/// speak for. HTTP/2 has no form without a scheme, and gateways that end TLS pass on the one that they were asked for
+/// (RFC 9113 §8.3.1), so either of HTTP's is taken there.
+fn check_scheme(scheme: Scheme, uri: &Uri, version: Version) -> Result<(), ClientFault> {
+    match uri.scheme_str() {
+        None => Ok(()),
+        Some(asked) if asked == scheme.as_str() => Ok(()),
+        Some("http" | "https") if version == Version::HTTP_2 => Ok(()),
+        Some(_) => Err(ClientFault::SchemeForeign),
+    }
+}
+
 fn host(version: Version, fields: &HeaderMap, known: &KnownHost) -> Result<Option<Authority>, ClientFault> {
     let mut hosts = fields.get_all(header::HOST).iter();
     let Some(host) = hosts.next() else {
@@ -161,16 +196,7 @@ fn host(version: Version, fields: &HeaderMap, known: &KnownHost) -> Result<Optio
 
 /// RFC 9110 §7.2: a host and perhaps a port. `http` takes more: a user, and anything behind the colon.
 fn is_host(authority: &Authority) -> bool {
-    let host = authority.host();
-    let port = authority.as_str().strip_prefix(host).unwrap_or("@"); // something stands before the host: a user
-    let port_is_good = match port.strip_prefix(':') {
-        None => port.is_empty(),
-        // `u16` alone would take a plus sign.
-        Some(digits) => {
-            digits.bytes().all(|digit| digit.is_ascii_digit()) && (digits.is_empty() || digits.parse::<u16>().is_ok())
-        }
-    };
-    !host.is_empty() && !authority.as_str().contains('@') && port_is_good
+    grammar::is_authority(authority.as_str().as_bytes())
 }
 
 /// Decodes every escape but `%2F`: a decoded slash would move the borders between segments.
@@ -329,6 +355,34 @@ mod tests {
         ] {
             assert_eq!(resolve("GET", target, Version::HTTP_11, hosts).err(), Some(expected), "for {target} {hosts:?}");
         }
+    }
+
+    #[test]
+    fn a_target_of_another_scheme_is_foreign() {
+        for (target, version, expected) in [
+            ("http://a/", Version::HTTP_11, None),
+            ("HTTP://a/", Version::HTTP_11, None),
+            ("https://a/", Version::HTTP_11, Some(ClientFault::SchemeForeign)),
+            ("ftp://a/", Version::HTTP_10, Some(ClientFault::SchemeForeign)),
+            ("https://a/", Version::HTTP_2, None),
+            ("ftp://a/", Version::HTTP_2, Some(ClientFault::SchemeForeign)),
+        ] {
+            assert_eq!(resolve("GET", target, version, &["a"]).err(), expected, "for {target} in {version:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_has_not_judged_is_judged_here() {
+        for target in ["/é", "/\"", "/?é", "http://a/é"] {
+            let refused = resolve("GET", target, Version::HTTP_11, &["a"]).err();
+            assert_eq!(refused, Some(ClientFault::TargetMalformed), "for {target}");
+        }
+        let path = http::uri::PathAndQuery::try_from("?q").expect("it is one to the library");
+        let fields = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("a"))]);
+        let (scheme, uri, known) = (Scheme::Http, Uri::from(path), KnownHost::default());
+        let refused = Target::resolve(scheme, &Method::GET, uri, Version::HTTP_2, &fields, &known).err();
+        assert_eq!(refused, Some(ClientFault::TargetMalformed));
+        assert!(resolve("GET", "http://a?q", Version::HTTP_11, &["a"]).is_ok());
     }
 
     #[test]

@@ -30,6 +30,7 @@ use exchange::Exchange;
 use lent::Lent;
 use socket::Http1Socket;
 use strict::MAX_FIELDS;
+pub(crate) use strict::length;
 
 use crate::census::Place;
 use crate::clock::Clock;

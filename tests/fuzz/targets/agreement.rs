@@ -31,25 +31,26 @@ use windhover_contract::Limits;
 
 fuzz_target!(|input: &[u8]| {
     let [size, octets @ ..] = input else { return };
-    let (good, heads, fault) = judge(octets);
-    let mut octets = octets[..good].to_vec();
+    let mut octets = octets.to_vec();
+    let (good, heads, fault) = judge(&mut octets);
+    octets.truncate(good);
     if let Some(Wrong::Content) = fault {
         octets.extend_from_slice(REFUSED_FRAMING);
     }
     let (seen, whole, broken) = serve(octets, usize::from(*size).max(1));
     assert!(seen <= heads, "hyper has seen {seen} requests in {heads}");
     match fault {
-        // It may have ended before, because a request asked for that or was no URI to hyper.
+        // It may have ended before, because a request asked for that.
         Some(Wrong::Content) if seen == heads => assert_eq!((whole, broken), (heads - 1, 1)),
         _ => assert!(whole + broken == seen && broken <= 1),
     }
 });
 
 /// How many octets are good, of how many heads, and what is wrong behind them.
-fn judge(octets: &[u8]) -> (usize, u64, Option<Wrong>) {
+fn judge(octets: &mut [u8]) -> (usize, u64, Option<Wrong>) {
     let (mut strict, mut good) = (Strict::new(&Limits::default()), 0);
     loop {
-        let verdict = strict.check(&octets[good..]);
+        let verdict = strict.check(&mut octets[good..]);
         good += verdict.good;
         if verdict.fault.is_some() || !strict.awaits_upgrade() {
             return (good, strict.heads(), verdict.fault);

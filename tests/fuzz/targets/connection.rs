@@ -98,9 +98,9 @@ impl Application for Echo {
 
 /// How many whole heads there are, before the first that is none.
 fn heads(octets: &[u8]) -> usize {
-    let (mut strict, mut good) = (Strict::new(&Limits::default()), 0);
+    let (mut strict, mut good, mut octets) = (Strict::new(&Limits::default()), 0, octets.to_vec());
     loop {
-        let verdict = strict.check(&octets[good..]);
+        let verdict = strict.check(&mut octets[good..]);
         good += verdict.good;
         if verdict.fault.is_some() || !strict.awaits_upgrade() {
             return usize::try_from(strict.heads()).expect("each has an octet");

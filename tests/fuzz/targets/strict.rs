@@ -30,7 +30,7 @@ fn judge<'p>(pieces: impl IntoIterator<Item = &'p [u8]>, look_at_head: impl Fn(&
         shown.extend_from_slice(piece);
         loop {
             let heads = strict.heads();
-            let verdict = strict.check(&shown);
+            let verdict = strict.check(&mut shown);
             assert!(verdict.good <= shown.len());
             if strict.heads() > heads {
                 look_at_head(&shown[..verdict.good]);

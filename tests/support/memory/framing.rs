@@ -3,7 +3,7 @@
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 use http_body::Frame;
-use windhover_contract::{ClientFault, Limits};
+use windhover_contract::{ClientFault, Limits, may_be_trailer};
 
 use super::head::{parse_fields, text_of};
 
@@ -67,6 +67,9 @@ impl Framing {
                 Self::Trailers => {
                     let trailers = parse_fields(buffer, limits).map_err(|_| ClientFault::BodyIncomplete)?;
                     let Some((size, trailers)) = trailers else { return Ok(Decoded::Partial) };
+                    if !trailers.keys().all(may_be_trailer) {
+                        return Err(ClientFault::BodyIncomplete);
+                    }
                     buffer.advance(size);
                     *self = Self::END;
                     if !trailers.is_empty() {

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version, header};
-use windhover_contract::{ClientFault, Limits};
+use windhover_contract::{ClientFault, Limits, Target};
 
 use super::framing::Framing;
 use super::response::Asked;
@@ -114,12 +114,14 @@ fn request_line(line: &[u8]) -> Result<(Method, Uri, Version), ClientFault> {
     let version = match version.as_bytes() {
         b"HTTP/1.1" => Version::HTTP_11,
         b"HTTP/1.0" => Version::HTTP_10,
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Version::HTTP_11, // RFC 9110 §2.5
         [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
             return Err(ClientFault::Version);
         }
         _ => return Err(ClientFault::RequestLine),
     };
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| ClientFault::RequestLine)?;
+    Target::check(target.as_bytes())?;
     Ok((method, target.parse().map_err(|_| ClientFault::RequestLine)?, version))
 }
 
@@ -143,8 +145,27 @@ fn framing(version: Version, fields: &HeaderMap) -> Result<Framing, ClientFault>
             length.map(|length| Framing::Length(length.unsigned_abs())).ok_or(ClientFault::ContentLength)
         }
         ([], _) => Err(ClientFault::ContentLength),
-        ([coding], []) if coding.eq_ignore_ascii_case(b"chunked") && version == Version::HTTP_11 => Ok(Framing::CHUNKS),
+        ([..], []) if version == Version::HTTP_11 => chunks(&codings),
         ([..], []) => Err(ClientFault::TransferCoding),
         _ => Err(ClientFault::TwoLengths),
+    }
+}
+
+/// RFC 9112 §6.1 and §6.3: others inside of chunks are not known, and all else leaves the content without an end.
+fn chunks(codings: &[&[u8]]) -> Result<Framing, ClientFault> {
+    let codings = codings.join(&b',').to_ascii_lowercase();
+    let codings: Vec<&[u8]> = codings.split(|octet| *octet == b',').map(<[u8]>::trim_ascii).collect();
+    let name = |coding: &[u8]| coding.split(|octet| matches!(octet, b';' | b' ' | b'\t')).next().map(<[u8]>::to_vec);
+    let is_other = |coding: &&[u8]| {
+        let name = name(coding).unwrap_or_default();
+        let behind = coding[name.len()..].trim_ascii_start();
+        HeaderName::from_bytes(&name).is_ok() && name != b"chunked" && (behind.is_empty() || behind.starts_with(b";"))
+    };
+    match codings.split_last() {
+        Some((last, [])) if *last == b"chunked" => Ok(Framing::CHUNKS),
+        Some((last, others)) if *last == b"chunked" && others.iter().all(is_other) => {
+            Err(ClientFault::TransferCodingUnknown)
+        }
+        _ => Err(ClientFault::TransferCoding),
     }
 }

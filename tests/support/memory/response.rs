@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use windhover_contract::Response;
+use windhover_contract::{Response, may_be_trailer};
 
 /// What of a request decides about the form of its response.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ impl ResponseFraming {
 
 /// Trailers as they stand behind the last chunk.
 pub(super) fn encode_trailers(trailers: Option<&HeaderMap>) -> Vec<u8> {
-    let fields = trailers.into_iter().flatten();
+    let fields = trailers.into_iter().flatten().filter(|(name, _)| may_be_trailer(name));
     fields.flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat()).collect()
 }
 
@@ -80,6 +80,10 @@ pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, Resp
         if name != header::CONTENT_LENGTH || promised.is_some() {
             add(name.as_str(), value.as_bytes());
         }
+    }
+    // RFC 9110 §7.8: who names protocols says that this is about the connection.
+    if response.fields.contains_key(header::UPGRADE) && status != StatusCode::SWITCHING_PROTOCOLS {
+        add("connection", b"upgrade");
     }
     if !response.fields.contains_key(header::CONNECTION) {
         match (asked.version, asked.keep_alive) {

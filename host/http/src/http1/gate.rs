@@ -98,7 +98,7 @@ impl Gate {
     /// Leaves of what has just been read, behind `before`, what hyper may have, and holds the rest.
     fn take(&mut self, buf: &mut ReadBuf<'_>, before: usize, activity: &Activity) {
         if self.held.is_empty() {
-            let read = &buf.filled()[before..];
+            let read = &mut buf.filled_mut()[before..];
             let verdict = self.strict.check(read);
             if verdict.good < read.len() {
                 self.held.extend_from_slice(&read[verdict.good..]);
@@ -117,7 +117,7 @@ impl Gate {
 
     /// Judges what is held.
     fn judge(&mut self, activity: &Activity) {
-        let verdict = self.strict.check(&self.held);
+        let verdict = self.strict.check(&mut self.held);
         self.has_announced &= verdict.good == 0;
         self.heed(verdict, activity);
     }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use windhover_contract::{Body, Fault};
+use windhover_contract::{Body, Fault, keep_trailers};
 
 use super::activity::Busy;
 
@@ -24,7 +24,7 @@ impl http_body::Body for LastPart {
         if let Poll::Ready(Some(Err(_))) = next {
             self.busy.activity().cut_off();
         }
-        next
+        next.map(|frame| frame.map(|frame| frame.map(sendable)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -33,5 +33,16 @@ impl http_body::Body for LastPart {
 
     fn size_hint(&self) -> SizeHint {
         self.content.size_hint()
+    }
+}
+
+/// RFC 9110 §6.5.1: without the trailers that may be none. hyper leaves out some of them.
+fn sendable(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            keep_trailers(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(data) => data,
     }
 }

@@ -15,8 +15,9 @@ mod tests;
 use memchr::memchr;
 use windhover_contract::{ClientFault, Limits};
 
-use grammar::{MAX_DIGITS, chunk_size, field, good_field, is_http_11, is_token};
-use head::{Fields, Head};
+pub(crate) use grammar::length;
+use grammar::{MAX_DIGITS, Spoken, chunk_size, field, good_field, is_token, is_trailer, request_line};
+use head::{Codings, Fields, Head};
 
 /// The judge of one connection.
 pub(crate) struct Strict {
@@ -31,6 +32,8 @@ pub(crate) struct Strict {
     /// How much of that line is known to hold no line end.
     searched: usize,
     heads: u64,
+    /// Where in these octets a minor version stands that is higher than any there is.
+    higher_version: Option<usize>,
 }
 
 /// What became of the octets that were shown.
@@ -102,14 +105,20 @@ impl Strict {
             line: 0,
             searched: 0,
             heads: 0,
+            higher_version: None,
         }
     }
 
-    /// Judges octets: those that were shown last time and not found good, and what has come since.
-    pub(crate) fn check(&mut self, octets: &[u8]) -> Verdict {
+    /// Judges octets: those that were shown last time and not found good, and what has come since. Changes one thing: in
+    /// a request line HTTP/1.2 and higher becomes HTTP/1.1, which is how it is read (RFC 9110 §2.5).
+    pub(crate) fn check(&mut self, octets: &mut [u8]) -> Verdict {
         let mut good = 0;
         let fault = loop {
-            match self.step(octets, &mut good) {
+            let step = self.step(octets, &mut good);
+            if let Some(at) = self.higher_version.take() {
+                octets[at] = b'1';
+            }
+            match step {
                 Ok(true) => {}
                 Ok(false) => break None,
                 Err(wrong) => {
@@ -230,7 +239,11 @@ impl Strict {
             _ if !is_whole => return Ok(false),
             _ => {}
         }
-        self.head = Head { is_http_11: is_http_11(line).map_err(Wrong::Head)?, ..Head::default() };
+        let spoken = request_line(line).map_err(Wrong::Head)?;
+        if spoken == Spoken::Higher {
+            self.higher_version = Some(self.line + line.len() - "1\r\n".len());
+        }
+        self.head = Head { is_http_11: spoken != Spoken::Http10, ..Head::default() };
         self.fields = Fields::default();
         self.phase = Phase::Fields;
         self.line += line.len();
@@ -275,13 +288,16 @@ impl Strict {
     }
 
     fn end_head(&mut self) -> Result<(), ClientFault> {
-        self.phase = match (self.head.is_chunked, self.head.length) {
+        self.phase = match (self.head.codings, self.head.length) {
+            (Codings::None, length) => Phase::Length(length.unwrap_or(0)),
             // RFC 9112 §6.3: it ought to be handled as an error.
-            (true, Some(_)) => return Err(ClientFault::TwoLengths),
+            (_, Some(_)) => return Err(ClientFault::TwoLengths),
             // RFC 9112 §6.1: its framing is faulty, even where it looks right.
-            (true, None) if !self.head.is_http_11 => return Err(ClientFault::TransferCoding),
-            (true, None) => Phase::ChunkSize,
-            (false, length) => Phase::Length(length.unwrap_or(0)),
+            (_, None) if !self.head.is_http_11 => return Err(ClientFault::TransferCoding),
+            (codings, None) => {
+                codings.check_chunked()?;
+                Phase::ChunkSize
+            }
         };
         self.extensions = 0;
         self.heads += 1;
@@ -336,7 +352,9 @@ impl Strict {
                 if !is_whole {
                     return Ok(false);
                 }
-                field(line).map_err(|_| Wrong::Content)?;
+                if !is_trailer(line) {
+                    return Err(Wrong::Content);
+                }
             }
         }
         self.pass(line.len(), good);

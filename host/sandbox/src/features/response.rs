@@ -3,11 +3,11 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HeaderName, TRAILER};
+use http::header::{CONTENT_LENGTH, TRAILER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmList};
-use windhover_contract::Response;
+use windhover_contract::{Response, may_be_trailer};
 
 use crate::answer::{Content, Head};
 use crate::bindings::response::{Error, Host};
@@ -55,7 +55,7 @@ impl Host for Exchange {
         }
         let fields = fields::check(list)?;
         for name in fields.keys() {
-            if is_needed_before_content(name) {
+            if !may_be_trailer(name) {
                 return Err(Error::ForbiddenField(name.to_string()));
             }
             if !trailers.iter().any(|announced| announced == name.as_str()) {
@@ -203,25 +203,6 @@ impl From<FieldError> for Error {
             FieldError::Forbidden(name) => Self::ForbiddenField(name),
         }
     }
-}
-
-/// RFC 9110 §6.5.1: framing, routing, authentication, and how to read the content.
-fn is_needed_before_content(name: &HeaderName) -> bool {
-    use http::header as field;
-    [
-        field::AUTHORIZATION,
-        field::CACHE_CONTROL,
-        field::CONTENT_ENCODING,
-        field::CONTENT_LENGTH,
-        field::CONTENT_RANGE,
-        field::CONTENT_TYPE,
-        field::HOST,
-        field::MAX_FORWARDS,
-        field::SET_COOKIE,
-        field::TE,
-        field::TRAILER,
-    ]
-    .contains(name)
 }
 
 /// RFC 9110 §8.6: digits and nothing else; `u64`'s own parser would take a plus sign.

@@ -1,24 +1,38 @@
 //! The grammar of a line, in pure functions: RFC 9112 for requests and chunks, RFC 9110 for what stands in fields.
 
-use windhover_contract::ClientFault;
+use http::HeaderName;
+use windhover_contract::{ClientFault, Target, may_be_trailer};
+
+/// A version of HTTP that is spoken here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoken {
+    Http10,
+    Http11,
+    /// HTTP/1.2 to HTTP/1.9, which there are not. RFC 9110 §2.5: taken for the highest that is known.
+    Higher,
+}
 
 /// RFC 9112 §3: method, target and version, with single spaces between them.
-pub(super) fn is_http_11(line: &[u8]) -> Result<bool, ClientFault> {
+pub(super) fn request_line(line: &[u8]) -> Result<Spoken, ClientFault> {
     let line = without_end(line)?;
     let method = token_size(line);
     let (target, version) = match (method, line.get(method..)) {
         (1.., Some([b' ', rest @ ..])) => rest.split_last_chunk::<9>().ok_or(ClientFault::RequestLine)?,
         _ => return Err(ClientFault::RequestLine),
     };
-    if target.is_empty() || !target.iter().all(|octet| matches!(octet, 0x21..=0x7e)) {
-        return Err(ClientFault::RequestLine);
-    }
-    match version {
-        b" HTTP/1.1" => Ok(true),
-        b" HTTP/1.0" => Ok(false),
-        [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(ClientFault::Version),
-        _ => Err(ClientFault::RequestLine),
-    }
+    let spoken = match version {
+        b" HTTP/1.1" => Spoken::Http11,
+        b" HTTP/1.0" => Spoken::Http10,
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9'] => Spoken::Higher,
+        [b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => return Err(ClientFault::Version),
+        _ => return Err(ClientFault::RequestLine),
+    };
+    let malformed = |fault| {
+        let is_one_word = !target.is_empty() && target.iter().all(|octet| matches!(octet, 0x21..=0x7e));
+        if is_one_word { fault } else { ClientFault::RequestLine }
+    };
+    Target::check(target).map_err(malformed)?;
+    Ok(spoken)
 }
 
 /// The name of a field line and the line, if `rest` begins with one that is whole and good.
@@ -40,13 +54,19 @@ pub(super) fn field(line: &[u8]) -> Result<&[u8], ClientFault> {
     }
 }
 
+/// RFC 9112 §7.1.2: a field behind the last chunk.
+pub(super) fn is_trailer(line: &[u8]) -> bool {
+    let name = field(line).ok().and_then(|name| HeaderName::from_bytes(name).ok());
+    name.is_some_and(|name| may_be_trailer(&name))
+}
+
 /// RFC 9112 §2.2 allows to take LF alone for a line end; who does must be sure that all before and behind do too.
 pub(super) fn without_end(line: &[u8]) -> Result<&[u8], ClientFault> {
     line.strip_suffix(b"\r\n").ok_or(ClientFault::LineEnd)
 }
 
 /// RFC 9112 §6.3: decimal digits. Less than 64 bits, as in Kestrel.
-pub(super) fn length(value: &[u8]) -> Option<u64> {
+pub(crate) fn length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
@@ -141,7 +161,7 @@ fn is_text(octet: u8) -> bool {
 }
 
 /// How long the token is that `octets` begins with.
-fn token_size(octets: &[u8]) -> usize {
+pub(super) fn token_size(octets: &[u8]) -> usize {
     octets.iter().position(|octet| !is_token(*octet)).unwrap_or(octets.len())
 }
 

@@ -3,14 +3,14 @@
 use windhover_contract::ClientFault;
 
 use super::Bounds;
-use super::grammar::length;
+use super::grammar::{length, token_size};
 
 /// What a head says about what follows it.
 #[derive(Default)]
 pub(super) struct Head {
     pub(super) is_http_11: bool,
     pub(super) length: Option<u64>,
-    pub(super) is_chunked: bool,
+    pub(super) codings: Codings,
     pub(super) asks_for_upgrade: bool,
 }
 
@@ -53,13 +53,54 @@ impl Head {
                 }
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                let is_only = !std::mem::replace(&mut self.is_chunked, true);
-                if !is_only || !value().eq_ignore_ascii_case(b"chunked") {
-                    return Err(ClientFault::TransferCoding);
-                }
+                let members = value().split(|octet| *octet == b',');
+                self.codings = members.fold(self.codings, Codings::and);
             }
             _ => {}
         }
         Ok(())
+    }
+}
+
+/// The transfer codings of a request (RFC 9112 §6.1), which may come in several field lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Codings {
+    /// There are none.
+    #[default]
+    None,
+    /// The one that is known.
+    Chunked,
+    /// Others.
+    Others,
+    /// Others, and chunks around them.
+    OthersInChunks,
+    /// Something is behind chunks, or malformed.
+    Malformed,
+}
+
+impl Codings {
+    /// These and one more. `chunked` has no parameters, and is applied once.
+    fn and(self, coding: &[u8]) -> Self {
+        let coding = coding.trim_ascii();
+        let (name, parameters) = coding.split_at(token_size(coding));
+        let is_well_formed = !name.is_empty() && matches!(parameters.trim_ascii_start(), [] | [b';', ..]);
+        let is_chunked = name.eq_ignore_ascii_case(b"chunked");
+        match self {
+            _ if !is_well_formed || (is_chunked && !parameters.is_empty()) => Self::Malformed,
+            Self::None if is_chunked => Self::Chunked,
+            Self::Others if is_chunked => Self::OthersInChunks,
+            Self::None | Self::Others => Self::Others,
+            Self::Chunked | Self::OthersInChunks | Self::Malformed => Self::Malformed,
+        }
+    }
+
+    /// Whether there are chunks and nothing else. RFC 9112 §6.3: 400 where nobody can know the content's end; §6.1: 501
+    /// where only what is in the chunks is not known.
+    pub(super) fn check_chunked(self) -> Result<(), ClientFault> {
+        match self {
+            Self::Chunked => Ok(()),
+            Self::OthersInChunks => Err(ClientFault::TransferCodingUnknown),
+            Self::None | Self::Others | Self::Malformed => Err(ClientFault::TransferCoding),
+        }
     }
 }
