@@ -1,7 +1,12 @@
 //! Exchanges over HTTP/2: what a guest is told and what it answers is the same as over HTTP/1.1, each on a stream of its
 //! own.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
 use h2::Reason;
+use http::HeaderMap;
 use windhover_tests::http2::{DATA, END_HEADERS, END_STREAM, Frame, HEADERS, RST_STREAM, section};
 use windhover_tests::{for_each_http2, guest};
 
@@ -166,6 +171,62 @@ for_each_http2! {
         let head = [frames.head("GET", "/"), section(&[("X-Upper", "case")])].concat();
         frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, 99, head)).await;
         frames.expect_goaway(Reason::PROTOCOL_ERROR).await;
+    }
+
+    /// RFC 9113 §8.2.1. In HTTP/1.1 the space would be no part of the value.
+    async fn a_value_that_begins_or_ends_with_a_space_is_malformed(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut frames = served.connect_frames().await;
+        let values = [" a", "a ", "\ta", "a\t", " ", "\t"];
+        for (stream, value) in (1..).step_by(2).zip(values) {
+            let head = [frames.head("GET", "/"), section(&[("x-good", "a b\tc"), ("x-bad", value)])].concat();
+            frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, head)).await;
+            let reset = frames.receive_kind(RST_STREAM).await;
+            assert_eq!((reset.stream, reset.reason()), (stream, Reason::PROTOCOL_ERROR), "{value:?}");
+        }
+        let head = [frames.head("GET", "/"), section(&[("x-good", "a b\tc"), ("x-empty", "")])].concat();
+        frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, 99, head)).await;
+        let content = String::from_utf8(frames.receive_kind(DATA).await.payload).expect("facts are text");
+        assert!(content.contains("field x-good: a b\\tc\nfield x-empty: \n"), "{content}");
+    }
+
+    /// As in HTTP/1.1, where two of them are smuggling bait.
+    async fn a_length_is_one_number(server) {
+        let served = server.serve(guest("echoes")).await;
+        for lengths in [&["1", "1"][..], &[""]] {
+            let mut frames = served.connect_frames().await;
+            let fields: Vec<_> = lengths.iter().map(|length| ("content-length", *length)).collect();
+            let head = [frames.head("POST", "/all?9"), section(&fields)].concat();
+            frames.send(Frame::new(HEADERS, END_HEADERS, 1, head)).await;
+            assert_eq!(frames.receive_kind(HEADERS).await.payload.first(), Some(&STATUS_400), "{lengths:?}");
+        }
+    }
+
+    /// RFC 9110 §6.5.1, and RFC 9113 §8.2.1.
+    async fn trailers_that_may_be_none_are_malformed(server) {
+        let served = server.serve(guest("echoes")).await;
+        let bad = [
+            ("content-length", "1"), ("host", "a"), ("te", "trailers"), ("content-type", "a"), ("cookie", "a"),
+            ("authorization", "a"), ("if-match", "a"), (":path", "/"), (":status", "200"), (":method", "GET"), ("trailer", "a"), ("x-spaced", " a"), ("x-spaced", "a\t"),
+        ];
+        let mut frames = served.connect_frames().await;
+        for (stream, field) in (1..).step_by(2).zip(bad) {
+            let head = frames.head("POST", "/must?99");
+            frames.send(Frame::new(HEADERS, END_HEADERS, stream, head)).await;
+            frames.send(Frame::new(DATA, 0, stream, "a")).await;
+            let trailers = section(&[field, ("x-good", "1")]);
+            frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, trailers)).await;
+            let reset = frames.receive_kind(RST_STREAM).await;
+            assert_eq!((reset.stream, reset.reason()), (stream, Reason::PROTOCOL_ERROR), "{field:?}");
+        }
+    }
+
+    /// An application of the contract may try to.
+    async fn an_answer_has_no_trailers_that_may_be_none(server) {
+        let served = server.serve_fn(|_| std::future::ready(with_trailers())).await;
+        let mut client = served.connect_http2().await;
+        let answer = client.ask(client.request("GET", "/").header("te", "trailers")).await;
+        assert_eq!(answer.trailers, ["x-good: 1"]);
     }
 
     async fn content_goes_both_ways_while_both_are_open(server) {
@@ -359,6 +420,36 @@ for_each_http2! {
         client.get("/sent").await.expect(200, "all of it\n");
     }
 }
+
+/// An answer with trailers, of which one is good.
+pub(crate) fn with_trailers() -> windhover_contract::Response {
+    let trailers = ["x-good", "content-length", "set-cookie", "date"];
+    let trailers = trailers.map(|name| (http::HeaderName::from_static(name), http::HeaderValue::from_static("1")));
+    let frames = [http_body::Frame::data("a".into()), http_body::Frame::trailers(HeaderMap::from_iter(trailers))];
+    let mut response = windhover_contract::Response::empty(http::StatusCode::OK);
+    let names = http::HeaderValue::from_static("x-good, content-length, set-cookie, date");
+    response.fields.insert(http::header::TRAILER, names);
+    response.body = windhover_contract::Body::stream(OfUnknownLength(Vec::from(frames).into_iter()));
+    response
+}
+
+/// Content that says only at its end how long it is.
+struct OfUnknownLength(std::vec::IntoIter<http_body::Frame<Bytes>>);
+
+impl http_body::Body for OfUnknownLength {
+    type Data = Bytes;
+    type Error = windhover_contract::Fault;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, windhover_contract::Fault>>> {
+        Poll::Ready(self.0.next().map(Ok))
+    }
+}
+
+/// `:status 400` of the static table (RFC 7541).
+const STATUS_400: u8 = 0x8c;
 
 /// Framing is of the version, and of the moment: a guest that loses its turn behind its head gets no length.
 fn without_framing(mut fields: Vec<String>) -> Vec<String> {

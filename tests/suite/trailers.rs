@@ -46,6 +46,15 @@ for_each_server! {
         }
     }
 
+    /// RFC 9110 §6.5.1. A guest of `windhover:http` is told; an application of the contract may try to.
+    async fn those_that_may_be_none_are_left_out(server) {
+        let served = server.serve_fn(|_| std::future::ready(crate::http2_exchange::with_trailers())).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\nte: trailers\r\nconnection: te\r\n\r\n").await;
+        wire.receive_head().await;
+        wire.expect("1\r\na\r\n0\r\nx-good: 1\r\n\r\n").await;
+    }
+
     async fn a_guest_that_traps_sends_none(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;

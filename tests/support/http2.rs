@@ -385,6 +385,11 @@ pub fn section(fields: &[(&str, &str)]) -> Vec<u8> {
 }
 
 impl Frames {
+    /// The scheme of the connection.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
     /// Sends octets as they are.
     pub async fn send_octets(&mut self, octets: impl AsRef<[u8]>) {
         self.wire.send(octets).await;

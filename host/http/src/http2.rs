@@ -5,6 +5,7 @@
 mod content;
 mod control;
 mod exchange;
+mod sections;
 mod socket;
 mod traffic;
 

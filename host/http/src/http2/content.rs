@@ -7,10 +7,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use h2::RecvStream;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
-use windhover_contract::{Body, ClientFault, ExchangeLimits, Fault};
+use windhover_contract::{Body, ClientFault, ExchangeLimits, Fault, may_be_trailer};
 
 use super::control::Control;
+use super::exchange::are_trimmed;
+use super::sections::Malformed;
+use super::socket::Wire;
 use crate::clock::Clock;
 use crate::content::Bounded;
 
@@ -20,11 +24,13 @@ pub(crate) fn received(
     length: Option<u64>,
     expects_continue: bool,
     control: &Arc<Control>,
+    wire: &Arc<Wire>,
     limits: &Arc<ExchangeLimits>,
     clock: &Clock,
 ) -> Body {
-    let asks = (expects_continue && !stream.is_end_stream()).then(|| Arc::clone(control));
-    let received = Received { stream, left: length, asks, is_at_trailers: false };
+    let asks = expects_continue && !stream.is_end_stream();
+    let (control, wire) = (Arc::clone(control), Arc::clone(wire));
+    let received = Received { stream, left: length, control, wire, asks, is_at_trailers: false };
     if received.is_end_stream() {
         return Body::empty();
     }
@@ -32,8 +38,9 @@ pub(crate) fn received(
 }
 
 /// What a client sends after an upgrade, which no limit of content is for.
-pub(crate) fn upgraded(stream: RecvStream) -> Body {
-    Body::stream(Unlimited(Received { stream, left: None, asks: None, is_at_trailers: false }))
+pub(crate) fn upgraded(stream: RecvStream, control: &Arc<Control>, wire: &Arc<Wire>) -> Body {
+    let (control, wire) = (Arc::clone(control), Arc::clone(wire));
+    Body::stream(Unlimited(Received { stream, left: None, control, wire, asks: false, is_at_trailers: false }))
 }
 
 /// Content as it comes.
@@ -41,8 +48,10 @@ struct Received {
     stream: RecvStream,
     /// What is to come, where that is known. The library sees to it that it is true.
     left: Option<u64>,
+    control: Arc<Control>,
+    wire: Arc<Wire>,
     /// The client waits to be asked (RFC 9110 §10.1.1).
-    asks: Option<Arc<Control>>,
+    asks: bool,
     is_at_trailers: bool,
 }
 
@@ -53,10 +62,8 @@ impl http_body::Body for Received {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         if !self.is_at_trailers {
             let data = self.stream.poll_data(cx);
-            if data.is_pending()
-                && let Some(control) = self.asks.take()
-            {
-                control.ask_for_content();
+            if data.is_pending() && std::mem::take(&mut self.asks) {
+                self.control.ask_for_content();
             }
             match ready!(data) {
                 Some(Ok(data)) => {
@@ -72,6 +79,10 @@ impl http_body::Body for Received {
         }
         let trailers = ready!(self.stream.poll_trailers(cx));
         Poll::Ready(match trailers {
+            Ok(Some(trailers)) if !self.are_well_formed(&trailers) => {
+                self.control.refuse_malformed();
+                Some(Err(h2::Reason::PROTOCOL_ERROR.into()))
+            }
             Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
             Err(error) => Some(Err(error)),
         })
@@ -83,6 +94,15 @@ impl http_body::Body for Received {
 
     fn size_hint(&self) -> SizeHint {
         self.left.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Received {
+    /// RFC 9113 §8.1 and §8.2.1, RFC 9110 §6.5.1.
+    fn are_well_formed(&self, trailers: &HeaderMap) -> bool {
+        are_trimmed(trailers)
+            && trailers.keys().all(may_be_trailer)
+            && !self.wire.take_malformed(self.stream.stream_id().as_u32(), Malformed::PseudoTrailer)
     }
 }
 

@@ -62,6 +62,16 @@ impl Control {
         }
     }
 
+    /// The code with which the stream is to be cut off, if it is.
+    pub(crate) fn cut_off_already(&self) -> Option<Reason> {
+        self.state().cut_off
+    }
+
+    /// What the client has sent is malformed (RFC 9113 §8.1.1).
+    pub(crate) fn refuse_malformed(&self) {
+        self.cut(Reason::PROTOCOL_ERROR);
+    }
+
     /// The interim response is on its way.
     pub(crate) fn is_out(&self) {
         let mut state = self.state();

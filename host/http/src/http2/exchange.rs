@@ -15,15 +15,17 @@ use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
     Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Limits, Request, Reset,
-    Response, Upgrade, UpgradeKind,
+    Response, Upgrade, UpgradeKind, keep_trailers,
 };
 
 use super::content::{received, upgraded};
 use super::control::{Control, Wish};
+use super::sections::Malformed;
 use super::socket::Wire;
 use crate::census::{Place, UpgradedStream};
 use crate::date::date;
 use crate::exchange::{Origin, Powers};
+use crate::http1::length;
 use crate::patience::Patience;
 
 /// What every exchange of one connection starts from.
@@ -59,9 +61,14 @@ impl<A: Application> Exchange<A> {
                 }
                 response
             }
-            Err(fault) => {
+            Err(Refusal::Fault(fault)) => {
                 self.origin.rejected(&fault, Version::HTTP_2);
                 Response::from(fault)
+            }
+            Err(Refusal::Malformed(fault)) => {
+                self.origin.rejected(&fault.into(), Version::HTTP_2);
+                respond.send_reset(Reason::PROTOCOL_ERROR);
+                return;
             }
         };
         let patience = Patience::new(self.origin.clock.clone());
@@ -75,21 +82,30 @@ impl<A: Application> Exchange<A> {
         number: u64,
         limits: &Arc<ExchangeLimits>,
         control: &Arc<Control>,
-    ) -> Result<Request, Fault> {
+    ) -> Result<Request, Refusal> {
         let (mut head, stream) = request.into_parts();
         if self.place.is_refused() {
-            return Err(HostFault::TooManyConnections.into());
+            return Err(Refusal::Fault(HostFault::TooManyConnections.into()));
         }
         check_size(&head, &self.origin.limits)?;
+        if self.wire.take_malformed(stream.stream_id().as_u32(), Malformed::Fragment) {
+            return Err(ClientFault::TargetMalformed.into());
+        }
+        if !are_trimmed(&head.headers) {
+            return Err(Refusal::Malformed(ClientFault::FieldLine));
+        }
         make_alike(&mut head)?;
         let protocol = head.extensions.remove::<Protocol>();
         let protocols = protocol.map(|protocol| HeaderValue::from_str(protocol.as_str())).transpose();
         let protocols = protocols.map_err(|_| ClientFault::TargetForm)?;
-        let (length, expects_continue) = (content_length(&head.headers), expects_continue(&head.headers));
+        let (length, expects_continue) = (content_length(&head.headers)?, expects_continue(&head.headers));
         let (body, content) = match protocols {
             // RFC 8441 §4: the stream is the new protocol's.
-            Some(_) => (Body::empty(), upgraded(stream)),
-            None => (received(stream, length, expects_continue, control, limits, &self.origin.clock), Body::empty()),
+            Some(_) => (Body::empty(), upgraded(stream, control, &self.wire)),
+            None => (
+                received(stream, length, expects_continue, control, &self.wire, limits, &self.origin.clock),
+                Body::empty(),
+            ),
         };
         let powers = Powers {
             lifetime: Arc::clone(control) as Arc<dyn Lifetime>,
@@ -173,6 +189,10 @@ impl Sending<'_> {
         only_head: bool,
         mut respond: SendResponse<Bytes>,
     ) -> Result<(), Cut> {
+        if let Some(reason) = self.control.cut_off_already() {
+            respond.send_reset(reason);
+            return Err(Cut);
+        }
         response.strip_forbidden_content();
         let Response { status, fields, mut body } = response;
         let has_content = !only_head && Response::status_has_content(status);
@@ -204,7 +224,8 @@ impl Sending<'_> {
                     }
                 }
                 Some(Ok(Err(frame))) => {
-                    let trailers = frame.into_trailers().unwrap_or_default();
+                    let mut trailers = frame.into_trailers().unwrap_or_default();
+                    keep_trailers(&mut trailers);
                     return stream.send_trailers(trailers).map_err(|_| Cut);
                 }
                 Some(Err(fault)) => {
@@ -282,6 +303,27 @@ fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
     Err(Cut)
 }
 
+/// Why a request goes to no application.
+enum Refusal {
+    /// It is answered.
+    Fault(Fault),
+    /// It is malformed as only HTTP/2 knows it, which resets its stream (RFC 9113 §8.1.1).
+    Malformed(ClientFault),
+}
+
+impl From<ClientFault> for Refusal {
+    fn from(fault: ClientFault) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+/// RFC 9113 §8.2.1: no value begins or ends with white space. In HTTP/1.1 that is no part of a value, and so whoever
+/// passes it on there passes on another value.
+pub(super) fn are_trimmed(fields: &HeaderMap) -> bool {
+    let is_space = |octet: Option<&u8>| matches!(octet, Some(b' ' | b'\t'));
+    fields.values().map(HeaderValue::as_bytes).all(|value| !is_space(value.first()) && !is_space(value.last()))
+}
+
 /// The limits of HTTP/1.1 where the library has none like them. It refuses header sections that are too large itself.
 fn check_size(head: &http::request::Parts, limits: &Limits) -> Result<(), ClientFault> {
     let path = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
@@ -319,9 +361,13 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
     Ok(())
 }
 
-/// RFC 9110 §8.6. Lengths that are malformed or contradict each other were refused by the protocol's library.
-fn content_length(fields: &HeaderMap) -> Option<u64> {
-    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// RFC 9110 §8.6, as HTTP/1.1 has it: once. Lengths that contradict each other, or the content, were refused by the
+/// protocol's library.
+fn content_length(fields: &HeaderMap) -> Result<Option<u64>, ClientFault> {
+    let mut lengths = fields.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lengths.next() else { return Ok(None) };
+    let only = Some(first).filter(|_| lengths.next().is_none());
+    only.and_then(|only| length(only.as_bytes())).map(Some).ok_or(ClientFault::ContentLength)
 }
 
 fn expects_continue(fields: &HeaderMap) -> bool {

@@ -9,6 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 use windhover_contract::{DataRate, Limits};
 
+use super::sections::Malformed;
 use super::traffic::{Flood, Traffic};
 use crate::socket::Socket;
 
@@ -33,7 +34,7 @@ struct State {
 impl Http2Socket {
     pub(crate) fn new(socket: Socket, limits: &Limits) -> (Self, Arc<Wire>) {
         let wire = Arc::new(Wire(Mutex::new(State {
-            traffic: Traffic::new(socket.clock().now()),
+            traffic: Traffic::new(socket.clock().now(), limits.http2.header_table_size),
             flood: None,
             heard: 0,
             write_waits: false,
@@ -57,6 +58,11 @@ impl Wire {
     /// What the client does too much of. Nothing more is read then.
     pub(crate) fn flood(&self) -> Option<Flood> {
         self.state().flood
+    }
+
+    /// Whether this is wrong with a stream, of which the library says nothing. Told once.
+    pub(crate) fn take_malformed(&self, stream: u32, what: Malformed) -> bool {
+        self.state().traffic.take_malformed(stream, what)
     }
 
     /// Since when the client is in the middle of a frame or of a header section.

@@ -1,14 +1,20 @@
 //! What goes over one HTTP/2 connection, frame by frame, in both directions: enough to tell a client that works from
 //! one that floods. The h2 library bounds what it must hold; what it need not hold it answers as often as it is asked.
-//! Nothing here waits, and nothing is decoded but the heads of frames (RFC 9113 §4.1).
+//! Nothing here waits, and nothing is decoded but the heads of frames (RFC 9113 §4.1), and by `sections` what the library
+//! leaves out of header sections.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::sections::{Malformed, Sections};
+
 /// What goes over one connection.
 pub(crate) struct Traffic {
     received: Frames,
+    sections: Sections,
+    /// What is wrong with streams, until somebody asks.
+    malformed: Vec<(u32, Malformed)>,
     sent: Frames,
     /// Octets of frames that carry nothing, less what others carry.
     debt: u64,
@@ -26,13 +32,17 @@ pub(crate) enum Flood {
     Frames,
     /// Streams that it resets.
     Resets,
+    /// Streams that are malformed, and that nobody serves.
+    Malformed,
 }
 
 impl Traffic {
     /// A connection whose client has begun it. Its preface comes first.
-    pub(crate) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant, header_table_size: u32) -> Self {
         Self {
             received: Frames { preface: PREFACE_SIZE, ..Frames::default() },
+            sections: Sections::new(header_table_size),
+            malformed: Vec::new(),
             sent: Frames::default(),
             debt: 0,
             resets: 0,
@@ -45,11 +55,19 @@ impl Traffic {
     pub(crate) fn receive(&mut self, octets: &[u8], now: Instant) -> Result<(), Flood> {
         self.pay(now);
         let (debt, resets, since) = (&mut self.debt, &mut self.resets, &mut self.unfinished_since);
-        self.received.read(octets, |head| {
-            if head.kind == RST_STREAM {
-                *resets += 1;
+        let (sections, malformed) = (&mut self.sections, &mut self.malformed);
+        self.received.read(octets, |event| match event {
+            Event::Frame(head) => {
+                if head.kind == RST_STREAM {
+                    *resets += 1;
+                }
+                *debt = head.charge(*debt);
+                if head.is_of_section() {
+                    sections.begin_frame(&head);
+                }
             }
-            *debt = head.charge(*debt);
+            Event::Section(octets) => sections.read_frame(octets),
+            Event::SectionFrameEnd => malformed.extend(sections.end_frame()),
         });
         match (self.received.is_unfinished(), self.received.took_finished()) {
             (true, true) => *since = Some(now),
@@ -60,14 +78,22 @@ impl Traffic {
         match (self.debt, self.resets) {
             (MAX_DEBT.., _) => Err(Flood::Frames),
             (_, MAX_RESETS..) => Err(Flood::Resets),
+            _ if self.malformed.len() > MAX_MALFORMED => Err(Flood::Malformed),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this is wrong with a stream. Told once.
+    pub(crate) fn take_malformed(&mut self, stream: u32, what: Malformed) -> bool {
+        let found = self.malformed.iter().position(|known| *known == (stream, what));
+        found.map(|at| self.malformed.swap_remove(at)).is_some()
     }
 
     /// Counts what the server has sent. An answer that a client waits for is work that it does not do for nothing.
     pub(crate) fn send(&mut self, octets: &[u8]) {
         let (debt, resets) = (&mut self.debt, &mut self.resets);
-        self.sent.read(octets, |head| {
+        self.sent.read(octets, |event| {
+            let Event::Frame(head) = event else { return };
             if head.ends_stream() {
                 *resets = resets.saturating_sub(1);
             }
@@ -102,13 +128,24 @@ struct Frames {
     head_size: usize,
     /// The frame whose content is passed over is one of content.
     is_data: bool,
+    /// It is one of a header section.
+    is_section: bool,
     /// A header section has begun and not ended (RFC 9113 §4.3).
     is_in_section: bool,
     took_finished: bool,
 }
 
+/// What is met in one direction.
+enum Event<'o> {
+    Frame(Head),
+    /// Content of a frame of a header section.
+    Section(&'o [u8]),
+    /// Such a frame is whole.
+    SectionFrameEnd,
+}
+
 impl Frames {
-    fn read(&mut self, mut octets: &[u8], mut frame: impl FnMut(Head)) {
+    fn read(&mut self, mut octets: &[u8], mut meet: impl FnMut(Event<'_>)) {
         self.took_finished = false;
         let preface = self.preface.min(octets.len());
         self.preface -= preface;
@@ -117,6 +154,12 @@ impl Frames {
             if self.skip > 0 {
                 let skipped = self.skip.min(octets.len());
                 self.skip -= skipped;
+                if self.is_section {
+                    meet(Event::Section(&octets[..skipped]));
+                    if self.skip == 0 {
+                        meet(Event::SectionFrameEnd);
+                    }
+                }
                 octets = &octets[skipped..];
                 self.finish();
                 continue;
@@ -128,10 +171,14 @@ impl Frames {
             if self.head_size == HEAD_SIZE {
                 let head = Head::parse(&self.head);
                 (self.head_size, self.skip, self.is_data) = (0, head.size, head.kind == DATA);
-                if matches!(head.kind, HEADERS | CONTINUATION) {
+                self.is_section = head.is_of_section();
+                if self.is_section {
                     self.is_in_section = head.flags & END_HEADERS == 0;
                 }
-                frame(head);
+                meet(Event::Frame(head));
+                if self.is_section && self.skip == 0 {
+                    meet(Event::SectionFrameEnd);
+                }
                 self.finish();
             }
         }
@@ -153,16 +200,22 @@ impl Frames {
 }
 
 /// The head of a frame.
-struct Head {
-    size: usize,
-    kind: u8,
-    flags: u8,
+pub(super) struct Head {
+    pub(super) size: usize,
+    pub(super) kind: u8,
+    pub(super) flags: u8,
+    pub(super) stream: u32,
 }
 
 impl Head {
     fn parse(octets: &[u8; HEAD_SIZE]) -> Self {
         let size = u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
-        Self { size: size as usize, kind: octets[3], flags: octets[4] }
+        let stream = u32::from_be_bytes([octets[5] & 0x7f, octets[6], octets[7], octets[8]]);
+        Self { size: size as usize, kind: octets[3], flags: octets[4], stream }
+    }
+
+    fn is_of_section(&self) -> bool {
+        matches!(self.kind, HEADERS | CONTINUATION)
     }
 
     fn ends_stream(&self) -> bool {
@@ -181,15 +234,18 @@ const PREFACE_SIZE: usize = 24;
 
 // RFC 9113 §6 and §11.2
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const CONTINUATION: u8 = 9;
+pub(super) const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_HEADERS: u8 = 4;
 
 /// 15,000 PINGs at once, and sixty more a second (half of each is our answer).
 const MAX_DEBT: u64 = 512 << 10;
 const DEBT_PAID_A_SECOND: u64 = 2 << 10;
+
+/// Malformed streams that nobody serves: a client that works has none.
+const MAX_MALFORMED: usize = 64;
 
 /// A page with a hundred pictures that is left before one of them has come, twice.
 const MAX_RESETS: u64 = 200;
@@ -207,7 +263,7 @@ mod tests {
     }
 
     fn begun(now: Instant) -> Traffic {
-        let mut traffic = Traffic::new(now);
+        let mut traffic = Traffic::new(now, 4096);
         let begin = [&[b'x'; PREFACE_SIZE][..], &frame(4, 0, 0)].concat();
         assert_eq!(traffic.receive(&begin, now), Ok(()));
         assert_eq!(traffic.unfinished_since(), None);
@@ -282,7 +338,7 @@ mod tests {
         let now = Instant::now();
         let begin = [&[b'x'; PREFACE_SIZE][..], &frame(4, 0, 6)].concat();
         for split in 0..begin.len() {
-            let mut traffic = Traffic::new(now);
+            let mut traffic = Traffic::new(now, 4096);
             traffic.receive(&begin[..split], now).expect("it is no flood");
             assert_eq!(traffic.unfinished_since(), Some(now), "{split}");
             traffic.receive(&begin[split..], now).expect("it is no flood");

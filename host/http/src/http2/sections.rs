@@ -1,0 +1,569 @@
+//! What the HTTP/2 library reads in header sections and does not tell: a fragment in `:path`, which it cuts off, and
+//! pseudo-fields in trailers, which it leaves out. So sections are read here too, on their way to it: HPACK (RFC 7541),
+//! so far as it takes to know that. Nothing is kept of a field but its size and these facts.
+//!
+//! Reads what the library takes. What that refuses ends the connection, and then it does not matter what is read here.
+
+mod huffman;
+
+use std::collections::VecDeque;
+
+use huffman::Decoder;
+
+use super::traffic::{END_HEADERS, HEADERS, Head};
+
+/// The header sections that a client sends, as they come.
+pub(super) struct Sections {
+    /// The dynamic table (RFC 7541 §2.3.2), the newest first.
+    table: VecDeque<Field>,
+    size: usize,
+    max_size: usize,
+    /// What it may be at most, as this server says to clients.
+    most: usize,
+    state: State,
+    section: Section,
+    frame: SectionFrame,
+    /// The latest stream that a client has begun. A section of another is one of trailers.
+    last_stream: u32,
+}
+
+/// What is wrong with a section.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Malformed {
+    /// A request's `:path` has a fragment.
+    Fragment,
+    /// There is a pseudo-field in trailers (RFC 9113 §8.1).
+    PseudoTrailer,
+}
+
+/// A section under way.
+#[derive(Clone, Copy, Default)]
+struct Section {
+    stream: u32,
+    is_trailers: bool,
+    has_pseudo: bool,
+    has_fragment: bool,
+}
+
+/// What is known of a field.
+#[derive(Clone, Copy, Default)]
+struct Field {
+    name: Name,
+    /// As HPACK counts it, without the 32 that it adds.
+    size: u32,
+    has_fragment: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Name {
+    size: u32,
+    is_pseudo: bool,
+    is_path: bool,
+}
+
+/// Where in a section the next byte stands.
+#[derive(Clone, Copy)]
+enum State {
+    /// At the first of a field.
+    Field,
+    /// In a number behind its first byte (RFC 7541 §5.1).
+    Number {
+        of: Number,
+        value: usize,
+        shift: u32,
+    },
+    /// At the length of a name, which is indexed afterwards or not.
+    NameLength {
+        is_indexed: bool,
+    },
+    Name {
+        text: Text,
+        is_indexed: bool,
+    },
+    /// At the length of a value.
+    ValueLength {
+        name: Name,
+        is_indexed: bool,
+    },
+    Value {
+        text: Text,
+        name: Name,
+        is_indexed: bool,
+    },
+}
+
+/// What a number says.
+#[derive(Clone, Copy)]
+enum Number {
+    /// Which field this is (RFC 7541 §6.1).
+    Field,
+    /// Which field's name a literal has (§6.2).
+    Name {
+        is_indexed: bool,
+    },
+    /// How large the table may be (§6.3).
+    TableSize,
+    NameLength {
+        is_huffman: bool,
+        is_indexed: bool,
+    },
+    ValueLength {
+        is_huffman: bool,
+        name: Name,
+        is_indexed: bool,
+    },
+}
+
+/// A text under way (RFC 7541 §5.2).
+#[derive(Clone, Copy)]
+struct Text {
+    /// Bytes of it that are to come.
+    left: usize,
+    huffman: Option<Decoder>,
+    size: u32,
+    is_pseudo: bool,
+    /// How many of its first characters are those of `:path`.
+    like_path: u32,
+    has_fragment: bool,
+}
+
+/// The frame that is being read, of which a section has one or more.
+#[derive(Clone, Copy, Default)]
+struct SectionFrame {
+    /// Bytes of it that are to come.
+    left: usize,
+    /// The next byte says how many are padding at its end (RFC 9113 §6.2).
+    begins_with_padding: bool,
+    padding: usize,
+    /// Bytes of a priority that come first, which means nothing any more.
+    priority: usize,
+    ends_section: bool,
+}
+
+impl Sections {
+    /// `header_table_size`: as clients are told.
+    pub(super) fn new(header_table_size: u32) -> Self {
+        Self {
+            table: VecDeque::new(),
+            size: 0,
+            max_size: DEFAULT_TABLE_SIZE,
+            most: DEFAULT_TABLE_SIZE.max(header_table_size as usize),
+            state: State::Field,
+            section: Section::default(),
+            frame: SectionFrame::default(),
+            last_stream: 0,
+        }
+    }
+
+    /// A frame of a section begins: HEADERS, or CONTINUATION of the one before.
+    pub(super) fn begin_frame(&mut self, head: &Head) {
+        let has = |flag: u8| head.kind == HEADERS && head.flags & flag != 0;
+        self.frame = SectionFrame {
+            left: head.size,
+            begins_with_padding: has(PADDED),
+            padding: 0,
+            priority: if has(PRIORITY) { PRIORITY_SIZE } else { 0 },
+            ends_section: head.flags & END_HEADERS != 0,
+        };
+        if head.kind == HEADERS {
+            let is_trailers = head.stream <= self.last_stream;
+            self.last_stream = self.last_stream.max(head.stream);
+            self.section = Section { stream: head.stream, is_trailers, ..Section::default() };
+            self.state = State::Field;
+        }
+    }
+
+    /// Reads what comes next of a frame.
+    pub(super) fn read_frame(&mut self, mut bytes: &[u8]) {
+        if let [size, rest @ ..] = bytes
+            && std::mem::take(&mut self.frame.begins_with_padding)
+        {
+            self.frame.padding = usize::from(*size);
+            self.frame.left = self.frame.left.saturating_sub(1);
+            bytes = rest;
+        }
+        let (priority, rest) = bytes.split_at(self.frame.priority.min(bytes.len()));
+        self.frame.priority -= priority.len();
+        self.frame.left = self.frame.left.saturating_sub(priority.len());
+        let fields = rest.len().min(self.frame.left.saturating_sub(self.frame.padding));
+        self.frame.left = self.frame.left.saturating_sub(rest.len());
+        self.read(&rest[..fields]);
+    }
+
+    /// A frame has come to its end. If its section has too: what is wrong with that, and the stream that it is of.
+    pub(super) fn end_frame(&mut self) -> Option<(u32, Malformed)> {
+        if !self.frame.ends_section {
+            return None;
+        }
+        let Section { stream, is_trailers, has_pseudo, has_fragment } = self.section;
+        let malformed = match is_trailers {
+            true if has_pseudo => Malformed::PseudoTrailer,
+            false if has_fragment => Malformed::Fragment,
+            _ => return None,
+        };
+        Some((stream, malformed))
+    }
+
+    fn read(&mut self, mut bytes: &[u8]) {
+        while let [first, rest @ ..] = bytes {
+            bytes = match &mut self.state {
+                State::Name { text, .. } | State::Value { text, .. } => {
+                    let (now, rest) = bytes.split_at(text.left.min(bytes.len()));
+                    text.read(now);
+                    rest
+                }
+                _ => {
+                    self.take(*first);
+                    rest
+                }
+            };
+            self.finish_text();
+        }
+    }
+
+    /// One byte outside of texts.
+    fn take(&mut self, byte: u8) {
+        match self.state {
+            State::Field => match byte {
+                0x80.. => self.begin_number(Number::Field, byte, 7),
+                0x40.. => self.begin_name(true, byte, 6),
+                0x20.. => self.begin_number(Number::TableSize, byte, 5),
+                _ => self.begin_name(false, byte, 4),
+            },
+            State::Number { of, value, shift } => {
+                let value = value.saturating_add(usize::from(byte & 0x7f).checked_shl(shift).unwrap_or(usize::MAX));
+                if byte & 0x80 == 0 {
+                    self.end_number(of, value);
+                } else {
+                    // A number of more bytes is refused by the library; here it only must not overflow.
+                    self.state = State::Number { of, value, shift: (shift + 7).min(usize::BITS - 1) };
+                }
+            }
+            State::NameLength { is_indexed } => {
+                self.begin_number(Number::NameLength { is_huffman: byte & 0x80 != 0, is_indexed }, byte, 7);
+            }
+            State::ValueLength { name, is_indexed } => {
+                self.begin_number(Number::ValueLength { is_huffman: byte & 0x80 != 0, name, is_indexed }, byte, 7);
+            }
+            State::Name { .. } | State::Value { .. } => {}
+        }
+    }
+
+    /// RFC 7541 §6.2: index 0 is a name that follows.
+    fn begin_name(&mut self, is_indexed: bool, byte: u8, bits: u32) {
+        if byte & ((1 << bits) - 1) == 0 {
+            self.state = State::NameLength { is_indexed };
+        } else {
+            self.begin_number(Number::Name { is_indexed }, byte, bits);
+        }
+    }
+
+    fn begin_number(&mut self, of: Number, byte: u8, bits: u32) {
+        let max = (1 << bits) - 1;
+        match usize::from(byte) & max {
+            value if value < max => self.end_number(of, value),
+            value => self.state = State::Number { of, value, shift: 0 },
+        }
+    }
+
+    fn end_number(&mut self, of: Number, value: usize) {
+        self.state = match of {
+            Number::Field => {
+                let field = self.field(value);
+                self.meet(field);
+                State::Field
+            }
+            Number::Name { is_indexed } => State::ValueLength { name: self.field(value).name, is_indexed },
+            Number::TableSize => {
+                self.max_size = value.min(self.most);
+                self.make_room(0);
+                State::Field
+            }
+            Number::NameLength { is_huffman, is_indexed } => {
+                State::Name { text: Text::new(value, is_huffman), is_indexed }
+            }
+            Number::ValueLength { is_huffman, name, is_indexed } => {
+                State::Value { text: Text::new(value, is_huffman), name, is_indexed }
+            }
+        };
+    }
+
+    fn finish_text(&mut self) {
+        match self.state {
+            State::Name { text, is_indexed } if text.left == 0 => {
+                let is_path = text.like_path == PATH_SIZE && text.size == PATH_SIZE;
+                let name = Name { size: text.size, is_pseudo: text.is_pseudo, is_path };
+                self.state = State::ValueLength { name, is_indexed };
+            }
+            State::Value { text, name, is_indexed } if text.left == 0 => {
+                let size = name.size.saturating_add(text.size);
+                let field = Field { name, size, has_fragment: text.has_fragment };
+                self.meet(field);
+                if is_indexed {
+                    self.insert(field);
+                }
+                self.state = State::Field;
+            }
+            _ => {}
+        }
+    }
+
+    fn meet(&mut self, field: Field) {
+        self.section.has_pseudo |= field.name.is_pseudo;
+        self.section.has_fragment |= field.name.is_path && field.has_fragment;
+    }
+
+    /// The field of an index (RFC 7541 §2.3.3). One that there is not, is for the library to refuse.
+    fn field(&self, index: usize) -> Field {
+        match index.checked_sub(STATIC_NAMES.len() + 1) {
+            Some(index) => self.table.get(index).copied().unwrap_or_default(),
+            None => {
+                let name = index.checked_sub(1).map_or("", |index| STATIC_NAMES[index]);
+                let name = Name {
+                    size: name.len() as u32,
+                    is_pseudo: name.starts_with(':'),
+                    is_path: name.as_bytes() == PATH,
+                };
+                Field { name, ..Field::default() }
+            }
+        }
+    }
+
+    /// RFC 7541 §4.4.
+    fn insert(&mut self, field: Field) {
+        let size = field.size as usize + ENTRY_SIZE;
+        self.make_room(size);
+        if size <= self.max_size {
+            self.size += size;
+            self.table.push_front(field);
+        }
+    }
+
+    fn make_room(&mut self, size: usize) {
+        while self.size + size > self.max_size
+            && let Some(last) = self.table.pop_back()
+        {
+            self.size -= last.size as usize + ENTRY_SIZE;
+        }
+    }
+}
+
+impl Text {
+    fn new(left: usize, is_huffman: bool) -> Self {
+        let huffman = is_huffman.then(Decoder::default);
+        Self { left, huffman, size: 0, is_pseudo: false, like_path: 0, has_fragment: false }
+    }
+
+    fn read(&mut self, bytes: &[u8]) {
+        self.left -= bytes.len();
+        let Some(mut decoder) = self.huffman else {
+            bytes.iter().for_each(|byte| self.meet(*byte));
+            return;
+        };
+        for byte in bytes {
+            decoder.decode(*byte, |character| self.meet(character));
+        }
+        self.huffman = Some(decoder);
+    }
+
+    fn meet(&mut self, character: u8) {
+        if self.size == 0 {
+            self.is_pseudo = character == b':';
+        }
+        if self.like_path == self.size && PATH.get(self.size as usize) == Some(&character) {
+            self.like_path += 1;
+        }
+        self.has_fragment |= character == b'#';
+        self.size = self.size.saturating_add(1);
+    }
+}
+
+const PATH: &[u8] = b":path";
+const PATH_SIZE: u32 = 5;
+
+/// What HPACK adds to the size of each entry (RFC 7541 §4.1).
+const ENTRY_SIZE: usize = 32;
+
+/// RFC 9113 §6.5.2. A client says so itself when it uses another size (RFC 7541 §4.2).
+const DEFAULT_TABLE_SIZE: usize = 4096;
+
+// RFC 9113 §6.2
+const PADDED: u8 = 8;
+const PRIORITY: u8 = 0x20;
+const PRIORITY_SIZE: usize = 5;
+
+/// RFC 7541, appendix A.
+const STATIC_NAMES: [&str; 61] = [
+    ":authority",
+    ":method",
+    ":method",
+    ":path",
+    ":path",
+    ":scheme",
+    ":scheme",
+    ":status",
+    ":status",
+    ":status",
+    ":status",
+    ":status",
+    ":status",
+    ":status",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "accept-ranges",
+    "accept",
+    "access-control-allow-origin",
+    "age",
+    "allow",
+    "authorization",
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-length",
+    "content-location",
+    "content-range",
+    "content-type",
+    "cookie",
+    "date",
+    "etag",
+    "expect",
+    "expires",
+    "from",
+    "host",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "last-modified",
+    "link",
+    "location",
+    "max-forwards",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "range",
+    "referer",
+    "refresh",
+    "retry-after",
+    "server",
+    "set-cookie",
+    "strict-transport-security",
+    "transfer-encoding",
+    "user-agent",
+    "vary",
+    "via",
+    "www-authenticate",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http2::traffic::CONTINUATION;
+
+    /// Sends one section in frames of such a size, in pieces of another. What was wrong with it.
+    fn send(sections: &mut Sections, stream: u32, section: &[u8], frame: usize, piece: usize) -> Option<Malformed> {
+        let frames: Vec<_> = section.chunks(frame.max(1)).collect();
+        let mut wrong = None;
+        for (number, fragment) in frames.iter().enumerate() {
+            let is_last = number + 1 == frames.len();
+            let (kind, flags) = if number == 0 { (HEADERS, PADDED | PRIORITY) } else { (CONTINUATION, 0) };
+            let payload = match number {
+                // Padding that would be fields.
+                0 => [&[3, 0, 0, 0, 0, 15][..], fragment, &[0x82, 0x82, 0x82]].concat(),
+                _ => fragment.to_vec(),
+            };
+            let flags = flags | if is_last { END_HEADERS } else { 0 };
+            sections.begin_frame(&Head { size: payload.len(), kind, flags, stream });
+            payload.chunks(piece).for_each(|piece| sections.read_frame(piece));
+            wrong = sections.end_frame();
+            assert!(is_last || wrong.is_none());
+        }
+        wrong.map(|(of, wrong)| {
+            assert_eq!(of, stream);
+            wrong
+        })
+    }
+
+    fn literal(first: u8, name: &str, value: &str) -> Vec<u8> {
+        [&[first, name.len() as u8], name.as_bytes(), &[value.len() as u8], value.as_bytes()].concat()
+    }
+
+    /// Sends these sections, each as a request or as trailers, in every way that they can come in pieces.
+    fn expect(sections: &[(u32, &[u8], Option<Malformed>)]) {
+        for (frame, piece) in [(1, 1), (2, 100), (7, 3), (100, 1), (100, 2), (1000, 1000)] {
+            let mut all = Sections::new(4096);
+            for (number, (stream, section, expected)) in sections.iter().enumerate() {
+                let wrong = send(&mut all, *stream, section, frame, piece);
+                assert_eq!(wrong, *expected, "of section {number} in frames of {frame} and pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_fragment_is_found_in_a_path_and_nowhere_else() {
+        let fragment = Some(Malformed::Fragment);
+        // Without indexing, with it, and never indexed; with an indexed name and with one that is spelled out.
+        for first in [0x00, 0x40, 0x10] {
+            expect(&[(1, &literal(first, ":path", "/a#b"), fragment)]);
+            expect(&[(1, &literal(first, ":path", "/a"), None), (3, &literal(first, ":paths", "#"), None)]);
+            expect(&[(1, &literal(first, ":pat", "#"), None), (3, &literal(first, "referer", "/a#b"), None)]);
+            expect(&[(1, &[first | 4, 4, b'/', b'a', b'#', b'b'], fragment)]);
+            expect(&[(1, &[first | 1, 4, b'/', b'a', b'#', b'b'], None)]);
+        }
+        // `/#` in the code of Huffman: 011000 111111111010, and padding.
+        expect(&[(1, &[0x04, 0x83, 0b0110_0011, 0b1111_1110, 0b1011_1111], fragment)]);
+        expect(&[(1, &[0x82, 0x84, 0x86], None)]);
+    }
+
+    #[test]
+    fn a_pseudo_field_is_found_in_trailers() {
+        let pseudo = Some(Malformed::PseudoTrailer);
+        let request = &[0x82, 0x84, 0x86][..];
+        expect(&[(1, request, None), (1, &literal(0, "x", ":path"), None), (3, request, None), (3, request, pseudo)]);
+        expect(&[(1, request, None), (1, &literal(0, ":x", ""), pseudo)]);
+        expect(&[(5, request, None), (3, request, pseudo), (7, request, None)]);
+        // `:path` in the code of Huffman, which has bytes of its own in between.
+        let name = [0x00, 0x84, 0xb9, 0x58, 0xd3, 0x3f, 0x00];
+        expect(&[(1, request, None), (1, &name, pseudo)]);
+    }
+
+    #[test]
+    fn fields_are_found_again_in_the_table_as_long_as_they_are_in_it() {
+        let fragment = Some(Malformed::Fragment);
+        let path = literal(0x40, ":path", "/a#b");
+        let other = literal(0x40, "x", "y");
+        expect(&[
+            (1, &path, fragment),
+            (3, &[0xbe], fragment),
+            (5, &other, None),
+            (7, &[0xbf], fragment),
+            (9, &[0xbe], None),
+        ]);
+        // By its name alone.
+        expect(&[(1, &path, fragment), (3, &[0x7e, 2, b'/', b'a'], None), (5, &[0x7f, 0, 1, b'#'], fragment)]);
+        // Its size is 32 + 5 + 4 = 41, as the last number of the table's size says in two bytes.
+        expect(&[(1, &path, fragment), (3, &[0x3f, 10, 0xbe], fragment), (5, &[0x3f, 9, 0xbe], None)]);
+        // An entry that is larger than the table empties it.
+        let large = literal(0x40, "x", &"y".repeat(9));
+        expect(&[(1, &[&[0x3f, 10][..], &path].concat(), fragment), (3, &large, None), (5, &[0xbe], None)]);
+    }
+
+    #[test]
+    fn nothing_that_comes_panics() {
+        let mut state = 1_u64;
+        for _ in 0..2_000 {
+            let mut sections = Sections::new(u32::MAX);
+            for stream in 1..9 {
+                let section: Vec<u8> = (0..40)
+                    .map(|_| {
+                        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                        (state >> 56) as u8
+                    })
+                    .collect();
+                send(&mut sections, stream, &section, 17, 5);
+            }
+        }
+    }
+}
