@@ -141,6 +141,19 @@ for_each_http2! {
         assert_eq!(second.head().await.status, 200);
     }
 
+    /// HTTP/2 has no Upgrade field, which 426 must have (RFC 9110 §15.5.22).
+    async fn a_websocket_of_another_version_is_400_with_the_one_that_is_spoken(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut client = served.connect_http2().await;
+            client.get("/upgrade/requested").await;
+            let request = client.request("CONNECT", "/websocket/accept").extension(Protocol::from("websocket"));
+            let answer = client.begin(request.header("sec-websocket-version", "12")).await.answer().await;
+            answer.expect(400, "");
+            assert_eq!(answer.fields, ["content-length: 0", "sec-websocket-version: 13"]);
+        }
+    }
+
     /// A success would be the promise of a tunnel.
     async fn a_connect_of_the_old_kind_is_501(server) {
         let served = server.serve(guest("rust-hello")).await;

@@ -243,7 +243,6 @@ for_each_server! {
                 get("/websocket/accept"),
                 good.replace("GET", "POST"),
                 good.replace("upgrade: websocket", "upgrade: echo"),
-                good.replace("-version: 13", "-version: 8"),
                 good.replace("sec-websocket-version: 13\r\n", ""),
                 good.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ=="),
                 good.replace("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=?"),
@@ -254,6 +253,37 @@ for_each_server! {
                 wire.expect(&ok("AcceptError::NotRequested\n")).await;
             }
         }
+    }
+
+    /// RFC 6455 §4.2.2: the client is told which version is spoken, and may ask anew on the same connection.
+    async fn another_version_is_426_with_the_one_that_is_spoken(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            for version in ["12", "8", "0", "14", "013", "13, 8", "", "13\r\nsec-websocket-version: 8"] {
+                wire.send(handshake("accept").replace("-version: 13", &format!("-version: {version}"))).await;
+                wire.expect(
+                    "HTTP/1.1 426 Upgrade Required\r\n\
+                     upgrade: websocket\r\n\
+                     sec-websocket-version: 13\r\n\
+                     connection: upgrade\r\n\
+                     content-length: 0\r\n\
+                     date: …\r\n\
+                     \r\n",
+                )
+                .await;
+            }
+            wire.send(handshake("accept")).await;
+            assert_eq!(wire.receive_head().await.status_line, "HTTP/1.1 101 Switching Protocols");
+        }
+    }
+
+    /// Whoever speaks other protocols over an upgrade does so by itself.
+    async fn another_version_is_a_guests_affair_that_speaks_no_websocket(server) {
+        let served = server.serve(windhover_tests::guest("facts")).await;
+        let mut wire = served.connect().await;
+        wire.send(handshake("accept").replace("-version: 13", "-version: 12")).await;
+        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
     }
 
     async fn calls_out_of_order_are_refused(server) {

@@ -18,6 +18,7 @@ use crate::presence::Presence;
 use crate::run::Run;
 use crate::streaming::{Source, Streaming};
 use crate::time_limit::TimeLimit;
+use crate::websocket;
 
 /// Answers a request with a fresh instance of the deployment's guest.
 pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Response {
@@ -30,6 +31,12 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
         let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
         debug!(app = %deployed.name, %id, %fault, "a request was refused");
         return Err(fault.into());
+    }
+    if deployed.guest.needs().contains(&Feature::WebSocket)
+        && let Some(refusal) = websocket::other_version(&request)
+    {
+        debug!(app = %deployed.name, %id, "a WebSocket of another version than 13 was refused");
+        return Ok(refusal);
     }
     let refused = |fault: &HostFault| warn!(app = %deployed.name, %id, %fault, "a request was refused");
     let permit = deployed.admission.admit().await.inspect_err(refused)?;

@@ -22,7 +22,7 @@ use crate::answer::Answer;
 use crate::leaving::{Leave, Leaving};
 use crate::limits::WebSocketLimits;
 
-pub(crate) use handshake::{Handshake, is_own, offered};
+pub(crate) use handshake::{Handshake, is_own, offered, other_version};
 use pipe::Pipe;
 
 /// A connection on which messages go both ways.

@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -104,6 +104,10 @@ impl<A: Application> Exchange<A> {
             response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.strip_forbidden_content();
+        // RFC 9110 §7.8: who names protocols says that this is about the connection.
+        if response.fields.contains_key(UPGRADE) && !switches {
+            response.fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
         let content = LastPart { content: response.body, busy };
         if asked.is_some() {
             self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);

@@ -4,9 +4,9 @@ use http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,
     UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tungstenite::handshake::derive_accept_key;
-use windhover_contract::{Upgrade, UpgradeKind};
+use windhover_contract::{Request, Response, Upgrade, UpgradeKind};
 
 /// What a client's handshake asks for.
 pub(crate) struct Handshake {
@@ -25,7 +25,7 @@ impl Handshake {
     /// The handshake of a request, if it is one (RFC 6455 §4.2.1; RFC 8441 §5 for HTTP/2, which needs no key).
     pub(crate) fn of(method: &Method, fields: &HeaderMap, upgrade: Option<&Upgrade>) -> Option<Self> {
         let upgrade = upgrade.filter(|upgrade| upgrade.offers("websocket"))?;
-        if single(fields, SEC_WEBSOCKET_VERSION)?.as_bytes() != b"13" {
+        if single(fields, SEC_WEBSOCKET_VERSION)? != VERSION {
             return None;
         }
         let accept = match upgrade.kind {
@@ -56,6 +56,30 @@ impl Handshake {
         }
     }
 }
+
+/// The answer to a handshake of a version that is not spoken: it says which one is (RFC 6455 §4.2.2 and §4.4). HTTP/2
+/// has no Upgrade field, which 426 must have (RFC 9110 §15.5.22), so there it is 400.
+pub(crate) fn other_version(request: &Request) -> Option<Response> {
+    let upgrade = request.features.upgrade.as_ref().filter(|upgrade| upgrade.offers("websocket"))?;
+    let is_handshake = upgrade.kind == UpgradeKind::ExtendedConnect || request.method == Method::GET;
+    let has_version = request.fields.contains_key(SEC_WEBSOCKET_VERSION);
+    let is_spoken = single(&request.fields, SEC_WEBSOCKET_VERSION).is_some_and(|version| version == VERSION);
+    if !is_handshake || !has_version || is_spoken {
+        return None;
+    }
+    let mut response = match upgrade.kind {
+        UpgradeKind::Connection => Response::empty(StatusCode::UPGRADE_REQUIRED),
+        UpgradeKind::ExtendedConnect => Response::empty(StatusCode::BAD_REQUEST),
+    };
+    if upgrade.kind == UpgradeKind::Connection {
+        response.fields.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    response.fields.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static(VERSION));
+    Some(response)
+}
+
+/// The version of the protocol that is spoken.
+const VERSION: &str = "13";
 
 /// The fields of the handshake itself, which a guest does not send.
 pub(crate) fn is_own(name: &HeaderName) -> bool {
