@@ -6,7 +6,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::header::{CONNECTION, UPGRADE};
+use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -19,6 +19,7 @@ use super::activity::{Activity, Breaker, Busy};
 use super::content::received;
 use super::last_part::LastPart;
 use super::upgrade::{self, Asked, HandedOver};
+use crate::date::date_behind_step;
 use crate::exchange::{Origin, Powers};
 
 /// What every exchange of one connection starts from.
@@ -107,6 +108,9 @@ impl<A: Application> Exchange<A> {
         // RFC 9110 §7.8: who names protocols says that this is about the connection.
         if response.fields.contains_key(UPGRADE) && !switches {
             response.fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
+        }
+        if let Some(date) = date_behind_step() {
+            response.fields.entry(DATE).or_insert(date);
         }
         let content = LastPart { content: response.body, busy };
         if asked.is_some() {
