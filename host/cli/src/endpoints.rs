@@ -1,6 +1,5 @@
 //! Endpoints as the HTTP server takes them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -98,12 +97,6 @@ fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {
 }
 
 fn source(file: &Path, key: &Option<PathBuf>, password_file: &Option<PathBuf>) -> anyhow::Result<CertificateSource> {
-    let password = password_file.as_deref().map(password).transpose()?;
+    let password = password_file.as_ref().map(Password::in_file);
     Ok(CertificateSource::from_options(file.to_owned(), key.clone(), password)?)
-}
-
-/// The file's text without the line end that editors add.
-fn password(file: &Path) -> anyhow::Result<Password> {
-    let text = fs::read_to_string(file).with_context(|| format!("cannot read the password in {}", file.display()))?;
-    Ok(Password::from(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

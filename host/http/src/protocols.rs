@@ -17,8 +17,8 @@ impl Protocols {
     /// Their names in ALPN, the preferred first.
     pub(crate) fn alpn(self) -> Vec<Vec<u8>> {
         let names: &[&str] = match self {
-            Self::Http1AndHttp2 => &["h2", "http/1.1"],
-            Self::Http1 => &["http/1.1"],
+            Self::Http1AndHttp2 => &["h2", "http/1.1", "http/1.0"],
+            Self::Http1 => &["http/1.1", "http/1.0"],
             Self::Http2 => &["h2"],
         };
         names.iter().map(|name| name.as_bytes().to_vec()).collect()

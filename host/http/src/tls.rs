@@ -139,7 +139,8 @@ fn read(config: &TlsConfig, before: Option<&Setup>) -> Result<Setup, TlsError> {
 /// All files, each once.
 fn paths(config: &TlsConfig) -> Vec<PathBuf> {
     let sources = config.certificate.iter().chain(config.names.iter().map(|(_, source)| source));
-    let mut paths: Vec<_> = sources.flat_map(|source| [source.file(), source.key_file()]).map(PathBuf::from).collect();
+    let files = sources.flat_map(|source| [Some(source.file()), Some(source.key_file()), source.password_file()]);
+    let mut paths: Vec<_> = files.flatten().map(PathBuf::from).collect();
     paths.extend(config.client_certificates.authorities().cloned());
     paths.sort();
     paths.dedup();

@@ -1,6 +1,7 @@
 //! A certificate with its chain and its key: where they come from, and whether they fit each other. A key that is not
 //! the certificate's is an error here, and not in the first handshake.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -33,13 +34,25 @@ pub enum CertificateSource {
     },
 }
 
-/// A password, which debug output does not show.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Password(String);
+/// A password, which debug output does not show. Default: the empty one.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Secret);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Secret {
+    Text(String),
+    File(PathBuf),
+}
 
 impl From<String> for Password {
     fn from(password: String) -> Self {
-        Self(password)
+        Self(Secret::Text(password))
+    }
+}
+
+impl Default for Password {
+    fn default() -> Self {
+        Self::from(String::new())
     }
 }
 
@@ -50,8 +63,27 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
+    /// The text of a file, without the line end that editors add. It is read whenever the certificate is, so that a
+    /// renewed certificate may have another password.
+    pub fn in_file(file: impl Into<PathBuf>) -> Self {
+        Self(Secret::File(file.into()))
+    }
+
+    pub(super) fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Secret::Text(_) => None,
+            Secret::File(file) => Some(file),
+        }
+    }
+
+    pub(super) fn reveal(&self) -> Result<Cow<'_, str>, TlsError> {
+        let file = match &self.0 {
+            Secret::Text(text) => return Ok(Cow::Borrowed(text)),
+            Secret::File(file) => file,
+        };
+        let text = String::from_utf8(pem::text(pem::read(file)?))
+            .map_err(|_| TlsError::PasswordNotText { file: file.to_owned() })?;
+        Ok(Cow::Owned(text.trim_end_matches(['\r', '\n']).to_owned()))
     }
 }
 
@@ -88,6 +120,14 @@ impl CertificateSource {
         }
     }
 
+    /// The file that holds the password, if there is one.
+    pub(super) fn password_file(&self) -> Option<&Path> {
+        match self {
+            Self::Pem { .. } => None,
+            Self::Pkcs12 { password, .. } => password.file(),
+        }
+    }
+
     /// Reads it. What is odd and no error is added to `warnings`.
     pub(super) fn load(
         &self,
@@ -96,16 +136,16 @@ impl CertificateSource {
     ) -> Result<CertifiedKey, TlsError> {
         let certified = match self {
             Self::Pem { chain, key } => {
-                let bytes = pem::read(chain)?;
+                let bytes = pem::text(pem::read(chain)?);
                 // First, because an encrypted key in the same file is no base64, which would be the error otherwise.
                 let keys = match key {
                     None => pem::keys(chain, &bytes)?,
-                    Some(key) => pem::keys(key, &pem::read(key)?)?,
+                    Some(key) => pem::keys(key, &pem::text(pem::read(key)?))?,
                 };
                 self.fit(pem::certificates(chain, &bytes)?, keys, provider)?
             }
             Self::Pkcs12 { file, password } => {
-                let content = pkcs12::open(file, &pem::read(file)?, password)?;
+                let content = pkcs12::open(file, &pem::read(file)?, &password.reveal()?)?;
                 content.chain(file, |own, key| self.fit(vec![own], vec![key], provider))?
             }
         };

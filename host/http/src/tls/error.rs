@@ -18,6 +18,12 @@ pub enum TlsError {
         /// The system's reason.
         reason: io::Error,
     },
+    /// A file with a password is not UTF-8.
+    #[error("the password in {} is not UTF-8; write it as text", .file.display())]
+    PasswordNotText {
+        /// The file.
+        file: PathBuf,
+    },
     /// It is a folder, a pipe or a device, which cannot be read anew when the certificate is renewed.
     #[error("cannot read {}: it is not a file; give the path of a file", .file.display())]
     NotAFile {

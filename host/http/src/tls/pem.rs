@@ -24,6 +24,21 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(bytes)
 }
 
+/// The text of a file as UTF-8: without the mark that Windows editors begin it with, which else would hide the first
+/// line, and from UTF-16, which PowerShell writes, where a mark says that it is.
+pub(super) fn text(bytes: Vec<u8>) -> Vec<u8> {
+    let decode = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (units, _) = rest.as_chunks::<2>();
+        String::from_utf16_lossy(&units.iter().map(|pair| unit(*pair)).collect::<Vec<_>>()).into_bytes()
+    };
+    match &bytes[..] {
+        [0xef, 0xbb, 0xbf, rest @ ..] => rest.to_vec(),
+        [0xff, 0xfe, rest @ ..] => decode(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => decode(rest, u16::from_be_bytes),
+        _ => bytes,
+    }
+}
+
 /// All certificates of a file, in its order. At least one.
 pub(super) fn certificates(file: &Path, bytes: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     must_be_pem(file, bytes)?;

@@ -8,7 +8,6 @@ use p12_keystore::{Certificate, Pkcs12Archive};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::certificate::Password;
 use super::error::TlsError;
 
 /// What is in a PKCS#12 file: at least one certificate and one key.
@@ -18,8 +17,8 @@ pub(super) struct Content {
 }
 
 /// Opens a file. Takes a second at most, and less than that with the iterations that are common.
-pub(super) fn open(file: &Path, bytes: &[u8], password: &Password) -> Result<Content, TlsError> {
-    let archive = Pkcs12Archive::from_pkcs12(bytes, password.reveal()).map_err(|error| refusal(file, bytes, &error))?;
+pub(super) fn open(file: &Path, bytes: &[u8], password: &str) -> Result<Content, TlsError> {
+    let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| refusal(file, bytes, &error))?;
     let certificates: Vec<_> = archive.certs.into_iter().map(|bag| bag.cert).collect();
     let keys: Vec<_> =
         archive.keys.iter().map(|bag| PrivatePkcs8KeyDer::from(bag.key.as_der().to_vec()).into()).collect();

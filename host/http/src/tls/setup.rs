@@ -132,7 +132,7 @@ type Verifier = (Arc<dyn ClientCertVerifier>, Vec<CertificateDer<'static>>);
 
 fn verifier(clients: &ClientCertificates, provider: &Arc<CryptoProvider>) -> Result<Option<Verifier>, TlsError> {
     let Some(file) = clients.authorities() else { return Ok(None) };
-    let authorities = pem::certificates(file, &pem::read(file)?)?;
+    let authorities = pem::certificates(file, &pem::text(pem::read(file)?))?;
     let refuse = |reason: String| TlsError::Authority { file: file.clone(), reason };
     let mut roots = RootCertStore::empty();
     for authority in &authorities {

@@ -73,6 +73,8 @@ fn roots(outbound: &Outbound) -> Result<RootCertStore, OutboundError> {
     roots.add_parsable_certificates(system.certs);
     if let Some(pem) = &outbound.authorities {
         let mut count = 0;
+        // A mark that Windows editors begin a file with would hide its first line.
+        let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem);
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(|error| OutboundError::Authorities(error.to_string()))?;
             roots.add(certificate).map_err(|error| OutboundError::Authorities(error.to_string()))?;

@@ -76,7 +76,7 @@ pub struct EndpointTls {
     /// Key of a PEM certificate. Absent: it is in the same file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// File with the password of a PKCS#12 certificate. Absent: it has none.
+    /// File with the password of a PKCS#12 certificate. Read anew with it. Absent: it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
     /// Certificates by the name that a client asks for: `www.example.org`, or `*.example.org` for all names below it.
@@ -102,7 +102,7 @@ pub struct Certificate {
     /// Key of a PEM certificate. Absent: it is in the same file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// File with the password of a PKCS#12 certificate. Absent: it has none.
+    /// File with the password of a PKCS#12 certificate. Read anew with it. Absent: it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
 }

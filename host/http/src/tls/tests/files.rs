@@ -183,3 +183,52 @@ fn what_is_odd_is_a_warning_and_no_error() {
         assert!(told[0].contains("server.key can be read by everybody") && told[0].contains("chmod 600"), "{told:?}");
     }
 }
+
+/// What Windows editors and PowerShell make of a file.
+#[tokio::test]
+async fn a_byte_order_mark_hides_nothing() {
+    let (authority, folder) = (Authority::new("ca"), Folder::new());
+    let own = authority.issue("a.example");
+    let marked = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    let encodings: [&dyn Fn(&str) -> Vec<u8>; 3] =
+        [&marked, &|text| little(&format!("\u{feff}{text}")), &|text| big(&format!("\u{feff}{text}"))];
+    for encode in encodings {
+        let chain = folder.write("chain.pem", encode(&own.pem));
+        let key = folder.write("key.pem", encode(&own.key_pem()));
+        let all = folder.write("all.pem", encode(&format!("{}{}", own.pem, own.key_pem())));
+        let authorities = folder.write("ca.pem", encode(&authority.pem()));
+        for mut config in [TlsConfig::from_pem_files(chain, Some(key)), TlsConfig::from_pem_files(all, None)] {
+            config.client_certificates = ClientCertificates::Require { authorities: authorities.clone() };
+            let tls = load(&config);
+            let met = meet(&tls, authority.client(Some(&own)), "a.example").await.expect("all is well");
+            assert_eq!(met.shown, own.der);
+        }
+        let bytes = pkcs12(&own, &[&own.der], "geheim").write().expect("it is well formed");
+        let password = Password::in_file(folder.write("password", encode("geheim\r\n")));
+        let tls = load(&CertificateSource::Pkcs12 { file: folder.write("a.p12", bytes), password }.into());
+        meet(&tls, authority.client(None), "a.example").await.expect("all is well");
+    }
+    let labels = Tls::load(TlsConfig::from_pem_files(folder.write("key.pem", marked(&own.key_pem())), None));
+    let error = labels.expect_err("it is a key").to_string();
+    assert!(error.contains("no certificate in") && error.contains("only PRIVATE KEY"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_a_password_file_is_told_without_its_content() {
+    let (authority, folder) = (Authority::new("ca"), Folder::new());
+    let own = authority.issue("a.example");
+    let bytes = pkcs12(&own, &[&own.der], "geheim").write().expect("it is well formed");
+    let file = folder.write("a.p12", bytes);
+    for (password, expected) in [
+        (folder.path("nowhere"), "check the path"),
+        (folder.path("."), "it is not a file"),
+        (folder.write("binary", b"geheim\xff"), "is not UTF-8"),
+        (folder.write("wrong", b"falsch\n"), "the password does not open"),
+    ] {
+        let source = CertificateSource::Pkcs12 { file: file.clone(), password: Password::in_file(password) };
+        let error = Tls::load(source.into()).expect_err(expected).to_string();
+        assert!(error.contains(expected) && !error.contains("geheim") && !error.contains("falsch"), "{error}");
+    }
+}

@@ -42,6 +42,32 @@ async fn a_folder_that_is_swapped_by_its_symbolic_link_is_taken_at_once() {
     assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Renewed, new.der));
 }
 
+/// In either order, because nothing changes two files at once.
+#[tokio::test]
+async fn a_renewed_pkcs12_file_may_have_another_password() {
+    let (authority, folder) = (Authority::new("ca"), Folder::new());
+    let write = |issued: &Issued, password: &str| {
+        folder.write("a.p12", pkcs12(issued, &[&issued.der], password).write().expect("it is well formed"));
+    };
+    let password = |password: &str| folder.write("password", format!("{password}\n"));
+    let (first, second, third) =
+        (authority.issue("a.example"), authority.issue("a.example"), authority.issue("a.example"));
+    write(&first, "one");
+    let source = CertificateSource::Pkcs12 { file: folder.path("a.p12"), password: Password::in_file(password("one")) };
+    let tls = Arc::new(load(&source.into()));
+    let mut follower = Follower { tls: Arc::clone(&tls), failure: None };
+    assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Same, first.der.clone()));
+    write(&second, "another");
+    assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Patient, first.der.clone()));
+    password("another");
+    assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Renewed, second.der.clone()));
+    password("the third");
+    assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Patient, second.der.clone()));
+    write(&third, "the third");
+    assert_eq!((follower.step(), shown(&tls, &authority).await), (Step::Renewed, third.der.clone()));
+    assert_eq!(follower.step(), Step::Same);
+}
+
 #[tokio::test]
 async fn a_bad_new_certificate_leaves_the_old_one_in_use() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
