@@ -74,6 +74,30 @@ for_each_http2! {
         assert!(content.contains("field host: b.example:81\n"), "{content}");
     }
 
+    /// RFC 9110 §4.2.3: a port that is the scheme's own says nothing, nor does the case of a name, or the dot behind it.
+    async fn an_authority_and_a_host_field_that_differ_in_form_alone_are_one(server) {
+        let served = server.serve(guest("facts")).await;
+        let scheme = served.scheme();
+        let own = if scheme == "https" { "443" } else { "80" };
+        let mut frames = served.connect_frames().await;
+        for (at, (authority, host)) in [
+            ("b.example", format!("b.example:{own}")),
+            ("b.example", "b.example:".to_owned()),
+            ("b.example", "B.Example.".to_owned()),
+            ("[::1]", "[0:0:0:0:0:0:0:1]".to_owned()),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let fields =
+                [(":method", "GET"), (":scheme", scheme), (":path", "/a"), (":authority", authority), ("host", &host)];
+            let stream = at as u32 * 2 + 1;
+            frames.send(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, section(&fields))).await;
+            let content = String::from_utf8(frames.receive_kind(DATA).await.payload).expect("facts are text");
+            assert!(content.contains("raw-target: \"/a\"\n"), "{host}: {content}");
+        }
+    }
+
     async fn an_answer_has_its_length_its_date_and_no_fields_of_a_connection(server) {
         let served = server.serve(guest("rust-hello")).await;
         let mut client = served.connect_http2().await;

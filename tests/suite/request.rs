@@ -97,6 +97,32 @@ for_each_server! {
         }
     }
 
+    /// RFC 9110 §4.2.3: a port that is the scheme's own says nothing, nor does the case of a name, or the dot behind it.
+    async fn a_host_that_differs_from_the_target_in_form_alone_is_the_same(server) {
+        let served = server.serve(guest("facts")).await;
+        let scheme = served.scheme();
+        let own = if scheme == "https" { "443" } else { "80" };
+        let mut wire = served.connect().await;
+        for (target, host) in [
+            (format!("a:{own}"), "a".to_owned()),
+            ("a".to_owned(), format!("a:{own}")),
+            ("a:".to_owned(), "a".to_owned()),
+            ("A.example".to_owned(), "a.Example".to_owned()),
+            ("a.example".to_owned(), "a.example.".to_owned()),
+            (format!("a.example.:{own}"), "a.example".to_owned()),
+            ("[::1]".to_owned(), format!("[0:0:0:0:0:0:0:1]:{own}")),
+        ] {
+            wire.send(format!("GET {scheme}://{target}/ HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+            let response = wire.receive_response().await;
+            assert!(response.text().contains(&format!("authority: {target:?}\n")), "{target} {host}: {response:?}");
+        }
+        for (target, host) in [("a:81", "a"), ("a", "a:81"), ("a.example", "a"), ("[::1]", "[::2]")] {
+            let mut wire = served.connect().await;
+            wire.send(format!("GET {scheme}://{target}/ HTTP/1.1\r\nhost: {host}\r\n\r\n")).await;
+            wire.expect("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
+        }
+    }
+
     async fn a_field_is_found_by_its_name_in_any_case(server) {
         let served = server.serve(guest("facts")).await;
         let mut wire = served.connect().await;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::uri::Authority;
-use windhover_contract::{PathBase, PathBaseError};
+use windhover_contract::{Host, PathBase, PathBaseError};
 
 /// What leads to an app, written `shop.example.org/path`, `*.example.org/` or `/path`. The path is at the end of the
 /// host's name or of the whole, and `/` is every path.
@@ -19,10 +19,10 @@ pub struct Route {
 /// Which hosts. The port that a client names does not matter.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum HostPattern {
-    /// That one, in lower case.
-    Exact(String),
-    /// All names below this one, which begins with a dot and is in lower case.
-    Below(String),
+    /// That one.
+    Exact(Host<'static>),
+    /// All names below this one.
+    Below(Host<'static>),
     /// Every host, and requests that name none.
     Any,
 }
@@ -66,44 +66,46 @@ impl FromStr for HostPattern {
     type Err = RouteError;
 
     fn from_str(text: &str) -> Result<Self, RouteError> {
-        let name = text.strip_prefix("*.").unwrap_or(text);
+        let written = text.strip_prefix("*.").unwrap_or(text);
         if text == "*" {
             return Ok(Self::Any);
         }
-        let authority: Option<Authority> = name.parse().ok();
-        match authority {
-            Some(authority) if authority.port().is_some() => Err(RouteError::Port(text.to_owned())),
-            Some(authority) if authority.host() == name && !name.contains('*') => {
-                let name = name.to_ascii_lowercase();
-                Ok(if text.starts_with("*.") { Self::Below(format!(".{name}")) } else { Self::Exact(name) })
-            }
-            _ => Err(RouteError::Host(text.to_owned())),
+        if let Some((host, port)) = written.rsplit_once(':')
+            && !host.is_empty()
+            && port.bytes().all(|digit| digit.is_ascii_digit())
+        {
+            return Err(RouteError::Port(text.to_owned()));
+        }
+        let host = Host::new(written);
+        let authority: Option<Authority> = host.as_str().parse().ok();
+        let is_host = authority.is_some_and(|authority| authority.host() == host.as_str())
+            && !host.as_str().contains(['*', '@'])
+            && host.as_str() != "."
+            && !(text.starts_with("*.") && host.is_address());
+        match is_host {
+            false => Err(RouteError::Host(text.to_owned())),
+            true if text.starts_with("*.") => Ok(Self::Below(host.into_owned())),
+            true => Ok(Self::Exact(host.into_owned())),
         }
     }
 }
 
 impl HostPattern {
-    /// Whether it is the host that a request names, in any case. A dot at the end of a name means the same name.
-    pub fn matches(&self, host: Option<&str>) -> bool {
-        let host = host.map(|host| host.strip_suffix('.').unwrap_or(host));
+    /// Whether it is the host that a request names.
+    pub fn matches(&self, host: Option<&Host<'_>>) -> bool {
         match (self, host) {
             (Self::Any, _) => true,
             (_, None) => false,
-            (Self::Exact(name), Some(host)) => name.eq_ignore_ascii_case(host),
-            (Self::Below(suffix), Some(host)) => {
-                let start = host.len().checked_sub(suffix.len());
-                start.is_some_and(|start| {
-                    start > 0 && host.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
-                })
-            }
+            (Self::Exact(name), Some(host)) => name.as_str() == host.as_str(),
+            (Self::Below(domain), Some(host)) => host.is_below(domain.as_str()),
         }
     }
 
     /// How much it says: who says more comes first.
     pub(crate) fn weight(&self) -> (u8, usize) {
         match self {
-            Self::Exact(name) => (2, name.len()),
-            Self::Below(suffix) => (1, suffix.len()),
+            Self::Exact(name) => (2, name.as_str().len()),
+            Self::Below(domain) => (1, domain.as_str().len()),
             Self::Any => (0, 0),
         }
     }
@@ -121,8 +123,8 @@ impl fmt::Display for Route {
 impl fmt::Display for HostPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exact(name) => f.write_str(name),
-            Self::Below(suffix) => write!(f, "*{suffix}"),
+            Self::Exact(name) => f.write_str(name.as_str()),
+            Self::Below(domain) => write!(f, "*.{}", domain.as_str()),
             Self::Any => f.write_str("*"),
         }
     }
@@ -141,6 +143,11 @@ mod tests {
             ("*.example.org/a", "*.example.org/a"),
             ("*/a", "/a"),
             ("[::1]/", "[::1]/"),
+            ("[0:0::1]/", "[::1]/"),
+            ("Shop.example.org./", "shop.example.org/"),
+            ("*.example.org./", "*.example.org/"),
+            ("bücher.example/", "xn--bcher-kva.example/"),
+            ("*.BÜCHER.example/", "*.xn--bcher-kva.example/"),
         ] {
             assert_eq!(text.parse::<Route>().expect(text).to_string(), shown);
         }
@@ -152,6 +159,12 @@ mod tests {
             ("shop", "write shop/ for all of the host, or /shop for a path"),
             ("https://a/", "write it without"),
             ("a:80/", "a port"),
+            ("[::1]:80/", "a port"),
+            ("bücher.example:80/", "a port"),
+            ("./", "no host"),
+            ("*.127.0.0.1/", "no host"),
+            ("*./", "no host"),
+            ("::1/", "a port"),
             ("a b/", "no host"),
             ("a*/", "no host"),
             ("*.*.a/", "no host"),
@@ -166,10 +179,14 @@ mod tests {
 
     #[test]
     fn a_host_is_compared_as_names_are() {
-        let matches = |pattern: &str, host| pattern.parse::<HostPattern>().expect(pattern).matches(host);
+        let matches = |pattern: &str, host: Option<&str>| {
+            pattern.parse::<HostPattern>().expect(pattern).matches(host.map(Host::new).as_ref())
+        };
         assert!(matches("example.org", Some("EXAMPLE.org")) && matches("example.org", Some("example.org.")));
         assert!(matches("*.example.org", Some("a.b.Example.org")) && !matches("*.example.org", Some("example.org")));
         assert!(!matches("*.example.org", Some(".example.org")) && !matches("*.example.org", Some("anexample.org")));
+        assert!(matches("example.org.", Some("example.org")) && matches("[::1]", Some("[0:0:0:0:0:0:0:1]")));
+        assert!(matches("*.bücher.example", Some("a.XN--bcher-kva.example.")));
         assert!(matches("*", None) && !matches("example.org", None));
     }
 }

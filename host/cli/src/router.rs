@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windhover_contract::{ClientFault, Target};
+use windhover_contract::{ClientFault, Host, Target};
 
 use crate::app::App;
 use crate::route::{HostPattern, Route};
@@ -31,18 +31,18 @@ impl Router {
 
     /// The app that is at the target, which then knows its path base.
     pub(crate) fn find(&self, target: &mut Target) -> Result<&Arc<App>, ClientFault> {
-        let host = target.authority().map(|authority| authority.host());
-        if !self.hosts.is_empty() && !self.hosts.iter().any(|pattern| pattern.matches(host)) {
+        let host = target.authority().map(Host::of);
+        if !self.hosts.is_empty() && !self.hosts.iter().any(|pattern| pattern.matches(host.as_ref())) {
             return Err(ClientFault::HostForeign);
         }
         let mut path = None;
         let found = self.routes.iter().find(|(route, _)| {
             let is_below = |path: &str| route.base.rest_of(path).is_some();
-            route.host.matches(host)
+            route.host.matches(host.as_ref())
                 && (route.base.text().is_empty() || is_below(path.get_or_insert_with(|| target.whole_path())))
         });
         let (base, app) = found.map(|(route, app)| (route.base.clone(), app)).ok_or(ClientFault::NoApplication)?;
-        drop(path);
+        drop((path, host));
         target.set_path_base(base);
         Ok(app)
     }

@@ -16,12 +16,13 @@ use windhover_tests::guest_file;
 fn each_host_and_path_leads_to_its_app() {
     let site = Site::new();
     site.write(&format!(
-        "{}{}{}{}{}",
+        "{}{}{}{}{}{}",
         site.app("everything", "rust-hello", "routes = ['/']"),
         site.app("shop", "facts", "routes = ['shop.example.org/', '*.example.org/shop', '/the shop']"),
         site.app("deep", "answers", "routes = ['shop.example.org/deep']"),
+        site.app("forms", "facts", "routes = ['Dot.example.org./', 'bücher.example.org/', '[0:0:0:0:0:0:0:1]/']"),
         site.app("broken", "missing", "routes = ['/broken']"),
-        "[server]\nhosts = ['a', 'example.org', '*.example.org']\n",
+        "[server]\nhosts = ['a', 'example.org', '*.Example.org.', '[::1]']\n",
     ));
     let server = site.serve();
     let get = |host: &str, path: &str| {
@@ -35,6 +36,14 @@ fn each_host_and_path_leads_to_its_app() {
         ("a", "/the%20shop/cart", "/the%20shop", "/cart"),
         ("a", "/x/../the%20shop/", "/the%20shop", "/"),
         ("shop.example.org", "/deeper", "", "/deeper"),
+        ("shop.example.org.", "/", "", "/"),
+        ("www.example.org.:8080", "/shop", "/shop", "/"),
+        ("dot.example.org", "/", "", "/"),
+        ("DOT.example.org.", "/", "", "/"),
+        ("xn--bcher-kva.example.org", "/", "", "/"),
+        ("XN--Bcher-kva.example.org", "/", "", "/"),
+        ("[::1]:8080", "/", "", "/"),
+        ("[::0:1]", "/", "", "/"),
     ] {
         let answer = get(host, path);
         assert!(answer.contains(&format!("\npath-base: {base:?}\n")), "{host}{path}: {answer}");

@@ -41,5 +41,5 @@ pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
 pub use response::Response;
 pub use server::{Drained, Server};
-pub use target::{KnownHost, PathBase, PathBaseError, Scheme, Target};
+pub use target::{Host, KnownHost, PathBase, PathBaseError, Scheme, Target, is_same_authority};
 pub use trailers::{keep_trailers, may_be_trailer};

@@ -8,10 +8,12 @@ use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 use crate::ClientFault;
 
+pub use host::{Host, is_same_authority};
 pub use known_host::KnownHost;
 pub use path_base::{PathBase, PathBaseError};
 
 mod grammar;
+mod host;
 mod known_host;
 mod path_base;
 
@@ -30,6 +32,14 @@ impl Scheme {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+        }
+    }
+
+    /// The port of URLs that name none.
+    pub fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
         }
     }
 }
@@ -54,9 +64,10 @@ impl Target {
 
     /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
     /// repeated, in any version one that is malformed; a target in absolute form that Host contradicts (stricter than
-    /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait), or of another scheme than
-    /// the connection's; a form that does not fit the method; characters that [`Target::check`] refuses; CONNECT; an
-    /// escaped NUL. `known` is of the request's connection.
+    /// the RFC, as Kestrel: two different answers to "for whom is this?" are smuggling bait; what differs in form alone,
+    /// as a port that is the scheme's own, is no contradiction), or of another scheme than the connection's; a form that
+    /// does not fit the method; characters that [`Target::check`] refuses; CONNECT; an escaped NUL. `known` is of the
+    /// request's connection.
     pub fn resolve(
         scheme: Scheme,
         method: &Method,
@@ -73,7 +84,9 @@ impl Target {
         }
         let host = host(version, fields, known)?;
         let authority = match (uri.authority(), host) {
-            (Some(target), Some(host)) if *target != host => return Err(ClientFault::HostContradictsTarget),
+            (Some(target), Some(host)) if !is_same_authority(target, &host, scheme_of(&uri, scheme)) => {
+                return Err(ClientFault::HostContradictsTarget);
+            }
             (Some(target), _) => {
                 let judge = |_: &[u8]| Some(target.clone()).filter(is_host);
                 Some(known.get(target.as_str().as_bytes(), judge).ok_or(ClientFault::HostInvalid)?)
@@ -139,6 +152,15 @@ impl Target {
     /// The target in the form it was sent in.
     pub fn uri(&self) -> &Uri {
         &self.uri
+    }
+}
+
+/// The scheme that a target names, or else the connection's.
+fn scheme_of(target: &Uri, connection: Scheme) -> Scheme {
+    match target.scheme_str() {
+        Some("http") => Scheme::Http,
+        Some("https") => Scheme::Https,
+        _ => connection,
     }
 }
 
@@ -333,6 +355,9 @@ mod tests {
         };
         assert_eq!(authority("/", Version::HTTP_11, &["a.example:8080"]), Some("a.example:8080".to_string()));
         assert_eq!(authority("http://b.example/", Version::HTTP_11, &["b.example"]), Some("b.example".to_string()));
+        assert_eq!(authority("http://a:80/", Version::HTTP_11, &["a"]), Some("a:80".to_string()));
+        assert_eq!(authority("http://A.example./", Version::HTTP_11, &["a.example"]), Some("A.example.".to_string()));
+        assert_eq!(authority("https://a/", Version::HTTP_2, &["a:443"]), Some("a".to_string()));
         assert_eq!(authority("/", Version::HTTP_11, &["[::1]:80"]), Some("[::1]:80".to_string()));
         assert_eq!(authority("/", Version::HTTP_11, &["a:"]), Some("a:".to_string()));
         assert_eq!(authority("/", Version::HTTP_11, &[""]), None);
@@ -352,6 +377,7 @@ mod tests {
             ("/", &["a:+80"], ClientFault::HostInvalid),
             ("/", &[":80"], ClientFault::HostInvalid),
             ("http://b/", &["a"], ClientFault::HostContradictsTarget),
+            ("http://a:81/", &["a"], ClientFault::HostContradictsTarget),
         ] {
             assert_eq!(resolve("GET", target, Version::HTTP_11, hosts).err(), Some(expected), "for {target} {hosts:?}");
         }

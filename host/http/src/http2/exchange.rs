@@ -10,12 +10,13 @@ use h2::ext::Protocol;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::header::{CONNECTION, CONTENT_LENGTH, COOKIE, DATE, EXPECT, HOST, TRANSFER_ENCODING, UPGRADE};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
     Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Limits, Request, Reset,
-    Response, Upgrade, UpgradeKind, keep_trailers,
+    Response, Scheme, Upgrade, UpgradeKind, is_same_authority, keep_trailers,
 };
 
 use super::content::{received, upgraded};
@@ -347,7 +348,7 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
     }
     // Where a Host field says otherwise, the target stays as it is, and is refused for that.
     if let (Some(authority), Some(host)) = (head.uri.authority(), head.headers.get(HOST))
-        && authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes())
+        && is_named(authority, host, &head.uri)
         && let Some(path) = head.uri.path_and_query().cloned()
     {
         head.uri = Uri::from(path);
@@ -359,6 +360,13 @@ fn make_alike(head: &mut http::request::Parts) -> Result<(), ClientFault> {
         head.headers.insert(COOKIE, cookies);
     }
     Ok(())
+}
+
+/// Whether a Host field says the same as the authority of a target.
+fn is_named(authority: &Authority, host: &HeaderValue, target: &Uri) -> bool {
+    let scheme = if target.scheme_str() == Some("https") { Scheme::Https } else { Scheme::Http };
+    let is_same = |host: Authority| is_same_authority(authority, &host, scheme);
+    authority.as_str().as_bytes() == host.as_bytes() || Authority::try_from(host.as_bytes()).is_ok_and(is_same)
 }
 
 /// RFC 9110 §8.6, as HTTP/1.1 has it: once. Lengths that contradict each other, or the content, were refused by the

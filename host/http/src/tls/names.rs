@@ -9,6 +9,7 @@ use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::pki_types::{DnsName, ServerName};
 use tokio_rustls::rustls::server::{ClientHello, ParsedCertificate, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
+use windhover_contract::Host;
 
 use super::error::TlsError;
 
@@ -16,7 +17,7 @@ use super::error::TlsError;
 #[derive(Debug)]
 pub(super) struct Names {
     default: Option<Arc<CertifiedKey>>,
-    /// In lower case; a wildcard without its asterisk, so with a dot before it.
+    /// In the form of [`Host`]; a wildcard without its asterisk, so with a dot before it.
     by_name: HashMap<String, Arc<CertifiedKey>>,
 }
 
@@ -30,7 +31,7 @@ impl Names {
         let key = parse(name)?;
         let is_for_name = is_for_name(&certified, &key);
         match self.by_name.entry(key) {
-            Entry::Occupied(_) => Err(TlsError::NameTwice { name: name.to_ascii_lowercase() }),
+            Entry::Occupied(_) => Err(TlsError::NameTwice { name: name.to_owned() }),
             Entry::Vacant(entry) => {
                 entry.insert(Arc::new(certified));
                 Ok(is_for_name)
@@ -41,10 +42,11 @@ impl Names {
     /// The certificate for what a client asks for. `None`: there is none.
     pub(super) fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
         let named = name.filter(|_| !self.by_name.is_empty()).and_then(|name| {
-            let name = name.to_ascii_lowercase();
+            let host = Host::new(name);
+            let name = host.as_str();
             // From left to right, so that the longest comes first. It is as short as a TLS message lets a name be.
             let mut dots = name.match_indices('.').map(|(position, _)| &name[position..]);
-            self.by_name.get(&name).or_else(|| dots.find_map(|suffix| self.by_name.get(suffix)))
+            self.by_name.get(name).or_else(|| dots.find_map(|suffix| self.by_name.get(suffix)))
         });
         named.or(self.default.as_ref())
     }
@@ -66,20 +68,18 @@ fn parse(name: &str) -> Result<String, TlsError> {
     if name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok() {
         return refuse("clients never ask for an IP address by name; they get the certificate without a name");
     }
-    if !name.is_ascii() {
-        return refuse("write it in ASCII, as DNS has it (xn--...)");
-    }
     if domain.contains('*') {
         return refuse("an asterisk can only stand for all of the first label, as in *.example.org");
     }
     if name.contains([':', '/']) {
         return refuse("it is a name alone, without scheme, port or path");
     }
-    if domain.ends_with('.') || DnsName::try_from(domain).is_err() {
+    let host = Host::new(domain);
+    if host.as_str().ends_with('.') || DnsName::try_from(host.as_str()).is_err() {
         return refuse("it is no DNS name; write for example www.example.org or *.example.org");
     }
-    let key = if domain == name { name } else { &name[1..] };
-    Ok(key.to_ascii_lowercase())
+    let dot = if domain == name { "" } else { "." };
+    Ok(format!("{dot}{}", host.as_str()))
 }
 
 /// Asked only for a warning: what cannot be asked is taken for valid.
@@ -100,10 +100,11 @@ mod tests {
     fn the_exact_name_comes_before_the_longest_wildcard_and_that_before_the_default() {
         let authority = Authority::new("ca");
         let mut names = Names::new(Some(authority.certified("default")));
-        for name in ["www.example.org", "*.example.org", "*.b.example.org", "*.org"] {
+        for name in ["www.example.org", "*.example.org", "*.b.example.org", "*.org", "xn--bcher-kva.example"] {
             let is_for_name = names.add(name, authority.certified(name)).expect(name);
             assert_eq!(is_for_name, name != "*.org", "{name}: no client takes a certificate for all of org");
         }
+        assert_eq!(parse("*.Bücher.example.").expect("it is a name"), ".xn--bcher-kva.example");
         let mut ders: HashMap<_, _> = names.by_name.iter().map(|(name, it)| (it.cert[0].to_vec(), &name[..])).collect();
         ders.insert(names.default.as_ref().expect("it was given").cert[0].to_vec(), "default");
         for (asked, expected) in [
@@ -114,6 +115,7 @@ mod tests {
             (Some("a.b.example.org"), ".b.example.org"),
             (Some("b.example.org"), ".example.org"),
             (Some("example.org"), ".org"),
+            (Some("XN--bcher-kva.Example."), "xn--bcher-kva.example"),
             (Some("org"), "default"),
             (Some("example.com"), "default"),
             (Some("xexample.com"), "default"),
@@ -133,12 +135,11 @@ mod tests {
             ("*", "certificate without a name"),
             ("127.0.0.1", "never ask for an IP address"),
             ("[::1]", "never ask for an IP address"),
-            ("bücher.example", "xn--"),
             ("a.*.example", "first label"),
             ("*a.example", "first label"),
             ("https://a.example", "without scheme"),
             ("a.example:443", "without scheme"),
-            ("a.example.", "no DNS name"),
+            ("a.example..", "no DNS name"),
             ("a b", "no DNS name"),
             ("", "no DNS name"),
             ("*.", "no DNS name"),
@@ -153,7 +154,7 @@ mod tests {
         let authority = Authority::new("ca");
         let mut names = Names::new(None);
         assert!(!names.add("b.example", authority.certified("a.example")).expect("it is only told"));
-        let error = names.add("B.example", authority.certified("b.example")).expect_err("it is there").to_string();
-        assert!(error.contains("\"b.example\" stands twice"), "{error}");
+        let error = names.add("B.example.", authority.certified("b.example")).expect_err("it is there").to_string();
+        assert!(error.contains("\"B.example.\" stands twice"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use http::Method;
 use http::uri::{Authority, Scheme, Uri};
+use windhover_contract::Host as Name;
 
 /// Requests that a guest may send. Written as a URL without a path: `https://api.example.com`,
 /// `https://*.example.com:8443` (every name below it), `http://*` (every host), `https://api.example.com:*` (every port).
@@ -22,9 +23,8 @@ pub struct OutboundRule {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
-    Exact(String),
-    /// Begins with a dot.
-    Below(String),
+    Exact(Name<'static>),
+    Below(Name<'static>),
     Any,
 }
 
@@ -71,15 +71,11 @@ impl OutboundRule {
     }
 
     fn has_host(&self, host: &str) -> bool {
+        let host = Name::new(host);
         match &self.host {
             Host::Any => true,
-            Host::Exact(name) => name.eq_ignore_ascii_case(host),
-            Host::Below(suffix) => host
-                .len()
-                .checked_sub(suffix.len())
-                .filter(|start| *start > 0)
-                .and_then(|start| host.get(start..))
-                .is_some_and(|end| end.eq_ignore_ascii_case(suffix)),
+            Host::Exact(name) => *name == host,
+            Host::Below(domain) => host.is_below(domain.as_str()),
         }
     }
 }
@@ -111,16 +107,16 @@ impl FromStr for OutboundRule {
                 Some(number.ok_or_else(|| OutboundRuleError::Port(own()))?)
             }
         };
-        let name = host.strip_prefix("*.").unwrap_or(host);
+        let name = Name::new(host.strip_prefix("*.").unwrap_or(host));
         let is_name = |name: &str| {
             let authority: Option<Authority> = name.parse().ok();
             authority.is_some_and(|authority| authority.host() == name && !name.contains(['*', '@']))
         };
         let host = match host {
             "*" => Host::Any,
-            _ if !is_name(name) => return Err(OutboundRuleError::Host(own())),
-            host if host.starts_with("*.") => Host::Below(format!(".{name}")),
-            host => Host::Exact(host.to_owned()),
+            _ if !is_name(name.as_str()) => return Err(OutboundRuleError::Host(own())),
+            host if host.starts_with("*.") => Host::Below(name.into_owned()),
+            _ => Host::Exact(name.into_owned()),
         };
         Ok(Self { scheme, host, port, methods: None, private: false })
     }
@@ -140,7 +136,7 @@ impl Destination {
     pub(super) fn of(uri: &Uri) -> Option<Self> {
         let scheme = uri.scheme()?.clone();
         let authority = uri.authority()?;
-        let host = authority.host().strip_suffix('.').unwrap_or(authority.host()).to_owned();
+        let host = Name::of(authority).as_str().to_owned();
         let port = authority.port_u16().unwrap_or_else(|| default_port(&scheme));
         Some(Self { scheme, host, port })
     }
@@ -187,6 +183,10 @@ mod tests {
             ("http://*", "http://anything:81/", false),
             ("http://a:*", "http://a:81/", true),
             ("http://[::1]:8080/", "http://[::1]:8080/", true),
+            ("http://[0:0:0:0:0:0:0:1]", "http://[::1]/", true),
+            ("http://Api.example.com.", "http://api.example.com/", true),
+            ("http://*.example.com.", "http://a.example.com./", true),
+            ("https://bücher.example", "https://xn--bcher-kva.example/", true),
         ] {
             assert_eq!(allows(rule, &Method::GET, url), expected, "{rule} {url}");
         }
