@@ -1,14 +1,18 @@
 //! The command line as typed.
 
 mod authoring;
+mod environment;
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand, ValueEnum};
 use windhover_contract::Limits;
 use windhover_sandbox::{Reuse, SandboxLimits};
+
+pub(crate) use self::environment::unknown_variables;
 
 pub use self::authoring::{Bindings, Build, Dev, Kind, Language, New, Profile, Test};
 pub use crate::config::file::{ClientCertificates, Format, GuestLog, Level, ReuseMode, Version};
@@ -59,7 +63,7 @@ pub enum Command {
     Profile(Profile),
     /// Tell what a file is, what it needs, and whether this host can serve it
     ///
-    /// Runs nothing and compiles nothing. The exit code is 0 if `windhover serve` would take it, else 1.
+    /// Runs nothing and compiles none of its functions. The exit code is 0 if `windhover serve` would take it, else 1.
     Check(Check),
     /// Compile an app ahead, into a file that a server starts from at once
     ///
@@ -283,12 +287,15 @@ pub struct Serve {
     pub workers: Option<NonZeroUsize>,
 
     /// Where compiled apps are kept [default: windhover in the user's cache folder]
-    #[arg(long, env = "WINDHOVER_CACHE", value_name = "FOLDER", conflicts_with = "no_cache")]
+    #[arg(long, env = "WINDHOVER_CACHE", value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
 
     /// Compile the app anew and keep nothing
-    #[arg(long, env = "WINDHOVER_NO_CACHE")]
-    pub no_cache: bool,
+    #[arg(
+        long, env = "WINDHOVER_NO_CACHE", value_name = "WHETHER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new(),
+    )]
+    pub no_cache: Option<bool>,
 
     /// What to log to standard error [default: info]
     #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
@@ -299,8 +306,11 @@ pub struct Serve {
     pub guest_log: Option<GuestLog>,
 
     /// Log each request when it has ended
-    #[arg(long, env = "WINDHOVER_ACCESS_LOG")]
-    pub access_log: bool,
+    #[arg(
+        long, env = "WINDHOVER_ACCESS_LOG", value_name = "WHETHER", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = BoolishValueParser::new(),
+    )]
+    pub access_log: Option<bool>,
 
     /// How a line of the log is written [default: text]
     #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_enum)]
@@ -344,6 +354,13 @@ pub struct Check {
     /// A component that stands before the app, as for `serve`; may be given more than once
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
+
+    /// Memory that an instance may use, as for `serve`
+    #[arg(
+        long, env = "WINDHOVER_MAX_MEMORY", value_name = "MIB",
+        help = with_default("Memory that an instance may use, as for `serve`", SandboxLimits::default().max_memory >> 20),
+    )]
+    pub max_memory: Option<NonZeroUsize>,
 
     /// Print JSON, for programs
     #[arg(long)]

@@ -19,7 +19,7 @@ use windhover_contract::{Request, Response};
 use crate::app::App;
 use crate::args::{self, Serve};
 use crate::build::Recipe;
-use crate::config::flags::configuration;
+use crate::config::flags::{configuration, tell_unknown_variables};
 use crate::log;
 use crate::pipeline::Pipeline;
 use crate::serve;
@@ -33,13 +33,14 @@ pub(crate) fn dev(args: &args::Dev) -> anyhow::Result<ExitCode> {
         urls: args.urls.clone(),
         log: args.log,
         guest_log: args.guest_log,
-        access_log: args.access_log,
+        access_log: args.access_log.then_some(true),
         watch_interval: Some(WATCH_INTERVAL),
         ..Serve::default()
     };
     let config = configuration(&serve)?;
     Recipe::require_any(&Recipe::all(&config), &args.config)?;
     let _log = log::init(&config.written.log);
+    tell_unknown_variables(&config);
     let dev = Arc::new(Dev::new(args.config.clone(), args.open));
     let served = serve::run(serve, config, Some(Arc::clone(&dev)));
     dev.leave();

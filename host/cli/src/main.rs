@@ -5,11 +5,10 @@ mod allocator;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
 use windhover::args::{Args, Command};
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::read();
     if matches!(args.command, Command::Serve(_)) {
         allocator::give_back();
     }

@@ -8,7 +8,7 @@ use anyhow::Context;
 
 use crate::args::Serve;
 use crate::config::Config;
-use crate::config::flags::configuration;
+use crate::config::flags::{configuration, tell_unknown_variables};
 use crate::config::show::shown;
 use crate::dev::Dev;
 use crate::log;
@@ -22,6 +22,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _log = log::init(&config.written.log);
+    tell_unknown_variables(&config);
     run(args.clone(), config, None)
 }
 

@@ -1,20 +1,30 @@
 //! What flags and environment variables say instead of the file, or without one.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
+use tracing::warn;
 
 use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Protocols, Traces, Version};
 use super::units::{OrNone, Size, Time};
 use super::{Config, FILE_NAME, NO_CACHE};
-use crate::args::{Http2, Serve};
+use crate::args::{Http2, Serve, unknown_variables};
 
 /// The configuration that a command line asks for.
 pub(crate) fn configuration(args: &Serve) -> anyhow::Result<Config> {
     configuration_in(source(args).as_deref(), args)
+}
+
+/// Tells of variables that were meant for this and mean nothing. Needs the log.
+pub(crate) fn tell_unknown_variables(config: &Config) {
+    let secrets = config.written.apps.values().flat_map(|app| app.grants.secrets.values());
+    let fields = config.written.traces.iter().flat_map(|traces| traces.fields.values());
+    let own = secrets.chain(fields).filter_map(|secret| secret.env.as_deref()).collect();
+    unknown_variables(&own).iter().for_each(|told| warn!("{told}"));
 }
 
 /// The configuration that it asks for with this file.
@@ -23,6 +33,9 @@ pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::R
         Some(source) => super::read(source).map(|(file, text)| (file, Some(text)))?,
         None => (File::default(), None),
     };
+    if args.cache.is_some() && args.no_cache == Some(true) {
+        bail!("--cache says where compiled apps are kept, and --no-cache that none are; leave one out");
+    }
     let mut overlay = Overlay { file: &mut file, keys: Vec::new() };
     overlay.server(args);
     overlay.endpoints(args)?;
@@ -33,7 +46,9 @@ pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::R
 
 /// The file to read: the one that is named, or, without an app, one of the usual name if it is here.
 fn source(args: &Serve) -> Option<PathBuf> {
-    let usual = || Some(PathBuf::from(FILE_NAME)).filter(|file| args.app.is_none() && file.exists());
+    // A link that leads nowhere is there too: to serve something else in its place would be a surprise.
+    let is_there = |file: &PathBuf| !file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    let usual = || Some(PathBuf::from(FILE_NAME)).filter(|file| args.app.is_none() && is_there(file));
     args.config.clone().or_else(usual)
 }
 
@@ -59,8 +74,11 @@ impl Overlay<'_> {
             self.file.server.workers = Some(workers);
             self.set("server.workers", "workers");
         }
-        if args.no_cache {
-            self.file.server.cache = Some(NO_CACHE.into());
+        if let Some(is_kept_out) = args.no_cache.filter(|_| args.cache.is_none()) {
+            let has_none = self.file.server.cache.as_deref() == Some(Path::new(NO_CACHE));
+            if is_kept_out != has_none {
+                self.file.server.cache = is_kept_out.then(|| NO_CACHE.into());
+            }
             self.set("server.cache", "no-cache");
         } else if let Some(cache) = &args.cache {
             self.file.server.cache = Some(cache.clone());
@@ -85,8 +103,8 @@ impl Overlay<'_> {
             self.file.log.guest = Some(which);
             self.set("log.guest", "guest-log");
         }
-        if args.access_log {
-            self.file.log.access = true;
+        if let Some(is_logged) = args.access_log {
+            self.file.log.access = is_logged;
             self.set("log.access", "access-log");
         }
         if let Some(format) = args.log_format {
@@ -250,7 +268,7 @@ fn seconds(seconds: u64) -> Time {
     Time(Duration::from_secs(seconds))
 }
 
-fn mebibytes(number: NonZeroUsize) -> Size {
+pub(crate) fn mebibytes(number: NonZeroUsize) -> Size {
     Size((number.get() as u64).saturating_mul(1 << 20))
 }
 
