@@ -5,13 +5,16 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use windhover_sandbox::inspect;
+use windhover_http::HttpServer;
+use windhover_sandbox::{Guest, inspect};
 
 use crate::args;
 use crate::config::Config;
 use crate::config::file;
 use crate::languages;
+use crate::parts::Parts;
 use crate::serve::say;
+use crate::workshop::engine;
 
 /// Builds all apps that say how, or one.
 pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {
@@ -25,6 +28,7 @@ pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {
             None => bail!("{} has no [apps.{name}.build] with commands", args.config.display()),
         },
     };
+    let engine = engine(&config.written)?;
     for recipe in recipes {
         let began = Instant::now();
         for step in &recipe.build.commands {
@@ -32,7 +36,12 @@ pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {
             let ended = recipe.shell(step).and_then(|mut shell| shell.stdin(Stdio::null()).status());
             recipe.require(step, ended)?;
         }
-        say(&format!("{} in {:.1} s", recipe.outcome()?, began.elapsed().as_secs_f32()));
+        let outcome = recipe.outcome()?;
+        let (took, app) = (began.elapsed(), &config.written.apps[&recipe.name]);
+        let parts = Parts::read(Some(&app.component), &app.middleware)?;
+        let whole = parts.compose()?;
+        Guest::check(&engine, &whole.bytes, &whole.name, &app.to_sandbox(), HttpServer::can_offer)?;
+        say(&format!("{outcome} in {:.1} s", took.as_secs_f32()));
     }
     Ok(ExitCode::SUCCESS)
 }

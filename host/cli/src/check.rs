@@ -5,18 +5,20 @@ mod granted;
 mod report;
 mod table;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
 use windhover_contract::Feature;
 use windhover_http::HttpServer;
-use windhover_sandbox::{ComposeError, Inspection, LoadError, Source, inspect};
+use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect};
 
 use crate::args::Check;
 use crate::config::Config;
-use crate::parts::Parts;
+use crate::config::file::{App, File};
+use crate::config::flags::mebibytes;
+use crate::parts::{Parts, Whole};
 use crate::serve::say;
+use crate::workshop::engine;
 use report::{Component, Deployed, Middleware, Report, Server};
 
 /// Looks and tells. What keeps the app from being served is told too, and is no error of the command.
@@ -25,7 +27,11 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
         return check_apps(&Config::read(file)?, args.json);
     }
     let app = args.app.as_deref().context("there is no app to check")?;
-    let report = report(app, &args.middleware, None);
+    let mut written = App::new(app.to_owned());
+    written.middleware.clone_from(&args.middleware);
+    written.limits.max_memory = args.max_memory.map_or(written.limits.max_memory, mebibytes);
+    let file = File { apps: [(APP.to_owned(), written.clone())].into(), ..File::default() };
+    let report = report(&engine(&file)?, &written, None);
     if args.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else if report.component.is_some() {
@@ -38,6 +44,7 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
 
 /// Tells about each app of a configuration what it asks for and what it is granted.
 fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
+    let engine = engine(&config.written)?;
     let mut reports = Vec::new();
     for (name, app) in &config.written.apps {
         let routes = config.routes.iter().filter(|(own, _)| own == name).flat_map(|(_, routes)| routes);
@@ -46,7 +53,7 @@ fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
             routes: routes.map(ToString::to_string).collect(),
             granted: granted::granted(&app.grants),
         };
-        reports.push(report(&app.component, &app.middleware, Some(deployed)));
+        reports.push(report(&engine, app, Some(deployed)));
     }
     if is_json {
         say(&serde_json::to_string_pretty(&reports)?);
@@ -58,10 +65,10 @@ fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
     Ok(if reports.iter().all(|report| report.can_serve) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(app: &Path, middleware: &[PathBuf], deployed: Option<Deployed>) -> Report {
-    let mut report = Report::new(app);
+fn report(engine: &Engine, app: &App, deployed: Option<Deployed>) -> Report {
+    let mut report = Report::new(&app.component);
     report.app = deployed;
-    if let Err(problem) = fill(&mut report, app, middleware) {
+    if let Err(problem) = fill(&mut report, engine, app) {
         report.problem = Some(problem.to_string());
     }
     report.can_serve = report.component.as_ref().is_some_and(|it| it.servers.iter().any(|server| server.can_serve));
@@ -69,11 +76,11 @@ fn report(app: &Path, middleware: &[PathBuf], deployed: Option<Deployed>) -> Rep
 }
 
 /// An error is what made the rest impossible to tell.
-fn fill(report: &mut Report, app: &Path, middleware: &[PathBuf]) -> Result<(), ComposeError> {
-    let app = Source::read(app)?;
+fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), ComposeError> {
+    let app = Source::read(&written.component)?;
     let inspected = inspect(app.component(), app.file()).inspect_err(|problem| report.kind = kind(problem))?;
     report.kind = "component";
-    let parts = Parts::before(app, middleware)?;
+    let parts = Parts::before(app, &written.middleware)?;
     for file in &parts.middleware {
         let made_with = inspect(file.component(), file.file())?.made_with;
         report.middleware.push(Middleware::new(file.file(), made_with));
@@ -81,15 +88,14 @@ fn fill(report: &mut Report, app: &Path, middleware: &[PathBuf]) -> Result<(), C
     let whole = parts.compose()?;
     report.warnings = whole.warnings.iter().map(ToString::to_string).collect();
     let composed = inspect(&whole.bytes, &whole.name)?;
-    let servers = SERVERS.iter().map(|(name, offers)| server(name, *offers, &composed, &whole.name)).collect();
+    let servers = SERVERS.iter().map(|(name, offers)| server(name, *offers, engine, written, &whole)).collect();
     report.component = Some(Component::new(parts.app.component().len(), inspected, composed, servers));
     Ok(())
 }
 
-fn server(name: &'static str, offers: Offers, app: &Inspection, file: &Path) -> Server {
-    let lacks = |feature: &Feature| LoadError::FeatureAbsent { file: file.into(), feature: feature.name() }.to_string();
-    let absent = app.features.iter().find(|feature| !offers(**feature));
-    let problem = app.refusal.as_ref().map(ToString::to_string).or_else(|| absent.map(lacks));
+fn server(name: &'static str, offers: Offers, engine: &Engine, app: &App, whole: &Whole<'_>) -> Server {
+    let judged = Guest::check(engine, &whole.bytes, &whole.name, &app.to_sandbox(), offers);
+    let problem = judged.err().map(|problem| problem.to_string());
     Server { name, can_serve: problem.is_none(), problem }
 }
 
@@ -103,6 +109,9 @@ fn kind(problem: &LoadError) -> &'static str {
         _ => "invalid",
     }
 }
+
+/// What the app of a command line is called where its name is not told.
+const APP: &str = "app";
 
 /// The servers that there are, and what each can offer.
 const SERVERS: [(&str, Offers); 1] = [("Windhover HTTP server", HttpServer::can_offer)];

@@ -29,17 +29,7 @@ pub(crate) struct Workshop {
 
 impl Workshop {
     pub(crate) fn open(file: &File) -> anyhow::Result<Self> {
-        let defaults = EngineConfig::default();
-        let parts = file.apps.values().map(|app| 1 + app.middleware.len()).max().unwrap_or(1);
-        let engine = Engine::new(&EngineConfig {
-            max_instances: file.server.max_instances.get(),
-            max_buffered: file.server.max_buffered.map_or(defaults.max_buffered, |size| size.as_usize()),
-            max_grown_memory: file.server.max_grown_memory.map_or(defaults.max_grown_memory, |size| size.as_usize()),
-            max_components: u32::try_from(parts).unwrap_or(u32::MAX),
-            background_threads: file.server.workers.map_or(defaults.background_threads, NonZeroUsize::get),
-            ..defaults
-        })?;
-        Ok(Self { engine, cache: cache(&file.server) })
+        Ok(Self { engine: engine(file)?, cache: cache(&file.server) })
     }
 
     /// Loads an app.
@@ -57,6 +47,7 @@ impl Workshop {
             None => self.read(component, &app.middleware)?,
         };
         guest.require(HttpServer::can_offer)?;
+        guest.require_room(&app.to_sandbox())?;
         let grants = grants(app)?;
         let how = match guest.origin() {
             Origin::Compiled => "compiled in",
@@ -78,6 +69,20 @@ impl Workshop {
         }
         Ok(whole.load(&self.engine, self.cache.as_ref())?)
     }
+}
+
+/// The engine for all apps of a configuration.
+pub(crate) fn engine(file: &File) -> anyhow::Result<Engine> {
+    let defaults = EngineConfig::default();
+    let parts = file.apps.values().map(|app| 1 + app.middleware.len()).max().unwrap_or(1);
+    Ok(Engine::new(&EngineConfig {
+        max_instances: file.server.max_instances.get(),
+        max_buffered: file.server.max_buffered.map_or(defaults.max_buffered, |size| size.as_usize()),
+        max_grown_memory: file.server.max_grown_memory.map_or(defaults.max_grown_memory, |size| size.as_usize()),
+        max_components: u32::try_from(parts).unwrap_or(u32::MAX),
+        background_threads: file.server.workers.map_or(defaults.background_threads, NonZeroUsize::get),
+        ..defaults
+    })?)
 }
 
 /// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.

@@ -1,8 +1,9 @@
 //! `windhover check` as its users meet it: what it tells people and programs, and its exit code. Runs the real binary.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use windhover_tests::guest_file;
@@ -147,6 +148,111 @@ fn every_file_that_cannot_be_served_is_told_what_it_is_and_what_to_do() {
     assert!(report["problem"].as_str().is_some_and(|problem| problem.starts_with("cannot read missing.wasm: ")));
     let output = check(folder.path(), &["app.wasm", "--middleware", "app.wasm"]);
     assert!(text(&output.stderr).starts_with("windhover: app.wasm is no middleware; it exports handle.\n"));
+}
+
+/// One code judges for both: for each of these, `check` says what `serve` does, and in the same words.
+#[test]
+fn what_check_says_is_what_serve_does() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let with = |what: &str| HANDLER.replace("(core module $guest", &format!("(core module $guest {what}"));
+    let repeated = |what: &str, times: usize| with(&what.repeat(times));
+    let wasi3 = |version: &str| importing(&format!("wasi:http/types@{version}"));
+    let exports = |name: &str| format!("(component (instance $i) (export \"{name}\" (instance $i)))");
+    let instances = |count: usize| {
+        let each = "(core instance (instantiate $guest))".repeat(count);
+        HANDLER.replace("(func (export \"handle\") (canon", &format!("{each}(func (export \"handle\") (canon"))
+    };
+    let stdout = |function: &str| {
+        let instance = format!("(instance (export \"get-stdout\" {function}))");
+        HANDLER.replace("(component", &format!("(component (import \"wasi:cli/stdout@0.2.0\" {instance})"))
+    };
+    // The text, and what is said of it; "" is nothing: it is served.
+    for (text, expected) in [
+        (HANDLER.to_owned(), ""),
+        (wasi3("0.2.0"), ""),
+        (wasi3("0.2.99"), ""),
+        (wasi3("0.3.0"), ""),
+        (wasi3("0.3.0-rc-2026-01-06"), "wasi:http/types@0.3.0-rc-2026-01-06: it is of a draft"),
+        (wasi3("0.2.0-rc-2023-12-05"), "wasi:http/types@0.2.0-rc-2023-12-05: it is of a draft"),
+        (importing("wasi:io/streams@0.2.0-rc-2023-11-10"), "it is of a draft"),
+        (importing("wasi:cli/stdout@0.3.0-rc-2025-09-16"), "it is of a draft"),
+        (importing("wasi:config/store@0.2.0-rc.1"), ""),
+        (importing("wasi:config/store@0.2.0-rc.2"), "it is of a draft"),
+        (importing("wasi:io/streams@0.3.0"), "has no wasi:io"),
+        (exports("wasi:http/incoming-handler@0.2.0-rc-2023-12-05"), "Its handler is of a draft"),
+        (exports("wasi:http/handler@0.3.0-rc-2026-01-06"), "Its handler is of a draft"),
+        (exports("wasi:http/incoming-handler@0.2.3"), "does not fit this host"),
+        (stdout("(func)"), "does not fit this host"),
+        (
+            HANDLER
+                .replace("(func (export \"handle\"))", "(func (export \"handle\") (param i32))")
+                .replace("(func (export \"handle\") (canon", "(func (export \"handle\") (param \"a\" u32) (canon"),
+            "does not fit this host",
+        ),
+        (HANDLER.replace("(export \"handle\"))", "(export \"handle\") unreachable i32.add drop)"), ""),
+        (HANDLER.replace("(export \"handle\"))", "(export \"handle\") (i32.const 1))"), "does not compile"),
+        (with("(table 65537 funcref)"), ""),
+        (with("(table 262144 funcref)"), ""),
+        (with("(table 262145 funcref)"), "a table that begins with 262145 elements, and 262144 is the most"),
+        (repeated("(table 1 funcref)", 4), ""),
+        (repeated("(table 1 funcref)", 5), "5 tables, and this host has 4"),
+        (repeated("(memory 1)", 2), ""),
+        (repeated("(memory 1)", 3), "3 memories, and this host has 2"),
+        (with("(memory 2048)"), ""),
+        (with("(memory 2049)"), "--max-memory 129"),
+        (repeated("(memory 1025)", 2), "128.1 MiB of memory before it does anything, and it may have 128 MiB"),
+        (with("(memory 2048) (table 1 funcref)"), "--max-memory 129"),
+        (with("(memory i64 1)"), ""),
+        (with("(memory i64 65537)"), "a memory that begins with 4295032832 bytes"),
+        (with("(memory 1 2 shared)"), "a memory that threads share"),
+        (with("(type (struct (field i32)))"), ""),
+        (with("(tag)"), ""),
+        (with("(memory 1 (pagesize 1))"), "does not compile"),
+        (instances(255), ""),
+        (instances(256), "257 core modules, and this host has 256"),
+    ] {
+        fs::write(folder.path().join("app.wat"), &text).expect("a new folder can be written to");
+        let checked = check(folder.path(), &["app.wat"]);
+        let said = [text_of(&checked.stdout), text_of(&checked.stderr)].concat();
+        assert_eq!(checked.status.success(), expected.is_empty(), "{text}\n{said}");
+        assert!(said.contains(expected), "{text}\n{said}");
+        let served = serve(&folder.path().join("app.wat"));
+        assert_eq!(served.is_none(), expected.is_empty(), "{text}\n{served:?}");
+        assert!(served.unwrap_or_default().contains(expected), "{text}");
+    }
+    // What is behind a feature of the server, and what a limit allows.
+    fs::write(folder.path().join("app.wat"), with("(memory 2049)")).expect("a new folder can be written to");
+    assert!(check(folder.path(), &["app.wat", "--max-memory", "129"]).status.success());
+    fs::write(
+        folder.path().join("windhover.toml"),
+        "apps.one.component = 'app.wat'\n[apps.two]\ncomponent = 'app.wat'\nroutes = ['/two']\nlimits.max-memory = '129MiB'\n",
+    )
+    .expect("a new folder can be written to");
+    let told = check(folder.path(), &["--config", "windhover.toml"]);
+    let told = text_of(&told.stdout);
+    assert!(told.contains("apps.NAME.limits.max-memory") && told.matches("served by").count() == 1, "{told}");
+}
+
+/// Starts a server with an app. `None`: it listens; else why it does not.
+fn serve(app: &Path) -> Option<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windhover"));
+    command.args(["serve", "--no-cache", "--url", "http://127.0.0.1:0"]).arg(app);
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command runs");
+    let stdout = server.stdout.take().expect("it is piped");
+    let listens = BufReader::new(stdout).lines().map_while(Result::ok).any(|line| line.starts_with("Listening on "));
+    if listens {
+        let _ = server.kill();
+    }
+    let output = server.wait_with_output().expect("it ends");
+    (!listens).then(|| text_of(&output.stderr).to_owned())
+}
+
+fn text_of(octets: &[u8]) -> &str {
+    text(octets)
+}
+
+fn importing(interface: &str) -> String {
+    HANDLER.replace("(component", &format!("(component (import \"{interface}\" (instance))"))
 }
 
 #[test]

@@ -116,6 +116,10 @@ impl Engine {
         &self.0.footing
     }
 
+    pub(crate) fn config(&self) -> &EngineConfig {
+        &self.0.config
+    }
+
     pub(crate) fn max_instances(&self) -> usize {
         self.0.config.max_instances as usize
     }
@@ -193,6 +197,28 @@ pub const MEMORY_RESET: &str = "the first 64 KiB are cleared, all else is return
                                 written pages (PAGEMAP_SCAN) is not used, because this release of wasmtime misses pages \
                                 in it that are swapped out or being moved";
 
+/// What one instance of a guest may be made of, so that there is enough for as many instances as the engine has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    /// A component is made of several core modules: adapters, shared libraries, of which Python's packages have dozens.
+    pub(crate) core_instances: u32,
+    /// Of which compilers make one. Each takes 4 GiB of address space, of which there are 128 TiB.
+    pub(crate) memories: u32,
+    /// Of which compilers make one or two. Each takes 2 MiB of address space that a system without overcommitting counts.
+    pub(crate) tables: u32,
+}
+
+impl Capacity {
+    pub(crate) fn of(config: &EngineConfig) -> Self {
+        let each = |number: u32| number.saturating_mul(config.max_components);
+        Self { core_instances: each(256), memories: each(2), tables: each(4) }
+    }
+}
+
+/// What the engine's own data about an instance may take, in bytes: as much as a module of a million functions, the most
+/// there are, that all are called by pointer.
+const MAX_INSTANCE_SIZE: usize = 64 << 20;
+
 /// The settings that decide what a fresh instance costs. What an instance wrote must be undone, completely and whatever
 /// the kernel does meanwhile, before the next one gets its memory.
 ///
@@ -206,15 +232,21 @@ pub const MEMORY_RESET: &str = "the first 64 KiB are cleared, all else is return
 fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     let instances = config.max_instances;
-    let components = instances.saturating_mul(config.max_components);
+    let capacity = Capacity::of(config);
+    let [core_instances, memories, tables] = [capacity.core_instances, capacity.memories, capacity.tables];
     pool.total_component_instances(instances)
         .total_stacks(instances)
-        // A component is made of several core modules: adapters, shared libraries.
-        .total_core_instances(components.saturating_mul(32))
-        .total_memories(components.saturating_mul(2))
-        .total_tables(components.saturating_mul(4))
-        .max_tables_per_module(4)
+        .total_core_instances(instances.saturating_mul(core_instances))
+        .max_core_instances_per_component(core_instances)
+        .total_memories(instances.saturating_mul(memories))
+        .max_memories_per_component(memories)
+        .max_memories_per_module(memories)
+        .total_tables(instances.saturating_mul(tables))
+        .max_tables_per_component(tables)
+        .max_tables_per_module(tables)
         .table_elements(MAX_TABLE_ELEMENTS)
+        .max_core_instance_size(MAX_INSTANCE_SIZE)
+        .max_component_instance_size(MAX_INSTANCE_SIZE)
         .max_memory_size(config.max_memory_size)
         .table_keep_resident(64 << 10);
     // Said, because a later release of wasmtime might choose for itself.

@@ -3,9 +3,12 @@
 mod binary;
 mod concurrency;
 mod facts;
+mod footprint;
 mod imports;
 mod load_error;
 mod outline;
+mod wasi;
+mod without_code;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -23,14 +26,16 @@ use crate::compiled::Compiled;
 use crate::engine::Runtime;
 use crate::state::State;
 use crate::wasi::p2::WasiHttpPre;
-use crate::{Cache, Engine, Source, precompiled};
+use crate::{Cache, Engine, SandboxLimits, Source, precompiled};
 
 pub(crate) use binary::binary;
 pub(crate) use concurrency::is_needed as needs_concurrency;
 pub(crate) use facts::Facts;
+pub(crate) use footprint::Footprint;
 pub use load_error::LoadError;
 pub(crate) use load_error::names;
 pub(crate) use outline::Outline;
+pub(crate) use wasi::Wasi;
 pub use world::World;
 
 /// A component that can answer requests.
@@ -41,6 +46,7 @@ pub struct Guest {
     clock: Arc<Clock>,
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
+    footprint: Footprint,
     has_current_exchange: bool,
     digest: String,
     origin: Origin,
@@ -98,6 +104,23 @@ impl Guest {
         Self::make(engine, bytes, file, None, cache).map(|(guest, _)| guest)
     }
 
+    /// Finds out whether this engine would load a component, as [`Guest::from_bytes`] does and by the same code, and whether
+    /// its instances would fit their limits; but without compiling its functions, which takes longest. One thing it
+    /// cannot tell: whether each function is valid, which [`crate::inspect`] tells.
+    pub fn check(
+        engine: &Engine,
+        bytes: &[u8],
+        file: &Path,
+        limits: &SandboxLimits,
+        offers: impl Fn(Feature) -> bool,
+    ) -> Result<(), LoadError> {
+        let binary = binary(bytes, file)?;
+        Outline::read(&binary, file)?;
+        let guest = Self::from_bytes(engine, &without_code::without_code(&binary), file, None)?;
+        guest.require(offers)?;
+        guest.require_room(limits)
+    }
+
     fn make(
         engine: &Engine,
         bytes: &[u8],
@@ -108,7 +131,7 @@ impl Guest {
         let begin = Instant::now();
         let binary = binary(bytes, file)?;
         let facts = Facts::read(&binary, file)?;
-        facts.outline.examine(file)?; // before it is compiled
+        facts.examine(engine, file)?; // before it is compiled
         let runtime = engine
             .runtime(facts.needs_concurrency)
             .map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
@@ -137,7 +160,7 @@ impl Guest {
         file: &Path,
         begin: Instant,
     ) -> Result<Self, LoadError> {
-        let (world, imports) = facts.outline.examine(file)?;
+        let (world, imports) = facts.examine(engine, file)?;
         // Now, and not at the first request, when there may be no descriptor left for it.
         component
             .initialize_copy_on_write_image()
@@ -153,6 +176,7 @@ impl Guest {
             clock: Arc::clone(&runtime.clock),
             kind,
             needs: imports.features,
+            footprint: facts.footprint,
             has_current_exchange: imports.has_current_exchange,
             digest: facts.digest.clone(),
             origin,
@@ -185,6 +209,11 @@ impl Guest {
             None => Ok(()),
             Some(feature) => Err(LoadError::FeatureAbsent { file: self.file.clone(), feature: feature.name() }),
         }
+    }
+
+    /// Refuses a guest whose instances begin with more memory than these limits allow.
+    pub fn require_room(&self, limits: &SandboxLimits) -> Result<(), LoadError> {
+        self.footprint.check_limits(limits, &self.file)
     }
 
     /// Tells it from every other component: the BLAKE3 of its binary, in hexadecimal digits.

@@ -1,8 +1,8 @@
 //! What can be told about a component without running it and without compiling it, so that a large one takes no longer
 //! than a small one.
 //!
-//! Whether this host can run it is asked of the same code that loads guests. One thing only loading can tell: whether
-//! imports and exports of the right names have the right types.
+//! Whether this host can run it is asked of the same code that loads guests. One thing only an engine can tell: whether
+//! imports and exports of the right names have the right types ([`crate::Guest::check`]).
 
 mod made_with;
 mod wants;
@@ -81,6 +81,7 @@ pub fn inspect(bytes: &[u8], file: &Path) -> Result<Inspection, LoadError> {
 /// What the engine takes: wasmtime's defaults.
 const FEATURES: WasmFeatures = WasmFeatures::WASM3
     .union(WasmFeatures::GC_TYPES)
+    .union(WasmFeatures::THREADS)
     .union(WasmFeatures::COMPONENT_MODEL)
     .union(WasmFeatures::CM_ASYNC);
 

@@ -21,7 +21,7 @@ pub struct SandboxLimits {
     /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long
     /// to break an exchange off that the guest has broken off.
     pub last_words: Duration,
-    /// Bytes of linear memory, all memories of the instance together. A guest that asks for more is refused, which
+    /// Bytes of linear memory, all memories of the instance together, and of its tables. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
     /// Instances at work at once, and exchanges, where they share instances; at most
@@ -169,10 +169,21 @@ impl ResourceLimiter for MemoryLimiter {
         Ok(taken.is_ok())
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS && maximum.is_none_or(|maximum| desired <= maximum))
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired > MAX_TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let more = desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT_SIZE);
+        let taken = self.take(more, current == 0);
+        self.refused = taken.err().or(self.refused);
+        Ok(taken.is_ok())
     }
 }
 
-/// The pool's tables are this large; growing beyond would fail there, with a less clear error.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 65_536;
+/// The pool's tables are this large; growing beyond would fail there, with a less clear error. Programs have one element
+/// for each function that is called by pointer, those in Go for each function: CPython has 10,000, large ones in Go have
+/// more than 100,000.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 1 << 18;
+
+/// What an element takes of an instance's memory.
+pub(crate) const TABLE_ELEMENT_SIZE: usize = size_of::<usize>();

@@ -6,6 +6,8 @@ use wasmparser::{
     ComponentTypeDeclaration, InstanceTypeDeclaration, Parser, Payload,
 };
 
+use super::Wasi;
+
 /// Whether the component, or one inside of it, imports or exports an interface of WASI 0.3, or uses what the component
 /// model has for asynchronous calls. What is malformed does not: compiling it says what is wrong.
 pub(crate) fn is_needed(binary: &[u8]) -> bool {
@@ -45,7 +47,7 @@ fn any<T>(
 }
 
 fn is_wasi_with_concurrency(name: &str) -> bool {
-    name.starts_with("wasi:") && name.split_once('@').is_some_and(|(_, version)| version.starts_with("0.3."))
+    name.starts_with("wasi:") && name.split_once('@').and_then(|(_, version)| Wasi::of(version)) == Some(Wasi::V0_3)
 }
 
 /// Everything but the five functions that there were before: so what a later component model adds counts as well, and

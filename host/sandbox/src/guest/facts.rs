@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LoadError, Outline, needs_concurrency};
+use super::imports::Imports;
+use super::{Footprint, LoadError, Outline, World, needs_concurrency};
+use crate::Engine;
 
 /// Read from its binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,6 +14,7 @@ pub(crate) struct Facts {
     /// The BLAKE3 of the binary, in hexadecimal digits.
     pub(crate) digest: String,
     pub(crate) outline: Outline,
+    pub(crate) footprint: Footprint,
     pub(crate) needs_concurrency: bool,
 }
 
@@ -21,7 +24,14 @@ impl Facts {
         Ok(Self {
             digest: blake3::hash(binary).to_hex().to_string(),
             outline,
+            footprint: Footprint::read(binary, file)?,
             needs_concurrency: needs_concurrency(binary),
         })
+    }
+    /// Whether an engine can run it, as far as that is told without compiling it.
+    pub(crate) fn examine(&self, engine: &Engine, file: &Path) -> Result<(World, Imports), LoadError> {
+        let examined = self.outline.examine(file)?;
+        self.footprint.check(engine.config(), file)?;
+        Ok(examined)
     }
 }

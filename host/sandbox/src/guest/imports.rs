@@ -4,7 +4,7 @@ use std::path::Path;
 
 use windhover_contract::Feature;
 
-use super::LoadError;
+use super::{LoadError, Wasi};
 
 /// The imports of one component.
 pub(crate) struct Imports {
@@ -37,6 +37,7 @@ impl Imports {
     fn add(&mut self, import: &str) -> Result<(), &'static str> {
         let (package, rest) = import.split_once('/').unwrap_or((import, ""));
         let (interface, version) = rest.split_once('@').unwrap_or((rest, ""));
+        let wasi = Wasi::of(version);
         self.has_current_exchange |= package == "windhover:http";
         match (package, interface) {
             ("windhover:http", _) if !is_served(version) => {
@@ -52,16 +53,15 @@ impl Imports {
                 None => Err("this version of Windhover does not have this feature; a newer one may"),
             },
             ("next", "") | ("wasi:http", "incoming-handler" | "handler") => Err(MIDDLEWARE),
-            ("wasi:http", "types" | "outgoing-handler") if version.starts_with("0.2.") => Ok(()),
-            ("wasi:http", "types" | "client") if version.starts_with("0.3.") => Ok(()),
-            // A draft that all hosts have as it is.
-            ("wasi:config", "store") if version == "0.2.0-rc.1" => Ok(()),
-            ("wasi:io", _) if version.starts_with("0.3.") => Err("WASI 0.3 has no wasi:io; build the guest anew"),
-            (package, _)
-                if LINKED_WASI.contains(&package) && (version.starts_with("0.2.") || version.starts_with("0.3.")) =>
-            {
-                Ok(())
+            (package, _) if package.starts_with("wasi:") && Wasi::is_draft(version) && !is_config(package, version) => {
+                Err(DRAFT_OF_WASI)
             }
+            ("wasi:http", "types" | "outgoing-handler") if wasi == Some(Wasi::V0_2) => Ok(()),
+            ("wasi:http", "types" | "client") if wasi == Some(Wasi::V0_3) => Ok(()),
+            // A draft that all hosts have as it is.
+            (package, "store") if is_config(package, version) => Ok(()),
+            ("wasi:io", _) if wasi == Some(Wasi::V0_3) => Err("WASI 0.3 has no wasi:io; build the guest anew"),
+            (package, _) if LINKED_WASI.contains(&package) && wasi.is_some() => Ok(()),
             ("wasi_snapshot_preview1", _) => {
                 Err("it was made for WASI preview 1; wrap it with the preview 1 adapter when making the component")
             }
@@ -81,10 +81,17 @@ fn is_served(version: &str) -> bool {
     patch.is_some_and(|patch| (0..=PATCH).contains(&patch))
 }
 
+fn is_config(package: &str, version: &str) -> bool {
+    package == "wasi:config" && version == "0.2.0-rc.1"
+}
+
 /// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.
 const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
 const OTHER_WASI: &str = "this version of Windhover has WASI 0.2 and 0.3; build the guest against one of them";
+
+const DRAFT_OF_WASI: &str = "it is of a draft, which is not what became WASI 0.2 or 0.3; build the guest anew, with tools \
+                             that have the release";
 
 /// A middleware's own import: what stands behind it.
 const MIDDLEWARE: &str = "the component is middleware; serve an app, and name this file with --middleware";

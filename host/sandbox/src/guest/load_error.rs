@@ -50,6 +50,9 @@ pub enum LoadError {
     /// It is nested as no toolchain nests.
     #[error("{} has more than 100 components inside of one another; no compiler makes that.", file.display())]
     TooDeep { file: PathBuf },
+    /// It is larger than an instance may be.
+    #[error("{} has {what}.\n{remedy}", file.display())]
+    TooLarge { file: PathBuf, what: String, remedy: String },
     /// It imports what the host does not have.
     #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
     UnknownImports {

@@ -8,7 +8,7 @@ use wasmparser::{BinaryReaderError, Parser, Payload};
 use windhover_contract::Feature;
 
 use super::imports::Imports;
-use super::{LoadError, World};
+use super::{LoadError, Wasi, World};
 
 /// A component from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,14 @@ impl Outline {
     /// What to do about a component without a handler.
     fn hint(&self) -> &'static str {
         let has = |prefix: &str| self.exports.iter().any(|name| name.starts_with(prefix));
-        if has("wasi:cli/run@") {
+        let is_draft = |name: &String| {
+            let handler = name.strip_prefix("wasi:http/incoming-handler@").or(name.strip_prefix("wasi:http/handler@"));
+            handler.is_some_and(Wasi::is_draft)
+        };
+        if self.exports.iter().any(is_draft) {
+            "Its handler is of a draft, which is not what became WASI 0.2 or 0.3; build it anew, with tools that have the \
+             release."
+        } else if has("wasi:cli/run@") {
             "It is a command-line program (wasi:cli/run); a server needs a handler that is called for each request."
         } else if has("windhover:http/") {
             "It is middleware, which tells an app something else than the server would; serve the app, and name this \

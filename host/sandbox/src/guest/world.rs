@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::Wasi;
+
 /// The world that a component was written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum World {
@@ -26,8 +28,8 @@ impl World {
     pub(crate) fn handler(self, exports: &[String]) -> Option<&str> {
         exports.iter().map(String::as_str).find(|name| match self {
             Self::Application => *name == "handle",
-            Self::WasiHttp => name.starts_with("wasi:http/incoming-handler@0.2."),
-            Self::WasiHttp3 => name.starts_with("wasi:http/handler@0.3."),
+            Self::WasiHttp => name.strip_prefix("wasi:http/incoming-handler@").and_then(Wasi::of) == Some(Wasi::V0_2),
+            Self::WasiHttp3 => name.strip_prefix("wasi:http/handler@").and_then(Wasi::of) == Some(Wasi::V0_3),
         })
     }
 
