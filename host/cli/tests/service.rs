@@ -57,6 +57,20 @@ fn a_socket_that_it_was_not_given_is_an_error_that_names_those_that_it_was() {
     assert!(error.contains("this process inherited no socket; systemd gives it some by a .socket unit"), "{error}");
 }
 
+/// Its clients would wait for ever: who passed it holds it open.
+#[test]
+fn a_socket_that_no_endpoint_serves_is_refused_by_name() {
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("it is bound");
+    for args in ["", "--url http://127.0.0.1:0", "--url unix:@windhover-test-other"] {
+        let output = given(socket.try_clone().expect("it can").into(), args).output().expect("the command runs");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let expected = format!("nobody would answer the clients of the inherited socket web ({address})");
+        assert!(!output.status.success() && error.contains(&expected), "{error}");
+        assert!(error.contains("Add one with the URL systemd:web"), "{error}");
+    }
+}
+
 #[test]
 fn its_manager_is_told_that_it_is_ready_lives_reads_anew_and_leaves() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -2,10 +2,13 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use http::uri::Uri;
+#[cfg(unix)]
+use socket2::SockAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::inherited::InheritedSocket;
@@ -111,6 +114,17 @@ pub enum BindError {
         /// The system's reason, or ours.
         reason: io::Error,
     },
+    /// A socket that was inherited and that no endpoint serves.
+    #[error(
+        "nobody would answer the clients of the inherited socket {name} ({address}): no endpoint serves it. Add one with \
+         the URL systemd:{name}, or do not pass the socket"
+    )]
+    NotServed {
+        /// What it is called.
+        name: String,
+        /// Where it listens.
+        address: String,
+    },
     /// A socket that should have been inherited.
     #[error("cannot listen on {url}: {reason}")]
     Inherited {
@@ -204,6 +218,9 @@ impl FromStr for Endpoint {
                     "unix: wants an absolute path, or @ and a name; write for example unix:/run/app.sock",
                 ));
             }
+            if let Some(reason) = refusal_of_unix(path) {
+                return Err(refuse(reason));
+            }
             return Ok(Self { is_secure: false, host: Host::Unix(path.to_owned()), port: 0 });
         }
         if let Some(name) = url.strip_prefix("systemd:") {
@@ -232,6 +249,9 @@ impl FromStr for Endpoint {
                     })?)
                 }
             };
+        if matches!(host, Host::Address(IpAddr::V6(address)) if address.to_ipv4_mapped().is_some()) {
+            return Err(refuse("its host is an address of IPv4 that is written as one of IPv6; write it as IPv4"));
+        }
         let port = match authority.as_str().rsplit_once(':') {
             Some((_, port)) if !port.contains(']') => {
                 port.parse().map_err(|_| refuse("its port is not a number from 0 to 65535"))?
@@ -270,6 +290,35 @@ impl Endpoint {
     /// Whether it is one that this process inherits, so that TLS is spoken there if there is a certificate.
     pub fn is_inherited(&self) -> bool {
         matches!(self.host, Host::Inherited(_))
+    }
+
+    /// Whether both cannot be bound at once, or one would get what is meant for the other: an address and port that both
+    /// listen at, the same path, the same inherited sockets. Port 0 is another one each time.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (&self.host, &other.host) {
+            (Host::Unix(one), Host::Unix(other)) => {
+                one == other || one.starts_with('/') && Path::new(one) == Path::new(other)
+            }
+            (Host::Inherited(one), Host::Inherited(other)) => one.is_none() || other.is_none() || one == other,
+            (Host::Unix(_) | Host::Inherited(_), _) | (_, Host::Unix(_) | Host::Inherited(_)) => false,
+            _ if self.port != other.port || self.port == 0 => false,
+            _ => self.addresses().iter().any(|one| other.addresses().iter().any(|other| covers(*one, *other))),
+        }
+    }
+
+    /// The addresses that it listens at, where it listens at any.
+    fn addresses(&self) -> Vec<IpAddr> {
+        match self.host {
+            Host::Address(address) => vec![address],
+            Host::Localhost => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
+            Host::Any => vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
+            Host::Unix(_) | Host::Inherited(_) => Vec::new(),
+        }
+    }
+
+    /// Whether it serves an inherited socket of that name.
+    pub(crate) fn takes(&self, name: &str) -> bool {
+        matches!(&self.host, Host::Inherited(own) if own.as_ref().is_none_or(|own| own == name))
     }
 
     /// Binds the endpoint: its sockets, each with its address as it is to be told.
@@ -335,6 +384,32 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Whether sockets at two addresses, with the same port, are in each other's way. Those of IPv6 are of IPv6 alone.
+fn covers(one: IpAddr, other: IpAddr) -> bool {
+    one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
+}
+
+/// Why the system has no Unix socket of that name. `None`: it can have.
+#[cfg(unix)]
+fn refusal_of_unix(path: &str) -> Option<&'static str> {
+    let address = match path.strip_prefix('@') {
+        Some(_) if cfg!(not(target_os = "linux")) => {
+            return Some("abstract sockets are Linux's alone; write a path, such as unix:/run/app.sock");
+        }
+        Some(name) => SockAddr::unix(format!("\0{name}")),
+        None => SockAddr::unix(path),
+    };
+    address.is_err().then_some(
+        "its path is longer than the system lets that of a socket be (107 bytes on Linux, 103 elsewhere); choose a \
+         shorter one",
+    )
+}
+
+#[cfg(not(unix))]
+fn refusal_of_unix(_: &str) -> Option<&'static str> {
+    Some("this system has no Unix sockets here; use http://127.0.0.1")
 }
 
 fn listen(address: SocketAddr, dual_stack: bool, reuse_port: bool) -> Result<(TcpListener, SocketAddr), BindError> {
@@ -424,10 +499,63 @@ mod tests {
             ("unix:relative.sock", "absolute path"),
             ("unix:/folder/", "absolute path"),
             ("unix:@", "absolute path"),
+            ("http://[::ffff:127.0.0.1]:80", "write it as IPv4"),
+            #[cfg(unix)]
+            (&format!("unix:/{}", "a".repeat(107)), "longer than the system lets"),
+            #[cfg(target_os = "linux")]
+            (&format!("unix:@{}", "a".repeat(108)), "longer than the system lets"),
         ] {
             let error = url.parse::<Endpoint>().expect_err(url).to_string();
             assert!(error.contains(url) && error.contains(expected), "{url}: {error}");
         }
+    }
+
+    /// Each pair is bound too, so that what is said of it is what the system does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_overlaps_is_what_cannot_be_bound_at_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = folder.path().to_str().expect("it is text");
+        let [longest, path, same] = [
+            format!("unix:{folder}/{}", "a".repeat(107 - folder.len() - 1)),
+            format!("unix:{folder}/a.sock"),
+            format!("unix:{folder}/.//a.sock"),
+        ];
+        for (one, other, expected) in [
+            ("http://127.0.0.1:PORT", "http://127.0.0.1:PORT", true),
+            ("http://127.0.0.1:PORT", "http://127.0.0.2:PORT", false),
+            ("http://127.0.0.1:PORT", "http://localhost:PORT", true),
+            ("http://[::1]:PORT", "http://localhost:PORT", true),
+            ("http://[::1]:PORT", "http://127.0.0.1:PORT", false),
+            ("http://*:PORT", "http://127.0.0.1:PORT", true),
+            ("http://*:PORT", "http://[::1]:PORT", true),
+            ("http://*:PORT", "http://*:PORT", true),
+            ("http://0.0.0.0:PORT", "http://127.0.0.1:PORT", true),
+            ("http://0.0.0.0:PORT", "http://[::1]:PORT", false),
+            ("http://0.0.0.0:PORT", "http://[::]:PORT", false),
+            ("http://[::]:PORT", "http://127.0.0.1:PORT", false),
+            ("http://[::]:PORT", "http://localhost:PORT", true),
+            ("http://[::]:PORT", "http://*:PORT", true),
+            ("http://127.0.0.1:0", "http://127.0.0.1:0", false),
+            ("http://127.0.0.1:PORT", "http://127.0.0.1:0", false),
+            (&path, &path, true),
+            (&path, &same, true),
+            (&path, &longest, false),
+            ("unix:@windhover-test-a", "unix:@windhover-test-a", true),
+            ("unix:@windhover-test-a", "unix:@windhover-test-b", false),
+        ] {
+            let port = listen(SocketAddr::from(([127, 0, 0, 1], 0)), false, false).expect("a free port").1.port();
+            let endpoint = |url: &str| url.replace("PORT", &port.to_string()).parse::<Endpoint>().expect(url);
+            let (one_endpoint, other_endpoint) = (endpoint(one), endpoint(other));
+            assert_eq!(one_endpoint.overlaps(&other_endpoint), expected, "{one} {other}");
+            assert_eq!(other_endpoint.overlaps(&one_endpoint), expected, "{other} {one}");
+            let bound = one_endpoint.bind(&one.into(), &[]).expect(one);
+            assert_eq!(other_endpoint.bind(&other.into(), &[]).is_err(), expected, "{one} {other}");
+            drop(bound);
+        }
+        let endpoint = |url: &str| url.parse::<Endpoint>().expect(url);
+        let all = endpoint("systemd:");
+        assert!(all.overlaps(&endpoint("systemd:a")) && !endpoint("systemd:a").overlaps(&endpoint("systemd:b")));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use windhover_contract::ServerAddresses;
 
 use crate::connection::Door;
 use crate::drain::{Drain, Draining};
-use crate::endpoint::{BindError, Bound, EndpointConfig};
+use crate::endpoint::{BindError, Bound, Endpoint, EndpointConfig};
 use crate::inherited::InheritedSocket;
 use crate::listener::Listener;
 use crate::tls::Tls;
@@ -83,6 +83,7 @@ impl Endpoints {
         if configs.is_empty() {
             return Err(BindError::NoUrl);
         }
+        require_each_served(&configs, &inherited)?;
         Ok(Self { bound: bind(configs, &inherited)?, inherited })
     }
 
@@ -109,6 +110,7 @@ impl Endpoints {
         if configs.is_empty() {
             return Err(BindError::NoUrl);
         }
+        require_each_served(&configs, &self.inherited)?;
         let mut going = std::mem::take(&mut self.bound);
         let (mut staying, mut new) = (Vec::new(), Vec::new());
         for config in configs {
@@ -225,6 +227,19 @@ impl BoundEndpoint {
 impl EndpointConfig {
     fn door(&self, draining: Draining) -> Door {
         Door { tls: self.tls.clone(), protocols: self.protocols, draining }
+    }
+}
+
+/// The clients of a socket that nobody serves would wait for ever: whoever passed it holds it open.
+fn require_each_served(configs: &[EndpointConfig], inherited: &[InheritedSocket]) -> Result<(), BindError> {
+    let endpoints = configs.iter().map(EndpointConfig::endpoint).collect::<Result<Vec<_>, _>>()?;
+    let is_absent = |endpoint: &Endpoint| !inherited.iter().any(|socket| endpoint.takes(&socket.name));
+    if endpoints.iter().any(|endpoint| endpoint.is_inherited() && is_absent(endpoint)) {
+        return Ok(()); // a name is wrong, which binding tells
+    }
+    match inherited.iter().find(|socket| !endpoints.iter().any(|endpoint| endpoint.takes(&socket.name))) {
+        None => Ok(()),
+        Some(socket) => Err(BindError::NotServed { name: socket.name.clone(), address: socket.address() }),
     }
 }
 

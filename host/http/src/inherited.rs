@@ -55,6 +55,21 @@ impl InheritedSocket {
         })
     }
 
+    /// Where it listens, for people.
+    pub(crate) fn address(&self) -> String {
+        match &self.socket {
+            Inherited::Tcp(socket) => {
+                socket.local_addr().map_or_else(|_| "TCP".to_owned(), |address| address.to_string())
+            }
+            #[cfg(unix)]
+            Inherited::Unix(socket) => {
+                let address = socket.local_addr().ok();
+                let path = address.as_ref().and_then(|address| address.as_pathname());
+                path.map_or_else(|| "a Unix socket".to_owned(), |path| path.display().to_string())
+            }
+        }
+    }
+
     pub(crate) fn is_tcp(&self) -> bool {
         matches!(self.socket, Inherited::Tcp(_))
     }

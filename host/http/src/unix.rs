@@ -4,7 +4,7 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -77,14 +77,23 @@ fn make_room(path: &Path) -> io::Result<()> {
     if !found.file_type().is_socket() {
         return Err(io::Error::other("there is a file that is no socket; remove it, or choose another path"));
     }
-    match UnixStream::connect(path) {
+    let taken = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
+    match probe(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        // It listens, and as many wait for it already as may.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            taken("another program listens there, and accepts nobody: stop it, or choose another path")
+        }
         Err(error) => Err(error),
-        Ok(_) => Err(io::Error::new(
-            io::ErrorKind::AddrInUse,
-            "another program listens there: stop it, or choose another path",
-        )),
+        Ok(()) => taken("another program listens there: stop it, or choose another path"),
     }
+}
+
+/// Whether somebody listens. Does not wait for a program that does not accept (connect(2): EAGAIN).
+fn probe(path: &Path) -> io::Result<()> {
+    let client = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    client.set_nonblocking(true)?;
+    client.connect(&SockAddr::unix(path)?)
 }
 
 impl Drop for SocketFile {
@@ -119,6 +128,26 @@ mod tests {
         assert!(path.exists());
         drop(second);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_program_that_accepts_nobody_is_told_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a.sock");
+        let hung = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+        hung.bind(&SockAddr::unix(&path).expect("it is a path")).expect("it can be bound");
+        hung.listen(0).expect("it can listen");
+        // As many as it lets wait; the next one would wait without a bound.
+        let mut waiting = Vec::new();
+        while probe(&path).is_ok() {
+            let client = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+            client.set_nonblocking(true).expect("it can");
+            let _ = client.connect(&SockAddr::unix(&path).expect("it is a path"));
+            waiting.push(client);
+        }
+        let error = listen(path.to_str().expect("it is text"), &access(0o600)).expect_err("somebody listens");
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains("accepts nobody") && path.exists(), "{error}");
     }
 
     /// Only root can give a file away, and everybody else is told so.

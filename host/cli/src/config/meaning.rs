@@ -31,8 +31,12 @@ pub(crate) fn meaning(file: &File, text: Option<&Text>) -> Result<Meaning, Mista
     for (name, endpoint) in &file.endpoints {
         check.endpoint(&["endpoints", name], endpoint);
     }
+    check.overlaps(file);
     if let Some(admin) = &file.admin {
-        check.address(&["admin", "url"], &admin.url);
+        if check.address(&["admin", "url"], &admin.url).is_some_and(|address| address.is_inherited()) {
+            let problem = format!("{:?} is of endpoints alone; write for example http://127.0.0.1:9090", admin.url);
+            check.is_wrong(&["admin", "url"], problem);
+        }
         if admin.url.starts_with("https:") {
             check.is_wrong(
                 &["admin", "url"],
@@ -100,6 +104,27 @@ impl Check<'_> {
 
     fn address(&mut self, key: &[&str], url: &str) -> Option<Address> {
         url.parse().map_err(|error: windhover_http::BindError| self.is_wrong(key, error.to_string())).ok()
+    }
+
+    /// Refuses two that cannot both be bound.
+    fn overlaps(&mut self, file: &File) {
+        let endpoints = file.endpoints.iter().map(|(name, endpoint)| {
+            (vec!["endpoints", name.as_str(), "url"], endpoint.url.as_str(), endpoint.reuse_port)
+        });
+        let admin = file.admin.iter().map(|admin| (vec!["admin", "url"], admin.url.as_str(), false));
+        let mut before: Vec<(Vec<&str>, &str, bool, Address)> = Vec::new();
+        for (key, url, shares) in endpoints.chain(admin) {
+            let Ok(address) = url.parse::<Address>() else { continue };
+            let same = before.iter().find(|(.., both, other)| !(shares && *both) && other.overlaps(&address));
+            if let Some((other, other_url, ..)) = same {
+                let problem = format!(
+                    "{url:?} listens where {} does ({other_url:?}); choose another address, or leave one out",
+                    other.join(".")
+                );
+                self.is_wrong(&key, problem);
+            }
+            before.push((key, url, shares, address));
+        }
     }
 
     fn endpoint(&mut self, key: &[&str; 2], endpoint: &Endpoint) {
