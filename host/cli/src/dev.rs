@@ -113,7 +113,7 @@ impl Dev {
 
     /// Takes a request before the `app` does that it would go to: what asks for changes is answered, and while an app could
     /// not be built, all that is for it.
-    pub(crate) fn receive(&self, request: &Request, app: Option<&str>) -> Reception {
+    pub(crate) fn receive(&self, request: &mut Request, app: Option<&str>) -> Reception {
         let state = self.state.borrow();
         if request.target.path() == reload::PATH {
             return Reception::Answered(reload::changes(self, request));

@@ -46,10 +46,13 @@ impl Application for Pipeline {
         let mut record = self.telemetry.begin(&mut request);
         let response = match &self.dev {
             None => self.answer(request, &mut record).await,
-            Some(dev) => match dev.receive(&request, self.name_at(&request.target).as_deref()) {
-                Reception::Admitted(visit) => visit.follow(self.answer(request, &mut record).await),
-                Reception::Answered(response) => response,
-            },
+            Some(dev) => {
+                let app = self.name_at(&request.target);
+                match dev.receive(&mut request, app.as_deref()) {
+                    Reception::Admitted(visit) => visit.follow(self.answer(request, &mut record).await),
+                    Reception::Answered(response) => response,
+                }
+            }
         };
         match record {
             Some(record) => record.follow(response),

@@ -92,6 +92,32 @@ fn a_page_hears_that_something_else_is_served_and_a_plain_answer_is_left_as_it_i
     server.until_answered("Hello from WebAssembly!\n");
 }
 
+/// The script of a page that a browser has kept is of another time, and would load it anew for ever.
+#[test]
+fn a_page_is_not_kept_whatever_its_app_says() {
+    let project = Project::new(BUILD);
+    project.source("answers");
+    let server = project.dev();
+    let get = |fields: &str| {
+        server.ask(&format!("GET / HTTP/1.1\r\nhost: a\r\naccept: text/html,*/*\r\n{fields}connection: close\r\n\r\n"))
+    };
+    server.until(|answer| answer.ends_with("\r\n\r\ncontent\n"));
+    let kept =
+        "give-etag: \"1\"\r\ngive-last-modified: Mon, 30 Nov 2026 16:00:00 GMT\r\ngive-cache-control: max-age=60\r\n";
+    let page = get(&format!("give-content-type: text/html\r\n{kept}"));
+    assert!(page.contains("new EventSource") && page.contains("\r\ncache-control: no-store\r\n"), "{page}");
+    assert!(!page.contains("etag") && !page.contains("last-modified") && !page.contains("max-age"), "{page}");
+    let other = get(&format!("give-content-type: text/css\r\n{kept}"));
+    assert!(other.contains("\r\netag: \"1\"\r\n") && other.contains("max-age=60"), "{other}");
+    // Nor is it asked whether what it has kept is good.
+    project.source("facts");
+    server.until(|answer| answer.contains("\nprotocol: "));
+    for field in ["if-none-match", "if-modified-since", "range", "if-range"] {
+        let told = get(&format!("{field}: \"1\"\r\nwant: field {field}\r\n"));
+        assert!(told.ends_with("\r\n\r\nNone\n"), "{told}");
+    }
+}
+
 #[test]
 fn no_request_fails_while_it_is_built_and_swapped() {
     let project = Project::new(BUILD);

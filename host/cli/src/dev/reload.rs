@@ -6,7 +6,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{
+    ACCEPT, ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, EXPIRES,
+    IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
+};
 use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
@@ -74,8 +77,16 @@ pub(crate) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn new(request: &Request, served: String) -> Self {
-        Self { served, is_get: request.method == Method::GET }
+    /// A page that is shown has the script of its time, so the browser is not to keep it, nor to be told that it has it.
+    pub(super) fn new(request: &mut Request, served: String) -> Self {
+        let is_get = request.method == Method::GET;
+        let mut accepts = request.fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        if is_get && accepts.any(|value| value.contains("text/html")) {
+            for field in [IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_RANGE, RANGE] {
+                request.fields.remove(field);
+            }
+        }
+        Self { served, is_get }
     }
 
     /// Adds the script to a page.
@@ -84,9 +95,14 @@ impl Visit {
         let is_page = text(CONTENT_TYPE).is_some_and(|value| value.starts_with("text/html"));
         let is_plain = !response.fields.contains_key(CONTENT_ENCODING);
         let length: Option<u64> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        if !(self.is_get && is_page && is_plain) || response.body.is_empty() {
+        let is_whole = response.status != StatusCode::PARTIAL_CONTENT;
+        if !(self.is_get && is_page && is_plain && is_whole) || response.body.is_empty() {
             return response;
         }
+        for field in [ETAG, LAST_MODIFIED, ACCEPT_RANGES, AGE, EXPIRES] {
+            response.fields.remove(field);
+        }
+        response.fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let script = Bytes::from(script(&self.served));
         if let Some(length) = length {
             response.fields.insert(CONTENT_LENGTH, HeaderValue::from(length + script.len() as u64));
