@@ -274,6 +274,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("endpoints.NAME.mode", "\"0600\""),
         ("traces.url", "\"http://127.0.0.1:4318\""),
         ("traces.share", "0.5"),
+        ("traces.trust-clients", "true"),
         ("traces.service-name", "\"shop\""),
         ("traces.timeout", "\"3s\""),
         ("traces.fields.NAME.env", "\"TOKEN\""),

@@ -25,7 +25,7 @@ fn a_collector_gets_the_spans_of_an_exchange_and_of_its_outbound_request() {
     let (collector, upstream) = (Upstream::start(), Upstream::start());
     let port = upstream.port;
     let rest = format!(
-        "share = 1\nservice-name = 'shop-front'\nfields = {{ authorization = {{ env = 'COLLECTOR_TOKEN' }} }}\n\
+        "share = 1\ntrust-clients = true\nservice-name = 'shop-front'\nfields = {{ authorization = {{ env = 'COLLECTOR_TOKEN' }} }}\n\
          [apps.shop]\ncomponent = '{}'\nroutes = ['/send']\n\
          [[apps.shop.grants.outbound]]\nurl = 'http://127.0.0.1:{port}'\nprivate = true\n",
         guest_file("wasi-granted").display()
@@ -123,7 +123,7 @@ fn a_client_says_whether_its_trace_is_recorded() {
     let (collector, upstream) = (Upstream::start(), Upstream::start());
     let port = upstream.port;
     let rest = format!(
-        "share = 0.0\n{}[[apps.own.grants.outbound]]\nurl = 'http://127.0.0.1:{port}'\nprivate = true\n",
+        "share = 0.0\ntrust-clients = true\n{}[[apps.own.grants.outbound]]\nurl = 'http://127.0.0.1:{port}'\nprivate = true\n",
         app("wasi-granted")
     );
     let server = Traced::start(&collector, &rest);
@@ -141,6 +141,40 @@ fn a_client_says_whether_its_trace_is_recorded() {
     server.leaves();
     let [_, span] = &collector.spans().by_kind([SpanKind::Client, SpanKind::Server]);
     assert_eq!(hex(&span.trace_id), TRACE);
+}
+
+/// Whoever reaches the server could have all of its requests recorded otherwise, and write into anybody's trace.
+#[test]
+fn a_client_that_is_not_trusted_begins_no_trace_and_is_linked() {
+    let (collector, upstream) = (Upstream::start(), Upstream::start());
+    let port = upstream.port;
+    let rest = format!(
+        "{}[[apps.own.grants.outbound]]\nurl = 'http://127.0.0.1:{port}'\nprivate = true\n",
+        app("wasi-granted")
+    );
+    let ask = |server: &Traced, fields: &str| {
+        let target = format!("GET /send/GET/http://127.0.0.1:{port}/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n");
+        server.server.ask(&format!("{target}{fields}\r\n"));
+        upstream.next().fields
+    };
+    let sampled = format!("traceparent: {PARENT}\r\ntracestate: a=b\r\n");
+    // None is recorded: the client cannot change that.
+    let server = Traced::start(&collector, &format!("share = 0.0\n{rest}"));
+    let told = ask(&server, &sampled);
+    let parent = &told["traceparent"];
+    assert!(parent.ends_with("-00") && !parent.contains(TRACE), "{parent}");
+    assert!(!told.contains_key("tracestate"), "{told:?}");
+    server.leaves();
+    // All are: nor can it change that.
+    let server = Traced::start(&collector, &rest);
+    let told = ask(&server, &format!("traceparent: 00-{TRACE}-{CALLER}-00\r\n"));
+    let parent = &told["traceparent"];
+    assert!(parent.ends_with("-01") && !parent.contains(TRACE), "{parent}");
+    server.leaves();
+    let [_, span] = &collector.spans().by_kind([SpanKind::Client, SpanKind::Server]);
+    assert!(parent.contains(&hex(&span.trace_id)) && span.parent_span_id.is_empty(), "{span:?}");
+    let [link] = &span.links[..] else { panic!("it has no link: {span:?}") };
+    assert_eq!((hex(&link.trace_id), hex(&link.span_id)), (TRACE.to_owned(), CALLER.to_owned()));
 }
 
 #[test]

@@ -13,7 +13,8 @@ use http::header::USER_AGENT;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{
-    SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer, TracerProvider,
+    Link, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState, Tracer,
+    TracerProvider,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderInjector;
@@ -35,6 +36,7 @@ use crate::secret::secret;
 pub(crate) struct Traces {
     provider: SdkTracerProvider,
     tracer: SdkTracer,
+    trusts_clients: bool,
 }
 
 /// The span of an exchange. Clones are the same span.
@@ -70,15 +72,20 @@ impl Traces {
             .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(written.share.as_f64()))))
             .with_resource(resource)
             .build();
-        Ok(Self { tracer: provider.tracer("windhover"), provider })
+        Ok(Self { tracer: provider.tracer("windhover"), provider, trusts_clients: written.trust_clients })
     }
 
-    /// Begins the span of an exchange, as part of the trace that the request's fields name. From now on they name this
-    /// span in it.
+    /// Begins the span of an exchange: as part of the trace that the request's fields name, if clients are trusted with
+    /// that, else as a trace of its own with a link to theirs. From now on the fields name this span.
     pub(super) fn begin(&self, request: &mut Request) -> Span {
-        let parent = parent(&request.fields);
+        let named = parent(&request.fields);
         let builder = self.tracer.span_builder(known_method(&request.method)).with_kind(SpanKind::Server);
-        let span = self.tracer.build_with_context(builder, &parent);
+        let span = if self.trusts_clients || !named.has_active_span() {
+            self.tracer.build_with_context(builder, &named)
+        } else {
+            let link = Link::with_context(named.span().span_context().clone());
+            self.tracer.build_with_context(builder.with_links(vec![link]), &Context::new())
+        };
         let span = Span { tracer: self.tracer.clone(), context: Context::new().with_span(span) };
         let agent = request.fields.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
         if let Some(agent) = agent.filter(|_| span.is_recorded()) {

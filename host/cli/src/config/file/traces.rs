@@ -18,10 +18,15 @@ pub struct Traces {
     /// The collector, for example `http://127.0.0.1:4318`. A URL without a path gets `/v1/traces`. An `https` one has to
     /// have a certificate that the system trusts.
     pub url: String,
-    /// How many of the traces that begin here are recorded: 0 to 1. Whether one that began elsewhere is recorded, the
-    /// client says.
+    /// How many of the traces that begin here are recorded: 0 to 1.
     #[serde(default)]
     pub share: Share,
+    /// Whether clients are trusted with `traceparent`, as those behind a gateway of your own are: a request is part of the
+    /// trace that its client names, and recorded if the client says so. Absent: no, because whoever reaches the server
+    /// could have all of its requests recorded, and write into anybody's trace. Then each request begins a trace of its
+    /// own, with a link to the client's (as OpenTelemetry's instrumentation has it for public endpoints).
+    #[serde(default)]
+    pub trust_clients: bool,
     /// What the server is called in traces.
     #[serde(default = "service_name")]
     pub service_name: String,
@@ -39,6 +44,7 @@ impl Traces {
         Self {
             url: url.to_owned(),
             share: Share::default(),
+            trust_clients: false,
             service_name: service_name(),
             fields: BTreeMap::new(),
             timeout: timeout(),
