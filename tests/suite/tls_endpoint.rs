@@ -31,6 +31,18 @@ async fn a_client_without_alpn_speaks_http_1() {
     wire.expect(HELLO).await;
 }
 
+/// It is spoken, so whoever offers nothing else is not refused.
+#[tokio::test]
+async fn a_client_may_offer_http_1_0_alone() {
+    let served = TestServer::https().serve(guest("rust-hello")).await;
+    let stream = served.connect_tls(client(&["http/1.0"], None)).await.expect("it may come");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.0"[..]));
+    let mut wire = Wire::memory(stream);
+    wire.send("GET / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(wire.receive_response().await.status_line, "HTTP/1.0 200 OK");
+    wire.expect_closed().await;
+}
+
 #[tokio::test]
 async fn a_client_that_offers_both_speaks_http_2() {
     let served = TestServer::https().serve(guest("rust-hello")).await;

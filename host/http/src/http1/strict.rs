@@ -15,7 +15,6 @@ mod tests;
 use memchr::memchr;
 use windhover_contract::{ClientFault, Limits};
 
-pub(crate) use grammar::length;
 use grammar::{MAX_DIGITS, Spoken, chunk_size, field, good_field, is_token, is_trailer, request_line};
 use head::{Codings, Fields, Head};
 
@@ -360,6 +359,11 @@ impl Strict {
         self.pass(line.len(), good);
         Ok(true)
     }
+}
+
+/// The length that a Content-Length field says, in any version of HTTP. `None`: it says none.
+pub(crate) fn length(value: &[u8]) -> Option<u64> {
+    grammar::length(value)
 }
 
 /// What a field section may be configured to hold at most: `http`'s map panics above 24,576.

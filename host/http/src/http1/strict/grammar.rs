@@ -66,7 +66,7 @@ pub(super) fn without_end(line: &[u8]) -> Result<&[u8], ClientFault> {
 }
 
 /// RFC 9112 §6.3: decimal digits. Less than 64 bits, as in Kestrel.
-pub(crate) fn length(value: &[u8]) -> Option<u64> {
+pub(super) fn length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
