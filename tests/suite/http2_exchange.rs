@@ -214,6 +214,18 @@ for_each_http2! {
         assert!(content.contains("field x-good: a b\\tc\nfield x-empty: \n"), "{content}");
     }
 
+    /// A gateway that ends TLS passes on the scheme that it was asked for (RFC 9113 §8.3.1). What any other names is no
+    /// resource of an HTTP server (RFC 9110 §15.5.20).
+    async fn a_scheme_is_one_of_https_or_421(server) {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut client = served.connect_http2().await;
+        for (scheme, status, text) in
+            [("http", 200, "Hello from WebAssembly!\n"), ("https", 200, "Hello from WebAssembly!\n"), ("ftp", 421, "")]
+        {
+            client.ask(http::Request::builder().uri(format!("{scheme}://a/"))).await.expect(status, text);
+        }
+    }
+
     /// As in HTTP/1.1, where two of them are smuggling bait.
     async fn a_length_is_one_number(server) {
         let served = server.serve(guest("echoes")).await;

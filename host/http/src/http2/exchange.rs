@@ -95,6 +95,7 @@ impl<A: Application> Exchange<A> {
         if !are_trimmed(&head.headers) {
             return Err(Refusal::Malformed(ClientFault::FieldLine));
         }
+        check_scheme(&head.uri)?;
         make_alike(&mut head)?;
         let protocol = head.extensions.remove::<Protocol>();
         let protocols = protocol.map(|protocol| HeaderValue::from_str(protocol.as_str())).transpose();
@@ -336,6 +337,15 @@ fn check_size(head: &http::request::Parts, limits: &Limits) -> Result<(), Client
         return Err(ClientFault::FieldsTooMany);
     }
     Ok(())
+}
+
+/// RFC 9110 §7.4: what another scheme names is no resource of this server. Either of HTTP's is taken, because gateways
+/// that end TLS pass on the one that they were asked for (RFC 9113 §8.3.1).
+fn check_scheme(uri: &Uri) -> Result<(), ClientFault> {
+    match uri.scheme_str() {
+        None | Some("http" | "https") => Ok(()),
+        Some(_) => Err(ClientFault::SchemeForeign),
+    }
 }
 
 /// Gives a head the form that it has in HTTP/1.1, so that an application sees one form: the authority as Host field
