@@ -7,12 +7,7 @@ use std::path::Path;
 #[test]
 fn every_fixture_is_used_by_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let suite: String = fs::read_dir(tests.join("suite"))
-        .expect("the suite is where it is built from")
-        .map(|entry| entry.expect("it is listed").path())
-        .filter(|path| path.is_file())
-        .map(|file| fs::read_to_string(file).expect("a source file is text"))
-        .collect();
+    let suite = sources(&tests.join("suite"));
     let unused: Vec<String> =
         fixtures(tests).into_iter().filter(|name| !suite.contains(&format!("\"{name}\""))).collect();
     assert!(unused.is_empty(), "no test uses {}", unused.join(", "));
@@ -28,6 +23,15 @@ fn every_fixture_is_built() {
         .map(|entry| entry.file_name().into_string().expect("a fixture's name is ASCII"))
         .collect();
     assert_eq!(folders, fixtures(tests), "the members in tests/guests/Cargo.toml are the folders");
+}
+
+/// What is in a folder, and in those in it.
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("the suite is where it is built from");
+    let paths = entries.map(|entry| entry.expect("it is listed").path());
+    paths
+        .map(|path| if path.is_dir() { sources(&path) } else { fs::read_to_string(path).expect("it is text") })
+        .collect()
 }
 
 /// The members of the fixtures' workspace: the lines of its list, `"name", # what it does`.
