@@ -9,7 +9,7 @@ use std::path::Path;
 
 use crate::code::{Code, Private, Reading, Whole, digest};
 use crate::engine::compiler;
-use crate::guest::{Footprint, Outline, binary, needs_concurrency};
+use crate::guest::{EngineKind, Footprint, Outline, binary};
 use crate::{EngineConfig, EngineError, LoadError};
 
 /// Compiles a component, binary or text, into the content of a `.cwasm` file. `file` is its name in errors.
@@ -23,7 +23,7 @@ pub fn compile(bytes: &[u8], file: &Path, target: Option<&str>) -> Result<Vec<u8
     // How many parts an engine has room for is its configuration's affair.
     let any_parts = EngineConfig { max_components: u32::MAX, ..EngineConfig::default() };
     Footprint::read(&component, file)?.check(&any_parts, file)?;
-    let engine = compiler(needs_concurrency(&component), target).map_err(|reason| match target {
+    let engine = compiler(EngineKind::of(&component, target), target).map_err(|reason| match target {
         Some(target) => LoadError::Target { target: target.to_owned(), reason },
         None => LoadError::NoEngine { file: file.into(), reason: EngineError(reason) },
     })?;

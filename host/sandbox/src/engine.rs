@@ -1,6 +1,7 @@
 //! One engine a process: how guests are compiled, where their memory comes from, and the clock that interrupts them.
-//! Inside it are two of wasmtime's, because one that can do several things at once in an instance is slower for the
-//! guests that do not; the second is made when the first guest needs it.
+//! Inside it are up to four of wasmtime's, each made when the first guest needs it: with concurrency and without, because
+//! one that can do several things at once in an instance is slower for the guests that do not; and with memories of our
+//! own or of wasmtime's pool, because what resets them fastest depends on how much data a guest begins with.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
@@ -14,14 +15,17 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationCon
 use crate::background::Background;
 use crate::buffers::{Buffers, default_max_buffered, default_max_grown_memory};
 use crate::clock::Clock;
+use crate::guest::{EngineKind, MAX_COPIED};
+use crate::instance_limit::InstanceLimit;
 use crate::limits::{GrownMemory, MAX_TABLE_ELEMENTS};
+use crate::memory;
 use crate::state::State;
 use crate::{features, wasi};
 
 /// What an [`Engine`] is made for.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Instances at once, of all deployments together; counted apart for guests that need concurrency (WASI 0.3).
+    /// Instances at once, of all deployments together.
     /// Address space is reserved for all of them, memory is not.
     pub max_instances: u32,
     /// The largest linear memory of any guest, in bytes.
@@ -64,6 +68,10 @@ pub struct Engine(Arc<Inner>);
 /// What a machine has for an [`Engine`], and so how it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footing {
+    /// The kernel lists the pages that hold something (PAGEMAP_SCAN, Linux 6.7), so that what an instance with little data
+    /// wrote is reset in place when it has ended. Else it is returned to the system, which costs each instance several
+    /// microseconds and stops the other cores for a moment each time.
+    pub lists_pages: bool,
     /// Why there is no address space for all instances, so that each maps its own, which costs about ten times as much.
     /// `None`: it is reserved.
     pub no_pool: Option<String>,
@@ -75,8 +83,25 @@ struct Inner {
     buffers: Arc<Buffers>,
     grown_memory: Arc<GrownMemory>,
     background: Background,
-    sequential: Runtime,
-    concurrent: OnceLock<Runtime>,
+    instances: Arc<InstanceLimit>,
+    /// By their kinds.
+    runtimes: [OnceLock<Runtime>; 4],
+}
+
+impl Footing {
+    /// How memory that instances wrote is reset, in words.
+    pub fn memory_reset(&self) -> String {
+        let much = MAX_COPIED >> 10;
+        match self.lists_pages {
+            true => format!(
+                "pages that were written are cleared in place (PAGEMAP_SCAN); apps with more than {much} KiB of data: all \
+                 memory is returned to the system"
+            ),
+            false => "all memory is returned to the system, because it has no list of the pages that were written \
+                      (PAGEMAP_SCAN, Linux 6.7)"
+                .into(),
+        }
+    }
 }
 
 /// One of wasmtime's engines, with everything linked that a guest of it may import.
@@ -94,21 +119,24 @@ pub struct EngineError(pub(crate) wasmtime::Error);
 impl Engine {
     /// Starts an engine, and with it the clock of all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
-        let (sequential, no_pool) = Runtime::new(config, false)?;
-        let footing = Footing { no_pool };
+        let first = EngineKind::default();
+        let (runtime, no_pool) = Runtime::new(config, first)?;
+        let runtimes: [OnceLock<Runtime>; 4] = Default::default();
+        let _ = runtimes[index(first)].set(runtime); // nothing was there
+        let footing = Footing { lists_pages: memory::lists_pages(), no_pool };
         let instances = config.max_instances;
         if footing.no_pool.is_none() {
             info!(
                 "address space for {instances} instances is reserved; windhover doctor tells more about this machine"
             );
         }
-        info!("memory of ended instances: {MEMORY_RESET}");
+        info!("memory of ended instances: {}", footing.memory_reset());
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
         let background = Background::new(config.background_threads);
+        let instances = Arc::new(InstanceLimit::new(config.max_instances as usize));
         let config = config.clone();
-        let concurrent = OnceLock::new();
-        Ok(Self(Arc::new(Inner { config, footing, buffers, grown_memory, background, sequential, concurrent })))
+        Ok(Self(Arc::new(Inner { config, footing, buffers, grown_memory, background, instances, runtimes })))
     }
 
     /// How it runs on this machine.
@@ -120,8 +148,9 @@ impl Engine {
         &self.0.config
     }
 
-    pub(crate) fn max_instances(&self) -> usize {
-        self.0.config.max_instances as usize
+    /// Of all deployments together.
+    pub(crate) fn instances(&self) -> &Arc<InstanceLimit> {
+        &self.0.instances
     }
 
     /// What content may take up in the host.
@@ -139,24 +168,26 @@ impl Engine {
         self.0.background.handle()
     }
 
-    /// What runs guests that need concurrency, or those that do not.
-    pub(crate) fn runtime(&self, needs_concurrency: bool) -> Result<&Runtime, EngineError> {
-        if !needs_concurrency {
-            return Ok(&self.0.sequential);
-        }
-        if let Some(runtime) = self.0.concurrent.get() {
+    /// What runs guests of a kind.
+    pub(crate) fn runtime(&self, kind: EngineKind) -> Result<&Runtime, EngineError> {
+        let runtime = &self.0.runtimes[index(kind)];
+        if let Some(runtime) = runtime.get() {
             return Ok(runtime);
         }
-        let (runtime, _) = Runtime::new(&self.0.config, true)?;
-        Ok(self.0.concurrent.get_or_init(|| runtime))
+        let (made, _) = Runtime::new(&self.0.config, kind)?;
+        Ok(runtime.get_or_init(|| made))
     }
+}
+
+fn index(kind: EngineKind) -> usize {
+    usize::from(kind.has_concurrency) * 2 + usize::from(kind.copies_data)
 }
 
 impl Runtime {
     /// And why it has no pool, if it has none.
-    fn new(config: &EngineConfig, has_concurrency: bool) -> Result<(Self, Option<String>), EngineError> {
+    fn new(config: &EngineConfig, kind: EngineKind) -> Result<(Self, Option<String>), EngineError> {
         let mut no_pool = None;
-        let engine = match wasmtime::Engine::new(base(has_concurrency).allocation_strategy(pool(config))) {
+        let engine = match wasmtime::Engine::new(&with_memory(config, kind)) {
             Ok(engine) => engine,
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
             Err(failure) => {
@@ -166,36 +197,47 @@ impl Runtime {
                     config.max_instances
                 );
                 no_pool = Some(format!("{failure:#}"));
-                wasmtime::Engine::new(&base(has_concurrency)).map_err(EngineError)?
+                wasmtime::Engine::new(&base(kind)).map_err(EngineError)?
             }
         };
-        let linker = link(&engine, has_concurrency).map_err(EngineError)?;
+        let linker = link(&engine, kind.has_concurrency).map_err(EngineError)?;
         let clock = Clock::start(engine.weak()).map_err(|failure| EngineError(failure.into()))?;
         Ok((Self { engine, linker, clock: Arc::new(clock) }, no_pool))
     }
 }
 
 /// An engine that runs nothing: it compiles for [`Runtime`]s here, or on another machine.
-pub(crate) fn compiler(has_concurrency: bool, target: Option<&str>) -> wasmtime::Result<wasmtime::Engine> {
-    let mut config = base(has_concurrency);
+pub(crate) fn compiler(kind: EngineKind, target: Option<&str>) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = base(kind);
     if let Some(target) = target {
         config.target(target)?;
     }
     wasmtime::Engine::new(&config)
 }
 
-fn base(has_concurrency: bool) -> Config {
+fn base(kind: EngineKind) -> Config {
     let mut config = Config::new();
-    config.concurrency_support(has_concurrency);
+    config.concurrency_support(kind.has_concurrency);
+    config.memory_init_cow(!kind.copies_data);
     config.epoch_interruption(true);
     config.wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }
 
-/// How memory that instances wrote is undone, for the log and `windhover doctor`.
-pub const MEMORY_RESET: &str = "the first 64 KiB are cleared, all else is returned to the system, in batches; the list of \
-                                written pages (PAGEMAP_SCAN) is not used, because this release of wasmtime misses pages \
-                                in it that are swapped out or being moved";
+/// The base, and where memory comes from.
+fn with_memory(config: &EngineConfig, kind: EngineKind) -> Config {
+    let mut base = base(kind);
+    #[cfg(target_os = "linux")]
+    if kind.copies_data {
+        // And one for what an instance collects as garbage.
+        let memories = config.max_instances.saturating_mul(Capacity::of(config).memories + 1);
+        base.with_host_memory(Arc::new(memory::MemoryPool::new(memories as usize)));
+        base.with_host_stack(Arc::new(memory::StackPool::new()));
+        return base;
+    }
+    base.allocation_strategy(pool(config));
+    base
+}
 
 /// What one instance of a guest may be made of, so that there is enough for as many instances as the engine has.
 #[derive(Clone, Copy, Debug)]
@@ -222,13 +264,14 @@ const MAX_INSTANCE_SIZE: usize = 64 << 20;
 /// The settings that decide what a fresh instance costs. What an instance wrote must be undone, completely and whatever
 /// the kernel does meanwhile, before the next one gets its memory.
 ///
-/// So the list of written pages is not used (PAGEMAP_SCAN, `pagemap_scan`), though it would be faster: wasmtime 48 asks
-/// for written pages that are *present*. A page that is swapped out is not, nor is one that the kernel is just moving
-/// (compaction, balancing between nodes, any Linux); the next instance would find in it what another wrote. wasmtime 50
-/// asks rightly.
+/// So wasmtime's way with the kernel's list of written pages is not used (`pagemap_scan`), though it would be faster:
+/// wasmtime 48 asks for written pages that are *present*. One that is swapped out is not, nor is one that the kernel is
+/// just moving (compaction, balancing between nodes: on any Linux), and the next instance finds in it what another wrote.
+/// wasmtime 50 asks for written pages, and is told of each that could have been (Linux 6.18), so it clears them all.
 ///
-/// Without that list, memory up to `linear_memory_keep_resident` is cleared or copied anew, whether it was written or
-/// not, and the rest is returned to the kernel, in batches, because each return stops the other cores for a moment.
+/// Nor is anything kept resident: without the list, memory up to that size is cleared or copied anew whether it was
+/// written or not. Everything is returned to the kernel, in batches, because each return stops the other cores for a
+/// moment.
 fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
     let mut pool = PoolingAllocationConfig::new();
     let instances = config.max_instances;
@@ -250,7 +293,7 @@ fn pool(config: &EngineConfig) -> InstanceAllocationStrategy {
         .max_memory_size(config.max_memory_size)
         .table_keep_resident(64 << 10);
     // Said, because a later release of wasmtime might choose for itself.
-    pool.pagemap_scan(Enabled::No).linear_memory_keep_resident(64 << 10).decommit_batch_size(64);
+    pool.pagemap_scan(Enabled::No).linear_memory_keep_resident(0).decommit_batch_size(64);
     InstanceAllocationStrategy::Pooling(pool)
 }
 

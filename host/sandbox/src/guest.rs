@@ -5,6 +5,7 @@ mod concurrency;
 mod facts;
 mod footprint;
 mod imports;
+mod kind;
 mod load_error;
 mod outline;
 mod wasi;
@@ -29,9 +30,9 @@ use crate::wasi::p2::WasiHttpPre;
 use crate::{Cache, Engine, SandboxLimits, Source, precompiled};
 
 pub(crate) use binary::binary;
-pub(crate) use concurrency::is_needed as needs_concurrency;
 pub(crate) use facts::Facts;
 pub(crate) use footprint::Footprint;
+pub(crate) use kind::{EngineKind, MAX_COPIED};
 pub use load_error::LoadError;
 pub(crate) use load_error::names;
 pub(crate) use outline::Outline;
@@ -85,7 +86,7 @@ impl Guest {
     pub fn recall(engine: &Engine, file: &Path, cache: &Cache) -> Option<Self> {
         let begin = Instant::now();
         let facts = cache.recall(file)?;
-        let runtime = engine.runtime(facts.needs_concurrency).ok()?;
+        let runtime = engine.runtime(facts.kind).ok()?;
         let found = (cache.get(&runtime.engine, &facts)?, Origin::Cache);
         Self::ready(engine, runtime, found, &facts, file, begin).ok()
     }
@@ -132,9 +133,7 @@ impl Guest {
         let binary = binary(bytes, file)?;
         let facts = Facts::read(&binary, file)?;
         facts.examine(engine, file)?; // before it is compiled
-        let runtime = engine
-            .runtime(facts.needs_concurrency)
-            .map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
+        let runtime = engine.runtime(facts.kind).map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
         let ahead = || Some((precompiled(&runtime.engine, compiled?, file)?, Origin::Ahead));
         let cached = || Some((cache?.get(&runtime.engine, &facts)?, Origin::Cache));
         let found = match ahead().or_else(cached) {

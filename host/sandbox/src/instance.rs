@@ -5,15 +5,17 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 
+use tracing::warn;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_http::p3::bindings::Service;
-use windhover_contract::Fault;
+use windhover_contract::{Fault, HostFault};
 
 use crate::background::{give_way, let_others_in};
 use crate::bindings::Application;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
-use crate::state::State;
+use crate::instance_limit::InstancePermit;
+use crate::state::{State, log_id};
 use crate::turns::poll_in_turns;
 use crate::wasi::p2::{self, WasiHttp};
 use crate::wasi::p3::Call;
@@ -24,6 +26,8 @@ pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) guest: Instantiated,
     answered: u32,
+    /// Behind the store: it has ended when it has given its memory back.
+    _permit: InstancePermit,
 }
 
 /// The exports of an instance.
@@ -36,6 +40,12 @@ pub(crate) enum Instantiated {
 impl Instance {
     /// A fresh instance, for an exchange or for several at once.
     pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Result<Self, Fault> {
+        let instances = deployed.guest.engine().instances();
+        let Some(permit) = instances.acquire() else {
+            let (app, id, max) = (&deployed.name, log_id(&exchange), instances.max());
+            warn!(%app, %id, "all {max} instances of the server are at work (max-instances)");
+            return Err(HostFault::Busy.into());
+        };
         let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
@@ -53,14 +63,14 @@ impl Instance {
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(deployed.limits.max_memory);
         match instantiate(&deployed.guest.kind, &mut store).await {
-            Ok(guest) => Ok(Self { store, guest, answered: 0 }),
+            Ok(guest) => Ok(Self { store, guest, answered: 0, _permit: permit }),
             Err(error) => Err(trap::fault(error, store.data_mut())),
         }
     }
 
     /// Answers the exchange and ends with it.
     pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
-        let Self { store, guest, answered } = self;
+        let Self { store, guest, answered, .. } = self;
         *answered += 1;
         let ended = match guest {
             Instantiated::Application(guest) => guest.call_handle(&mut *store).await,

@@ -23,11 +23,13 @@ mod grants;
 mod guest;
 mod inspect;
 mod instance;
+mod instance_limit;
 mod invoke;
 mod leaving;
 mod limits;
 mod log;
 mod log_id;
+mod memory;
 mod outbound;
 mod pieces;
 mod precompiled;
@@ -53,7 +55,7 @@ pub use admission::Load;
 pub use cache::{Cache, CacheError};
 pub use compiled::compile;
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
-pub use engine::{Engine, EngineConfig, EngineError, Footing, MEMORY_RESET};
+pub use engine::{Engine, EngineConfig, EngineError, Footing};
 pub use grants::{Access, Grants};
 pub use guest::{Guest, LoadError, Origin, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
@@ -88,7 +90,7 @@ impl Sandbox {
     /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has.
     /// `name` says in the log whose lines these are.
     pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
-        limits.max_instances = limits.max_instances.min(guest.engine().max_instances());
+        limits.max_instances = limits.max_instances.min(guest.engine().instances().max());
         let name: String = name.into();
         let name: Arc<str> = name.into();
         let admission = admission::Admission::new(&name, &limits);

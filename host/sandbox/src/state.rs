@@ -149,7 +149,7 @@ impl State {
     }
 }
 
-fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
+pub(crate) fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
     exchange.as_ref().map_or_else(LogId::default, |exchange| LogId::from(&exchange.features))
 }
 

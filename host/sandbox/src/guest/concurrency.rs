@@ -1,5 +1,5 @@
-//! Tells from a component's binary, before it is compiled, whether it needs an engine with concurrency: the two engines
-//! compile differently, and the one without is faster for guests that do one thing after the other.
+//! Tells from a component's binary whether it needs an engine with concurrency: the one without is faster for guests that
+//! do one thing after the other.
 
 use wasmparser::{
     BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,
@@ -10,7 +10,7 @@ use super::Wasi;
 
 /// Whether the component, or one inside of it, imports or exports an interface of WASI 0.3, or uses what the component
 /// model has for asynchronous calls. What is malformed does not: compiling it says what is wrong.
-pub(crate) fn is_needed(binary: &[u8]) -> bool {
+pub(super) fn is_needed(binary: &[u8]) -> bool {
     scan(binary).unwrap_or(false)
 }
 

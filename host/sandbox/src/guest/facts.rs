@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::imports::Imports;
-use super::{Footprint, LoadError, Outline, World, needs_concurrency};
+use super::{EngineKind, Footprint, LoadError, Outline, World};
 use crate::Engine;
 
 /// Read from its binary.
@@ -15,7 +15,7 @@ pub(crate) struct Facts {
     pub(crate) digest: String,
     pub(crate) outline: Outline,
     pub(crate) footprint: Footprint,
-    pub(crate) needs_concurrency: bool,
+    pub(crate) kind: EngineKind,
 }
 
 impl Facts {
@@ -25,9 +25,10 @@ impl Facts {
             digest: blake3::hash(binary).to_hex().to_string(),
             outline,
             footprint: Footprint::read(binary, file)?,
-            needs_concurrency: needs_concurrency(binary),
+            kind: EngineKind::of(binary, None),
         })
     }
+
     /// Whether an engine can run it, as far as that is told without compiling it.
     pub(crate) fn examine(&self, engine: &Engine, file: &Path) -> Result<(World, Imports), LoadError> {
         let examined = self.outline.examine(file)?;
