@@ -93,6 +93,10 @@ languages *ARGS: build
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
+# Look for what a fresh instance must not know while the kernel swaps the server's memory out, and moves it (needs Python, and root for both)
+isolation: build guests
+    @python3 tests/isolation/kernel.py target/release/windhover {{ guests }}/{{ wasm }}/release target/isolation
+
 # Attack it, and measure how others fare meanwhile; or one recipe of tests/siege: just siege slow (needs Python with pip, slowhttptest)
 siege *RECIPE: build guests
     @tests/siege/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/siege {{ RECIPE }}
@@ -138,8 +142,23 @@ fuzz SECONDS="60": setup
         echo "fuzz: $target: $runs runs, $(grep -o 'cov: [0-9]*' "$log" | tail -1), nothing found"
     done
 
+# Tell whether a newer patch of wasmtime's release is out, and which advisories concern the lock file (needs cargo-audit)
+advisories:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    locked=$(sed -n '/^name = "wasmtime"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
+    # Elsewhere, because in a workspace cargo tells of the version that is locked.
+    newest=$(cd / && cargo info --quiet "wasmtime@${locked%%.*}" 2>/dev/null | sed -n 's/^version: \([0-9.]*\).*/\1/p')
+    case $newest in
+        "") echo "advisories: the registry does not tell which patches of wasmtime ${locked%%.*} there are" >&2; exit 1 ;;
+        "$locked") echo "advisories: wasmtime $locked is the newest patch of its release" ;;
+        *) echo "advisories: wasmtime $newest is out; $locked is locked: cargo update --package wasmtime" >&2; exit 1 ;;
+    esac
+    cargo audit --version >/dev/null 2>&1 || { echo "advisories: cargo-audit is missing: cargo install --locked cargo-audit" >&2; exit 1; }
+    cargo audit
+
 # What CI runs
-ci: check test languages interop
+ci: check test isolation languages interop
 
 # Add what Rust needs for guests, and say what is missing
 setup:

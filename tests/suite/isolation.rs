@@ -1,6 +1,8 @@
 //! What a guest does wrong stays in its own exchange: its client gets a plain status or a broken connection, never a
 //! word about the inside, and everybody else notices nothing.
 
+mod fresh;
+
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

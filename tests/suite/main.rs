@@ -20,7 +20,7 @@ mod http2_reset; // the end of a stream before its time
 mod http2_upgrade; // another protocol on a stream
 mod identifier; // what an exchange is called, and its trace
 mod informational; // interim responses
-mod isolation; // what a guest does wrong stays in its own exchange
+mod isolation; // what a guest does wrong stays in its own exchange, and what it leaves is gone
 mod keep_alive; // several exchanges on one connection, and its end
 mod lifetime; // the client's leaving, as a guest is told of it, and the breaking off
 mod limit_answer_rate; // clients that take an answer slowly

@@ -4,6 +4,7 @@ mod files;
 mod interim;
 mod life;
 mod limiting;
+mod marks;
 mod switching;
 mod talking;
 mod telling;
@@ -23,6 +24,7 @@ pub fn act() {
         "interim" => interim::act(rest, &query),
         "life" => life::act(rest, &query),
         "limits" => limiting::act(rest, &query),
+        "marks" => marks::act(rest),
         "trailers" => trailing::act(rest),
         "upgrade" => switching::act(rest),
         "websocket" => talking::act(rest, &query),
