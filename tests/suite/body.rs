@@ -98,45 +98,4 @@ for_each_server! {
         assert_eq!(wire.receive_response().await.text(), "3 then incomplete\n");
         wire.expect_closed().await;
     }
-
-    async fn a_client_that_waits_to_be_asked_is_asked_when_the_guest_reads(server) {
-        let served = server.serve(guest("echoes")).await;
-        let mut wire = served.connect().await;
-        wire.send("POST /all?9 HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n").await;
-        wire.expect("HTTP/1.1 100 Continue\r\n\r\n").await;
-        wire.send("abc").await;
-        wire.expect(&ok("abc")).await;
-    }
-
-    /// RFC 9110 §10.1.1: who gets a final answer first need not send its content.
-    async fn a_client_that_waits_to_be_asked_is_not_asked_when_nobody_reads(server) {
-        let served = server.serve(guest("never-reads")).await;
-        let mut wire = served.connect().await;
-        wire.send("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n").await;
-        wire.expect(&ok("not interested\n")).await;
-    }
-
-    async fn content_that_nobody_read_is_not_taken_for_the_next_request(server) {
-        let served = server.serve(guest("never-reads")).await;
-        let mut wire = served.connect().await;
-        wire.send(post("/", "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n") + &get("/")).await;
-        wire.expect(&ok("not interested\n")).await;
-        wire.expect(&ok("not interested\n")).await;
-    }
-
-    /// Closing with content unread makes a TCP stack throw away the answer that is still on its way.
-    async fn the_answer_arrives_although_much_content_is_left_unread(server) {
-        let served = server.serve(guest("never-reads")).await;
-        let mut wire = served.connect().await;
-        let _ = wire.try_send(post("/", &"x".repeat(300_000))).await; // the server may close before it has come
-        wire.expect(&ok("not interested\n")).await;
-    }
-
-    async fn an_answer_does_not_wait_for_content_that_nobody_wants(server) {
-        let served = server.serve(guest("never-reads")).await;
-        let mut wire = served.connect().await;
-        wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 30000000\r\n\r\n").await;
-        wire.expect(&ok("not interested\n")).await;
-        wire.expect_closed().await;
-    }
 }

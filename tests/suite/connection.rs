@@ -65,7 +65,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         bounded("the request to arrive", begun.notified()).await;
-        drop(wire);
+        wire.leave();
         bounded("the work to be dropped", ended.notified()).await;
     }
 
@@ -82,7 +82,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ndate: …\r\n\r\n").await;
-        drop(wire);
+        wire.leave();
         bounded("the work to be dropped", ended.notified()).await;
     }
 
@@ -91,7 +91,7 @@ for_each_server! {
         let mut leaving = served.connect().await;
         leaving.send(get("/endless")).await;
         leaving.receive_head().await;
-        drop(leaving);
+        leaving.leave();
         let mut wire = served.connect().await;
         wire.send(get("/empty")).await;
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
@@ -105,7 +105,7 @@ for_each_server! {
         assert_eq!(leaving.receive_response().await.text(), "first\n");
         leaving.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
         leaving.receive_head().await;
-        drop(leaving);
+        leaving.leave();
         let mut wire = served.connect().await;
         wire.send(get("/empty")).await;
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");

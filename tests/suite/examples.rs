@@ -79,7 +79,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.receive_head().await;
-        drop(wire);
+        wire.leave();
         assert_eq!(served.shutdown().await, Drained::Clean);
     }
 

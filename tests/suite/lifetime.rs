@@ -45,7 +45,7 @@ for_each_server! {
                 let request = format!("POST /life/{path} HTTP/1.1\r\nhost: a\r\ncontent-length: {content}\r\n\r\n");
                 leaving.send(request).await;
                 leaving.receive_head().await;
-                drop(leaving);
+                leaving.leave();
                 let mut wire = served.connect().await;
                 wire.send(get("/life/there")).await;
                 wire.expect(&ok("false false\n")).await;
@@ -62,7 +62,7 @@ for_each_server! {
             let mut leaving = served.connect().await;
             leaving.send(get("/life/never-ends")).await;
             leaving.receive_head().await;
-            drop(leaving);
+            leaving.leave();
             let mut wire = served.connect().await;
             wire.send(get("/life/there")).await;
             wire.expect(&ok("false false\n")).await;

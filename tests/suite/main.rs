@@ -10,9 +10,11 @@ mod contract; // the table of features is true
 mod drain; // the server's polite end
 mod endpoints; // where the server listens, changed while it serves
 mod examples; // each guest example does what its README says
+mod expect_continue; // clients that wait to be asked for their content
 mod fixtures; // every guest of the tests has a test
 mod grants; // what a guest is granted of the machine, and nothing beside it
 mod guest_library; // applications that are written with windhover-guest
+mod half_close; // clients that send no more and wait for their answer
 mod http2_exchange; // the same exchanges, over HTTP/2
 mod http2_floods; // clients that keep the server busy with nothing
 mod http2_limits; // every limit of HTTP/2, met
@@ -50,6 +52,7 @@ mod telemetry; // what a guest adds to the record of its exchange
 mod tls; // the session, where there is one
 mod tls_endpoint; // handshakes, certificates, and what is spoken where
 mod trailers; // fields behind the content, both ways
+mod unread_content; // content that the application leaves where it is
 mod upgrade; // another protocol on the connection
 mod wasi_http; // standard components of wasi:http 0.2
 mod wasi_http_p3; // standard components of wasi:http 0.3
@@ -79,6 +82,11 @@ fn post(target: &str, content: &str) -> String {
 /// The answer of a guest that sends this content and no fields.
 fn ok(content: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\ndate: …\r\n\r\n{content}", content.len())
+}
+
+/// The same, where it says that the connection ends behind it.
+fn ok_and_close(content: &str) -> String {
+    ok(content).replace("content-length", "connection: close\r\ncontent-length")
 }
 
 /// The answer that the host gives in place of a guest: never with a word about the inside.

@@ -173,7 +173,7 @@ async fn a_request_is_dropped_when_the_client_for_whom_it_was_sent_leaves() {
     let mut wire = served.connect().await;
     wire.send(get(&format!("/send/GET/http://127.0.0.1:{port}/"))).await;
     let (mut asked, _) = bounded("a request", upstream.accept()).await.expect("it can be accepted");
-    drop(wire);
+    wire.leave();
     let mut rest = Vec::new();
     let read = tokio::io::AsyncReadExt::read_to_end(&mut asked, &mut rest);
     let _ = bounded("its end", read).await; // by a close or a reset

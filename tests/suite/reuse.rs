@@ -136,7 +136,7 @@ for_each_server! {
             let mut leaving = served.connect().await;
             leaving.send(get("/half")).await;
             leaving.receive_head().await;
-            drop(leaving);
+            leaving.leave();
             let mut wire = served.connect().await;
             wire.send(get("/fine")).await;
             assert_eq!(wire.receive_response().await.text(), "the first chunk\n");
@@ -162,7 +162,7 @@ for_each_server! {
             wire.receive_head().await;
             assert_eq!(wire.receive_content(5).await, b"hello");
         }
-        drop(leaving);
+        leaving.leave();
         staying.send("again").await;
         assert_eq!(staying.receive_content(5).await, b"again");
         assert_eq!(staying.receive_chunk().await, None);

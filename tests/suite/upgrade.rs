@@ -178,7 +178,7 @@ for_each_server! {
             let mut leaving = served.connect().await;
             leaving.send(asking("echo")).await;
             leaving.expect(SWITCH).await;
-            drop(leaving);
+            leaving.leave();
             let mut wire = served.connect().await;
             wire.send(get("/upgrade/requested")).await;
             wire.expect(&ok("[]\n")).await;

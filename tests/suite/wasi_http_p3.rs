@@ -253,7 +253,7 @@ for_each_server! {
             if path == "/half" {
                 leaving.receive_head().await;
             }
-            drop(leaving);
+            leaving.leave();
             let mut wire = served.connect().await;
             wire.send(get("/fine")).await;
             assert_eq!(wire.receive_response().await.text(), "the first chunk\n", "after {path}");

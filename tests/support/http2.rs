@@ -57,6 +57,7 @@ impl Served {
     /// A new connection for HTTP/2, by a client that is not as most are.
     pub async fn connect_http2_with(&self, change: impl FnOnce(&mut Builder) -> &mut Builder) -> Http2 {
         let (stream, local) = self.open("h2").await.expect("the server accepts connections");
+        stream.leave_on_drop();
         let mut builder = Builder::new();
         change(&mut builder);
         let shaken = bounded("the server to greet", builder.handshake(stream)).await;
@@ -398,6 +399,16 @@ impl Frames {
     /// Sends a frame.
     pub async fn send(&mut self, frame: Frame) {
         self.wire.send(frame.octets()).await;
+    }
+
+    /// Ends what this side sends; the server may still answer.
+    pub async fn finish(&mut self) {
+        self.wire.finish().await;
+    }
+
+    /// As [`Wire::leave`].
+    pub fn leave(self) {
+        self.wire.leave();
     }
 
     /// Sends a frame to a server that may close the connection meanwhile.

@@ -16,6 +16,6 @@ pub use frames::Frame;
 pub use guests::{engine, engine_with, guest, guest_behind, guest_file, guest_of};
 pub use hold::Hold;
 pub use matrix::{Served, TestServer};
-pub use memory::{MemoryClient, MemoryServer};
+pub use memory::{MemoryClient, MemoryConnection, MemoryServer};
 pub use patience::bounded;
 pub use wire::{Framing, Received, Wire};

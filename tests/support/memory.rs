@@ -1,6 +1,7 @@
 //! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library. It is written as a third party
 //! would write a server, against `windhover_contract` alone but for the clock, and promises all that the contract asks.
 
+mod client;
 mod connection;
 mod content;
 mod framing;
@@ -11,33 +12,29 @@ mod powers;
 mod response;
 mod upgrade;
 
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::io::DuplexStream;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use windhover_contract::{Application, Connection, Drained, Feature, Limits, Server, ServerAddresses, ServerVariables};
 use windhover_http::Clock;
 
+use client::Arrived;
+pub use client::{MemoryClient, MemoryConnection};
 pub use offer::Facts;
 use offer::Offer;
 
 /// A server whose clients come through a [`MemoryClient`].
 pub struct MemoryServer {
-    accepted: mpsc::Receiver<DuplexStream>,
+    accepted: mpsc::Receiver<Arrived>,
     addresses: Arc<ServerAddresses>,
     limits: Arc<Limits>,
     variables: Arc<ServerVariables>,
     facts: Facts,
     clock: Clock,
 }
-
-/// Where clients of a [`MemoryServer`] connect.
-#[derive(Clone, Debug)]
-pub struct MemoryClient(mpsc::Sender<DuplexStream>);
 
 impl MemoryServer {
     /// A server, and the way to it.
@@ -50,7 +47,7 @@ impl MemoryServer {
         let variables = Arc::new(ServerVariables::from_iter(variables));
         let (limits, facts, clock) = (Arc::new(limits), Facts::default(), Clock::default());
         let server = Self { accepted, addresses, limits, variables, facts, clock };
-        (server, MemoryClient(connections))
+        (server, MemoryClient::new(connections))
     }
 
     /// The same server without a feature, for tests of what happens to a guest that needs it.
@@ -84,15 +81,6 @@ impl MemoryServer {
     }
 }
 
-impl MemoryClient {
-    /// Connects. Fails like a refused connection when the server does not accept any more.
-    pub async fn connect(&self) -> io::Result<DuplexStream> {
-        let (near, far) = tokio::io::duplex(PIPE_SIZE);
-        self.0.send(far).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
-        Ok(near)
-    }
-}
-
 impl Server for MemoryServer {
     fn addresses(&self) -> &ServerAddresses {
         &self.addresses
@@ -116,7 +104,7 @@ impl Server for MemoryServer {
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(pipe) = self.accepted.recv() => {
+                Some(Arrived { pipe, gone }) = self.accepted.recv() => {
                     let Ok(place) = Arc::clone(&open).try_acquire_owned() else {
                         connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits), self.clock.clone()));
                         continue;
@@ -130,7 +118,7 @@ impl Server for MemoryServer {
                         clock: self.clock.clone(),
                         draining: draining.clone(),
                     };
-                    connections.spawn(connection.serve(pipe));
+                    connections.spawn(connection.serve(pipe, gone));
                 }
                 Some(_) = connections.join_next() => {}
             }
@@ -145,6 +133,3 @@ impl Server for MemoryServer {
 
 /// Connections that wait to be accepted.
 const BACKLOG: usize = 64;
-
-/// What a pipe holds in each direction: as the buffers of a socket, so that a client that does not read is felt.
-const PIPE_SIZE: usize = 64 * 1024;

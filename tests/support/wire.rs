@@ -11,7 +11,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
 
+use crate::MemoryConnection;
 use crate::patience::{PATIENCE, bounded};
 
 pub use received::{Framing, Received};
@@ -24,8 +26,33 @@ pub struct Wire {
     unread: Vec<u8>,
 }
 
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+/// What a client's octets go and come on.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
+    /// Lets the server hear, when this is dropped, that the client has left, and not only that it sends no more.
+    fn leave_on_drop(&self);
+}
+
+impl Stream for TcpStream {
+    fn leave_on_drop(&self) {
+        self.set_zero_linger().expect("the socket is open"); // a reset
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn leave_on_drop(&self) {
+        self.get_ref().0.leave_on_drop();
+    }
+}
+
+impl Stream for MemoryConnection {
+    fn leave_on_drop(&self) {} // it always does
+}
+
+impl Stream for Box<dyn Stream> {
+    fn leave_on_drop(&self) {
+        (**self).leave_on_drop();
+    }
+}
 
 impl Wire {
     /// A client on a TCP connection.
@@ -34,7 +61,7 @@ impl Wire {
     }
 
     /// A client on a connection without addresses.
-    pub fn memory(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+    pub fn memory(stream: impl Stream + 'static) -> Self {
         Self { stream: Box::new(stream), local: None, unread: Vec::new() }
     }
 
@@ -231,6 +258,11 @@ impl Wire {
     /// Ends what this side sends; the server may still answer.
     pub async fn finish(&mut self) {
         bounded("the server to take the end", self.stream.shutdown()).await.expect("the connection is open");
+    }
+
+    /// Leaves, so that the server hears of it: dropping a connection of TCP says only that nothing more is sent.
+    pub fn leave(self) {
+        self.stream.leave_on_drop();
     }
 
     /// Receives exactly so many octets.

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Output;
 
 use rustix::process::Signal;
-use support::{Server, command, read_until};
+use support::{Server, command, leave_unread, read_until};
 use windhover_tests::guest_file;
 
 #[test]
@@ -131,7 +131,7 @@ fn a_guest_that_is_told_of_its_clients_leaving_says_so_in_the_log() {
         let length = if path == "told-by-read" { 1 } else { 0 };
         let request = format!("POST /life/{path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
         client.write_all(request.as_bytes()).expect("the server reads");
-        read_until(&mut client, "begun");
+        leave_unread(client, "begun");
     }
     server.ask("GET /life/there HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     server.signal(Signal::TERM);
@@ -149,7 +149,7 @@ fn a_stream_of_events_ends_with_a_word_when_its_client_leaves() {
         let mut client = server.connect();
         let request = format!("GET / HTTP/1.1\r\nhost: a\r\nlast-event-id: {id}\r\n\r\n");
         client.write_all(request.as_bytes()).expect("the server reads");
-        read_until(&mut client, "This is event");
+        leave_unread(client, "This is event");
     }
     server.signal(Signal::TERM);
     let log = server.ended().stderr;

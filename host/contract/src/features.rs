@@ -4,6 +4,7 @@
 
 mod authentication;
 mod connection;
+mod expect_continue;
 mod identifier;
 mod informational;
 mod lifetime;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 
 pub use authentication::User;
 pub use connection::Connection;
+pub use expect_continue::ExpectContinue;
 pub use identifier::{Identifier, TraceContext};
 pub use informational::Informational;
 pub use lifetime::Lifetime;
@@ -47,6 +49,8 @@ pub struct Features {
     pub lifetime: Option<Arc<dyn Lifetime>>,
     /// The power to end the stream with an error code. `None`: the protocol has none.
     pub reset: Option<Arc<dyn Reset>>,
+    /// The power to ask for the content before it is read. `None`: the client does not wait to be asked.
+    pub expect_continue: Option<Arc<dyn ExpectContinue>>,
     /// The power to send interim responses. `None`: the protocol has none.
     pub informational: Option<Arc<dyn Informational>>,
     /// The limits of the exchange, which the application may change. `None`: not offered.

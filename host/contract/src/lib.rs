@@ -33,8 +33,8 @@ pub use application::Application;
 pub use body::Body;
 pub use fault::{ClientFault, Fault, GuestFault, HostFault};
 pub use features::{
-    BodyLimits, Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset,
-    ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
+    BodyLimits, Connection, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational, Lifetime,
+    Reset, ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
 };
 pub use limits::{DataRate, Http2Limits, Limits};
 pub use observer::{ConnectionEnd, Observer};

@@ -40,6 +40,11 @@ where
         Self { content, limits: Arc::clone(limits), clock: clock.clone(), reading: None, has_failed: false }
     }
 
+    /// The content itself, without its limits.
+    pub(crate) fn content_mut(&mut self) -> &mut C {
+        &mut self.content
+    }
+
     /// Whether it has broken a rule, so that nobody knows what would come next.
     pub(crate) fn has_failed(&self) -> bool {
         self.has_failed

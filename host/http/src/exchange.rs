@@ -5,8 +5,9 @@ use std::sync::Arc;
 use http::{Method, Version};
 use tracing::debug;
 use windhover_contract::{
-    Body, ClientFault, Connection, ExchangeLimits, Fault, Features, Identifier, Informational, KnownHost, Lifetime,
-    Limits, Observer, Request, Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls, Upgrade, UpgradeKind,
+    Body, ClientFault, Connection, ExchangeLimits, ExpectContinue, Fault, Features, Identifier, Informational,
+    KnownHost, Lifetime, Limits, Observer, Request, Reset, Scheme, ServerAddresses, ServerVariables, Target, Tls,
+    Upgrade, UpgradeKind,
 };
 
 use crate::clock::Clock;
@@ -29,6 +30,8 @@ pub(crate) struct Origin {
 pub(crate) struct Powers {
     pub(crate) lifetime: Arc<dyn Lifetime>,
     pub(crate) reset: Option<Arc<dyn Reset>>,
+    /// `None`: the client does not wait to be asked for its content.
+    pub(crate) expect_continue: Option<Arc<dyn ExpectContinue>>,
     pub(crate) informational: Arc<dyn Informational>,
 }
 
@@ -70,6 +73,7 @@ impl Origin {
                 identifier: Some(Identifier { connection: Arc::clone(&self.connection), number }),
                 lifetime: Some(powers.lifetime),
                 reset: powers.reset,
+                expect_continue: powers.expect_continue,
                 informational: has_interim_responses.then_some(powers.informational),
                 limits: Some(Arc::clone(limits)),
                 upgrade,

@@ -112,6 +112,7 @@ async fn speak<A: Application>(
         tokio::select! {
             biased;
             ended = serving.as_mut() => Ok(ended),
+            never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
             () = poll_fn(|_| activity.poll_rests()) => return Ok(Spoken::ForNow),
             interruption = Doze::new(interruption) => Err(interruption),
         }
@@ -120,6 +121,7 @@ async fn speak<A: Application>(
         Ok(ended) => ended,
         Err(Interruption::BrokenOff) => return Err(BROKEN_OFF.to_owned()),
         Err(Interruption::Draining) => {
+            activity.content.set_last();
             let early = if activity.begun() == 0 { clock.timeout(FIRST_CHANCE, serving.as_mut()).await } else { None };
             match early {
                 Some(ended) => ended,
@@ -130,6 +132,7 @@ async fn speak<A: Application>(
                         tokio::select! {
                             biased;
                             ended = serving.as_mut() => break ended,
+                            never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
                             () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
                             () = clock.alarm(LAST_CHANCE) => {}
                         }

@@ -45,6 +45,7 @@ pub(crate) async fn serve<A: Application>(
     let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
     let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
     let idle_since = Some(clock.now());
+    wire.hide_end();
     let mut serving = Serving {
         h2,
         exchange: Arc::new(Exchange { application, origin, place, wire: Arc::clone(&wire) }),
@@ -111,6 +112,9 @@ impl<A: Application> Serving<A> {
             }
         }
         self.reap(cx);
+        if self.exchanges.is_empty() && self.wire.is_half_closed() {
+            return self.poll_end(cx);
+        }
         if self.wire.flood().is_some() && self.end.is_none() {
             let flood = self.wire.flood();
             debug!(?flood, "a client floods");
@@ -122,6 +126,19 @@ impl<A: Application> Serving<A> {
             return Poll::Ready(Err("its client does not answer".to_owned()));
         }
         self.poll_time(cx)
+    }
+
+    /// The client sends no more, and nothing is under way for it: the connection ends when all has been written.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
+        let ended = match self.h2.poll_closed(cx) {
+            Poll::Pending if self.wire.write_waits() => return self.poll_time(cx),
+            Poll::Pending => {
+                self.wire.tell_end();
+                self.h2.poll_closed(cx)
+            }
+            ended => ended,
+        };
+        ended.map_err(|failure| failure.to_string())
     }
 
     /// Forgets exchanges that have ended.

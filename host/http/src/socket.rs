@@ -31,12 +31,14 @@ pub(crate) struct Socket {
     written: u64,
     is_shut: bool,
     lingering: Option<Alarm>,
+    /// Made when the client has ended what it sends, and something is on its way to it.
+    left: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Socket {
     pub(crate) fn new(stream: Stream, clock: Clock) -> Self {
         let patience = Patience::new(clock.clone());
-        Self { stream, first: Bytes::new(), clock, patience, written: 0, is_shut: false, lingering: None }
+        Self { stream, first: Bytes::new(), clock, patience, written: 0, is_shut: false, lingering: None, left: None }
     }
 
     /// What was read of the stream already.
@@ -71,6 +73,12 @@ impl Socket {
         buf.put_slice(&self.first[..size]);
         self.first.advance(size);
         Poll::Ready(Ok(()))
+    }
+
+    /// Ends when a client that has ended what it sends has left altogether, as far as the system hears of that.
+    pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let stream = &self.stream;
+        self.left.get_or_insert_with(|| Box::pin(stream.left())).as_mut().poll(cx)
     }
 
     /// Lets a write that waits fail when the client has had its time, at that rate.

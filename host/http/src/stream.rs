@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use socket2::{SockRef, Socket, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio_rustls::server::TlsStream;
 
 /// What octets come and go on.
@@ -15,7 +17,7 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     #[cfg(unix)]
-    Unix(tokio::net::UnixStream),
+    Unix(UnixStream),
     #[cfg(feature = "in-memory")]
     Memory(tokio::io::DuplexStream),
 }
@@ -25,6 +27,35 @@ impl Stream {
     pub(crate) fn break_on_drop(&self) {
         if let Some(socket) = self.tcp() {
             let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        }
+    }
+
+    /// Ends when the client has left: reset by its system, or, where both are of this one, closed in both directions. The
+    /// end of what it sends is not its leaving, and hides it from whoever reads.
+    ///
+    /// A client of TCP that has closed its socket looks as one that waits for its answer, until something is sent to
+    /// it. So probes are, at intervals: its system answers them with a reset once it has forgotten the connection, which
+    /// takes Linux a minute.
+    pub(crate) fn left(&self) -> impl Future<Output = ()> + Send + use<> {
+        let second = match self.tcp() {
+            Some(stream) => {
+                let probes = TcpKeepalive::new().with_time(PROBE_INTERVAL).with_interval(PROBE_INTERVAL);
+                let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
+                second(stream).and_then(|socket| TcpStream::from_std(socket.into())).map(Second::Tcp)
+            }
+            None => match self {
+                #[cfg(unix)]
+                Self::Unix(stream) => {
+                    second(stream).and_then(|socket| UnixStream::from_std(socket.into())).map(Second::Unix)
+                }
+                _ => Err(io::ErrorKind::Unsupported.into()),
+            },
+        };
+        async move {
+            match second {
+                Ok(second) => second.closed().await,
+                Err(_) => std::future::pending().await, // then a write finds out
+            }
         }
     }
 
@@ -39,6 +70,45 @@ impl Stream {
             Self::Memory(_) => None,
         }
     }
+}
+
+/// The same socket once more, with a registration of its own: the first one's is busy with the end that was read.
+enum Second {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Second {
+    async fn closed(self) {
+        loop {
+            let ready = match &self {
+                Self::Tcp(stream) => stream.ready(Interest::WRITABLE).await,
+                #[cfg(unix)]
+                Self::Unix(stream) => stream.ready(Interest::WRITABLE).await,
+            };
+            if ready.map_or(true, Ready::is_write_closed) {
+                return;
+            }
+            // Waits for the next change, and not for room, which there may be.
+            let none = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = match &self {
+                Self::Tcp(stream) => stream.try_io(Interest::WRITABLE, none),
+                #[cfg(unix)]
+                Self::Unix(stream) => stream.try_io(Interest::WRITABLE, none),
+            };
+        }
+    }
+}
+
+#[cfg(unix)]
+fn second(stream: &impl std::os::fd::AsFd) -> io::Result<Socket> {
+    SockRef::from(stream).try_clone()
+}
+
+#[cfg(windows)]
+fn second(stream: &impl std::os::windows::io::AsSocket) -> io::Result<Socket> {
+    SockRef::from(stream).try_clone()
 }
 
 macro_rules! each {
@@ -92,3 +162,6 @@ impl AsyncWrite for Stream {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
     }
 }
+
+/// How often a client that sends no more is asked whether it is still there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);

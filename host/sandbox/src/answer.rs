@@ -31,6 +31,8 @@ pub(crate) struct Answer {
 #[derive(Default)]
 struct Slots {
     head: Option<Result<Head, Fault>>,
+    /// The head waits for the end of the step in which the guest leaves it.
+    waits_for_step: bool,
     has_begun: bool,
     pieces: Pieces,
     trailers: Option<HeaderMap>,
@@ -72,6 +74,21 @@ impl Answer {
         Self { slots: Mutex::default(), time, room, lacks_room: AtomicBool::new(false) }
     }
 
+    /// Has the head wait until the guest ends the step in which it leaves it. What the guest does in that step is known
+    /// before the head then: that it reads content which its client holds back until somebody asks.
+    pub(crate) fn wait_for_step(&self) {
+        self.slots().waits_for_step = true;
+    }
+
+    /// The guest has ended a step: it waits, or has ended altogether.
+    pub(crate) fn end_step(&self) {
+        let mut slots = self.slots();
+        if slots.head.is_some() {
+            slots.waits_for_step = false;
+            wake(&mut slots.reader);
+        }
+    }
+
     /// Leaves the head, or the fault instead of one. `false`: there was one before, which stands.
     pub(crate) fn begin(&self, head: Result<Head, Fault>) -> bool {
         let mut slots = self.slots();
@@ -79,7 +96,9 @@ impl Answer {
             return false;
         }
         slots.head = Some(head);
-        wake(&mut slots.reader);
+        if !slots.waits_for_step {
+            wake(&mut slots.reader);
+        }
         true
     }
 
@@ -216,7 +235,8 @@ impl Answer {
     /// Waits for the head; where it is not there yet, whoever leaves it wakes.
     pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Head, Fault>> {
         let mut slots = self.slots();
-        match slots.head.take() {
+        let waits_for_step = slots.waits_for_step;
+        match slots.head.take_if(|_| !waits_for_step) {
             Some(head) => Poll::Ready(head),
             None => {
                 slots.reader = Some(cx.waker().clone());

@@ -108,6 +108,11 @@ impl Instances {
         }
     }
 
+    /// Whether an instance may be in several exchanges at once.
+    pub(crate) fn are_shared(&self) -> bool {
+        matches!(self, Self::Seats(_))
+    }
+
     /// Drops what rests; nothing rests from now on.
     pub(crate) fn close(&self) {
         match self {

@@ -2,7 +2,7 @@
 //! so a guest that answers at once costs no task; one that is at work longer gets a task of its own.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -54,8 +54,19 @@ impl Run {
             is_content: false,
             call: Ok(Work::new(deployed, {
                 let deployed = Arc::clone(deployed);
+                let steps = waiting_for_steps(&deployed, &exchange);
                 async move {
-                    let ended = deployed.instances.answer(&deployed, exchange).await;
+                    let ended = {
+                        let mut answering = pin!(deployed.instances.answer(&deployed, exchange));
+                        poll_fn(|cx| {
+                            let polled = answering.as_mut().poll(cx);
+                            if let Some(answer) = &steps {
+                                answer.end_step();
+                            }
+                            polled
+                        })
+                        .await
+                    };
                     if let Err(Fault::Guest(GuestFault::Trapped)) = ended {
                         has_trapped(&deployed);
                     }
@@ -181,6 +192,17 @@ impl Run {
         });
         Some(Working { task: task.abort_handle(), is_told, answer })
     }
+}
+
+/// The answer whose head waits for the end of its step: where the client waits to be asked for its content. A guest that
+/// is in several exchanges at once has no steps of its own.
+fn waiting_for_steps(deployed: &Deployed, exchange: &Exchange) -> Option<Arc<Answer>> {
+    exchange.features.expect_continue.as_ref()?;
+    if deployed.instances.are_shared() {
+        return None;
+    }
+    exchange.answer.wait_for_step();
+    Some(Arc::clone(&exchange.answer))
 }
 
 /// A guest at work in a task of its own.

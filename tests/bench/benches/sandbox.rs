@@ -86,6 +86,7 @@ fn request(target: &str) -> Request {
         identifier: Some(Identifier { connection, number: 1 }),
         lifetime: None,
         reset: None,
+        expect_continue: None,
         informational: None,
         limits: None,
         upgrade: None,

@@ -4,6 +4,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, header};
 use http_body_util::BodyExt;
@@ -36,13 +37,22 @@ pub(super) struct Connection<A> {
 }
 
 impl<A: Application> Connection<A> {
-    pub(super) async fn serve(mut self, pipe: DuplexStream) {
+    pub(super) async fn serve(mut self, pipe: DuplexStream, mut gone: oneshot::Receiver<()>) {
         let (reader, writer) = tokio::io::split(pipe);
         let mut reader = Reader::new(reader, Arc::clone(&self.limits), self.clock.clone());
         let limits = Arc::new(ExchangeLimits::new(&self.limits));
         let mut writer = Writer { pipe: writer, limits, clock: self.clock.clone() };
-        while let Ok(next) = self.exchange(reader, &mut writer).await {
-            reader = next;
+        loop {
+            // What the client sends may end before it has left.
+            let next = tokio::select! {
+                biased;
+                next = self.exchange(reader, &mut writer) => next,
+                _ = &mut gone => break,
+            };
+            match next {
+                Ok(next) => reader = next,
+                Err(Broken) => break,
+            }
         }
         writer.close().await;
     }
@@ -76,14 +86,19 @@ impl<A: Application> Connection<A> {
             }
             None => {
                 let Handed { first_read, unread, has_failed } = handed;
-                let mut unread = Lent { unread: None, lent: Some(unread) };
-                tokio::select! {
-                    answered = self.answer(request, first_read, &has_failed, &powers, &mut asked, writer) => answered?,
-                    () = unread.client_left() => return Err(Broken),
+                let mut lent = Lent { unread: None, lent: Some(unread) };
+                self.answer(request, first_read, &has_failed, &powers, &mut asked, &mut lent, writer).await?;
+                if !asked.keep_alive {
+                    return Err(Broken);
                 }
-                let unread = self.clock.timeout(self.limits.request_head_timeout, unread.back()).await;
+                let unread = self.clock.timeout(self.limits.request_head_timeout, lent.back()).await;
                 let Unread { mut reader, framing } = unread.flatten().ok_or(Broken)?;
-                if asked.keep_alive && reader.discard(framing) { Ok(reader) } else { Err(Broken) }
+                if framing != Framing::END {
+                    let max = self.limits.max_request_body_size;
+                    let discarded = self.clock.timeout(DISCARD_TIMEOUT, reader.discard(framing, max)).await;
+                    discarded.filter(|is_whole| *is_whole).ok_or(Broken)?;
+                }
+                Ok(reader)
             }
         }
     }
@@ -114,7 +129,8 @@ impl<A: Application> Connection<A> {
         )?;
         let (content, mut handed) =
             Content::new(Unread { reader, framing: head.framing }, Arc::clone(limits), self.clock.clone());
-        if !head.expects_continue {
+        let expects_continue = head.expects_continue && head.framing != Framing::END;
+        if !expects_continue {
             handed.first_read = oneshot::channel().1; // whoever reads need not tell
         }
         let request = Request {
@@ -123,11 +139,12 @@ impl<A: Application> Connection<A> {
             version: head.version,
             fields: head.fields,
             body: Body::stream(content),
-            features: self.offer.features(head.version, limits, powers),
+            features: self.offer.features(head.version, expects_continue, limits, powers),
         };
         Ok((request, handed))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "all of an exchange, once")]
     async fn answer(
         &self,
         request: Request,
@@ -135,15 +152,25 @@ impl<A: Application> Connection<A> {
         has_failed: &AtomicBool,
         powers: &Powers,
         asked: &mut Asked,
+        lent: &mut Lent,
         writer: &mut Writer,
     ) -> Result<(), Broken> {
         let length = http_body::Body::size_hint(&request.body).exact();
-        let mut response = self.handle(request, first_read, powers, writer).await?;
+        let expects_continue = request.features.expect_continue.is_some();
+        let (mut response, mut is_asked) = self.handle(request, first_read, powers, writer).await?;
+        if expects_continue && !is_asked && powers.will_read() && lent.abandoned().is_none() {
+            writer.write(CONTINUE).await?;
+            is_asked = true;
+        }
         asked.keep_alive &= !*self.draining.borrow();
         let limits = writer.limits.body();
         let is_too_much = matches!((length, limits.max_size), (Some(length), Some(max)) if length > max);
-        if is_too_much || has_failed.load(Ordering::Relaxed) {
+        // RFC 9110 §10.1.1: a client that was not asked may send its content or not, and nobody can tell.
+        let is_unasked = expects_continue && !is_asked;
+        let is_long = lent.abandoned().and_then(Framing::length).is_some_and(|length| length > MAX_DISCARDED);
+        if is_too_much || is_unasked || is_long || has_failed.load(Ordering::Relaxed) {
             response = closing(response);
+            asked.keep_alive = false;
         }
         tokio::select! {
             biased;
@@ -159,18 +186,25 @@ impl<A: Application> Connection<A> {
         mut first_read: oneshot::Receiver<()>,
         powers: &Powers,
         writer: &mut Writer,
-    ) -> Result<Response, Broken> {
+    ) -> Result<(Response, bool), Broken> {
         let mut handling = pin!(self.application.handle(request));
-        let mut may_be_asked = true;
+        let (mut may_be_asked, mut is_asked) = (true, false);
         loop {
             tokio::select! {
                 biased;
-                response = &mut handling => return Ok(response),
+                response = &mut handling => {
+                    if may_be_asked && first_read.try_recv().is_ok() {
+                        writer.write(CONTINUE).await?;
+                        is_asked = true;
+                    }
+                    return Ok((response, is_asked));
+                }
                 read = &mut first_read, if may_be_asked => {
                     may_be_asked = false;
                     if read.is_ok() {
                         // RFC 9110 §10.1.1: the client waits for this before it sends its content.
-                        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+                        writer.write(CONTINUE).await?;
+                        is_asked = true;
                     }
                 }
                 head = powers.interim_response() => {
@@ -195,15 +229,11 @@ impl<A: Application> Connection<A> {
         writer: &mut Writer,
     ) -> Result<Reader, Broken> {
         request.body = Body::empty();
-        let Unread { mut reader, .. } = handed.unread.await.map_err(|_| Broken)?;
+        let Unread { reader, .. } = handed.unread.await.map_err(|_| Broken)?;
         if self.offer.has_upgrade() {
             request.features.upgrade = Some(upgrade);
         }
-        let response = tokio::select! {
-            biased;
-            response = self.handle(request, handed.first_read, &powers, writer) => response?,
-            () = reader.ended() => return Err(Broken),
-        };
+        let (response, _) = self.handle(request, handed.first_read, &powers, writer).await?;
         if response.status != StatusCode::SWITCHING_PROTOCOLS {
             asked.keep_alive &= !*self.draining.borrow();
             respond(response, asked, writer).await?;
@@ -240,16 +270,12 @@ struct Lent {
 }
 
 impl Lent {
-    /// Ends when the client leaves. As long as there is content to read, only its reader can see that, or the writer.
-    async fn client_left(&mut self) {
-        if let Some(lent) = &mut self.lent {
-            self.unread = lent.await.ok();
-            self.lent = None;
+    /// What the application has left of the content. `None`: it still has it, or the content broke.
+    fn abandoned(&mut self) -> Option<Framing> {
+        if let Some(unread) = self.lent.as_mut().and_then(|lent| lent.try_recv().ok()) {
+            (self.unread, self.lent) = (Some(unread), None);
         }
-        match &mut self.unread {
-            Some(Unread { reader, framing: Framing::END }) => reader.ended().await,
-            _ => std::future::pending().await,
-        }
+        self.unread.as_ref().map(|unread| unread.framing)
     }
 
     /// The reading end, when the application is done with it. `None`: the content broke.
@@ -306,3 +332,10 @@ async fn switch(mut response: Response, writer: &mut Writer) -> Result<(), Broke
     }
     Ok(())
 }
+
+/// RFC 9110 §15.2.1.
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// As the HTTP server: how much content is announced at most that is read to nobody, and how long that may take.
+const MAX_DISCARDED: u64 = 256 << 10;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::Version;
 use windhover_contract::{
-    Connection, ExchangeLimits, Feature, Features, Identifier, Informational, Lifetime, Reset, Scheme, ServerAddresses,
-    ServerVariables, Tls, User,
+    Connection, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational, Lifetime, Reset, Scheme,
+    ServerAddresses, ServerVariables, Tls, User,
 };
 
 use super::powers::Powers;
@@ -52,6 +52,7 @@ impl Offer {
     pub(super) fn features(
         &mut self,
         version: Version,
+        expects_continue: bool,
         limits: &Arc<ExchangeLimits>,
         powers: &Arc<Powers>,
     ) -> Features {
@@ -67,6 +68,7 @@ impl Offer {
                 .then(|| Identifier { connection: Arc::clone(&self.connection), number: self.exchanges }),
             lifetime: offers(Feature::Lifetime).then(|| powers() as Arc<dyn Lifetime>),
             reset: self.facts.has_reset.then(|| powers() as Arc<dyn Reset>),
+            expect_continue: expects_continue.then(|| powers() as Arc<dyn ExpectContinue>),
             informational: has_interim_responses.then(|| powers() as Arc<dyn Informational>),
             limits: offers(Feature::Limits).then(|| Arc::clone(limits)),
             upgrade: None,

@@ -61,26 +61,20 @@ impl Reader {
         }
     }
 
-    /// Throws away what is left of the content, if all of it has come already: whether the next request can be found.
-    pub(super) fn discard(&mut self, mut framing: Framing) -> bool {
+    /// Reads what is left of the content to its end and throws it away, up to that size: whether the next request can be
+    /// found.
+    pub(super) async fn discard(&mut self, mut framing: Framing, max: Option<u64>) -> bool {
+        let mut discarded = 0;
         loop {
-            match framing.decode(&mut self.buffer, &self.limits) {
-                Ok(Decoded::Frame(_)) => {}
-                Ok(Decoded::End) => return true,
-                Ok(Decoded::Partial) | Err(_) => return false,
+            match self.frame(&mut framing).await {
+                Ok(Some(frame)) => discarded += frame.data_ref().map_or(0, |data| data.len() as u64),
+                Ok(None) => return true,
+                Err(_) => return false,
+            }
+            if max.is_some_and(|max| discarded > max) {
+                return false;
             }
         }
-    }
-
-    /// Ends when the client leaves. What it sends meanwhile, the next request perhaps, is kept, up to a bound; then
-    /// nothing is read, and so its leaving not seen.
-    pub(super) async fn ended(&mut self) {
-        while self.buffer.len() < READ_AHEAD {
-            if self.fill().await.is_err() {
-                return;
-            }
-        }
-        std::future::pending().await
     }
 
     /// Reads whatever comes. `None`: the client sends no more.

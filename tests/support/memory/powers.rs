@@ -1,11 +1,12 @@
 //! What an application may do to its exchange, and how the connection hears of it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
-use windhover_contract::{Informational, Lifetime, Reset};
+use windhover_contract::{ExpectContinue, Informational, Lifetime, Reset};
 
 /// The powers over one exchange.
 #[derive(Default)]
@@ -15,6 +16,7 @@ pub(super) struct Powers {
     code: Mutex<Option<u32>>,
     interim: Mutex<Interim>,
     is_asked: Notify,
+    will_read: AtomicBool,
 }
 
 #[derive(Default)]
@@ -39,6 +41,11 @@ impl Powers {
             }
             asked.await;
         }
+    }
+
+    /// Whether the application has said that it will read the content.
+    pub(super) fn will_read(&self) -> bool {
+        self.will_read.load(Ordering::Relaxed)
     }
 
     /// Says that it was sent.
@@ -73,6 +80,12 @@ impl Informational for Powers {
         interim.sender = Some(cx.waker().clone());
         self.is_asked.notify_one();
         Poll::Pending
+    }
+}
+
+impl ExpectContinue for Powers {
+    fn will_read(&self) {
+        self.will_read.store(true, Ordering::Relaxed);
     }
 }
 

@@ -142,4 +142,18 @@ pub(crate) fn read_until(stream: &mut TcpStream, awaited: &str) -> String {
     read
 }
 
+/// Leaves a server once it has said that, and so that it hears of it: who closes a socket without having read what came
+/// resets its connection.
+pub(crate) fn leave_unread(stream: TcpStream, awaited: &str) {
+    let mut piece = [0; 1024];
+    loop {
+        let count = stream.peek(&mut piece).expect("the server goes on answering");
+        assert_ne!(count, 0, "the server closed before it said {awaited:?}");
+        if String::from_utf8_lossy(&piece[..count]).contains(awaited) {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
 const PATIENCE: Duration = Duration::from_secs(60);

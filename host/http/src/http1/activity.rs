@@ -3,13 +3,14 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Informational, Lifetime, Limits};
 
+use super::content::RequestContent;
 use super::gate::{Decision, Refusal};
 use super::interim::Interim;
 use super::upgrade::HandedOver;
@@ -27,9 +28,14 @@ pub(crate) struct Activity {
     has_unread_content: AtomicBool,
     has_failed_content: AtomicBool,
     is_cut_off: AtomicBool,
+    /// From the beginning of an exchange until its answer has left hyper.
+    is_answering: AtomicBool,
+    /// The task that waits for the end of that, because the client sends no more.
+    half_closed: Mutex<Option<Waker>>,
     rests: AtomicBool,
     has_slow_head: AtomicBool,
     aborted: Notify,
+    pub(crate) content: RequestContent,
     pub(crate) interim: Interim,
     pub(crate) upgrade: Decision,
     refusal: Refusal,
@@ -50,9 +56,12 @@ impl Activity {
             has_unread_content: AtomicBool::new(false),
             has_failed_content: AtomicBool::new(false),
             is_cut_off: AtomicBool::new(false),
+            is_answering: AtomicBool::new(false),
+            half_closed: Mutex::new(None),
             rests: AtomicBool::new(false),
             has_slow_head: AtomicBool::new(false),
             aborted: Notify::new(),
+            content: RequestContent::default(),
             interim: Interim::default(),
             upgrade: Decision::default(),
             refusal: Refusal::default(),
@@ -90,7 +99,7 @@ impl Activity {
 
     /// Whether a client may still be sending content that nobody reads.
     pub(crate) fn has_unread_content(&self) -> bool {
-        self.has_unread_content.load(Ordering::Relaxed)
+        self.has_unread_content.load(Ordering::Relaxed) || self.content.is_unread()
     }
 
     /// Says that content was given up before its end.
@@ -128,6 +137,25 @@ impl Activity {
         self.is_cut_off.store(true, Ordering::Relaxed);
     }
 
+    /// Ready when no answer is on its way: then the end of what the client sends is the end of the connection.
+    pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.is_answering.load(Ordering::Relaxed) {
+            return Poll::Ready(());
+        }
+        *self.half_closed.lock().expect("nothing panics while it holds this lock") = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    /// Says that all that hyper had to write has been written.
+    pub(crate) fn has_written_all(&self) {
+        if self.is_answering.load(Ordering::Relaxed) && !self.has_exchange() {
+            self.is_answering.store(false, Ordering::Relaxed);
+            if let Some(waiting) = self.half_closed.lock().expect("nothing panics while it holds this lock").take() {
+                waiting.wake();
+            }
+        }
+    }
+
     /// Whether a head took too long, which the client was told.
     pub(crate) fn has_slow_head(&self) -> bool {
         self.has_slow_head.load(Ordering::Relaxed)
@@ -141,7 +169,8 @@ impl Activity {
     /// Says that nothing has been said for a while, if that is all: a connection that is to become another's does not
     /// rest.
     pub(crate) fn rest(&self) {
-        if !self.is_busy() && self.handed_over.lock().expect("nothing panics while it holds this lock").is_none() {
+        let may_rest = !self.is_busy() && !self.content.is_unread();
+        if may_rest && self.handed_over.lock().expect("nothing panics while it holds this lock").is_none() {
             self.rests.store(true, Ordering::Relaxed);
         }
     }
@@ -200,6 +229,7 @@ impl Activity {
             }
             Arc::clone(last.as_ref().expect("it has just been set"))
         };
+        self.is_answering.store(true, Ordering::Relaxed);
         (self.stay_busy(), self.begun.fetch_add(1, Ordering::Relaxed) + 1, limits)
     }
 }

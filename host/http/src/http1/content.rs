@@ -1,42 +1,225 @@
-//! A request's content as hyper gives it.
+//! The content of the request under way. The application reads it through a handle; the content itself stays with the
+//! connection, which must know what becomes of it: the next request stands behind it.
+//!
+//! What the application leaves unread is read to its end and thrown away, within a bound, so that the connection can be
+//! used again as the answer has promised. Where that is not to be expected, the answer says `connection: close`.
 
+use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::EXPECT;
+use http::{HeaderMap, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
-use windhover_contract::{Body, ExchangeLimits, Fault};
+use windhover_contract::{Body, ClientFault, ExchangeLimits, ExpectContinue, Fault};
 
 use super::activity::Activity;
-use crate::clock::Clock;
+use crate::clock::{Alarm, Clock};
 use crate::content::Bounded;
 
-/// Content that is still arriving. The connection is told how it ends, because the next request follows it.
-struct Received {
-    content: Bounded<Incoming>,
-    activity: Arc<Activity>,
+/// The content of the request under way, if it has any.
+#[derive(Default)]
+pub(crate) struct RequestContent {
+    state: Mutex<State>,
+    /// Whether it is to be thrown away. Asked each time that the connection goes on, so it is told without the lock.
+    is_unwanted: AtomicBool,
 }
 
-/// The content of a request, within its exchange's limits.
-pub(crate) fn received(
-    content: Incoming,
-    limits: &Arc<ExchangeLimits>,
-    activity: &Arc<Activity>,
-    clock: &Clock,
-) -> Body {
-    if content.is_end_stream() {
-        return Body::empty();
+#[derive(Default)]
+struct State {
+    /// Which exchange of the connection it belongs to.
+    number: u64,
+    /// `None`: it has ended, well or not.
+    content: Option<Bounded<Source>>,
+    /// The client waits for 100 (Continue).
+    is_expected: bool,
+    will_read: bool,
+    is_abandoned: bool,
+    /// The answer says that nothing follows it.
+    is_last: bool,
+    /// The task that serves the connection.
+    connection: Option<Waker>,
+    /// When the connection stops to wait for the end of what is thrown away.
+    until: Option<Alarm>,
+}
+
+/// Content as hyper gives it. hyper sends 100 (Continue) when it is first polled, unless a head was sent before.
+struct Source {
+    incoming: Incoming,
+    is_polled: bool,
+    /// What was there when the client was asked.
+    first: Option<Polled>,
+}
+
+type Polled = Option<Result<Frame<Bytes>, hyper::Error>>;
+
+impl RequestContent {
+    /// The content of the request with this number, within its exchange's limits.
+    pub(crate) fn begin(
+        activity: &Arc<Activity>,
+        number: u64,
+        incoming: Incoming,
+        expects_continue: bool,
+        limits: &Arc<ExchangeLimits>,
+        clock: &Clock,
+    ) -> Body {
+        let source = Source { incoming, is_polled: false, first: None };
+        *activity.content.state() = State {
+            number,
+            content: Some(Bounded::new(source, limits, clock)),
+            is_expected: expects_continue,
+            ..State::default()
+        };
+        activity.content.is_unwanted.store(false, Ordering::Relaxed);
+        Body::stream(Received { activity: Arc::clone(activity), number })
     }
-    Body::stream(Received { content: Bounded::new(content, limits, clock), activity: Arc::clone(activity) })
+
+    /// Has the task that serves the connection woken when the content is abandoned.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        self.state().connection = Some(cx.waker().clone());
+    }
+
+    /// Before the head of the answer: sees to it that a client which waits is asked, if somebody reads or will read.
+    pub(crate) async fn ask(&self) {
+        let is_asked = {
+            let mut state = self.state();
+            let wanted = state.will_read && !state.is_abandoned;
+            let is_expected = state.is_expected;
+            let source = state.content.as_mut().map(Bounded::content_mut).filter(|_| is_expected);
+            source.is_some_and(|source| {
+                if wanted {
+                    source.ask();
+                }
+                source.is_polled
+            })
+        };
+        if is_asked {
+            tokio::task::yield_now().await; // hyper writes what it has before it takes the answer
+        }
+    }
+
+    /// Before the head of the answer: whether no request can follow this content, or none in reasonable time. Then
+    /// `closes` must be said, as it must for reasons of others.
+    pub(crate) fn is_last(&self, closes: bool) -> bool {
+        let mut state = self.state();
+        let (is_expected, is_abandoned) = (state.is_expected, state.is_abandoned);
+        let is_last = state.content.as_mut().is_some_and(|content| {
+            // RFC 9110 §10.1.1: a client that gets a final answer may or may not send its content; nobody can tell what
+            // comes.
+            let is_unasked = is_expected && !content.content_mut().is_polled;
+            is_unasked || is_abandoned && content.size_hint().lower() > MAX_DISCARDED
+        });
+        state.is_last = closes || is_last;
+        state.is_last
+    }
+
+    /// Nothing follows: from now on it is waited for no longer than the exchange lasts.
+    pub(crate) fn set_last(&self) {
+        self.state().is_last = true;
+    }
+
+    /// Whether there is content that nobody has read to its end.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.state().content.is_some()
+    }
+
+    /// Reads what was abandoned and throws it away. Never ready.
+    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>, activity: &Activity, clock: &Clock) -> Poll<Infallible> {
+        if !self.is_unwanted.load(Ordering::Acquire) {
+            return Poll::Pending;
+        }
+        let mut state = self.state();
+        let State { content: Some(content), is_expected, is_last, until, .. } = &mut *state else {
+            return Poll::Pending;
+        };
+        let has_failed = loop {
+            // Not asked for until now: to read would be to ask.
+            if *is_expected && !content.content_mut().is_polled {
+                break false;
+            }
+            match content.poll_frame(cx) {
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(None) => {
+                    state.content = None;
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(_))) => break true,
+                Poll::Pending => break false,
+            }
+        };
+        let alarm = || clock.alarm(DISCARD_TIMEOUT);
+        let is_over =
+            !activity.has_exchange() && (*is_last || Pin::new(until.get_or_insert_with(alarm)).poll(cx).is_ready());
+        if has_failed || is_over {
+            state.content = None; // hyper stops to read, and closes the connection behind the answer
+            activity.leave_content_unread();
+        }
+        Poll::Pending
+    }
+
+    fn abandon(&self, number: u64) {
+        let mut state = self.state();
+        if state.number != number || state.content.is_none() {
+            return;
+        }
+        state.is_abandoned = true;
+        self.is_unwanted.store(true, Ordering::Release);
+        if let Some(connection) = &state.connection {
+            connection.wake_by_ref();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("nothing panics while it holds this lock")
+    }
+}
+
+/// Whether hyper waits with 100 (Continue) until the content of this request is read. It takes the last line.
+pub(crate) fn expects_continue(version: Version, fields: &HeaderMap) -> bool {
+    let expectation = fields.get_all(EXPECT).iter().last();
+    version > Version::HTTP_10
+        && expectation.is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// The power of an application over content that is waited with.
+pub(crate) struct Expectation {
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) number: u64,
+}
+
+impl ExpectContinue for Expectation {
+    fn will_read(&self) {
+        let mut state = self.activity.content.state();
+        if state.number == self.number {
+            state.will_read = true;
+        }
+    }
+}
+
+/// The application's handle. Dropping it abandons the content.
+struct Received {
+    activity: Arc<Activity>,
+    number: u64,
+}
+
+impl Received {
+    fn with<T>(&self, ended: T, look: impl FnOnce(&mut Bounded<Source>) -> T) -> T {
+        let mut state = self.activity.content.state();
+        if state.number != self.number {
+            return ended;
+        }
+        state.content.as_mut().map_or(ended, look)
+    }
 }
 
 impl Drop for Received {
     fn drop(&mut self) {
-        if !self.content.is_end_stream() {
-            self.activity.leave_content_unread();
-        }
+        self.activity.content.abandon(self.number);
     }
 }
 
@@ -44,19 +227,80 @@ impl http_body::Body for Received {
     type Data = Bytes;
     type Error = Fault;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let frame = ready!(self.content.poll_frame(cx));
-        if self.content.has_failed() {
-            self.activity.fail_content();
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        let mut state = self.activity.content.state();
+        if state.number != self.number {
+            return Poll::Ready(None);
         }
-        Poll::Ready(frame.map(|frame| frame.map_err(Fault::from)))
+        let Some(content) = &mut state.content else { return Poll::Ready(None) };
+        let frame = ready!(content.poll_frame(cx));
+        if content.has_failed() {
+            self.activity.fail_content();
+            self.activity.leave_content_unread();
+        }
+        if frame.as_ref().is_none_or(Result::is_err) || content.is_end_stream() {
+            state.content = None;
+        }
+        Poll::Ready(frame.map(|frame: Result<_, ClientFault>| frame.map_err(Fault::from)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.with(true, |content| content.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.content.size_hint()
+        self.with(SizeHint::with_exact(0), |content| content.size_hint())
     }
 }
+
+impl Source {
+    /// Has hyper ask for the content.
+    fn ask(&mut self) {
+        if self.is_polled {
+            return;
+        }
+        self.is_polled = true;
+        // Nobody waits for it yet.
+        if let Poll::Ready(first) = Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop())) {
+            self.first = Some(first);
+        }
+    }
+}
+
+impl http_body::Body for Source {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
+        self.is_polled = true;
+        match self.first.take() {
+            Some(first) => Poll::Ready(first),
+            None => Pin::new(&mut self.incoming).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead = match &self.first {
+            Some(Some(Ok(frame))) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            _ => 0,
+        };
+        let left = self.incoming.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(left.lower() + ahead);
+        if let Some(upper) = left.upper() {
+            hint.set_upper(upper + ahead);
+        }
+        hint
+    }
+}
+
+/// How much content is announced at most that is worth reading to nobody, so that its connection can be used again, as
+/// Go's net/http (maxPostHandlerReadBytes).
+const MAX_DISCARDED: u64 = 256 << 10;
+
+/// How long a client may take behind the answer to send what nobody reads, as Kestrel's RequestBodyDrainTimeout.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderValue, StatusCode};
@@ -12,11 +13,12 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Request, Response, Upgrade,
+    Application, Body, ExchangeLimits, ExpectContinue, Fault, HostFault, Informational, Lifetime, Request, Response,
+    Upgrade,
 };
 
 use super::activity::{Activity, Breaker, Busy};
-use super::content::received;
+use super::content::{Expectation, RequestContent, expects_continue};
 use super::last_part::LastPart;
 use super::upgrade::{self, Asked, HandedOver};
 use crate::date::date_behind_step;
@@ -39,19 +41,35 @@ impl<A: Application> Exchange<A> {
         let (busy, number, limits) = self.activity.begin(&self.origin.limits);
         // hyper says how much is promised, where there is any.
         let length = request.body().size_hint().lower();
+        let has_content = !request.body().is_end_stream();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
         let response = match self.receive(request, upgrade.flatten(), number, &limits) {
-            Ok(request) => self.ask(request).await,
+            Ok(request) => {
+                let response = self.ask(request, has_content).await;
+                if has_content {
+                    self.activity.content.ask().await;
+                }
+                response
+            }
             Err(fault) => {
                 self.origin.rejected(&fault, version);
                 self.activity.fail_content();
                 Response::from(fault)
             }
         };
-        Ok(self.respond(response, busy, asked, is_too_much(length, &limits)))
+        // A request that broke the protocol may have left the connection in a state that only the client knows, so it
+        // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
+        let mut closes = is_too_much(length, &limits) || self.activity.has_failed_content();
+        if has_content {
+            closes = self.activity.content.is_last(closes);
+        }
+        Ok(self.respond(response, busy, asked, closes))
     }
 
-    async fn ask(&self, request: Request) -> Response {
+    async fn ask(&self, request: Request, has_content: bool) -> Response {
+        if has_content {
+            poll_fn(|cx| Poll::Ready(self.activity.content.watch(cx))).await;
+        }
         let mut answering = pin!(self.application.handle(request));
         poll_fn(|cx| {
             let answered = answering.as_mut().poll(cx);
@@ -71,7 +89,16 @@ impl<A: Application> Exchange<A> {
         limits: &Arc<ExchangeLimits>,
     ) -> Result<Request, Fault> {
         let (head, content) = request.into_parts();
-        let body = received(content, limits, &self.activity, &self.origin.clock);
+        let mut expect_continue = None;
+        let body = if content.is_end_stream() {
+            Body::empty()
+        } else {
+            let expects_continue = expects_continue(head.version, &head.headers);
+            expect_continue = expects_continue.then(|| {
+                Arc::new(Expectation { activity: Arc::clone(&self.activity), number }) as Arc<dyn ExpectContinue>
+            });
+            RequestContent::begin(&self.activity, number, content, expects_continue, limits, &self.origin.clock)
+        };
         if self.activity.place.is_refused() {
             return Err(HostFault::TooManyConnections.into());
         }
@@ -81,6 +108,7 @@ impl<A: Application> Exchange<A> {
         let powers = Powers {
             lifetime: Arc::new(Breaker { activity: Arc::clone(&self.activity), number }) as Arc<dyn Lifetime>,
             reset: None, // HTTP/1.x has no error codes
+            expect_continue,
             informational: Arc::clone(&self.activity) as Arc<dyn Informational>,
         };
         Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
@@ -91,7 +119,7 @@ impl<A: Application> Exchange<A> {
         mut response: Response,
         busy: Busy,
         asked: Option<Asked>,
-        is_too_much: bool,
+        closes: bool,
     ) -> http::Response<LastPart> {
         self.activity.interim.forget();
         let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
@@ -99,9 +127,7 @@ impl<A: Application> Exchange<A> {
             debug!("there are as many upgraded connections as there may be");
             response = Response::from(Fault::from(HostFault::Busy));
         }
-        // A request that broke the protocol may have left the connection in a state that only the client knows, so it
-        // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
-        if is_too_much || self.activity.has_failed_content() {
+        if closes {
             response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response.strip_forbidden_content();

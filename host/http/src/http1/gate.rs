@@ -44,6 +44,17 @@ impl Gate {
         rests
     }
 
+    /// Whether content has begun and has not come to its end.
+    pub(crate) fn is_in_content(&self) -> bool {
+        self.strict.is_in_content()
+    }
+
+    /// Whether the end of what the client sends is for somebody to hear: who reads content that is not whole, or another
+    /// protocol.
+    pub(crate) fn end_is_awaited(&self) -> bool {
+        self.strict.is_in_content() || self.strict.is_stopped()
+    }
+
     /// Reads with `read` until there is something for hyper.
     pub(crate) fn poll_read(
         &mut self,

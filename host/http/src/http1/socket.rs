@@ -1,6 +1,7 @@
 //! The socket as hyper sees it, with what only HTTP/1.x needs.
 //!
-//! What is read goes through a [`Gate`]. A read fails when the client is silent for too long between two exchanges, or
+//! What is read goes through a [`Gate`]. The end of what the client sends is not told while an answer is on its way to
+//! it: hyper would take it for the client's leaving. A read fails when the client is silent for too long between two exchanges, or
 //! too slow with a head (408). Interim responses go out between the writes of hyper.
 
 use std::io::{self, IoSlice};
@@ -54,6 +55,17 @@ impl Http1Socket {
         }
     }
 
+    /// The client sends no more. That is not its leaving (RFC 9112 §9.6: a client may close the half of the connection
+    /// that it sends by): as long as a whole request of it is being answered, what counts is whether its system resets
+    /// the connection.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.gate.end_is_awaited() || self.activity.poll_answered(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.socket.poll_left(cx));
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
     /// Lets a write that waits fail when the client has had its time.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
@@ -76,16 +88,20 @@ impl Http1Socket {
 
 impl AsyncRead for Http1Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let at = buf.filled().len();
         let Self { socket, gate, silence, activity } = &mut *self;
+        let is_in_content = gate.is_in_content();
         let read = gate.poll_read(cx, buf, activity, |cx, buf| {
             let before = buf.filled().len();
             let read = socket.poll_read(cx, buf);
-            if buf.filled().len() > before {
+            // Content that comes behind the answer to it begins no head.
+            if buf.filled().len() > before && !is_in_content {
                 silence.hear(activity);
             }
             read
         });
         match read {
+            Poll::Ready(Ok(())) if buf.filled().len() == at => self.poll_end(cx),
             Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => {
                 let too_long = silence.poll(cx, activity);
@@ -134,7 +150,7 @@ impl AsyncWrite for Http1Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper has nothing left to write: see `interim`.
         let flushed = match self.poll_interim(cx) {
-            Poll::Ready(Ok(())) => self.socket.poll_flush(cx),
+            Poll::Ready(Ok(())) => self.socket.poll_flush(cx).map_ok(|()| self.activity.has_written_all()),
             unwritten => unwritten,
         };
         self.watch(cx, flushed)

@@ -145,6 +145,21 @@ impl Strict {
         matches!(self.phase, Phase::RequestLine | Phase::RequestLineAtLast | Phase::Fields)
     }
 
+    /// Whether content has begun and has not come to its end.
+    pub(crate) fn is_in_content(&self) -> bool {
+        match self.phase {
+            Phase::Length(left) => left > 0,
+            Phase::ChunkSize | Phase::Chunk(_) | Phase::ChunkCr | Phase::ChunkLf | Phase::Trailers => true,
+            Phase::RequestLine | Phase::RequestLineAtLast | Phase::Fields => false,
+            Phase::Upgrade | Phase::Upgraded | Phase::Wrong => false,
+        }
+    }
+
+    /// Whether what comes is not HTTP any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.phase == Phase::Upgraded
+    }
+
     /// Whether nothing is good any more until it is known what became of an upgrade: [`Strict::decline`] or
     /// [`Strict::stop`].
     pub(crate) fn awaits_upgrade(&self) -> bool {

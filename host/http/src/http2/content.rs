@@ -55,6 +55,24 @@ struct Received {
     is_at_trailers: bool,
 }
 
+impl Received {
+    /// Waits for what comes, unless the client sends no more: then what is missing never comes.
+    fn wait<T>(&self, cx: &Context<'_>, received: Poll<T>) -> Result<Poll<T>, h2::Error> {
+        match received {
+            Poll::Pending if self.wire.poll_half_closed(cx).is_ready() => Err(h2::Reason::CANCEL.into()),
+            received => Ok(received),
+        }
+    }
+}
+
+impl Drop for Received {
+    fn drop(&mut self) {
+        if self.asks {
+            self.control.abandon_content();
+        }
+    }
+}
+
 impl http_body::Body for Received {
     type Data = Bytes;
     type Error = h2::Error;
@@ -65,7 +83,7 @@ impl http_body::Body for Received {
             if data.is_pending() && std::mem::take(&mut self.asks) {
                 self.control.ask_for_content();
             }
-            match ready!(data) {
+            match ready!(self.wait(cx, data)?) {
                 Some(Ok(data)) => {
                     self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
                     self.stream.flow_control().release_capacity(data.len())?;
@@ -77,7 +95,8 @@ impl http_body::Body for Received {
                 None => self.is_at_trailers = true,
             }
         }
-        let trailers = ready!(self.stream.poll_trailers(cx));
+        let trailers = self.stream.poll_trailers(cx);
+        let trailers = ready!(self.wait(cx, trailers)?);
         Poll::Ready(match trailers {
             Ok(Some(trailers)) if !self.are_well_formed(&trailers) => {
                 self.control.refuse_malformed();

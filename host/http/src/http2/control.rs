@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use h2::Reason;
 use http::{HeaderMap, Response, StatusCode};
 use tokio::sync::Notify;
-use windhover_contract::{Informational, Lifetime, Reset};
+use windhover_contract::{ExpectContinue, Informational, Lifetime, Reset};
 
 /// What the application of one stream wants.
 #[derive(Default)]
@@ -20,6 +20,9 @@ pub(crate) struct Control {
 struct State {
     cut_off: Option<Reason>,
     asks_for_content: bool,
+    will_read: bool,
+    /// Nobody wants the content any more.
+    is_abandoned: bool,
     interim: Stage,
     sender: Option<Waker>,
 }
@@ -85,8 +88,22 @@ impl Control {
 
     /// Asks the client for the content that it holds back (RFC 9110 §15.2.1).
     pub(crate) fn ask_for_content(&self) {
-        self.state().asks_for_content = true;
+        let mut state = self.state();
+        (state.asks_for_content, state.will_read) = (true, false);
+        drop(state);
         self.changed.notify_one();
+    }
+
+    /// Says that the content is not wanted any more.
+    pub(crate) fn abandon_content(&self) {
+        self.state().is_abandoned = true;
+    }
+
+    /// Before the head of the answer: whether the client must still be asked for its content.
+    pub(crate) fn must_ask(&self) -> bool {
+        let mut state = self.state();
+        let will_read = std::mem::take(&mut state.will_read) && !state.is_abandoned;
+        std::mem::take(&mut state.asks_for_content) || will_read
     }
 
     fn take_wish(&self) -> Option<Wish> {
@@ -132,6 +149,13 @@ impl Reset for Control {
     }
 }
 
+impl ExpectContinue for Control {
+    /// The client is asked when the content is read, and before the head at the latest.
+    fn will_read(&self) {
+        self.state().will_read = true;
+    }
+}
+
 impl Informational for Control {
     fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
         let mut state = self.state();
@@ -151,7 +175,8 @@ impl Informational for Control {
     }
 }
 
-fn interim(status: StatusCode, fields: HeaderMap) -> Response<()> {
+/// An interim response.
+pub(crate) fn interim(status: StatusCode, fields: HeaderMap) -> Response<()> {
     let mut response = Response::new(());
     *response.status_mut() = status;
     *response.headers_mut() = fields;

@@ -15,12 +15,12 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use http_body::Body as _;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, Informational, Lifetime, Limits, Request, Reset,
-    Response, Scheme, Upgrade, UpgradeKind, is_same_authority, keep_trailers,
+    Application, Body, ClientFault, ExchangeLimits, ExpectContinue, Fault, HostFault, Informational, Lifetime, Limits,
+    Request, Reset, Response, Scheme, Upgrade, UpgradeKind, is_same_authority, keep_trailers,
 };
 
 use super::content::{received, upgraded};
-use super::control::{Control, Wish};
+use super::control::{Control, Wish, interim};
 use super::sections::Malformed;
 use super::socket::Wire;
 use crate::census::{Place, UpgradedStream};
@@ -112,6 +112,8 @@ impl<A: Application> Exchange<A> {
         let powers = Powers {
             lifetime: Arc::clone(control) as Arc<dyn Lifetime>,
             reset: Some(Arc::clone(control) as Arc<dyn Reset>),
+            expect_continue: (expects_continue && !body.is_empty())
+                .then(|| Arc::clone(control) as Arc<dyn ExpectContinue>),
             informational: Arc::clone(control) as Arc<dyn Informational>,
         };
         let kind = UpgradeKind::ExtendedConnect;
@@ -149,7 +151,12 @@ impl<A: Application> Exchange<A> {
         loop {
             let wish = tokio::select! {
                 biased;
-                response = &mut handling => return Ok(response),
+                response = &mut handling => {
+                    if control.must_ask() {
+                        self.inform(respond, interim(StatusCode::CONTINUE, HeaderMap::new())).await;
+                    }
+                    return Ok(response);
+                }
                 wish = control.wish() => wish,
                 _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(Cut), // the client has left
             };
@@ -161,14 +168,19 @@ impl<A: Application> Exchange<A> {
                 Wish::Send(interim) => {
                     // The library takes as many as it is given: the next is for when this one is taken.
                     poll_fn(|cx| self.wire.poll_taken(cx)).await;
-                    if let Err(failure) = respond.send_informational(interim) {
-                        debug!(%failure, "an interim response was not sent");
-                    }
-                    tokio::task::yield_now().await;
+                    self.inform(respond, interim).await;
                     control.is_out();
                 }
             }
         }
+    }
+
+    /// Puts an interim response on its way.
+    async fn inform(&self, respond: &mut SendResponse<Bytes>, interim: http::Response<()>) {
+        if let Err(failure) = respond.send_informational(interim) {
+            debug!(%failure, "an interim response was not sent");
+        }
+        tokio::task::yield_now().await;
     }
 }
 

@@ -29,6 +29,20 @@ struct State {
     heard: u64,
     write_waits: bool,
     senders: Vec<Waker>,
+    end: ClientEnd,
+    /// Who waits for content.
+    receivers: Vec<Waker>,
+}
+
+/// What the library knows of the end of what the client sends. It takes that for the client's leaving, so it is not
+/// told as long as something is under way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ClientEnd {
+    /// It is told at once.
+    Told,
+    /// It has not come, and would not be told.
+    Hidden,
+    HasCome,
 }
 
 impl Http2Socket {
@@ -39,8 +53,27 @@ impl Http2Socket {
             heard: 0,
             write_waits: false,
             senders: Vec::new(),
+            end: ClientEnd::Told,
+            receivers: Vec::new(),
         })));
         (Self { socket, min_rate: limits.min_response_data_rate, wire: Arc::clone(&wire) }, wire)
+    }
+
+    /// The client sends no more. That is not its leaving, as long as something is under way for it.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.wire.state();
+        match state.end {
+            ClientEnd::Told => return Poll::Ready(Ok(())),
+            ClientEnd::Hidden => {
+                state.end = ClientEnd::HasCome;
+                state.receivers.drain(..).for_each(Waker::wake);
+                cx.waker().wake_by_ref(); // the connection sees whether anything is under way
+                return Poll::Pending;
+            }
+            ClientEnd::HasCome => {}
+        }
+        drop(state);
+        self.socket.poll_left(cx).map(|()| Err(io::ErrorKind::ConnectionReset.into()))
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -85,6 +118,37 @@ impl Wire {
         Poll::Pending
     }
 
+    /// Whether the client takes nothing at the moment.
+    pub(crate) fn write_waits(&self) -> bool {
+        self.state().write_waits
+    }
+
+    /// From now on the end of what the client sends is hidden from the library.
+    pub(crate) fn hide_end(&self) {
+        self.state().end = ClientEnd::Hidden;
+    }
+
+    /// Tells it the end after all.
+    pub(crate) fn tell_end(&self) {
+        self.state().end = ClientEnd::Told;
+    }
+
+    /// Whether the client sends no more, which the library does not know.
+    pub(crate) fn is_half_closed(&self) -> bool {
+        self.state().end == ClientEnd::HasCome
+    }
+
+    /// Ready when the client sends no more, which the library does not know.
+    pub(crate) fn poll_half_closed(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.state();
+        if state.end == ClientEnd::HasCome {
+            return Poll::Ready(());
+        }
+        state.receivers.retain(|receiver| !receiver.will_wake(cx.waker()));
+        state.receivers.push(cx.waker().clone());
+        Poll::Pending
+    }
+
     fn set_write_waits(&self, waits: bool) {
         let mut state = self.state();
         state.write_waits = waits;
@@ -106,6 +170,9 @@ impl AsyncRead for Http2Socket {
         let before = buf.filled().len();
         let read = self.socket.poll_read(cx, buf);
         let received = &buf.filled()[before..];
+        if received.is_empty() && matches!(read, Poll::Ready(Ok(()))) {
+            return self.poll_end(cx);
+        }
         if !received.is_empty() {
             let now = self.socket.clock().now();
             let mut state = self.wire.state();

@@ -44,6 +44,7 @@ pub(crate) async fn call(store: &mut Store<State>, guest: &WasiHttp) -> wasmtime
         fields: Fields::Raw(request::fields(exchange)),
         content: request::content(exchange),
         target: exchange.target.clone(),
+        expect_continue: exchange.features.expect_continue.clone(),
         is_consumed: false,
     };
     let outparam = ResponseOutparam { app, id: LogId::from(&exchange.features), answer: Arc::clone(&exchange.answer) };

@@ -16,7 +16,7 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request, Response};
 use wasmtime_wasi_http::{Error, FieldMap};
-use windhover_contract::{ClientFault, Fault, GuestFault};
+use windhover_contract::{ClientFault, ExpectContinue, Fault, GuestFault};
 
 use super::content::{Watch, watched};
 use super::request;
@@ -41,6 +41,8 @@ pub(crate) struct Call {
     answer: Arc<Answer>,
     method: Method,
     content: OnceLock<Watch>,
+    /// `None`: the client does not wait to be asked for its content.
+    expect_continue: Option<Arc<dyn ExpectContinue>>,
 }
 
 impl Call {
@@ -65,6 +67,7 @@ impl Call {
                 answer: Arc::clone(&exchange.answer),
                 method: exchange.method.clone(),
                 content: OnceLock::new(),
+                expect_continue: exchange.features.expect_continue.clone(),
             },
             request,
         )
@@ -111,6 +114,11 @@ impl Call {
         let answered = guest.wasi_http_handler().call_handle(accessor, request).await?;
         if self.answer.has_begun() {
             return Ok(()); // through windhover:http; what the handler must return all the same is not sent
+        }
+        // Its content follows the answer, and so may what it reads for that. A guest that wants no content has dropped
+        // its request by now, and with it the content.
+        if let Some(client) = &self.expect_continue {
+            client.will_read();
         }
         let head = match answered {
             Ok(response) => accessor.with(|mut access| {

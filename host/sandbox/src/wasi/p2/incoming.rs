@@ -1,10 +1,13 @@
 //! `incoming-request` and `incoming-body` of wasi:http 0.2.
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use http::uri::Authority;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynInputStream, DynPollable, subscribe};
 use wasmtime_wasi_http::{FieldMap, WasiBody};
+use windhover_contract::ExpectContinue;
 
 use super::bindings::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostIncomingRequest, Method, Scheme};
 use super::content::{FutureTrailers, IncomingBody};
@@ -19,6 +22,8 @@ pub struct IncomingRequest {
     pub(super) fields: Fields,
     /// `None`: there is none.
     pub(super) content: Option<WasiBody>,
+    /// `None`: the client does not wait to be asked for it.
+    pub(super) expect_continue: Option<Arc<dyn ExpectContinue>>,
     pub(super) is_consumed: bool,
 }
 
@@ -75,6 +80,10 @@ impl HostIncomingRequest for State {
         let request = self.table().get_mut(&request)?;
         if std::mem::replace(&mut request.is_consumed, true) {
             return Ok(Err(()));
+        }
+        // A guest most often answers before it reads, and the client must be asked before it has the answer.
+        if let Some(client) = request.expect_continue.take() {
+            client.will_read();
         }
         let content = IncomingBody::new(request.content.take());
         Ok(Ok(self.table().push(content)?))
