@@ -1,14 +1,20 @@
 //! The server's polite end: what is under way is finished, what is idle is closed, what hangs is counted.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use h2::Reason;
 use http::StatusCode;
+use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use windhover_contract::{Application, Drained, Request, Response, Server};
+use windhover_contract::{Application, Body, Drained, Fault, Request, Response, Server};
 use windhover_http::{HttpConfig, HttpServer};
-use windhover_tests::{Hold, Served, bounded, for_each_server, guest};
+use windhover_tests::http2::{GOAWAY, HEADERS, RST_STREAM};
+use windhover_tests::{Hold, Served, TestServer, bounded, for_each_http2, for_each_server, guest};
 
 use crate::{HELLO, SECOND, get};
 
@@ -25,6 +31,101 @@ for_each_server! {
         used.expect(HELLO).await;
         served.begin_shutdown();
         used.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+
+    async fn a_request_that_comes_in_the_grace_of_an_idle_connection_is_answered(server) {
+        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
+        let mut served = server.serve(guest("rust-hello")).await;
+        let (mut used, mut other, mut fresh) =
+            (served.connect().await, served.connect().await, served.connect().await);
+        for wire in [&mut used, &mut other] {
+            wire.send(get("/")).await;
+            wire.expect(HELLO).await;
+        }
+        served.begin_shutdown();
+        served.let_almost_pass(2 * SECOND).await;
+        for wire in [&mut used, &mut fresh] {
+            wire.expect_nothing_yet().await;
+            wire.send(get("/")).await;
+            wire.expect(&HELLO.replace("content-length", "connection: close\r\ncontent-length")).await;
+            wire.expect_closed().await;
+        }
+        other.expect_nothing_yet().await;
+        served.let_pass(SECOND).await;
+        other.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+
+    async fn a_client_that_was_silent_for_long_has_the_grace_too(server) {
+        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
+        let mut served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(HELLO).await;
+        served.hand().jump(10 * SECOND);
+        let mut later = served.connect().await;
+        later.send(get("/")).await;
+        later.expect(HELLO).await;
+        served.begin_shutdown();
+        served.let_almost_pass(2 * SECOND).await;
+        wire.send(get("/")).await;
+        wire.expect(&HELLO.replace("content-length", "connection: close\r\ncontent-length")).await;
+        wire.expect_closed().await;
+        served.let_pass(SECOND).await;
+        later.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+
+    async fn the_grace_is_no_longer_than_half_of_the_time_to_drain(server) {
+        let change = |limits: &mut windhover_contract::Limits| {
+            (limits.drain_idle_grace, limits.drain_timeout) = (TIME, 4 * SECOND);
+        };
+        let mut served = server.by_hand().limits(change).serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(HELLO).await;
+        served.begin_shutdown();
+        served.let_almost_pass(2 * SECOND).await;
+        wire.expect_nothing_yet().await;
+        served.let_pass(SECOND).await;
+        wire.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+
+    async fn an_answer_that_has_begun_is_cut_off_when_its_time_is_over_and_not_counted(server) {
+        let server = server.by_hand().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
+        let mut served = server.serve_fn(|_| {
+            let mut response = Response::empty(StatusCode::OK);
+            response.body = Body::stream(NeverEnding);
+            std::future::ready(response)
+        })
+        .await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        let head = wire.receive_head().await;
+        served.begin_shutdown();
+        served.let_almost_pass(5 * SECOND).await;
+        wire.expect_nothing_yet().await;
+        served.let_pass(SECOND).await;
+        wire.expect_reset_mid_body(&head).await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+
+    async fn an_answer_that_has_not_begun_has_all_the_time_to_drain(server) {
+        let server = server.by_hand().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
+        let (mut served, hold) = Hold::serve(server).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        bounded("the request to arrive", hold.begun.notified()).await;
+        served.hand().jump(TIME); // what waited for the head waits no more
+        served.begin_shutdown();
+        bounded("the server to drain", served.hand().wait_until_armed_at(TIME)).await;
+        served.hand().jump(20 * SECOND);
+        wire.expect_nothing_yet().await;
+        hold.release.notify_one();
+        assert_eq!(wire.receive_response().await.text(), "held\n");
+        wire.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
@@ -142,6 +243,94 @@ async fn who_has_connected_before_the_server_leaves_is_answered() {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.expect("it is answered and closed");
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    }
+}
+
+/// From the moment that its readiness turns.
+#[tokio::test]
+async fn answers_say_that_nothing_follows_when_the_server_is_about_to_leave() {
+    for server in [TestServer::http(), TestServer::https()] {
+        let served = server.serve(guest("rust-hello")).await;
+        let mut used = served.connect().await;
+        used.send(get("/")).await;
+        used.expect(HELLO).await;
+        served.give_notice();
+        let new = served.connect().await; // it still serves
+        for mut wire in [used, new] {
+            wire.send(get("/")).await;
+            wire.expect(&HELLO.replace("content-length", "connection: close\r\ncontent-length")).await;
+            wire.expect_closed().await;
+        }
+        assert_eq!(served.shutdown().await, Drained::Clean);
+    }
+}
+
+/// A connection that was told nothing is not closed for that: its client may be about to ask.
+#[tokio::test]
+async fn the_grace_of_idle_connections_counts_from_the_notice() {
+    for server in [TestServer::http(), TestServer::https()] {
+        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 10 * SECOND);
+        let mut served = server.serve(guest("rust-hello")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(HELLO).await;
+        served.give_notice();
+        served.hand().jump(8 * SECOND);
+        wire.expect_nothing_yet().await;
+        served.begin_shutdown();
+        served.let_almost_pass(2 * SECOND).await;
+        wire.expect_nothing_yet().await;
+        served.let_pass(SECOND).await;
+        wire.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+}
+
+for_each_http2! {
+    async fn a_client_of_http2_is_told_when_the_server_is_about_to_leave(server) {
+        let served = server.serve(guest("streams")).await;
+        let mut used = served.connect_frames().await;
+        used.get(1, "/empty").await;
+        used.receive_kind(HEADERS).await;
+        served.give_notice();
+        assert_eq!(used.receive_kind(GOAWAY).await.reason(), Reason::NO_ERROR);
+        used.get(3, "/empty").await;
+        used.receive_kind(HEADERS).await; // it was on its way
+        let mut new = served.connect_frames().await;
+        new.get(1, "/empty").await;
+        let mut kinds = Vec::new();
+        while !(kinds.contains(&HEADERS) && kinds.contains(&GOAWAY)) {
+            kinds.push(new.receive().await.expect("it is answered, and told").kind);
+        }
+    }
+
+    async fn a_stream_that_goes_on_is_cut_off_when_its_time_is_over_and_not_counted(server) {
+        let server = server.limits(|limits| limits.drain_answer_timeout = Some(Duration::from_millis(20)));
+        let mut served = server.serve_fn(|_| {
+            let mut response = Response::empty(StatusCode::OK);
+            response.body = Body::stream(NeverEnding);
+            std::future::ready(response)
+        })
+        .await;
+        let mut frames = served.connect_frames().await;
+        frames.get(1, "/").await;
+        frames.receive_kind(HEADERS).await;
+        served.begin_shutdown();
+        assert_eq!(frames.receive_kind(RST_STREAM).await.reason(), Reason::CANCEL);
+        frames.expect_closed().await;
+        assert_eq!(served.drained().await, Drained::Clean);
+    }
+}
+
+/// Content that is always about to come.
+struct NeverEnding;
+
+impl http_body::Body for NeverEnding {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
+        Poll::Pending
     }
 }
 

@@ -137,7 +137,7 @@ impl Serving {
             endpoints: vec![(&*first).into()],
             workers: NonZeroUsize::MIN,
             clock,
-            limits: Limits { drain_timeout: DRAIN_TIMEOUT, ..Limits::default() },
+            limits: Limits { drain_timeout: DRAIN_TIMEOUT, drain_idle_grace: Duration::ZERO, ..Limits::default() },
             ..HttpConfig::default()
         };
         let server = HttpServer::bind(config).expect("the port is free");

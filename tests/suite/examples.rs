@@ -83,6 +83,18 @@ for_each_server! {
         assert_eq!(served.shutdown().await, Drained::Clean);
     }
 
+    /// Else it would hold the server for as long as that waits.
+    async fn rust_sse_ends_when_the_server_shuts_down(server) {
+        let served = server.serve(guest("rust-sse")).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.receive_head().await;
+        assert!(wire.receive_chunk().await.expect("an event").starts_with(b"id: 1\n"));
+        served.shut_guests_down();
+        while wire.receive_chunk().await.is_some() {}
+        assert_eq!(served.shutdown().await, Drained::Clean);
+    }
+
     async fn rust_trailers_answers_a_message_and_tells_the_outcome_behind_it(server) {
         let served = server.serve(guest("rust-trailers")).await;
         let mut wire = served.connect().await;

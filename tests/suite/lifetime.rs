@@ -53,6 +53,44 @@ for_each_server! {
         }
     }
 
+    async fn a_guest_learns_that_it_is_shut_down(server) {
+        for guest in in_every_world() {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get("/life/shutting-down") + &get("/life/notice?0") + &get("/life/notice?1")).await;
+            wire.expect(&ok("false\n")).await;
+            wire.expect(&ok("none\n")).await;
+            wire.expect(&ok("none\n")).await;
+            let mut waiting = served.connect().await;
+            waiting.send(get("/life/until-notice")).await;
+            waiting.receive_head().await;
+            waiting.expect("6\r\nbegun\n\r\n").await;
+            served.shut_guests_down();
+            waiting.expect("6\r\nended\n\r\n0\r\n\r\n").await;
+            wire.send(get("/life/shutting-down") + &get("/life/notice?0") + &get("/life/notice?3600000")).await;
+            wire.expect(&ok("true\n")).await;
+            wire.expect(&ok("shutting-down\n")).await;
+            wire.expect(&ok("shutting-down\n")).await;
+        }
+    }
+
+    async fn a_guest_that_waits_for_a_notice_is_told_that_its_client_has_left(server) {
+        for guest in in_every_world() {
+            let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+                (limits.max_instances, limits.last_words) = (1, Duration::from_secs(3600));
+                limits.timeout = Duration::from_secs(3600);
+            };
+            let served = server.clone().sandbox_limits(change).serve(guest).await;
+            let mut leaving = served.connect().await;
+            leaving.send(get("/life/until-notice")).await;
+            leaving.receive_head().await;
+            leaving.leave();
+            let mut wire = served.connect().await;
+            wire.send(get("/life/there")).await;
+            wire.expect(&ok("false false\n")).await;
+        }
+    }
+
     async fn a_guest_that_was_told_and_never_ends_is_ended(server) {
         for guest in in_every_world() {
             let change = |limits: &mut windhover_sandbox::SandboxLimits| {

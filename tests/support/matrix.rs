@@ -14,8 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
-use windhover_http::{Clock, ClockHand, EndpointConfig, HttpConfig, HttpServer, TlsConfig};
-use windhover_sandbox::{Grants, Guest, Sandbox, SandboxLimits};
+use windhover_http::{Clock, ClockHand, EndpointConfig, HttpConfig, HttpServer, LeaveNotice, TlsConfig};
+use windhover_sandbox::{Grants, Guest, Leave, Sandbox, SandboxLimits};
 
 use crate::memory::Facts;
 use crate::secure::{self, Folder, Secured};
@@ -112,7 +112,8 @@ impl TestServer {
     fn of(kind: Kind) -> Self {
         Self {
             kind,
-            limits: Limits::default(),
+            // Most tests are done with their connections, and would wait for nothing.
+            limits: Limits { drain_idle_grace: Duration::ZERO, ..Limits::default() },
             is_by_hand: false,
             sandbox_limits: SandboxLimits::default(),
             facts: Facts::default(),
@@ -175,8 +176,10 @@ impl TestServer {
     pub async fn serve(self, guest: Guest) -> Served {
         let Self { kind, limits, is_by_hand, sandbox_limits, facts, grants, changes } = self;
         let grants = grants.iter().fold(Grants::default(), |granted, grant| grant(granted));
-        let sandbox = Sandbox::new(guest, "test", sandbox_limits, grants);
-        serve(kind, limits, is_by_hand, facts, changes, sandbox)
+        let sandbox = Arc::new(Sandbox::new(guest, "test", sandbox_limits, grants));
+        let mut served = serve(kind, limits, is_by_hand, facts, changes, Shared(Arc::clone(&sandbox)));
+        served.sandbox = Some(sandbox);
+        served
     }
 
     /// Serves a function of the test's own.
@@ -234,7 +237,10 @@ fn start(
         None => Client::Tcp(address),
         Some(secured) => Client::Tls(address, secured),
     };
-    Served::start(server, client, application)
+    let notice = server.leave_notice();
+    let mut served = Served::start(server, client, application);
+    served.notice = Some(notice);
+    served
 }
 
 /// A server at work. Dropping it aborts everything.
@@ -242,6 +248,8 @@ pub struct Served {
     addresses: Vec<String>,
     client: Client,
     hand: Option<ClockHand>,
+    sandbox: Option<Arc<Sandbox>>,
+    notice: Option<LeaveNotice>,
     shutdown: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
 }
@@ -260,7 +268,7 @@ impl Served {
             let _ = begun.await; // an error: the handle was dropped, and everything ends with it
         });
         let serving = tokio::spawn(async { serving.await.expect("the system lets a test serve") });
-        Self { addresses, client, hand: None, shutdown: Some(shutdown), serving }
+        Self { addresses, client, hand: None, sandbox: None, notice: None, shutdown: Some(shutdown), serving }
     }
 
     /// The addresses that the server says it is bound to.
@@ -367,6 +375,16 @@ impl Served {
         self.hand.as_ref().expect("its clock is moved by hand")
     }
 
+    /// Tells the server that it is about to leave.
+    pub fn give_notice(&self) {
+        self.notice.as_ref().expect("only the HTTP server is told").give();
+    }
+
+    /// Tells the guests that they are about to be shut down.
+    pub fn shut_guests_down(&self) {
+        self.sandbox.as_ref().expect("it serves a guest").leave(Leave::Away);
+    }
+
     /// Tells the server to drain, and does not wait for it.
     pub fn begin_shutdown(&mut self) {
         let shutdown = self.shutdown.take().expect("a server is shut down once");
@@ -388,6 +406,15 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+/// A guest that the test can still reach.
+struct Shared(Arc<Sandbox>);
+
+impl Application for Shared {
+    fn handle(&self, request: Request) -> impl Future<Output = Response> + Send {
+        self.0.handle(request)
     }
 }
 

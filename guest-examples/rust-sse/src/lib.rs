@@ -1,5 +1,5 @@
 //! Server-sent events: an answer that goes on for as long as the client listens, an event a second. It notices when the
-//! client leaves, and has the time to say so.
+//! client leaves, and has the time to say so, and it ends when the server shuts down.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -8,7 +8,8 @@ wit_bindgen::generate!({
     ownership: Borrowing { duplicate_if_necessary: false },
 });
 
-use windhover::http::{lifetime, limits, request, response};
+use windhover::http::lifetime::{self, Notice};
+use windhover::http::{limits, request, response};
 
 struct Events;
 
@@ -27,9 +28,15 @@ impl Guest for Events {
             let event = format!("id: {number}\ndata: This is event {number}.\n\n");
             // Whoever imports `lifetime` is told that the client has left, by an error or by `true`, and may still put
             // its things away. Whoever does not import it ends without a word in the call in which it waits.
-            if response::write(event.as_bytes()).is_err() || lifetime::wait(SECOND) {
-                eprintln!("the client left after event {number}");
-                return;
+            let notice = match response::write(event.as_bytes()) {
+                Ok(()) => lifetime::wait_for_notice(SECOND),
+                Err(_) => Some(Notice::ClientLeft),
+            };
+            match notice {
+                None => {}
+                Some(Notice::ClientLeft) => return eprintln!("the client left after event {number}"),
+                // It connects again, and says what it has seen, to whoever answers then.
+                Some(Notice::ShuttingDown) => return,
             }
         }
     }

@@ -43,7 +43,7 @@ pub(crate) fn http_config(file: &File, endpoints: &Endpoints) -> HttpConfig {
     let defaults = HttpConfig::default();
     HttpConfig {
         endpoints: endpoints.configs(),
-        limits: file.limits.to_http(file.server.drain_timeout),
+        limits: file.limits.to_http(&file.server),
         workers: file.server.workers.unwrap_or(defaults.workers),
         ..defaults
     }

@@ -74,7 +74,7 @@ impl Supervisor {
         for address in &server_addresses {
             say(&format!("Listening on {address}"));
         }
-        let hand = server.endpoints_hand();
+        let (hand, leave_notice) = (server.endpoints_hand(), server.leave_notice());
         let (shutdown, asked) = oneshot::channel::<()>();
         let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
             let _ = asked.await;
@@ -98,6 +98,7 @@ impl Supervisor {
             }
         }
         readiness.set(false);
+        leave_notice.give();
         notice::stopping();
         let pre_stop_delay = watch.pre_stop_delay();
         if !pre_stop_delay.is_zero() {

@@ -70,7 +70,7 @@ impl App {
         let deployments = Deployments::load(&workshop, config)?;
         let telemetry = Telemetry::new(&config.written.log, None, None);
         let pipeline = Arc::new(Pipeline::new(deployments.router(config), telemetry, None));
-        let limits = config.written.limits.to_http(config.written.server.drain_timeout);
+        let limits = config.written.limits.to_http(&config.written.server);
         drop(entered);
         Ok(Self { pipeline, limits, runtime: Some(runtime) })
     }

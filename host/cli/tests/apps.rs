@@ -9,7 +9,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
-use support::{Server, ask_at, command};
+use support::{Server, ask_at, command, read_until};
 use windhover_tests::guest_file;
 
 #[test]
@@ -250,6 +250,33 @@ fn the_clients_of_websockets_are_told_that_the_server_leaves() {
     client.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]).expect("the server reads");
     let ended = server.ended();
     assert!(ended.status.success() && ended.stderr.contains("every request was answered"), "{}", ended.stderr);
+}
+
+#[test]
+fn answers_that_go_on_are_cut_off_when_their_time_is_over_which_is_no_failure() {
+    for (setting, code) in [("drain-answer-timeout = '50ms'\n", 0), ("drain-timeout = '50ms'\n", 1)] {
+        let site = Site::new();
+        site.write(&format!("[server]\n{setting}{}", site.app("streams", "streams", "")));
+        let server = site.serve();
+        let mut client = server.connect();
+        client.write_all(b"POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").expect("the server reads");
+        read_until(&mut client, "\r\n\r\n");
+        server.signal(Signal::TERM);
+        assert_eq!(server.ended().status.code(), Some(code), "{setting}");
+    }
+}
+
+#[test]
+fn a_guest_that_sends_events_learns_that_the_server_leaves() {
+    let site = Site::new();
+    site.write(&site.app("own", "uses-features", ""));
+    let server = site.serve();
+    let mut client = server.connect();
+    client.write_all(b"GET /life/until-notice HTTP/1.1\r\nhost: a\r\n\r\n").expect("the server reads");
+    read_until(&mut client, "begun");
+    server.signal(Signal::TERM);
+    read_until(&mut client, "6\r\nended\n\r\n0\r\n\r\n");
+    assert!(server.ended().status.success());
 }
 
 #[test]

@@ -242,6 +242,8 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("server.max-buffered", "\"5MiB\""),
         ("server.max-grown-memory", "\"6MiB\""),
         ("server.drain-timeout", "\"7s\""),
+        ("server.drain-idle-grace", "\"3s\""),
+        ("server.drain-answer-timeout", "\"4s\""),
         ("server.pre-stop-delay", "\"8s\""),
         ("server.watch-interval", "\"9s\""),
         ("log.level", "\"debug\""),

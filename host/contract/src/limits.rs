@@ -51,6 +51,15 @@ pub struct Limits {
     pub http2: Http2Limits,
     /// How long draining waits for exchanges in flight before it aborts them.
     pub drain_timeout: Duration,
+    /// How long a connection on which nothing happens stays open when draining begins, or before that, when the server
+    /// is told that it is about to: a request may be on its way, or its client a proxy that has not yet heard. One that
+    /// comes in that time is answered, and the answer says that the connection closes. At most half of
+    /// [`Limits::drain_timeout`]; what is more counts as that. HTTP/2 says so at once, by GOAWAY.
+    pub drain_idle_grace: Duration,
+    /// How long an answer whose head has been sent may go on when draining begins: server-sent events, downloads, and
+    /// connections that were upgraded. Then it is cut off, and not counted as abandoned. `None`: for
+    /// [`Limits::drain_timeout`], as any exchange.
+    pub drain_answer_timeout: Option<Duration>,
 }
 
 impl Default for Limits {
@@ -70,6 +79,8 @@ impl Default for Limits {
             tls_handshake_timeout: Duration::from_secs(10), // as Kestrel HandshakeTimeout
             http2: Http2Limits::default(),
             drain_timeout: Duration::from_secs(30), // as ASP.NET Core's ShutdownTimeout and Kubernetes' grace period
+            drain_idle_grace: Duration::from_secs(2), // a connection that is in use brings a request in that time
+            drain_answer_timeout: None,             // who may cut off what, only the operator knows
         }
     }
 }

@@ -19,8 +19,9 @@ pub trait Server: Send + Sized + 'static {
     /// to report (no TLS on a plain connection) is not the feature's absence.
     fn offers(&self, feature: Feature) -> bool;
 
-    /// Serves until `shutdown` ends, then drains: accepts nothing new, lets exchanges in flight finish within
-    /// [`crate::Limits::drain_timeout`], and aborts the rest.
+    /// Serves until `shutdown` ends, then drains: accepts nothing new, answers what comes on idle connections within
+    /// [`crate::Limits::drain_idle_grace`], lets exchanges in flight finish within [`crate::Limits::drain_timeout`], and
+    /// aborts the rest. From then on every answer says that its connection closes.
     ///
     /// Never ends on an error of a client or of one connection. An error is the system's: it denied what serving needs
     /// (threads, a queue), or took it away. Dropping the future aborts everything at once.
@@ -38,7 +39,8 @@ pub enum Drained {
     Clean,
     /// The drain timeout passed first.
     Forced {
-        /// Connections that were closed with an exchange unfinished.
+        /// Connections that were closed with an exchange unfinished. Not counted are those whose answer had begun and
+        /// had [`crate::Limits::drain_answer_timeout`] to end.
         abandoned: usize,
     },
 }

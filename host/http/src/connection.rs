@@ -204,10 +204,8 @@ impl<A: Application> Connections<A> {
     /// Reads until the client has begun to speak, and tells which protocol that is. `None`: it has not begun in its
     /// time, or the server leaves.
     async fn find_out(&mut self, socket: &mut Socket) -> io::Result<Option<Protocol>> {
-        let leaving = async {
-            self.draining.begun().await;
-            self.clock.alarm(FIRST_CHANCE).await;
-        };
+        let grace = idle_grace(&self.limits).max(FIRST_CHANCE);
+        let leaving = self.draining.grace_over(grace, &self.clock);
         let mut first = tokio::select! {
             biased;
             octets = read(socket) => octets?,
@@ -247,6 +245,12 @@ struct Ends {
 async fn overdue(mut draining: Draining, clock: &Clock, drain_timeout: Duration) {
     draining.begun().await;
     clock.alarm(drain_timeout).await;
+}
+
+/// How long a connection on which nothing happens stays open when the server leaves. Not as long as one on which
+/// something does: who is idle is not counted among those that were abandoned.
+pub(crate) fn idle_grace(limits: &Limits) -> Duration {
+    limits.drain_idle_grace.min(limits.drain_timeout / 2)
 }
 
 enum Protocol {

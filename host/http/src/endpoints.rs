@@ -252,7 +252,7 @@ fn addresses(bound: &[BoundEndpoint]) -> Vec<String> {
 }
 
 async fn close(endpoints: &mut [BoundEndpoint]) {
-    endpoints.iter().for_each(|endpoint| endpoint.closing.begin());
+    endpoints.iter().for_each(|endpoint| endpoint.closing.begin(None));
     for endpoint in endpoints {
         while let Some(ended) = endpoint.accepting.join_next().await {
             if let Err(panic) = ended {

@@ -12,7 +12,7 @@ mod socket;
 mod strict;
 mod upgrade;
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub(crate) use strict::length;
 
 use crate::census::Place;
 use crate::clock::Clock;
+use crate::connection::idle_grace;
 use crate::date::date;
 use crate::doze::Doze;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
@@ -54,7 +55,8 @@ pub(crate) async fn serve<A: Application>(
 ) -> Result<(), String> {
     let activity = Arc::new(Activity::new(place, origin.clock.clone()));
     let mut socket = Box::new(Http1Socket::new(socket, &origin.limits, Arc::clone(&activity)));
-    let exchange = Arc::new(Exchange { application, origin, activity: Arc::clone(&activity) });
+    let exchange =
+        Arc::new(Exchange { application, origin, activity: Arc::clone(&activity), draining: draining.clone() });
     let _end = End(activity);
     loop {
         let (lent, mut back) = Lent::new(socket);
@@ -71,7 +73,7 @@ pub(crate) async fn serve<A: Application>(
         let goes_on = tokio::select! {
             biased;
             goes_on = poll_fn(|cx| socket.poll_rest(cx)) => goes_on.map_err(|failure| failure.to_string())?,
-            () = draining.begun() => false,
+            () = draining.grace_over(idle_grace(&exchange.origin.limits), &exchange.origin.clock) => false,
         };
         if !goes_on {
             let closed = poll_fn(|cx| Pin::new(&mut *socket).poll_shutdown(cx)).await;
@@ -94,6 +96,14 @@ async fn speak<A: Application>(
     draining: &mut Draining,
 ) -> Result<Spoken, String> {
     let (activity, clock) = (&exchange.activity, &exchange.origin.clock);
+    let grace = idle_grace(&exchange.origin.limits);
+    let mut also_draining = draining.clone();
+    let overdue = async {
+        let Some(limit) = exchange.origin.limits.drain_answer_timeout else { return pending().await };
+        also_draining.begun().await;
+        activity.answers_for(limit).await;
+    };
+    let mut overdue = Doze::new(Box::pin(overdue));
     let service = service_fn({
         let exchange = Arc::clone(exchange);
         move |request| Arc::clone(&exchange).answer(request)
@@ -106,7 +116,7 @@ async fn speak<A: Application>(
             tokio::select! {
                 biased;
                 () = activity.aborted() => Interruption::BrokenOff,
-                () = draining.begun() => Interruption::Draining,
+                () = draining.grace_over(grace, clock) => Interruption::Draining,
             }
         });
         tokio::select! {
@@ -115,11 +125,16 @@ async fn speak<A: Application>(
             never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
             () = poll_fn(|_| activity.poll_rests()) => return Ok(Spoken::ForNow),
             interruption = Doze::new(interruption) => Err(interruption),
+            () = &mut overdue => Err(Interruption::Overdue),
         }
     };
     let ended = match ended {
         Ok(ended) => ended,
         Err(Interruption::BrokenOff) => return Err(BROKEN_OFF.to_owned()),
+        Err(Interruption::Overdue) => {
+            activity.cut_off();
+            return Err(OVERDUE.to_owned());
+        }
         Err(Interruption::Draining) => {
             activity.content.set_last();
             let early = if activity.begun() == 0 { clock.timeout(FIRST_CHANCE, serving.as_mut()).await } else { None };
@@ -134,6 +149,10 @@ async fn speak<A: Application>(
                             ended = serving.as_mut() => break ended,
                             never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
                             () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
+                            () = &mut overdue => {
+                                activity.cut_off();
+                                return Err(OVERDUE.to_owned());
+                            }
                             () = clock.alarm(LAST_CHANCE) => {}
                         }
                         if !activity.is_busy() {
@@ -153,6 +172,10 @@ async fn speak<A: Application>(
                 ended.map(|()| Spoken::ToTheEnd).map_err(|failure| failure.to_string())
             }
             () = activity.aborted() => Err(BROKEN_OFF.to_owned()),
+            () = overdue => {
+                activity.cut_off();
+                Err(OVERDUE.to_owned())
+            }
         },
     }
 }
@@ -161,6 +184,7 @@ async fn speak<A: Application>(
 enum Interruption {
     BrokenOff,
     Draining,
+    Overdue,
 }
 
 /// Answers a client that speaks HTTP/1.x where only HTTP/2 is spoken, as Kestrel does. Gives the reason for the log.
@@ -191,6 +215,8 @@ fn builder(limits: &Limits) -> http1::Builder {
     }
     builder
 }
+
+const OVERDUE: &str = "its answer went on for longer than a server that leaves waits";
 
 const BROKEN_OFF: &str = "the application broke an exchange off";
 

@@ -26,7 +26,9 @@ use socket::{Http2Socket, Wire};
 
 use crate::census::Place;
 use crate::clock::{Alarm, Clock};
-use crate::drain::{Draining, LAST_CHANCE};
+use crate::connection::idle_grace;
+use crate::doze::Doze;
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
 use crate::exchange::Origin;
 use crate::socket::Socket;
 
@@ -48,7 +50,13 @@ pub(crate) async fn serve<A: Application>(
     wire.hide_end();
     let mut serving = Serving {
         h2,
-        exchange: Arc::new(Exchange { application, origin, place, wire: Arc::clone(&wire) }),
+        exchange: Arc::new(Exchange {
+            application,
+            origin,
+            place,
+            wire: Arc::clone(&wire),
+            draining: draining.clone(),
+        }),
         exchanges: JoinSet::new(),
         number: 0,
         wire,
@@ -59,14 +67,21 @@ pub(crate) async fn serve<A: Application>(
         ping,
         end: None,
     };
-    let mut drains = pin!(draining.begun());
-    let mut is_draining = false;
+    let grace = idle_grace(&serving.limits).max(FIRST_CHANCE);
+    let (mut also_draining, clock) = (draining.clone(), serving.clock.clone());
+    let (closing, drains) = (pin!(also_draining.closing()), pin!(draining.grace_over(grace, &clock)));
+    let (mut closing, mut drains) = (Doze::new(closing), Doze::new(drains));
+    let (mut is_closing, mut is_draining) = (false, false);
     poll_fn(|cx| {
-        if !is_draining && drains.as_mut().poll(cx).is_ready() {
-            is_draining = true;
+        is_closing = is_closing || Pin::new(&mut closing).poll(cx).is_ready();
+        is_draining = is_draining || Pin::new(&mut drains).poll(cx).is_ready();
+        let polled = serving.poll(cx);
+        // A client that has just come is answered once, as in HTTP/1.1.
+        if polled.is_pending() && serving.end.is_none() && (is_draining || is_closing && serving.number > 0) {
             serving.leave("the server leaves");
+            return serving.poll(cx);
         }
-        serving.poll(cx)
+        polled
     })
     .await
 }

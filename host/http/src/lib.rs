@@ -39,6 +39,7 @@ use tokio::sync::{mpsc, watch};
 use windhover_contract::{Application, Drained, Feature, Limits, Observer, Server, ServerAddresses};
 
 pub use clock::{Alarm, Clock, ClockHand};
+pub use drain::LeaveNotice;
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
 pub use endpoints::{EndpointsChanged, EndpointsHand};
 #[cfg(feature = "in-memory")]
@@ -51,6 +52,7 @@ pub use tls::{
 };
 
 use census::Census;
+use drain::{Drain, Draining};
 use endpoints::{Change, Endpoints};
 
 /// What an [`HttpServer`] is made of.
@@ -94,6 +96,7 @@ pub struct HttpServer {
     clock: Clock,
     observer: Option<Arc<dyn Observer>>,
     census: Arc<Census>,
+    drain: (Drain, Draining),
 }
 
 /// How many connections a server has, also while it serves.
@@ -123,6 +126,7 @@ impl HttpServer {
             hand,
             changes,
             census: Arc::new(Census::new(&config.limits)),
+            drain: Drain::new(),
             limits: config.limits,
             workers: config.workers,
             clock: config.clock,
@@ -133,6 +137,11 @@ impl HttpServer {
     /// Changes where it listens while it serves.
     pub fn endpoints_hand(&self) -> EndpointsHand {
         self.hand.clone()
+    }
+
+    /// Tells it, while it serves, that it is about to be shut down.
+    pub fn leave_notice(&self) -> LeaveNotice {
+        self.drain.0.notice(self.clock.clone())
     }
 
     /// How many connections it has.
@@ -184,6 +193,7 @@ impl Server for HttpServer {
             self.clock,
             self.observer,
             self.census,
+            self.drain,
         )?;
         endpoints.open(&workers);
         let mut _following = endpoints.follow();

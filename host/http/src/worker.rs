@@ -20,13 +20,14 @@ use windhover_contract::{Application, Limits, Observer, ServerAddresses, ServerV
 use crate::census::{Census, Place};
 use crate::clock::Clock;
 use crate::connection::{Arrival, Connections};
-use crate::drain::Drain;
+use crate::drain::{Drain, Draining};
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
     seats: Arc<[Seat]>,
     census: Arc<Census>,
     drain: Drain,
+    clock: Clock,
     ends: Vec<oneshot::Receiver<usize>>,
 }
 
@@ -43,6 +44,7 @@ pub(crate) struct Dispatch {
 }
 
 impl Workers {
+    #[expect(clippy::too_many_arguments, reason = "all that a server is made of, once")]
     pub(crate) fn start<A: Application>(
         count: NonZeroUsize,
         application: Arc<A>,
@@ -51,8 +53,8 @@ impl Workers {
         clock: Clock,
         observer: Option<Arc<dyn Observer>>,
         census: Arc<Census>,
+        (drain, draining): (Drain, Draining),
     ) -> io::Result<Self> {
-        let (drain, draining) = Drain::new();
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
@@ -75,7 +77,7 @@ impl Workers {
                 .name(format!("windhover-{number}"))
                 .spawn(move || work(runtime, connections, accepted, load, end))?;
         }
-        Ok(Self { seats: seats.into(), census, drain, ends })
+        Ok(Self { seats: seats.into(), census, drain, clock, ends })
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
@@ -84,7 +86,7 @@ impl Workers {
 
     /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
     pub(crate) async fn drain(self) -> usize {
-        self.drain.begin();
+        self.drain.begin(Some(self.clock.now()));
         let mut abandoned = 0;
         for end in self.ends {
             abandoned += end.await.unwrap_or(0); // a worker that panicked has no connections left

@@ -18,6 +18,7 @@ mod generated {
             "windhover:http/connection.current": trappable,
             "windhover:http/identifier.request-id": trappable,
             "windhover:http/lifetime.wait": async | trappable,
+            "windhover:http/lifetime.wait-for-notice": async | trappable,
             "windhover:http/lifetime.abort": trappable,
             "windhover:http/reset.reset": trappable,
             "windhover:http/limits.max-request-body-size": trappable,

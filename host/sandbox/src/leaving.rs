@@ -37,6 +37,10 @@ impl Leaving {
         self.0.send_replace(Some(why));
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     /// Ends when it has begun.
     pub(crate) fn begun(&self) -> impl Future<Output = Leave> + Send + use<> {
         let mut leaving = self.0.subscribe();

@@ -108,7 +108,7 @@ impl Sandbox {
     }
 
     /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their
-    /// clients are told. All else goes on.
+    /// clients are told. Guests that ask `lifetime` are told too. All else goes on.
     pub fn leave(&self, why: Leave) {
         self.0.leaving.begin(why);
     }

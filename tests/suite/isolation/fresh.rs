@@ -39,7 +39,7 @@ for_each_server! {
                 let mut wire = served.connect().await;
                 wire.send(get("/marks/much/wait-late")).await;
                 wire.receive_head().await;
-                drop(wire);
+                wire.leave();
                 for _ in 0..3 {
                     assert_eq!(look(&served).await.state, fresh.state);
                 }

@@ -62,7 +62,7 @@ impl<A: Application> Connection<A> {
         let head = tokio::select! {
             biased;
             head = reader.timed_head() => head,
-            _ = self.draining.wait_for(|draining| *draining) => return Err(Broken),
+            () = grace_over(&mut self.draining, &self.limits, &self.clock) => return Err(Broken),
         };
         let head = match head {
             Ok(Some(head)) => head,
@@ -176,6 +176,7 @@ impl<A: Application> Connection<A> {
             biased;
             () = powers.aborted() => Err(Broken),
             responded = respond(response, *asked, writer) => responded,
+            () = overdue(self.draining.clone(), &self.limits, &self.clock) => Err(Broken),
         }
     }
 
@@ -249,8 +250,22 @@ impl<A: Application> Connection<A> {
             biased;
             () = powers.aborted() => Err(Broken),
             switched = switch(response, writer) => switched.and(Err(Broken)),
+            () = overdue(self.draining.clone(), &self.limits, &self.clock) => Err(Broken),
         }
     }
+}
+
+/// Ends when the server drains and a connection on which nothing happens has had its grace.
+async fn grace_over(draining: &mut watch::Receiver<bool>, limits: &Limits, clock: &Clock) {
+    drop(draining.wait_for(|draining| *draining).await);
+    clock.alarm(limits.drain_idle_grace.min(limits.drain_timeout / 2)).await;
+}
+
+/// Ends when the server drains and an answer that has begun has had its time.
+async fn overdue(mut draining: watch::Receiver<bool>, limits: &Limits, clock: &Clock) {
+    let Some(limit) = limits.drain_answer_timeout else { return std::future::pending().await };
+    drop(draining.wait_for(|draining| *draining).await);
+    clock.alarm(limit).await;
 }
 
 /// Says that there are as many connections as there may be.

@@ -24,7 +24,7 @@ pub use grants::{Access, Folder, Grants, OutboundRule, Secret};
 pub use limits::{Http2, Limits, Rate};
 pub use traces::Traces;
 
-use super::units::{Size, Time};
+use super::units::{OrNone, Size, Time};
 
 /// The configuration of a Windhover server.
 ///
@@ -76,8 +76,16 @@ pub struct Server {
     pub max_grown_memory: Option<Size>,
     /// How long requests in flight may take when the server leaves, before they are broken off.
     pub drain_timeout: Time,
-    /// How long the server goes on as before when it is asked to leave, but for `/readyz`, which says that it leaves:
-    /// load balancers need that time.
+    /// How long a connection on which nothing happens stays open when the server leaves, counted from the moment at which
+    /// `/readyz` says so: a request may be on its way, or its client a proxy that has not yet heard. At most half of
+    /// `drain-timeout`; what is more counts as that.
+    pub drain_idle_grace: Time,
+    /// How long answers that have begun may go on when the server leaves: server-sent events, downloads, WebSockets. Then
+    /// they are cut off, and the exit code is 0 all the same. `"none"`: for `drain-timeout`, and what is broken off
+    /// then makes the exit code 1.
+    pub drain_answer_timeout: OrNone<Time>,
+    /// How long the server goes on serving when it is asked to leave, while `/readyz` says that it leaves and every
+    /// answer that its connection closes: load balancers need that time.
     pub pre_stop_delay: Time,
     /// How often the configuration file and the files of apps are looked at for changes. `"0s"`: only on SIGHUP.
     pub watch_interval: Time,
@@ -94,6 +102,8 @@ impl Default for Server {
             max_buffered: None,
             max_grown_memory: None,
             drain_timeout: Time(HttpLimits::default().drain_timeout),
+            drain_idle_grace: Time(HttpLimits::default().drain_idle_grace),
+            drain_answer_timeout: OrNone(HttpLimits::default().drain_answer_timeout.map(Time)),
             pre_stop_delay: Time(std::time::Duration::ZERO), // as everywhere: who needs it knows how long
             watch_interval: Time(std::time::Duration::from_secs(1)), // an editor's save is seen at once
         }

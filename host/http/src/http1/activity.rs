@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
@@ -15,7 +16,7 @@ use super::gate::{Decision, Refusal};
 use super::interim::Interim;
 use super::upgrade::HandedOver;
 use crate::census::Place;
-use crate::clock::Clock;
+use crate::clock::{Clock, later};
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
@@ -28,6 +29,9 @@ pub(crate) struct Activity {
     has_unread_content: AtomicBool,
     has_failed_content: AtomicBool,
     is_cut_off: AtomicBool,
+    /// Whether the head of an answer has been sent whose exchange is under way, and since when, where that is known.
+    has_head: AtomicBool,
+    head_since: Mutex<Option<Instant>>,
     /// From the beginning of an exchange until its answer has left hyper.
     is_answering: AtomicBool,
     /// The task that waits for the end of that, because the client sends no more.
@@ -56,6 +60,8 @@ impl Activity {
             has_unread_content: AtomicBool::new(false),
             has_failed_content: AtomicBool::new(false),
             is_cut_off: AtomicBool::new(false),
+            has_head: AtomicBool::new(false),
+            head_since: Mutex::new(None),
             is_answering: AtomicBool::new(false),
             half_closed: Mutex::new(None),
             rests: AtomicBool::new(false),
@@ -137,9 +143,36 @@ impl Activity {
         self.is_cut_off.store(true, Ordering::Relaxed);
     }
 
-    /// Ready when no answer is on its way: then the end of what the client sends is the end of the connection.
-    pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.is_answering.load(Ordering::Relaxed) {
+    /// Says that the head of the answer is on its way, at a time from which on it matters how long that is.
+    pub(crate) fn send_head(&self, is_closing: bool) {
+        self.has_head.store(true, Ordering::Relaxed);
+        if is_closing {
+            *self.head_since.lock().expect("nothing panics while it holds this lock") = Some(self.clock.now());
+        }
+    }
+
+    /// Ends when an answer whose head has been sent has gone on for `limit`, of which nothing before now counts.
+    pub(crate) async fn answers_for(&self, limit: Duration) {
+        let begun = self.clock.now();
+        loop {
+            let head = self.has_exchange() && self.has_head.load(Ordering::Relaxed);
+            let since = *self.head_since.lock().expect("nothing panics while it holds this lock");
+            let now = self.clock.now();
+            let at = match since.unwrap_or(begun) {
+                since if head => later(since.max(begun), limit),
+                _ => later(now, limit.max(GLANCE)),
+            };
+            if head && at <= now {
+                return;
+            }
+            self.clock.alarm_at(at).await;
+        }
+    }
+
+    /// Ready when no answer is on its way to any of so many requests: then the end of what the client sends is the end of
+    /// the connection. hyper may have taken a request that has not begun here.
+    pub(crate) fn poll_answered(&self, requests: u64, cx: &Context<'_>) -> Poll<()> {
+        if !self.is_answering.load(Ordering::Relaxed) && self.begun() >= requests {
             return Poll::Ready(());
         }
         *self.half_closed.lock().expect("nothing panics while it holds this lock") = Some(cx.waker().clone());
@@ -230,6 +263,7 @@ impl Activity {
             Arc::clone(last.as_ref().expect("it has just been set"))
         };
         self.is_answering.store(true, Ordering::Relaxed);
+        self.has_head.store(false, Ordering::Relaxed);
         (self.stay_busy(), self.begun.fetch_add(1, Ordering::Relaxed) + 1, limits)
     }
 }
@@ -284,3 +318,6 @@ impl Drop for End {
         drop(self.0.take_over());
     }
 }
+
+/// How often it is looked, where there is no time to wait for, whether the head of an answer has been sent.
+const GLANCE: Duration = Duration::from_millis(100);

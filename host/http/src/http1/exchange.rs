@@ -22,6 +22,7 @@ use super::content::{Expectation, RequestContent, expects_continue};
 use super::last_part::LastPart;
 use super::upgrade::{self, Asked, HandedOver};
 use crate::date::date_behind_step;
+use crate::drain::Draining;
 use crate::exchange::{Origin, Powers};
 
 /// What every exchange of one connection starts from.
@@ -29,6 +30,7 @@ pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
     pub(crate) origin: Origin,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) draining: Draining,
 }
 
 impl<A: Application> Exchange<A> {
@@ -59,10 +61,12 @@ impl<A: Application> Exchange<A> {
         };
         // A request that broke the protocol may have left the connection in a state that only the client knows, so it
         // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
-        let mut closes = is_too_much(length, &limits) || self.activity.has_failed_content();
+        let is_closing = self.draining.is_closing();
+        let mut closes = is_closing || is_too_much(length, &limits) || self.activity.has_failed_content();
         if has_content {
             closes = self.activity.content.is_last(closes);
         }
+        self.activity.send_head(is_closing);
         Ok(self.respond(response, busy, asked, closes))
     }
 

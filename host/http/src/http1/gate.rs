@@ -49,6 +49,11 @@ impl Gate {
         self.strict.is_in_content()
     }
 
+    /// How many whole heads have come.
+    pub(crate) fn heads(&self) -> u64 {
+        self.strict.heads()
+    }
+
     /// Whether the end of what the client sends is for somebody to hear: who reads content that is not whole, or another
     /// protocol.
     pub(crate) fn end_is_awaited(&self) -> bool {

@@ -59,7 +59,7 @@ impl Http1Socket {
     /// that it sends by): as long as a whole request of it is being answered, what counts is whether its system resets
     /// the connection.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.gate.end_is_awaited() || self.activity.poll_answered(cx).is_ready() {
+        if self.gate.end_is_awaited() || self.activity.poll_answered(self.gate.heads(), cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
         ready!(self.socket.poll_left(cx));

@@ -1,7 +1,7 @@
 //! One exchange of HTTP/2, on a stream of its own: the only file that sees both the HTTP/2 library's types and the
 //! contract's.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::sections::Malformed;
 use super::socket::Wire;
 use crate::census::{Place, UpgradedStream};
 use crate::date::date;
+use crate::drain::Draining;
 use crate::exchange::{Origin, Powers};
 use crate::http1::length;
 use crate::patience::Patience;
@@ -35,6 +36,7 @@ pub(crate) struct Exchange<A> {
     pub(crate) origin: Origin,
     pub(crate) place: Place,
     pub(crate) wire: Arc<Wire>,
+    pub(crate) draining: Draining,
 }
 
 /// Why a stream ends before its answer does. It was reset, by either side.
@@ -74,7 +76,16 @@ impl<A: Application> Exchange<A> {
         };
         let patience = Patience::new(self.origin.clock.clone());
         let mut sending = Sending { control: &control, limits: &limits, upgraded, patience, sent: 0 };
-        let _ = sending.send(response, only_head, respond).await; // a stream that is cut is told so already
+        let overdue = async {
+            let Some(limit) = self.origin.limits.drain_answer_timeout else { return pending().await };
+            self.draining.clone().begun().await;
+            self.origin.clock.alarm(limit).await;
+        };
+        tokio::select! {
+            biased;
+            _ = sending.send(response, only_head, respond) => {} // a stream that is cut is told so already
+            () = overdue => debug!("an answer went on for longer than a server that leaves waits"),
+        }
     }
 
     fn receive(

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use windhover_contract::Feature;
 
-use crate::bindings::lifetime::Host;
+use crate::bindings::lifetime::{Host, Notice};
 use crate::exchange::Exchange;
 use crate::presence::BrokenOff;
 use crate::time_limit::in_milliseconds;
@@ -27,6 +27,36 @@ impl Host for Exchange {
         }
         let sleep = tokio::time::sleep(Duration::from_millis(milliseconds.into()));
         Ok(self.presence.wait(&answer, sleep).await?.is_err())
+    }
+
+    fn is_shutting_down(&mut self) -> bool {
+        self.deployed.leaving.has_begun()
+    }
+
+    async fn wait_for_notice(&mut self, milliseconds: u32) -> wasmtime::Result<Option<Notice>> {
+        if milliseconds == 0 {
+            // As `wait`.
+            tokio::task::yield_now().await;
+        }
+        let answer = Arc::clone(&self.answer);
+        if self.presence.has_left(&answer) {
+            return Ok(Some(Notice::ClientLeft));
+        }
+        if self.deployed.leaving.has_begun() {
+            return Ok(Some(Notice::ShuttingDown));
+        }
+        if milliseconds == 0 {
+            return Ok(None);
+        }
+        let leaving = self.deployed.leaving.begun();
+        let notice = async {
+            tokio::select! {
+                biased;
+                _ = leaving => Some(Notice::ShuttingDown),
+                () = tokio::time::sleep(Duration::from_millis(milliseconds.into())) => None,
+            }
+        };
+        Ok(self.presence.wait(&answer, notice).await?.unwrap_or(Some(Notice::ClientLeft)))
     }
 
     fn abort(&mut self) -> wasmtime::Result<()> {

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windhover_contract::{DataRate, Http2Limits, Limits as HttpLimits};
 
+use super::Server;
 use crate::config::units::{OrNone, Size, Time};
 
 /// The limits of HTTP.
@@ -111,7 +112,7 @@ impl Default for Http2 {
 
 impl Limits {
     /// As a server takes them. What is out of its range is for [`crate::config::meaning`].
-    pub(crate) fn to_http(&self, drain_timeout: Time) -> HttpLimits {
+    pub(crate) fn to_http(&self, server: &Server) -> HttpLimits {
         let http2 = &self.http2;
         let narrow = |size: Size| u32::try_from(size.0).unwrap_or(u32::MAX);
         HttpLimits {
@@ -137,7 +138,9 @@ impl Limits {
                 keep_alive_ping_after: http2.keep_alive_ping_after.0.map(|time| time.0),
                 keep_alive_ping_timeout: http2.keep_alive_ping_timeout.0,
             },
-            drain_timeout: drain_timeout.0,
+            drain_timeout: server.drain_timeout.0,
+            drain_idle_grace: server.drain_idle_grace.0,
+            drain_answer_timeout: server.drain_answer_timeout.0.map(|time| time.0),
         }
     }
 }
@@ -218,14 +221,22 @@ mod tests {
                 keep_alive_ping_timeout: Duration::from_millis(20),
             },
             drain_timeout: seconds(21),
+            drain_idle_grace: seconds(22),
+            drain_answer_timeout: Some(seconds(23)),
         };
-        assert_eq!(limits.to_http(Time(seconds(21))), expected);
+        let server = Server {
+            drain_timeout: Time(seconds(21)),
+            drain_idle_grace: Time(seconds(22)),
+            drain_answer_timeout: OrNone(Some(Time(seconds(23)))),
+            ..Server::default()
+        };
+        assert_eq!(limits.to_http(&server), expected);
     }
 
     #[test]
     fn what_is_not_written_is_as_the_server_has_it() {
         let limits: Limits = toml::from_str("").expect("it is well formed");
         let own = HttpLimits::default();
-        assert_eq!(limits.to_http(Time(own.drain_timeout)), own);
+        assert_eq!(limits.to_http(&Server::default()), own);
     }
 }

@@ -7,6 +7,19 @@ pub fn act(what: &str, query: &str) {
         "there" => super::answer(&format!("{} {}", lifetime::is_aborted(), lifetime::wait(0))),
         "left" => super::answer_with(lifetime::time_left() <= query.parse().unwrap()),
         "wait" => super::answer_with(lifetime::wait(query.parse().unwrap())),
+        "shutting-down" => super::answer_with(lifetime::is_shutting_down()),
+        "notice" => super::answer(match lifetime::wait_for_notice(query.parse().unwrap()) {
+            None => "none",
+            Some(lifetime::Notice::ClientLeft) => "client-left",
+            Some(lifetime::Notice::ShuttingDown) => "shutting-down",
+        }),
+        // An answer that ends when the server wants to.
+        "until-notice" => {
+            begin();
+            let notice = lifetime::wait_for_notice(u32::MAX);
+            told(notice == Some(lifetime::Notice::ClientLeft));
+            let _ = response::write(b"ended\n");
+        }
         "abort" => lifetime::abort(),
         "abort-late" => {
             begin();
