@@ -3,6 +3,7 @@
 //! Promises: an address that cannot be served is an error at [`HttpServer::bind`], before anything runs; after that no
 //! client, connection or failing accept ends the server, only its shutdown does.
 
+mod caught;
 mod census;
 mod clock;
 mod connection;

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
+use crate::caught::caught;
 use crate::connection::{Arrival, Door};
 use crate::drain::Draining;
 use crate::endpoint::BACKLOG;
@@ -34,7 +35,14 @@ impl Listener {
     /// Hands each connection to a worker until it is to close. Then it accepts what has connected already, without waiting
     /// for anybody, and closes the socket: the system has told these clients that they are connected, and would break their
     /// connections. A socket that was inherited is not closed by that, and who holds it has them served.
-    pub(crate) async fn accept(self, dispatch: Dispatch, mut closing: Draining) {
+    pub(crate) async fn accept(self, dispatch: Dispatch, closing: Draining) {
+        while caught(self.accept_until(&dispatch, closing.clone())).await.is_err() {
+            error!("accepting connections panicked; this is a bug in Windhover. It goes on");
+            tokio::time::sleep(BACK_OFF).await;
+        }
+    }
+
+    async fn accept_until(&self, dispatch: &Dispatch, mut closing: Draining) {
         let registered = tokio::select! {
             biased;
             () = closing.begun() => None,
@@ -48,7 +56,7 @@ impl Listener {
                 accepted = accepting.accept() => accepted,
             };
             match accepted {
-                Ok((Ok(stream), remote)) => self.hand_over(&dispatch, stream, remote).await,
+                Ok((Ok(stream), remote)) => self.hand_over(dispatch, stream, remote).await,
                 Ok((Err(failure), remote)) => {
                     debug!(?remote, %failure, "a connection was lost between accept and worker");
                 }
@@ -58,7 +66,7 @@ impl Listener {
                 Err(failure) => back_off(&failure).await,
             }
         }
-        self.accept_rest(&dispatch).await;
+        self.accept_rest(dispatch).await;
     }
 
     /// Registering needs a descriptor too, so it can fail for a while like accepting can.

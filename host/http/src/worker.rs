@@ -4,17 +4,22 @@
 //! A new connection goes to the worker with the fewest. Sockets that share a port by SO_REUSEPORT would save the
 //! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process
 //! could take the port without an error.
+//!
+//! A panic in a connection's task ends that connection. One outside of them ends those of its worker, which begins anew
+//! with a new runtime and takes none meanwhile; connections that wait for it are served by it then.
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 use windhover_contract::{Application, Limits, Observer, ServerAddresses, ServerVariables};
 
 use crate::census::{Census, Place};
@@ -33,14 +38,46 @@ pub(crate) struct Workers {
 
 /// Where a worker takes its connections from.
 struct Seat {
-    incoming: mpsc::Sender<Arrival>,
-    load: Arc<AtomicUsize>,
+    incoming: mpsc::Sender<Handed>,
+    load: Load,
+    /// Its thread has panicked, and has not begun anew yet.
+    is_down: Arc<AtomicBool>,
+}
+
+/// How many connections a worker has, with those that wait for it.
+#[derive(Clone, Default)]
+struct Load(Arc<AtomicUsize>);
+
+/// One connection of a worker's load, until it is dropped.
+struct Counted(Load);
+
+/// A connection that was given to a worker.
+struct Handed {
+    arrival: Arrival,
+    counted: Counted,
 }
 
 /// Hands connections to workers.
 pub(crate) struct Dispatch {
     seats: Arc<[Seat]>,
     census: Arc<Census>,
+}
+
+impl Load {
+    fn now(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add(&self) -> Counted {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Counted(self.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Workers {
@@ -56,26 +93,52 @@ impl Workers {
         (drain, draining): (Drain, Draining),
     ) -> io::Result<Self> {
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
-        let (mut seats, mut ends) = (Vec::new(), Vec::new());
-        for number in 0..count.get() {
-            let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
-            let (end, ended) = oneshot::channel();
-            let load = Arc::new(AtomicUsize::new(0));
+        let drain_timeout = limits.drain_timeout;
+        Self::start_with(count, census, clock.clone(), drain_timeout, |draining| {
             let connections = Connections {
                 application: Arc::clone(&application),
                 addresses: addresses.clone(),
                 variables: Arc::clone(&variables),
                 limits: Arc::clone(&limits),
                 clock: clock.clone(),
-                draining: draining.clone(),
+                draining,
                 observer: observer.clone(),
             };
-            seats.push(Seat { incoming, load: Arc::clone(&load) });
+            move |arrival| connections.serve(arrival)
+        })
+    }
+
+    /// `serving` makes what serves the connections of one worker.
+    fn start_with<S, F>(
+        count: NonZeroUsize,
+        census: Arc<Census>,
+        clock: Clock,
+        drain_timeout: Duration,
+        serving: impl Fn(Draining) -> S,
+    ) -> io::Result<Self>
+    where
+        S: Fn(Arrival) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (drain, draining) = Drain::new();
+        let (mut seats, mut ends) = (Vec::new(), Vec::new());
+        for number in 0..count.get() {
+            let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
+            let (end, ended) = oneshot::channel();
+            let is_down = Arc::new(AtomicBool::new(false));
+            let worker = Worker {
+                serve: serving(draining.clone()),
+                accepted,
+                is_down: Arc::clone(&is_down),
+                draining: draining.clone(),
+                clock: clock.clone(),
+                drain_timeout,
+                end,
+            };
+            seats.push(Seat { incoming, load: Load::default(), is_down });
             ends.push(ended);
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            thread::Builder::new()
-                .name(format!("windhover-{number}"))
-                .spawn(move || work(runtime, connections, accepted, load, end))?;
+            let runtime = runtime()?;
+            thread::Builder::new().name(format!("windhover-{number}")).spawn(move || worker.work(runtime))?;
         }
         Ok(Self { seats: seats.into(), census, drain, clock, ends })
     }
@@ -89,7 +152,7 @@ impl Workers {
         self.drain.begin(Some(self.clock.now()));
         let mut abandoned = 0;
         for end in self.ends {
-            abandoned += end.await.unwrap_or(0); // a worker that panicked has no connections left
+            abandoned += end.await.unwrap_or(0); // one that could not begin anew has no connections left
         }
         abandoned
     }
@@ -101,62 +164,194 @@ impl Dispatch {
         self.census.enter()
     }
 
-    /// Gives the connection to the worker with the fewest.
-    pub(crate) async fn hand_over(&self, arrival: Arrival) {
-        let seat = self.seats.iter().min_by_key(|seat| seat.load.load(Ordering::Relaxed)).expect("at least one worker");
-        seat.load.fetch_add(1, Ordering::Relaxed);
-        if let Err(lost) = seat.incoming.send(arrival).await {
-            seat.load.fetch_sub(1, Ordering::Relaxed);
-            debug!(remote = ?lost.0.remote, "a connection came after the workers had ended");
+    /// Gives the connection to the worker with the fewest, of those whose threads are well, if any is.
+    pub(crate) async fn hand_over(&self, mut arrival: Arrival) {
+        let rank = |seat: &&Seat| (seat.is_down.load(Ordering::Relaxed), seat.load.now());
+        while let Some(seat) = self.seats.iter().filter(|seat| !seat.incoming.is_closed()).min_by_key(rank) {
+            match seat.incoming.send(Handed { arrival, counted: seat.load.add() }).await {
+                Ok(()) => return,
+                Err(mpsc::error::SendError(lost)) => arrival = lost.arrival,
+            }
         }
+        debug!(remote = ?arrival.remote, "a connection came after the workers had ended");
     }
 }
 
-/// The life of one worker: serves what comes until it is told to drain, or until [`Workers`] is dropped.
-fn work<A: Application>(
-    runtime: Runtime,
-    connections: Connections<A>,
-    mut accepted: mpsc::Receiver<Arrival>,
-    load: Arc<AtomicUsize>,
-    mut end: oneshot::Sender<usize>,
-) {
-    let abandoned = runtime.block_on(async {
+/// One worker: serves what comes until it is told to drain, or until [`Workers`] is dropped.
+struct Worker<S> {
+    serve: S,
+    accepted: mpsc::Receiver<Handed>,
+    is_down: Arc<AtomicBool>,
+    draining: Draining,
+    clock: Clock,
+    drain_timeout: Duration,
+    end: oneshot::Sender<usize>,
+}
+
+impl<S, F> Worker<S>
+where
+    S: Fn(Arrival) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    /// The life of its thread.
+    fn work(mut self, mut runtime: Runtime) {
+        loop {
+            let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.serve_all())));
+            if let Ok(abandoned) = worked {
+                // Dropping the runtime drops every connection that is left, with its guest.
+                drop(runtime);
+                let _ = self.end.send(abandoned);
+                return;
+            }
+            self.is_down.store(true, Ordering::Relaxed);
+            error!(
+                "a thread that serves connections panicked; this is a bug in Windhover. Its connections are broken \
+                    off, and it begins anew"
+            );
+            // Without waiting for what it may have in its threads that block.
+            runtime.shutdown_background();
+            let Some(new) = self.runtime_anew() else { return };
+            runtime = new;
+            self.is_down.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// `None`: nobody wants it any more.
+    fn runtime_anew(&self) -> Option<Runtime> {
+        while !self.end.is_closed() {
+            match runtime() {
+                Ok(runtime) => return Some(runtime),
+                Err(failure) => error!(%failure, "that thread cannot begin anew; it is tried again in {BACK_OFF:?}"),
+            }
+            thread::sleep(BACK_OFF);
+        }
+        None
+    }
+
+    /// Returns how many connections were abandoned.
+    async fn serve_all(&mut self) -> usize {
         let mut running = JoinSet::new();
-        let mut draining = connections.draining.clone();
+        let spawn = |running: &mut JoinSet<()>, serve: &S, Handed { arrival, counted }: Handed| {
+            let serving = serve(arrival);
+            running.spawn(async move {
+                let _counted = counted;
+                serving.await;
+            });
+        };
         loop {
             tokio::select! {
                 biased;
-                () = draining.begun() => break,
+                () = self.draining.begun() => break,
                 Some(ended) = running.join_next() => {
-                    load.fetch_sub(1, Ordering::Relaxed);
                     if let Err(panic) = ended {
                         warn!(%panic, "a connection's task panicked; this is a bug in Windhover");
                     }
                 }
-                Some(arrival) = accepted.recv() => {
-                    running.spawn(connections.serve(arrival));
-                }
+                Some(handed) = self.accepted.recv() => spawn(&mut running, &self.serve, handed),
             }
         }
         // Connections that were handed over in the last moment are served: their clients were accepted.
-        accepted.close();
-        while let Some(arrival) = accepted.recv().await {
-            running.spawn(connections.serve(arrival));
+        self.accepted.close();
+        while let Some(handed) = self.accepted.recv().await {
+            spawn(&mut running, &self.serve, handed);
         }
         let all_ended = async { while running.join_next().await.is_some() {} };
         tokio::select! {
-            _ = connections.clock.timeout(connections.limits.drain_timeout, all_ended) => {}
-            () = end.closed() => {} // nobody waits for us any more: the server's future was dropped
+            _ = self.clock.timeout(self.drain_timeout, all_ended) => {}
+            () = self.end.closed() => {} // nobody waits for us any more: the server's future was dropped
         }
         running.len()
-    });
-    // Dropping the runtime drops every connection that is left, with its guest.
-    drop(runtime);
-    let _ = end.send(abandoned);
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
 /// Connections that wait for a busy worker; beyond it the system's own backlog fills.
 const HAND_OVER_QUEUE: usize = 64;
 
+/// How long a worker waits that cannot begin anew: most likely there are no descriptors left.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
 /// What this server calls itself.
 const SOFTWARE: &str = concat!("Windhover/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::connection::Door;
+    use crate::protocols::Protocols;
+    use crate::transport::Arrived;
+
+    /// Workers that tell of each connection whether they have it, or panic, outside of its task.
+    fn workers(count: usize, panics_at: &'static [usize]) -> (Workers, mpsc::UnboundedReceiver<Option<Arrival>>) {
+        let (sender, served) = mpsc::unbounded_channel();
+        let seen = Arc::new(AtomicUsize::new(0));
+        let count = NonZeroUsize::new(count).expect("a test has workers");
+        let census = Arc::new(Census::new(&Limits::default()));
+        let started = Workers::start_with(count, census, Clock::default(), Duration::from_secs(5), |_| {
+            let (sender, seen) = (sender.clone(), Arc::clone(&seen));
+            move |arrival| {
+                let panics = panics_at.contains(&seen.fetch_add(1, Ordering::SeqCst));
+                if panics {
+                    let _ = sender.send(None);
+                }
+                assert!(!panics, "a test's own");
+                let sender = sender.clone();
+                async move {
+                    let _ = sender.send(Some(arrival));
+                }
+            }
+        });
+        (started.expect("there are threads"), served)
+    }
+
+    fn arrival(dispatch: &Dispatch, listener: &TcpListener) -> (TcpStream, Arrival) {
+        let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
+        let stream = Arrived::Tcp(listener.accept().expect("somebody has come").0);
+        let place = dispatch.place().expect("there are few");
+        let door = Arc::new(Door { tls: None, protocols: Protocols::default(), draining: Drain::new().1 });
+        (client, Arrival { stream, remote: None, place, door })
+    }
+
+    #[tokio::test]
+    async fn a_worker_whose_thread_panics_loses_one_connection_and_takes_others_again() {
+        for count in [1, 2] {
+            let (workers, mut served) = workers(count, &[0, 1, 5]);
+            let (dispatch, listener) = (workers.dispatch(), TcpListener::bind("127.0.0.1:0").expect("a free port"));
+            let mut lost = Vec::new();
+            for number in 0..20 {
+                let (_client, arrival) = arrival(&dispatch, &listener);
+                dispatch.hand_over(arrival).await;
+                let served = timeout(Duration::from_secs(30), served.recv()).await.expect("somebody takes it");
+                if served.expect("there are workers").is_none() {
+                    lost.push(number);
+                }
+            }
+            assert_eq!(lost, [0, 1, 5]);
+            let drained = timeout(Duration::from_secs(30), workers.drain()).await.expect("it ends");
+            assert_eq!(drained, 0);
+            assert!(dispatch.seats.iter().all(|seat| seat.load.now() == 0), "what is lost is not counted");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_down_gets_none_while_others_are_well() {
+        let (workers, mut served) = workers(2, &[]);
+        let (dispatch, listener) = (workers.dispatch(), TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        dispatch.seats[0].is_down.store(true, Ordering::Relaxed);
+        let _others: Vec<_> = (0..10).map(|_| dispatch.seats[1].load.add()).collect();
+        for _ in 0..3 {
+            let (_client, arrival) = arrival(&dispatch, &listener);
+            dispatch.hand_over(arrival).await;
+            assert_eq!(dispatch.seats[0].load.now(), 0, "though it has the fewest");
+            served.recv().await.expect("it is served");
+        }
+        workers.drain().await;
+    }
+}
