@@ -4,38 +4,63 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
+use tracing::error;
 use windhover_http::{
     CertificateSource, ClientCertificateMode, ClientCertificates, EndpointConfig, HttpConfig, Password,
-    Protocols as HttpProtocols, Tls, TlsConfig, TlsVersion,
+    Protocols as HttpProtocols, Tls, TlsConfig, TlsFailure, TlsVersion,
 };
 
 use crate::accounts;
 use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
 
-/// Endpoints, each as it is written and as the server takes it.
+/// Endpoints by name, each as it is written and as the server takes it.
 #[derive(Default)]
-pub(crate) struct Endpoints(Vec<(Endpoint, EndpointConfig)>);
+pub(crate) struct Endpoints(Vec<(String, Endpoint, EndpointConfig)>);
 
 impl Endpoints {
     /// Those of another configuration. Reads the files of certificates, but for endpoints that are written as one of these
     /// is: the server looks after their certificates already.
+    ///
+    /// A certificate that cannot be used is told in the log, and is as it was before, or else clients that ask for it are
+    /// refused until it is good, which the server looks for. It is an error where it leaves nothing to serve at all.
     pub(crate) fn next(&self, file: &File) -> anyhow::Result<Self> {
-        let mut endpoints = Vec::new();
+        let (mut endpoints, mut told, mut useless) = (Vec::new(), Vec::new(), None);
         for (name, written) in &file.endpoints {
-            let same = self.0.iter().find(|(endpoint, _)| endpoint == written).map(|(_, config)| config.clone());
+            let same = self.0.iter().find(|(_, endpoint, _)| endpoint == written).map(|(_, _, config)| config.clone());
             let config = match same {
                 Some(config) => config,
-                None => endpoint(written).with_context(|| format!("endpoints.{name}"))?,
+                None => {
+                    let old =
+                        self.0.iter().find(|(old, ..)| old == name).and_then(|(.., config)| config.tls.as_deref());
+                    let (config, failures) = endpoint(written, old).with_context(|| format!("endpoints.{name}"))?;
+                    told.extend(failures.iter().map(|failure| format!("endpoints.{name}: {failure}")));
+                    if !can_serve(&config) {
+                        told.push(format!("endpoints.{name} has no certificate to use, and refuses every client"));
+                        let first = failures.into_iter().next();
+                        let context = || format!("endpoints.{name}");
+                        useless = useless.or_else(|| Some(anyhow::Error::new(first?.error).context(context())));
+                    }
+                    config
+                }
             };
-            endpoints.push((written.clone(), config));
+            endpoints.push((name.clone(), written.clone(), config));
         }
+        if let Some(failure) = useless.filter(|_| !endpoints.iter().any(|(.., config)| can_serve(config))) {
+            return Err(failure);
+        }
+        told.iter().for_each(|told| error!("{told}"));
         Ok(Self(endpoints))
     }
 
     /// As the server takes them.
     pub(crate) fn configs(&self) -> Vec<EndpointConfig> {
-        self.0.iter().map(|(_, config)| config.clone()).collect()
+        self.0.iter().map(|(.., config)| config.clone()).collect()
     }
+}
+
+/// Whether any client is not refused.
+fn can_serve(config: &EndpointConfig) -> bool {
+    config.tls.as_ref().is_none_or(|tls| tls.has_certificate())
 }
 
 /// What the server of a configuration is made of.
@@ -49,18 +74,19 @@ pub(crate) fn http_config(file: &File, endpoints: &Endpoints) -> HttpConfig {
     }
 }
 
-fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
+/// And which of its certificates cannot be used. `before`: what was read before.
+fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(EndpointConfig, Vec<TlsFailure>)> {
     let protocols = match endpoint.protocols {
         Protocols::Http1AndHttp2 => HttpProtocols::Http1AndHttp2,
         Protocols::Http1 => HttpProtocols::Http1,
         Protocols::Http2 => HttpProtocols::Http2,
     };
-    let tls = endpoint.tls.as_ref().map(|written| tls(written, protocols)).transpose()?;
+    let (tls, failures) = endpoint.tls.as_ref().map(|written| tls(written, protocols, before)).transpose()?.unzip();
     let mode = endpoint.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());
     let account = |written: &Option<String>, look_up: fn(&str) -> Result<u32, String>| {
         written.as_deref().map(look_up).transpose().map_err(anyhow::Error::msg)
     };
-    Ok(EndpointConfig {
+    let config = EndpointConfig {
         url: endpoint.url.clone(),
         tls,
         protocols,
@@ -68,10 +94,15 @@ fn endpoint(endpoint: &Endpoint) -> anyhow::Result<EndpointConfig> {
         owner: account(&endpoint.owner, accounts::user)?,
         group: account(&endpoint.group, accounts::group)?,
         reuse_port: endpoint.reuse_port,
-    })
+    };
+    Ok((config, failures.unwrap_or_default()))
 }
 
-fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {
+fn tls(
+    written: &EndpointTls,
+    alpn: HttpProtocols,
+    before: Option<&Tls>,
+) -> anyhow::Result<(Arc<Tls>, Vec<TlsFailure>)> {
     let certificate = written.certificate.as_ref();
     let certificate = certificate.map(|file| source(file, &written.key, &written.password_file)).transpose()?;
     let named = written
@@ -93,7 +124,8 @@ fn tls(written: &EndpointTls, alpn: HttpProtocols) -> anyhow::Result<Arc<Tls>> {
         },
         alpn,
     };
-    Ok(Arc::new(Tls::load(config)?))
+    let (tls, failures) = Tls::load_usable(config, before)?;
+    Ok((Arc::new(tls), failures))
 }
 
 fn source(file: &Path, key: &Option<PathBuf>, password_file: &Option<PathBuf>) -> anyhow::Result<CertificateSource> {

@@ -49,7 +49,7 @@ pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
 pub use tls::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
-    TlsVersion, TlsWarning, facts,
+    TlsFailure, TlsVersion, TlsWarning, facts,
 };
 
 use census::Census;

@@ -1,8 +1,9 @@
 //! TLS: certificates, handshakes, and their renewal while the server runs.
 //!
 //! Promises: files that cannot be used are an error at [`Tls::load`], which names the file and the remedy; after that
-//! there is always a certificate, because what is renewed takes the old one's place whole or not at all. How long a
-//! handshake may take is left to the caller.
+//! there is always a certificate, because what is renewed takes the old one's place whole or not at all. Each certificate
+//! is renewed on its own: one that is bad holds up no other, nor a start by [`Tls::load_usable`]. How long a handshake may
+//! take is left to the caller.
 
 mod certificate;
 mod config;
@@ -33,11 +34,11 @@ use tracing::{debug, error, info, warn};
 
 pub use certificate::{CertificateSource, Password};
 pub use config::{ClientCertificateMode, ClientCertificates, TlsConfig, TlsVersion};
-pub use error::{TlsError, TlsWarning};
+pub use error::{TlsError, TlsFailure, TlsWarning};
 pub use facts::facts;
 use files::Files;
 pub use files::Looked;
-use setup::Setup;
+use setup::{Before, Report, Setup};
 
 use crate::clock::Clock;
 
@@ -47,7 +48,24 @@ pub struct Tls {
     config: TlsConfig,
     current: RwLock<Arc<Setup>>,
     /// The files as they were before they were last read. Held while they are read, so that this is done once at a time.
-    files: Mutex<Files>,
+    files: Mutex<Read>,
+    /// What was wrong when they were first read. Empty: nothing.
+    unusable: String,
+}
+
+/// Files that were read.
+#[derive(Debug)]
+struct Read {
+    files: Files,
+    /// What was odd then, and is told once.
+    warnings: Vec<TlsWarning>,
+}
+
+/// What came of reading files anew.
+struct Renewal {
+    failures: Vec<TlsFailure>,
+    /// Clients meet something else than before.
+    has_changed: bool,
 }
 
 impl Tls {
@@ -55,12 +73,36 @@ impl Tls {
     /// orchestrators themselves take a minute or so to change a file.
     pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Reads all files that `config` names, and logs what is odd about them. Blocks while it reads, and for up to a
-    /// second for each PKCS#12 file.
+    /// Reads all files that `config` names, and logs what is odd about them. The first that cannot be used is the error.
+    /// Blocks while it reads, and for up to a second for each PKCS#12 file.
     pub fn load(config: TlsConfig) -> Result<Self, TlsError> {
+        let (tls, failures) = Self::load_usable(config, None)?;
+        match failures.into_iter().next() {
+            Some(TlsFailure { error, .. }) => Err(error),
+            None => Ok(tls),
+        }
+    }
+
+    /// The same, but what cannot be used is returned, and clients that need it are refused: those that ask for that name;
+    /// those that ask for no name that is here, where it is the certificate of all others; all, where it is the
+    /// authorities that clients are checked against. What was read `before` from the same source stays in use. An error
+    /// is one of the configuration, which no other file would mend. [`Tls::follow`] tries again.
+    pub fn load_usable(config: TlsConfig, before: Option<&Self>) -> Result<(Self, Vec<TlsFailure>), TlsError> {
         let files = Files::look(paths(&config)); // before they are read, so that no change is missed
-        let setup = read(&config, None)?;
-        Ok(Self { config, current: RwLock::new(Arc::new(setup)), files: Mutex::new(files) })
+        let mut report = Report::default();
+        let old = before.map(|before| (&before.config, before.current()));
+        let old = old.as_ref().map(|(config, setup)| Before { config, setup });
+        let setup = Setup::load(&config, old, &mut report)?;
+        let Report { failures, warnings } = report;
+        warnings.iter().for_each(|warning| warn!("{warning}"));
+        let unusable = text(&failures);
+        let files = Mutex::new(Read { files, warnings });
+        Ok((Self { config, current: RwLock::new(Arc::new(setup)), files, unusable }, failures))
+    }
+
+    /// Whether there is a certificate for anybody. Where there is none, every handshake fails.
+    pub fn has_certificate(&self) -> bool {
+        self.current().names.has_any()
     }
 
     /// The configuration for the next connection, for whoever shakes hands without [`Tls::accept`]. Cheap.
@@ -81,16 +123,18 @@ impl Tls {
         handshake::accept(&setup, stream, clock).await
     }
 
-    /// Reads all files anew, and takes what is in them from the next handshake on; connections that there are go on. An
-    /// error is logged too, and changes nothing. Sessions can be resumed as before, unless the authorities for clients
-    /// have changed. Blocks as [`Tls::load`] does.
+    /// Reads all files anew, and takes what is in them from the next handshake on; connections that there are go on. What
+    /// cannot be used stays as it was, is logged, and the first of it is the error; all else is renewed. Sessions can be
+    /// resumed as before, unless the authorities for clients have changed. Blocks as [`Tls::load`] does.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.renew().inspect(|()| renewed()).inspect_err(kept)
+        let Renewal { failures, has_changed } = self.renew()?;
+        told(&failures, has_changed);
+        failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.error))
     }
 
     /// Whether a file has changed since they were last read, with success or without. Cheap, but asks the file system.
     pub fn look(&self) -> Looked {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).compare()
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).files.compare()
     }
 
     /// Looks at the files every `interval` (10 ms and more), and reads them anew when they have changed. Certificate and
@@ -99,7 +143,8 @@ impl Tls {
     pub async fn follow(self: Arc<Self>, interval: Duration) -> Infallible {
         let mut ticks = tokio::time::interval(interval.max(MIN_LOOK_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut follower = Follower { tls: Arc::clone(&self), failure: None };
+        let failure = Some((self.unusable.clone(), true)).filter(|(text, _)| !text.is_empty());
+        let mut follower = Follower { tls: Arc::clone(&self), failure };
         loop {
             ticks.tick().await;
             // On another thread, because a file system may be at the other end of a network.
@@ -118,22 +163,24 @@ impl Tls {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn renew(&self) -> Result<(), TlsError> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        *files = Files::look(paths(&self.config));
-        let setup = read(&self.config, Some(&self.current()))?;
+    fn renew(&self) -> Result<Renewal, TlsError> {
+        let mut read = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        read.files = Files::look(paths(&self.config));
+        let (mut report, old) = (Report::default(), self.current());
+        let setup = Setup::load(&self.config, Some(Before { config: &self.config, setup: &old }), &mut report)?;
+        let Report { failures, warnings } = report;
+        // As long as one file is bad all are read again and again.
+        warnings.iter().filter(|warning| !read.warnings.contains(warning)).for_each(|warning| warn!("{warning}"));
+        read.warnings = warnings;
+        let has_changed = !setup.is_like(&old);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
-        Ok(())
+        Ok(Renewal { failures, has_changed })
     }
 }
 
-fn read(config: &TlsConfig, before: Option<&Setup>) -> Result<Setup, TlsError> {
-    let mut warnings = Vec::new();
-    let setup = Setup::load(config, before, &mut warnings)?;
-    for warning in warnings {
-        warn!("{warning}");
-    }
-    Ok(setup)
+/// All failures, each in a line.
+fn text(failures: &[TlsFailure]) -> String {
+    failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// All files, each once.
@@ -147,12 +194,16 @@ fn paths(config: &TlsConfig) -> Vec<PathBuf> {
     paths
 }
 
-fn renewed() {
-    info!("the TLS certificates were read anew and are in use from now on");
-}
-
-fn kept(failure: &TlsError) {
-    warn!("the TLS certificates could not be read anew, and the old ones stay in use: {failure}");
+/// Logs what came of reading files anew.
+fn told(failures: &[TlsFailure], has_changed: bool) {
+    for failure in failures {
+        warn!("a TLS certificate could not be read anew: {failure}");
+    }
+    match failures.is_empty() {
+        true => info!("the TLS certificates were read anew and are in use from now on"),
+        false if has_changed => info!("all other TLS certificates were read anew and are in use from now on"),
+        false => {}
+    }
 }
 
 /// Looks again and again.
@@ -178,20 +229,26 @@ impl Follower {
         if self.failure.is_none() && self.tls.look() == Looked::Same {
             return Step::Same;
         }
-        let Err(failure) = self.tls.renew() else {
-            self.failure = None;
-            renewed();
-            return Step::Renewed;
+        let (text, failures, has_changed) = match self.tls.renew() {
+            Ok(Renewal { failures, has_changed }) => (text(&failures), failures, has_changed),
+            Err(failure) => (failure.to_string(), vec![TlsFailure { error: failure, is_kept: true }], false),
         };
-        let text = failure.to_string();
+        if failures.is_empty() {
+            self.failure = None;
+            told(&failures, has_changed);
+            return Step::Renewed;
+        }
         match &self.failure {
             None => {
-                debug!("the TLS certificates have changed and cannot be read yet: {failure}");
+                debug!("the TLS certificates have changed and cannot be read yet: {text}");
+                if has_changed {
+                    info!("other TLS certificates were read anew and are in use from now on");
+                }
                 self.failure = Some((text, false));
                 return Step::Patient;
             }
             Some((before, true)) if *before == text => {}
-            Some(_) => kept(&failure),
+            Some(_) => told(&failures, has_changed),
         }
         self.failure = Some((text, true));
         Step::Failing

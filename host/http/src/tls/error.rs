@@ -200,6 +200,24 @@ fn instead(labels: &[String], if_key: &str) -> String {
     format!(", only {}{hint}", labels.join(", "))
 }
 
+/// A certificate that cannot be used, or the authorities for clients, beside others that can.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}; {}", remains(*.is_kept))]
+pub struct TlsFailure {
+    /// What is wrong with it.
+    pub error: TlsError,
+    /// What was read of it before stays in use. Else clients that need it are refused.
+    pub is_kept: bool,
+}
+
+fn remains(is_kept: bool) -> &'static str {
+    if is_kept {
+        "what was read of it before stays in use"
+    } else {
+        "clients that need it are refused until it is good"
+    }
+}
+
 /// What is no reason not to serve, and what the operator should know all the same. Logged whenever files are loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TlsWarning {

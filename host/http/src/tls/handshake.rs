@@ -92,13 +92,16 @@ fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription
         (Some(_), _) => {}
         // RFC 6066 §3.
         (None, Some(_)) => {
-            return Some((AlertDescription::UnrecognisedName, "a client asked for a server name that is not here"));
+            return Some((
+                AlertDescription::UnrecognisedName,
+                "a client asked for a server name that is not here, or whose certificate cannot be used",
+            ));
         }
         // RFC 8446 §9.2.
         (None, None) => {
             return Some((
                 AlertDescription::MissingExtension,
-                "a client named no server, and only named ones are here",
+                "a client named no server, and only named ones are here, or the certificate of all others cannot be used",
             ));
         }
     }

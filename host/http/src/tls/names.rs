@@ -17,23 +17,25 @@ use super::error::TlsError;
 #[derive(Debug)]
 pub(super) struct Names {
     default: Option<Arc<CertifiedKey>>,
-    /// In the form of [`Host`]; a wildcard without its asterisk, so with a dot before it.
-    by_name: HashMap<String, Arc<CertifiedKey>>,
+    /// In the form of [`Host`]; a wildcard without its asterisk, so with a dot before it. `None`: it cannot be used, and
+    /// clients that ask for it are refused, because the certificate of other names is not for them.
+    by_name: HashMap<String, Option<Arc<CertifiedKey>>>,
 }
 
 impl Names {
-    pub(super) fn new(default: Option<CertifiedKey>) -> Self {
-        Self { default: default.map(Arc::new), by_name: HashMap::new() }
+    pub(super) fn new(default: Option<Arc<CertifiedKey>>) -> Self {
+        Self { default, by_name: HashMap::new() }
     }
 
-    /// Adds a name, which may begin with `*.`. Returns whether its certificate is valid for it.
-    pub(super) fn add(&mut self, name: &str, certified: CertifiedKey) -> Result<bool, TlsError> {
+    /// Adds a name, which may begin with `*.`. Returns whether its certificate is valid for it; one that cannot be used
+    /// (`None`) might be.
+    pub(super) fn add(&mut self, name: &str, certified: Option<Arc<CertifiedKey>>) -> Result<bool, TlsError> {
         let key = parse(name)?;
-        let is_for_name = is_for_name(&certified, &key);
+        let is_for_name = certified.as_ref().is_none_or(|certified| is_for_name(certified, &key));
         match self.by_name.entry(key) {
             Entry::Occupied(_) => Err(TlsError::NameTwice { name: name.to_owned() }),
             Entry::Vacant(entry) => {
-                entry.insert(Arc::new(certified));
+                entry.insert(certified);
                 Ok(is_for_name)
             }
         }
@@ -48,7 +50,36 @@ impl Names {
             let mut dots = name.match_indices('.').map(|(position, _)| &name[position..]);
             self.by_name.get(name).or_else(|| dots.find_map(|suffix| self.by_name.get(suffix)))
         });
-        named.or(self.default.as_ref())
+        match named {
+            Some(certified) => certified.as_ref(),
+            None => self.default.as_ref(),
+        }
+    }
+
+    /// The certificate of all other names.
+    pub(super) fn default_certificate(&self) -> Option<Arc<CertifiedKey>> {
+        self.default.clone()
+    }
+
+    /// The certificate of a name as it was added.
+    pub(super) fn certificate_of(&self, name: &str) -> Option<Arc<CertifiedKey>> {
+        self.by_name.get(&parse(name).ok()?)?.clone()
+    }
+
+    /// Whether there is a certificate for anybody.
+    pub(super) fn has_any(&self) -> bool {
+        self.default.is_some() || self.by_name.values().any(Option::is_some)
+    }
+
+    /// Whether these are the same certificates by the same names.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let is_same = |one: &Option<Arc<CertifiedKey>>, other: &Option<Arc<CertifiedKey>>| {
+            one.as_ref().map(|one| &one.cert) == other.as_ref().map(|other| &other.cert)
+        };
+        let has_same = |(name, own)| other.by_name.get(name).is_some_and(|other| is_same(own, other));
+        is_same(&self.default, &other.default)
+            && self.by_name.len() == other.by_name.len()
+            && self.by_name.iter().all(has_same)
     }
 }
 
@@ -99,13 +130,14 @@ mod tests {
     #[test]
     fn the_exact_name_comes_before_the_longest_wildcard_and_that_before_the_default() {
         let authority = Authority::new("ca");
-        let mut names = Names::new(Some(authority.certified("default")));
+        let mut names = Names::new(Some(Arc::new(authority.certified("default"))));
         for name in ["www.example.org", "*.example.org", "*.b.example.org", "*.org", "xn--bcher-kva.example"] {
-            let is_for_name = names.add(name, authority.certified(name)).expect(name);
+            let is_for_name = names.add(name, Some(Arc::new(authority.certified(name)))).expect(name);
             assert_eq!(is_for_name, name != "*.org", "{name}: no client takes a certificate for all of org");
         }
         assert_eq!(parse("*.Bücher.example.").expect("it is a name"), ".xn--bcher-kva.example");
-        let mut ders: HashMap<_, _> = names.by_name.iter().map(|(name, it)| (it.cert[0].to_vec(), &name[..])).collect();
+        let mut ders: HashMap<_, _> =
+            names.by_name.iter().filter_map(|(name, it)| Some((it.as_ref()?.cert[0].to_vec(), &name[..]))).collect();
         ders.insert(names.default.as_ref().expect("it was given").cert[0].to_vec(), "default");
         for (asked, expected) in [
             (Some("www.example.org"), "www.example.org"),
@@ -153,8 +185,9 @@ mod tests {
     fn a_name_that_stands_twice_is_refused_and_one_that_the_certificate_is_not_for_is_told() {
         let authority = Authority::new("ca");
         let mut names = Names::new(None);
-        assert!(!names.add("b.example", authority.certified("a.example")).expect("it is only told"));
-        let error = names.add("B.example.", authority.certified("b.example")).expect_err("it is there").to_string();
+        let certified = |name| Some(Arc::new(authority.certified(name)));
+        assert!(!names.add("b.example", certified("a.example")).expect("it is only told"));
+        let error = names.add("B.example.", certified("b.example")).expect_err("it is there").to_string();
         assert!(error.contains("\"B.example.\" stands twice"), "{error}");
     }
 }

@@ -1,5 +1,8 @@
-//! What a [`TlsConfig`] amounts to once its files are read: all that a handshake needs. Made whole or not at all, and
-//! never changed.
+//! What a [`TlsConfig`] amounts to once its files are read: all that a handshake needs. Never changed once it is made.
+//!
+//! Each certificate stands for itself: one that cannot be read is as it was when it was last read, and where it never
+//! was, clients that ask for it are refused. The authorities for clients are one more such file: where they never were
+//! read, nobody can be checked, and every client is refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,11 +13,13 @@ use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{
     ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
 };
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use super::certificate::CertificateSource;
 use super::config::{ClientCertificates, TlsConfig, TlsVersion};
-use super::error::{TlsError, TlsWarning};
+use super::error::{TlsError, TlsFailure, TlsWarning};
 use super::names::Names;
 use super::pem;
 use crate::protocols::Protocols;
@@ -38,22 +43,62 @@ struct Resumption {
     authorities: Vec<CertificateDer<'static>>,
 }
 
+/// What was read before, and for what configuration: what cannot be read now is as it was then.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'a> {
+    pub(super) config: &'a TlsConfig,
+    pub(super) setup: &'a Setup,
+}
+
+impl Before<'_> {
+    fn certificate(&self, source: &CertificateSource) -> Option<Arc<CertifiedKey>> {
+        let Self { config, setup } = self;
+        if config.certificate.as_ref() == Some(source) {
+            return setup.names.default_certificate();
+        }
+        let (name, _) = config.names.iter().find(|(_, own)| own == source)?;
+        setup.names.certificate_of(name)
+    }
+
+    fn verifier(&self, clients: &ClientCertificates) -> Option<Verifier> {
+        let verifier = self.setup.verifier.as_ref().filter(|_| self.config.client_certificates == *clients)?;
+        Some((Arc::clone(verifier), self.setup.resumption.authorities.clone()))
+    }
+}
+
+/// What reading files has shown, besides what is in them.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) failures: Vec<TlsFailure>,
+    pub(super) warnings: Vec<TlsWarning>,
+}
+
 impl Setup {
-    /// Reads all files. What is odd and no error is added to `warnings`.
-    pub(super) fn load(
-        config: &TlsConfig,
-        before: Option<&Self>,
-        warnings: &mut Vec<TlsWarning>,
-    ) -> Result<Self, TlsError> {
+    /// Reads all files. What cannot be used of them is told in the report, and is as it was before, or not there. An error
+    /// is one of the configuration, with whatever files.
+    pub(super) fn load(config: &TlsConfig, before: Option<Before<'_>>, report: &mut Report) -> Result<Self, TlsError> {
         // Not the process' default, which a library may have set to something else.
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let names = Arc::new(names(config, &provider, warnings)?);
-        let (verifier, authorities) = match verifier(&config.client_certificates, &provider)? {
-            Some((verifier, authorities)) => (Some(verifier), authorities),
-            None => (None, Vec::new()),
+        let mut names = names(config, before, &provider, report)?;
+        let (verifier, authorities) = match verifier(&config.client_certificates, &provider) {
+            Ok(Some((verifier, authorities))) => (Some(verifier), authorities),
+            Ok(None) => (None, Vec::new()),
+            Err(error) => {
+                let kept = before.and_then(|before| before.verifier(&config.client_certificates));
+                report.failures.push(TlsFailure { error, is_kept: kept.is_some() });
+                match kept {
+                    Some((verifier, authorities)) => (Some(verifier), authorities),
+                    // Nobody can be checked, so nobody comes in.
+                    None => {
+                        names = Names::new(None);
+                        (None, Vec::new())
+                    }
+                }
+            }
         };
-        // The mode needs no look, because it cannot change while a server runs.
-        let resumption = match before.map(|before| &before.resumption) {
+        let names = Arc::new(names);
+        let before = before.filter(|before| before.config.client_certificates == config.client_certificates);
+        let resumption = match before.map(|before| &before.setup.resumption) {
             Some(before) if before.authorities == authorities => before.share(),
             _ => Resumption::new(authorities)?,
         };
@@ -78,6 +123,11 @@ impl Setup {
         server.max_early_data_size = 0; // early data can be replayed, and a guest cannot see that
         server.send_half_rtt_data = false;
         Ok(Self { server: Arc::new(server), names, verifier, alpn: config.alpn, resumption })
+    }
+
+    /// Whether a client would meet the same there.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        self.names.is_like(&other.names) && self.resumption.authorities == other.resumption.authorities
     }
 }
 
@@ -106,14 +156,27 @@ impl Resumption {
     }
 }
 
-fn names(config: &TlsConfig, provider: &CryptoProvider, warnings: &mut Vec<TlsWarning>) -> Result<Names, TlsError> {
+fn names(
+    config: &TlsConfig,
+    before: Option<Before<'_>>,
+    provider: &CryptoProvider,
+    report: &mut Report,
+) -> Result<Names, TlsError> {
     if config.certificate.is_none() && config.names.is_empty() {
         return Err(TlsError::NothingToShow);
     }
-    let default = config.certificate.as_ref().map(|source| source.load(provider, warnings)).transpose()?;
-    let mut names = Names::new(default);
+    let Report { failures, warnings } = report;
+    let mut load = |source: &CertificateSource, warnings: &mut Vec<TlsWarning>| match source.load(provider, warnings) {
+        Ok(certified) => Some(Arc::new(certified)),
+        Err(error) => {
+            let kept = before.and_then(|before| before.certificate(source));
+            failures.push(TlsFailure { error, is_kept: kept.is_some() });
+            kept
+        }
+    };
+    let mut names = Names::new(config.certificate.as_ref().and_then(|source| load(source, warnings)));
     for (name, source) in &config.names {
-        if !names.add(name, source.load(provider, warnings)?)? {
+        if !names.add(name, load(source, warnings))? {
             warnings.push(TlsWarning::NotForName { file: source.file().to_owned(), name: name.clone() });
         }
     }

@@ -66,6 +66,11 @@ pub enum Protocols {
 }
 
 /// TLS.
+///
+/// Each certificate stands for itself, at a start and when its files change: one that cannot be used is an error in the log.
+/// What was read of it before stays in use; where nothing was, clients that ask for it are refused until its files are
+/// good, which is looked for every five seconds. All others are served. The server does not start if that leaves no
+/// endpoint that serves anybody.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointTls {
@@ -88,7 +93,8 @@ pub struct EndpointTls {
     /// Whether clients are asked for a certificate.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
-    /// Authorities that clients' certificates are checked against, as PEM.
+    /// Authorities that clients' certificates are checked against, as PEM. As long as they never could be read, every client
+    /// is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
 }
