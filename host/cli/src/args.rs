@@ -34,6 +34,7 @@ pub enum Command {
     /// Serve an app over HTTP until Ctrl-C
     ///
     /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
+    #[command(after_long_help = SIGNALS)]
     Serve(Box<Serve>),
     /// Begin an app in a folder of its own
     ///
@@ -96,6 +97,16 @@ pub enum Command {
     /// and kept in the user's data folder, and tells how to trust it. Run again, it renews them.
     DevCert(DevCert),
 }
+
+/// What `windhover serve --help` ends with. [`crate::signals`] does it.
+const SIGNALS: &str = "\
+Signals:
+  TERM, INT, QUIT  Leave: requests in flight may finish within server.drain-timeout; a second one ends at once.
+                   While apps are still being loaded: end at once, with exit code 0
+  HUP              Read the configuration file anew; while apps are still being loaded, as soon as they are
+  USR1, USR2       Nothing: the log goes to standard error, so there is no file to open anew; sockets that systemd
+                   holds let a restart refuse nobody
+  PIPE, WINCH      Nothing";
 
 /// `windhover serve`.
 ///

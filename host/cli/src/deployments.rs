@@ -9,12 +9,19 @@ use tracing::{error, info};
 use crate::app::{App, Loaded};
 use crate::config::Config;
 use crate::config::file;
+use crate::guarded::guarded;
 use crate::router::Router;
-use crate::workshop::{Look, Workshop};
+use crate::workshop::Look;
 
 /// All apps.
 #[derive(Default)]
 pub(crate) struct Deployments(BTreeMap<String, Deployment>);
+
+/// What makes an app of what is written.
+pub(crate) trait Load {
+    /// Loads an app. May take long, and may panic: compilers have bugs too.
+    fn load(&self, name: &str, app: &file::App) -> anyhow::Result<Arc<Loaded>>;
+}
 
 /// An app, with what it was loaded from.
 struct Deployment {
@@ -28,9 +35,9 @@ struct Deployment {
 impl Deployments {
     /// Loads all apps of a configuration. One that cannot be loaded is answered 503, and tried again when its files
     /// change; if there is only one, that is the error.
-    pub(crate) fn load(workshop: &Workshop, config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn load(loader: &impl Load, config: &Config) -> anyhow::Result<Self> {
         let is_alone = config.written.apps.len() == 1;
-        Self::load_each(config, |name, written| match workshop.load(name, written) {
+        Self::load_each(config, |name, written| match guarded(|| loader.load(name, written)) {
             Err(reason) if !is_alone => {
                 not_served(name, &reason);
                 Ok(None)
@@ -40,9 +47,9 @@ impl Deployments {
     }
 
     /// Loads all whose files are there; the others are still to be built.
-    pub(crate) fn load_what_there_is(workshop: &Workshop, config: &Config) -> anyhow::Result<Self> {
+    pub(crate) fn load_what_there_is(loader: &impl Load, config: &Config) -> anyhow::Result<Self> {
         Self::load_each(config, |name, written| match written.component.exists() {
-            true => Ok(workshop.load(name, written).inspect_err(|reason| not_served(name, reason)).ok()),
+            true => Ok(guarded(|| loader.load(name, written)).inspect_err(|reason| not_served(name, reason)).ok()),
             false => Ok(None),
         })
     }
@@ -70,7 +77,7 @@ impl Deployments {
     }
 
     /// Makes them those of another configuration. Apps whose part of it and whose files are the same go on as they are.
-    pub(crate) fn change(&mut self, workshop: &Workshop, config: &Config) {
+    pub(crate) fn change(&mut self, loader: &impl Load, config: &Config) {
         self.0.retain(|name, deployment| {
             let stays = config.written.apps.contains_key(name);
             if !stays {
@@ -85,7 +92,7 @@ impl Deployments {
                 Some(deployment) if deployment.written == *written && deployment.look == look => {}
                 Some(deployment) => {
                     deployment.written = written.clone();
-                    deployment.renew(workshop, name, look);
+                    deployment.renew(loader, name, look);
                 }
                 None => {
                     let mut deployment = Deployment {
@@ -94,7 +101,7 @@ impl Deployments {
                         look: look.clone(),
                         changing: None,
                     };
-                    deployment.renew(workshop, name, look);
+                    deployment.renew(loader, name, look);
                     self.0.insert(name.clone(), deployment);
                 }
             }
@@ -102,13 +109,13 @@ impl Deployments {
     }
 
     /// Looks at the files of all apps, and loads those that have changed and have stayed the same since the last look.
-    pub(crate) fn look(&mut self, workshop: &Workshop) {
+    pub(crate) fn look(&mut self, loader: &impl Load) {
         for (name, deployment) in &mut self.0 {
             let look = Look::at_app(&deployment.written);
             if look == deployment.look {
                 deployment.changing = None;
             } else if deployment.changing.as_ref() == Some(&look) {
-                deployment.renew(workshop, name, look);
+                deployment.renew(loader, name, look);
             } else {
                 deployment.changing = Some(look);
             }
@@ -117,9 +124,9 @@ impl Deployments {
 }
 
 impl Deployment {
-    fn renew(&mut self, workshop: &Workshop, name: &str, look: Look) {
+    fn renew(&mut self, loader: &impl Load, name: &str, look: Look) {
         (self.look, self.changing) = (look, None);
-        match workshop.load(name, &self.written) {
+        match guarded(|| loader.load(name, &self.written)) {
             Ok(loaded) => {
                 let version = Arc::clone(&loaded.version);
                 self.app.swap(loaded);
@@ -137,4 +144,90 @@ impl Deployment {
 
 fn not_served(name: &str, reason: &anyhow::Error) {
     error!(app = %name, "the app is not served, and its requests are answered 503: {reason:#}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::workshop::Workshop;
+
+    /// Panics when it is told to, as a compiler with a bug does.
+    struct Panics {
+        workshop: Workshop,
+        at: RefCell<Option<String>>,
+    }
+
+    impl Load for Panics {
+        fn load(&self, name: &str, app: &file::App) -> anyhow::Result<Arc<Loaded>> {
+            assert!(self.at.borrow().as_deref() != Some(name), "a bug in the compiler");
+            self.workshop.load(name, app)
+        }
+    }
+
+    impl Panics {
+        fn new(config: &Config, at: Option<&str>) -> Self {
+            let workshop = Workshop::open(&config.written).expect("there is an engine");
+            Self { workshop, at: RefCell::new(at.map(str::to_owned)) }
+        }
+    }
+
+    fn configured(apps: &[&str]) -> (TempDir, Config) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut written = "[server]\ncache = 'none'\n".to_owned();
+        for app in apps {
+            fs::copy(windhover_tests::guest_file("rust-hello"), folder.path().join(format!("{app}.wasm")))
+                .expect("a new folder can be written to");
+            written.push_str(&format!("[apps.{app}]\ncomponent = '{app}.wasm'\nroutes = ['/{app}']\n"));
+        }
+        let file = folder.path().join("windhover.toml");
+        fs::write(&file, written).expect("a new folder can be written to");
+        (folder, Config::read(&file).expect("it is good"))
+    }
+
+    #[test]
+    fn a_panic_while_an_app_is_reloaded_is_that_apps_failure_and_the_old_version_stays() {
+        let (folder, config) = configured(&["a", "b"]);
+        let loader = Panics::new(&config, None);
+        let mut deployments = Deployments::load(&loader, &config).expect("both are good");
+        let apps = deployments.router(&config).apps();
+        let loaded = |name: &str| apps.iter().find(|app| &*app.name == name).and_then(|app| app.loaded());
+        let old = [loaded("a"), loaded("b")].map(|loaded| loaded.expect("it is served"));
+        let change = || {
+            for app in ["a.wasm", "b.wasm"] {
+                fs::copy(windhover_tests::guest_file("echoes"), folder.path().join(app)).expect("it is ours");
+            }
+        };
+        change();
+        loader.at.replace(Some("a".to_owned()));
+        deployments.look(&loader);
+        deployments.look(&loader); // now they have stayed the same
+        let after = [loaded("a"), loaded("b")].map(|loaded| loaded.expect("it is served"));
+        assert!(Arc::ptr_eq(&old[0], &after[0]), "the old version stays");
+        assert!(!Arc::ptr_eq(&old[1], &after[1]), "the other app has changed all the same");
+        // It is not tried again and again, but it is when the file changes once more.
+        deployments.look(&loader);
+        loader.at.replace(None);
+        fs::copy(windhover_tests::guest_file("rust-hello"), folder.path().join("a.wasm")).expect("it is ours");
+        deployments.look(&loader);
+        deployments.look(&loader);
+        assert!(!Arc::ptr_eq(&old[0], &loaded("a").expect("it is served")));
+    }
+
+    #[test]
+    fn an_app_that_makes_the_loader_panic_at_the_start_is_not_served_and_others_are() {
+        let (_folder, config) = configured(&["a", "b"]);
+        let deployments = Deployments::load(&Panics::new(&config, Some("a")), &config).expect("one is good");
+        let apps = deployments.router(&config).apps();
+        let is_served = |name: &str| apps.iter().any(|app| &*app.name == name && app.loaded().is_some());
+        assert!(!is_served("a") && is_served("b"));
+        // Alone it is the error.
+        let (_folder, config) = configured(&["a"]);
+        let Err(error) = Deployments::load(&Panics::new(&config, Some("a")), &config) else { panic!("none is good") };
+        assert!(error.to_string().contains("a bug in the compiler"), "{error}");
+    }
 }

@@ -13,13 +13,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{error, warn};
 use windhover_contract::{Request, Response};
 
 use crate::app::App;
 use crate::args::{self, Serve};
 use crate::build::Recipe;
 use crate::config::flags::{configuration, tell_unknown_variables};
+use crate::guarded::guarded;
 use crate::log;
 use crate::pipeline::Pipeline;
 use crate::serve;
@@ -103,7 +104,11 @@ impl Dev {
     pub(crate) fn begin(self: &Arc<Self>, pipeline: &Arc<Pipeline>, address: Option<&String>) {
         let _ = self.pipeline.set(Arc::downgrade(pipeline)); // once
         let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::spawn(move || builder.run()));
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::spawn(move || {
+            if let Err(panic) = guarded(|| Ok(builder.run())) {
+                error!("nothing is built any more; end this and begin anew: {panic:#}");
+            }
+        }));
         if let Some(address) = address.filter(|_| self.open)
             && let Err(reason) = open::that_detached(address)
         {

@@ -12,7 +12,7 @@ use crate::config::flags::{configuration, tell_unknown_variables};
 use crate::config::show::shown;
 use crate::dev::Dev;
 use crate::log;
-use crate::supervisor::Supervisor;
+use crate::supervisor;
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
@@ -30,8 +30,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
 pub(crate) fn run(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     let _entered = runtime.enter();
-    let supervisor = Supervisor::new(args, config, dev)?;
-    let served = runtime.block_on(supervisor.serve());
+    let served = runtime.block_on(supervisor::serve(args, config, dev));
     runtime.shutdown_background(); // an app that is being compiled does not hold the exit
     served
 }

@@ -1,4 +1,4 @@
-//! The life of the server: load, bind, serve, drain. The only owner of signals.
+//! The life of the server: the admin endpoint, then bind, load, serve, drain. The only owner of signals.
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tokio::sync::oneshot;
-use tokio::time::Interval;
-use tracing::{info, warn};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::{Interval, interval};
+use tracing::{error, info, warn};
 use windhover_contract::{Drained, Observer, Server};
 use windhover_http::{HttpConfig, HttpServer};
 
@@ -17,9 +18,11 @@ use crate::config::{Config, file};
 use crate::deployments::Deployments;
 use crate::dev::Dev;
 use crate::endpoints::{Endpoints, http_config};
+use crate::guarded::guarded;
 use crate::inherited::inherited;
 use crate::notice;
 use crate::pipeline::Pipeline;
+use crate::progress::Progress;
 use crate::serve::say;
 use crate::signals::{Signal, Signals};
 use crate::telemetry::Telemetry;
@@ -28,107 +31,173 @@ use crate::telemetry::traces::Traces;
 use crate::watch::Watch;
 use crate::workshop::Workshop;
 
-/// A server that is bound, with its apps loaded.
-pub(crate) struct Supervisor {
+/// Serves a configuration until asked to leave. The admin endpoint is there first: what follows may take long, and whoever
+/// looks after the server is to know meanwhile that it lives, and is not ready.
+pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<ExitCode> {
+    // From now on no signal ends the process by itself.
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    if let Some(file) = config.source() {
+        info!("the configuration is {}", file.display());
+    }
+    let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?.map(Administered::serve);
+    let (metrics, progress) = (admin.as_ref().map(|(metrics, _)| Arc::clone(metrics)), Progress::default());
+    let starting = spawn_blocking({
+        let (dev, progress) = (dev.clone(), progress.clone());
+        move || guarded(|| Start::new(args, config, dev.is_some(), metrics, progress))
+    });
+    let (start, is_reload_asked) = match begun(starting, &mut signals, &progress).await? {
+        Begun::Ready { start, is_reload_asked } => (*start, is_reload_asked),
+        Begun::Left => return Ok(ExitCode::SUCCESS),
+    };
+    let Start { args, config, telemetry, endpoints, server, workshop, deployments } = start;
+    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, dev.clone()));
+    if let Some((metrics, _)) = &admin {
+        let pipeline = Arc::downgrade(&pipeline);
+        let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
+        metrics.watch(server.connection_count(), apps);
+    }
+    let readiness = admin.map(|(_, readiness)| readiness).unwrap_or_default();
+    let server_addresses: Vec<_> = server.addresses().iter().map(ToString::to_string).collect();
+    for address in &server_addresses {
+        say(&format!("Listening on {address}"));
+    }
+    let (hand, leave_notice) = (server.endpoints_hand(), server.leave_notice());
+    let (shutdown, asked) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
+        let _ = asked.await;
+    }));
+    if let Some(dev) = &dev {
+        dev.begin(&pipeline, server_addresses.first());
+    }
+    readiness.set(true);
+    notice::ready();
+    let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
+    let mut watch = Watch::new(args, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
+    if is_reload_asked {
+        watch.reload();
+    }
+    loop {
+        tokio::select! {
+            ended = &mut serving => return ended_by_itself(ended),
+            signal = signals.next() => match signal {
+                Signal::Leave => break,
+                Signal::Reload => watch.reload(),
+            },
+            () = tick(&mut watchdog) => notice::alive(),
+            () = watch.turn() => {}
+        }
+    }
+    readiness.set(false);
+    leave_notice.give();
+    notice::stopping();
+    let pre_stop_delay = watch.pre_stop_delay();
+    if !pre_stop_delay.is_zero() {
+        info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
+        tokio::select! {
+            () = tokio::time::sleep(pre_stop_delay) => {}
+            () = signals.leave() => return Ok(left_at_once()),
+        }
+    }
+    info!("leaving: requests in flight may finish; once more to leave at once");
+    pipeline.apps().iter().for_each(|app| app.leave());
+    dev.iter().for_each(|dev| dev.leave());
+    drop(shutdown);
+    let left = async {
+        let drained = serving.await.context(PANICKED)??;
+        pipeline.telemetry().close().await;
+        anyhow::Ok(drained)
+    };
+    tokio::select! {
+        drained = left => match drained? {
+            Drained::Clean => {
+                info!("every request was answered");
+                Ok(ExitCode::SUCCESS)
+            }
+            Drained::Forced { abandoned } => {
+                warn!("{abandoned} connections were closed with a request unanswered");
+                Ok(ExitCode::FAILURE)
+            }
+        },
+        () = signals.leave() => Ok(left_at_once()),
+    }
+}
+
+/// A server that is bound, with its apps loaded, and which has not begun to accept.
+struct Start {
     args: Serve,
     config: Config,
     telemetry: Arc<Telemetry>,
     endpoints: Endpoints,
     server: HttpServer,
-    admin: Option<Administered>,
     workshop: Workshop,
     deployments: Deployments,
-    /// `None`: it serves what is there.
-    dev: Option<Arc<Dev>>,
 }
 
-impl Supervisor {
-    /// Must be called on a runtime. `dev`: builds what is served.
-    pub(crate) fn new(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<Self> {
-        if let Some(file) = config.source() {
-            info!("the configuration is {}", file.display());
-        }
-        // Bound first: a port that is taken is told at once, and not after seconds of compiling.
-        let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?;
-        let metrics = admin.as_ref().map(|admin| Arc::clone(&admin.metrics));
+impl Start {
+    /// What of a start takes long: it reads files, and compiles. Must be called on a thread of a runtime that may block.
+    /// `is_dev`: apps may still have to be built.
+    fn new(
+        args: Serve,
+        config: Config,
+        is_dev: bool,
+        metrics: Option<Arc<Metrics>>,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
         let traces = config.written.traces.as_ref().map(Traces::open).transpose()?;
         let telemetry = Telemetry::new(&config.written.log, metrics, traces);
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
+        // Bound first: a port that is taken is told at once, and not after seconds of compiling.
         let endpoints = Endpoints::default().next(&config.written)?;
         let http = http_config(&config.written, &endpoints);
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
-        let workshop = Workshop::open(&config.written)?;
-        let deployments = match dev {
-            Some(_) => Deployments::load_what_there_is(&workshop, &config)?,
-            None => Deployments::load(&workshop, &config)?,
+        progress.expect(config.written.apps.len());
+        let workshop = Workshop::open(&config.written)?.telling(progress);
+        let deployments = match is_dev {
+            true => Deployments::load_what_there_is(&workshop, &config)?,
+            false => Deployments::load(&workshop, &config)?,
         };
-        Ok(Self { args, config, telemetry, endpoints, server, admin, workshop, deployments, dev })
+        Ok(Self { args, config, telemetry, endpoints, server, workshop, deployments })
     }
+}
 
-    pub(crate) async fn serve(self) -> anyhow::Result<ExitCode> {
-        let mut signals = Signals::listen().context("cannot listen for signals")?;
-        let Self { args, config, telemetry, endpoints, server, admin, workshop, deployments, dev } = self;
-        let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, dev.clone()));
-        let readiness = admin.map_or_else(Default::default, |admin| admin.serve(&server, &pipeline));
-        let server_addresses: Vec<_> = server.addresses().iter().map(ToString::to_string).collect();
-        for address in &server_addresses {
-            say(&format!("Listening on {address}"));
-        }
-        let (hand, leave_notice) = (server.endpoints_hand(), server.leave_notice());
-        let (shutdown, asked) = oneshot::channel::<()>();
-        let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
-            let _ = asked.await;
-        }));
-        if let Some(dev) = &dev {
-            dev.begin(&pipeline, server_addresses.first());
-        }
-        readiness.set(true);
-        notice::ready();
-        let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
-        let mut watch = Watch::new(args, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
-        loop {
-            tokio::select! {
-                ended = &mut serving => return ended_by_itself(ended),
-                signal = signals.next() => match signal {
-                    Signal::Leave => break,
-                    Signal::Reload => watch.reload(),
-                },
-                () = tick(&mut watchdog) => notice::alive(),
-                turned = watch.turn() => turned.context(PANICKED)?,
-            }
-        }
-        readiness.set(false);
-        leave_notice.give();
-        notice::stopping();
-        let pre_stop_delay = watch.pre_stop_delay();
-        if !pre_stop_delay.is_zero() {
-            info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
-            tokio::select! {
-                () = tokio::time::sleep(pre_stop_delay) => {}
-                () = signals.leave() => return Ok(left_at_once()),
-            }
-        }
-        info!("leaving: requests in flight may finish; once more to leave at once");
-        pipeline.apps().iter().for_each(|app| app.leave());
-        dev.iter().for_each(|dev| dev.leave());
-        drop(shutdown);
-        let left = async {
-            let drained = serving.await.context(PANICKED)??;
-            pipeline.telemetry().close().await;
-            anyhow::Ok(drained)
-        };
+/// How a start ended.
+enum Begun {
+    Ready {
+        start: Box<Start>,
+        /// Whether it was asked meanwhile to read the configuration anew.
+        is_reload_asked: bool,
+    },
+    /// It was asked to leave, and nobody was connected yet.
+    Left,
+}
+
+/// Waits for the start, and hears signals meanwhile.
+async fn begun(
+    mut starting: JoinHandle<anyhow::Result<Start>>,
+    signals: &mut Signals,
+    progress: &Progress,
+) -> anyhow::Result<Begun> {
+    let mut is_reload_asked = false;
+    let mut telling = interval(Progress::INTERVAL);
+    loop {
         tokio::select! {
-            drained = left => match drained? {
-                Drained::Clean => {
-                    info!("every request was answered");
-                    Ok(ExitCode::SUCCESS)
+            started = &mut starting => {
+                let start = Box::new(started.context(PANICKED)??);
+                return Ok(Begun::Ready { start, is_reload_asked });
+            }
+            signal = signals.next() => match signal {
+                Signal::Leave => {
+                    progress.end();
+                    notice::stopping();
+                    info!("leaving before the start is complete; no request was taken yet");
+                    return Ok(Begun::Left);
                 }
-                Drained::Forced { abandoned } => {
-                    warn!("{abandoned} connections were closed with a request unanswered");
-                    Ok(ExitCode::FAILURE)
+                Signal::Reload => {
+                    info!("the configuration is read anew when the start is complete");
+                    is_reload_asked = true;
                 }
             },
-            () = signals.leave() => Ok(left_at_once()),
+            _ = telling.tick() => progress.tell(),
         }
     }
 }
@@ -147,21 +216,22 @@ impl Administered {
     }
 
     /// Serves it, as long as this process lives: until the last moment somebody may want to know how it leaves.
-    fn serve(self, served: &HttpServer, pipeline: &Arc<Pipeline>) -> Arc<Readiness> {
-        let pipeline = Arc::downgrade(pipeline);
-        let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
-        self.metrics.watch(served.connection_count(), apps);
+    fn serve(self) -> (Arc<Metrics>, Arc<Readiness>) {
+        let Self { server, metrics } = self;
         let readiness = Arc::new(Readiness::default());
-        let admin = Admin { metrics: self.metrics, readiness: Arc::clone(&readiness) };
-        for address in self.server.addresses().iter() {
+        let admin = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness) };
+        for address in server.addresses().iter() {
             say(&format!("Administered at {address}"));
         }
-        tokio::spawn(self.server.serve(Arc::new(admin), std::future::pending()));
-        readiness
+        tokio::spawn(async move {
+            let ended = tokio::spawn(server.serve(Arc::new(admin), std::future::pending())).await;
+            error!("the admin endpoint is not served any more: {ended:?}");
+        });
+        (metrics, readiness)
     }
 }
 
-fn ended_by_itself(ended: Result<std::io::Result<Drained>, tokio::task::JoinError>) -> anyhow::Result<ExitCode> {
+fn ended_by_itself(ended: Result<std::io::Result<Drained>, JoinError>) -> anyhow::Result<ExitCode> {
     ended.context(PANICKED)?.context("cannot serve")?;
     Ok(ExitCode::FAILURE)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 use windhover_http::EndpointsHand;
@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::config::flags::configuration_in;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
+use crate::guarded::guarded;
 use crate::notice;
 use crate::pipeline::Pipeline;
 use crate::workshop::{Look, Workshop};
@@ -77,21 +78,23 @@ impl Watch {
     }
 
     /// Waits until it is time to look, or until what is being done is done, and goes on. May be dropped while it waits.
-    pub(crate) async fn turn(&mut self) -> Result<(), JoinError> {
+    pub(crate) async fn turn(&mut self) {
         match &mut self.working {
             Some(working) => {
-                let watched = working.await?;
-                (self.interval, self.pre_stop_delay) = watched.times();
-                (self.watched, self.working, self.looked) = (Some(watched), None, Instant::now());
+                // Nothing panics there that is not caught, and then there is one watcher less, not one server.
+                let watched = working.await.inspect_err(|panic| error!(%panic, "changes are not seen any more")).ok();
+                if let Some(watched) = &watched {
+                    (self.interval, self.pre_stop_delay) = watched.times();
+                }
+                (self.watched, self.working, self.looked) = (watched, None, Instant::now());
                 if !self.is_asked {
-                    return Ok(());
+                    return;
                 }
             }
             None if self.interval.is_zero() => std::future::pending().await,
             None => sleep_until(self.looked + self.interval).await,
         }
         self.begin();
-        Ok(())
     }
 
     /// Begins to work, if nobody does.
@@ -99,10 +102,17 @@ impl Watch {
         let Some(mut watched) = self.watched.take() else { return };
         let is_asked = std::mem::take(&mut self.is_asked);
         self.working = Some(spawn_blocking(move || {
-            if is_asked {
-                watched.reload()
-            } else {
-                watched.look()
+            let worked = guarded(|| {
+                if is_asked {
+                    watched.reload();
+                } else {
+                    watched.look();
+                }
+                Ok(())
+            });
+            if let Err(panic) = worked {
+                error!("a change is not served, or not all of it: {panic:#}");
+                notice::ready(); // it may have said that it reads its configuration anew
             }
             watched
         }));

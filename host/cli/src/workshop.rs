@@ -17,7 +17,9 @@ use crate::app::Loaded;
 use crate::config::file::{Access, App, File};
 use crate::config::meaning::outbound_rule;
 use crate::config::{NO_CACHE, file};
+use crate::deployments::Load;
 use crate::parts::Parts;
+use crate::progress::Progress;
 use crate::secret::secret;
 use crate::serve::say;
 
@@ -25,15 +27,21 @@ use crate::serve::say;
 pub(crate) struct Workshop {
     engine: Engine,
     cache: Option<Cache>,
+    progress: Progress,
 }
 
 impl Workshop {
     pub(crate) fn open(file: &File) -> anyhow::Result<Self> {
-        Ok(Self { engine: engine(file)?, cache: cache(&file.server) })
+        let (engine, cache, progress) = (engine(file)?, cache(&file.server), Progress::default());
+        Ok(Self { engine, cache, progress })
     }
 
-    /// Loads an app.
-    pub(crate) fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
+    /// Tells what it loads by this.
+    pub(crate) fn telling(self, progress: Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    fn make(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
         let component = Some(app.component.as_path()).filter(|file| !file.as_os_str().is_empty());
         if app.build.is_some() && !app.component.exists() {
             bail!("{} is not built; run `windhover build`", app.component.display());
@@ -46,6 +54,7 @@ impl Workshop {
             Some(guest) => guest,
             None => self.read(component, &app.middleware)?,
         };
+        self.progress.end(); // what is printed next is about what is there
         guest.require(HttpServer::can_offer)?;
         guest.require_room(&app.to_sandbox())?;
         let grants = grants(app)?;
@@ -83,6 +92,27 @@ pub(crate) fn engine(file: &File) -> anyhow::Result<Engine> {
         background_threads: file.server.workers.map_or(defaults.background_threads, NonZeroUsize::get),
         ..defaults
     })?)
+}
+
+impl Load for Workshop {
+    fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
+        let file = app.component.as_path();
+        let what = if file.as_os_str().is_empty() { "the welcome page".into() } else { file.display().to_string() };
+        self.progress.begin(name, &what);
+        let loading = Loading(&self.progress);
+        let loaded = self.make(name, app);
+        drop(loading);
+        loaded
+    }
+}
+
+/// An app is being loaded, until this is dropped, also by a panic.
+struct Loading<'a>(&'a Progress);
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.

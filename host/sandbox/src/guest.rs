@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tracing::warn;
+use tracing::{info, warn};
 use wasmtime::component::Component;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::Feature;
@@ -139,6 +139,8 @@ impl Guest {
         let found = match ahead().or_else(cached) {
             Some(found) => found,
             None => {
+                // A large one takes half a minute.
+                info!("compiling {}, {} kB", file.display(), binary.len() / 1000);
                 let component = Component::from_binary(&runtime.engine, &binary)
                     .map_err(|reason| LoadError::Invalid { file: file.into(), reason })?;
                 if let Some(cache) = cache {

@@ -112,7 +112,7 @@ pub(crate) fn ask_at(address: &str, request: &str) -> std::io::Result<String> {
 }
 
 /// The lines of a stream, with their ends, for whoever waits for them with a bound.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut stream = BufReader::new(stream);
@@ -156,4 +156,4 @@ pub(crate) fn leave_unread(stream: TcpStream, awaited: &str) {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
