@@ -40,7 +40,13 @@ pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {
         let (took, app) = (began.elapsed(), &config.written.apps[&recipe.name]);
         let parts = Parts::read(Some(&app.component), &app.middleware)?;
         let whole = parts.compose()?;
-        Guest::check(&engine, &whole.bytes, &whole.name, &app.to_sandbox(), HttpServer::can_offer)?;
+        Guest::check(
+            &engine,
+            &whole.bytes,
+            &whole.name,
+            &app.to_sandbox(config.written.server.max_instances),
+            HttpServer::can_offer,
+        )?;
         say(&format!("{outcome} in {:.1} s", took.as_secs_f32()));
     }
     Ok(ExitCode::SUCCESS)

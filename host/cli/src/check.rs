@@ -14,7 +14,7 @@ use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect}
 
 use crate::args::Check;
 use crate::config::Config;
-use crate::config::file::{App, File};
+use crate::config::file::{self, App, File};
 use crate::config::flags::mebibytes;
 use crate::parts::{Parts, Whole};
 use crate::serve::say;
@@ -94,7 +94,9 @@ fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), Compo
 }
 
 fn server(name: &'static str, offers: Offers, engine: &Engine, app: &App, whole: &Whole<'_>) -> Server {
-    let judged = Guest::check(engine, &whole.bytes, &whole.name, &app.to_sandbox(), offers);
+    // How many instances there are decides nothing of it.
+    let limits = app.to_sandbox(file::Server::default().max_instances);
+    let judged = Guest::check(engine, &whole.bytes, &whole.name, &limits, offers);
     let problem = judged.err().map(|problem| problem.to_string());
     Server { name, can_serve: problem.is_none(), problem }
 }

@@ -1,7 +1,7 @@
 //! Loads apps: reads their files, puts them together, compiles them, and opens what they are granted.
 
 use std::fs;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -28,12 +28,14 @@ pub(crate) struct Workshop {
     engine: Engine,
     cache: Option<Cache>,
     progress: Progress,
+    /// Of all apps together.
+    max_instances: NonZeroU32,
 }
 
 impl Workshop {
     pub(crate) fn open(file: &File) -> anyhow::Result<Self> {
         let (engine, cache, progress) = (engine(file)?, cache(&file.server), Progress::default());
-        Ok(Self { engine, cache, progress })
+        Ok(Self { engine, cache, progress, max_instances: file.server.max_instances })
     }
 
     /// Tells what it loads by this.
@@ -56,7 +58,7 @@ impl Workshop {
         };
         self.progress.end(); // what is printed next is about what is there
         guest.require(HttpServer::can_offer)?;
-        guest.require_room(&app.to_sandbox())?;
+        guest.require_room(&app.to_sandbox(self.max_instances))?;
         let grants = grants(app)?;
         let how = match guest.origin() {
             Origin::Compiled => "compiled in",
@@ -65,7 +67,7 @@ impl Workshop {
         };
         say(&format!("Serving {} ({}), {how} {} ms", guest.file().display(), guest.world(), guest.took().as_millis()));
         let version: String = guest.digest().chars().take(VERSION_LENGTH).collect();
-        let sandbox = Sandbox::new(guest, name, app.to_sandbox(), grants);
+        let sandbox = Sandbox::new(guest, name, app.to_sandbox(self.max_instances), grants);
         Ok(Arc::new(Loaded { sandbox, version: version.into() }))
     }
 

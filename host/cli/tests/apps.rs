@@ -66,6 +66,33 @@ fn each_host_and_path_leads_to_its_app() {
 }
 
 #[test]
+fn an_app_whose_websockets_hold_all_of_its_instances_leaves_others_theirs() {
+    let site = Site::new();
+    site.write(&format!(
+        "{}{}[server]\nmax-instances = 6\n",
+        site.app("talks", "uses-features", "routes = ['/talks']\n[apps.talks.limits]\nmax-queue = 0"),
+        site.app("hello", "rust-hello", "routes = ['/hello']\n[apps.hello.limits]\nmax-queue = 0"),
+    ));
+    let server = site.serve();
+    let handshake = "GET /talks/websocket/accept HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    let open: Vec<_> = (0..6)
+        .map(|_| {
+            let mut stream = server.connect();
+            stream.write_all(handshake.as_bytes()).expect("the server reads");
+            let head = support::read_until(&mut stream, "\r\n\r\n");
+            (stream, head)
+        })
+        .collect();
+    let status = |head: &str| head.split(' ').nth(1).map(str::to_owned).unwrap_or_default();
+    let statuses: Vec<_> = open.iter().map(|(_, head)| status(head)).collect();
+    assert_eq!(statuses, ["101", "101", "101", "503", "503", "503"], "it has half of them");
+    let answer = server.ask("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    assert!(answer.ends_with("Hello from WebAssembly!\n"), "{answer}");
+    drop(open);
+}
+
+#[test]
 fn where_nothing_leads_to_an_app_is_404() {
     let site = Site::new();
     site.write(&site.app("shop", "rust-hello", "routes = ['/shop']"));

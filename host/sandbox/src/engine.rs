@@ -25,8 +25,9 @@ use crate::{features, wasi};
 /// What an [`Engine`] is made for.
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Instances at once, of all deployments together.
-    /// Address space is reserved for all of them, memory is not.
+    /// Instances at once, of all deployments together. One more is answered 503 with Retry-After. Address space is
+    /// reserved for all of them, memory is not. Default: twice as many as one deployment has by default
+    /// ([`crate::SandboxLimits::max_instances`]), so that one that has all of its own leaves as many to others.
     pub max_instances: u32,
     /// The largest linear memory of any guest, in bytes.
     pub max_memory_size: usize,
@@ -51,7 +52,7 @@ pub struct EngineConfig {
 impl Default for EngineConfig {
     fn default() -> Self {
         Self {
-            max_instances: 1000, // as wasmtime's pool and its `serve`
+            max_instances: 2000, // twice wasmtime's pool and its `serve`
             max_memory_size: 4 << 30,
             max_components: 1,
             max_buffered: default_max_buffered(),

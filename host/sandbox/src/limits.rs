@@ -25,7 +25,8 @@ pub struct SandboxLimits {
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
     /// Instances at work at once, and exchanges, where they share instances; at most
-    /// [`crate::EngineConfig::max_instances`] for all deployments together.
+    /// [`crate::EngineConfig::max_instances`] for all deployments together, of which this should be a part: a deployment
+    /// whose clients hold all of its instances, as WebSockets do for hours, must leave some to others.
     pub max_instances: usize,
     /// Exchanges that may wait for an instance. One more is answered 503 with Retry-After at once.
     pub max_queue: usize,
@@ -187,3 +188,15 @@ pub(crate) const MAX_TABLE_ELEMENTS: usize = 1 << 18;
 
 /// What an element takes of an instance's memory.
 pub(crate) const TABLE_ELEMENT_SIZE: usize = size_of::<usize>();
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EngineConfig;
+
+    #[test]
+    fn one_deployment_leaves_as_many_instances_to_others_as_it_may_have() {
+        let (own, all) = (SandboxLimits::default().max_instances, EngineConfig::default().max_instances as usize);
+        assert!(all >= 2 * own, "{own} of {all}");
+    }
+}

@@ -64,7 +64,8 @@ pub struct Server {
     /// Folder where compiled apps are kept. Absent: windhover in the user's cache folder. `"none"`: they are not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
-    /// Instances at work at once, of all apps together.
+    /// Instances at work at once, of all apps together; one more is answered 503. It should be more than any one app may
+    /// have (`apps.NAME.limits.max-instances`). Address space is reserved for all of them, memory is not.
     pub max_instances: NonZeroU32,
     /// Content that the host holds for all requests together. Absent: a quarter of the memory that there is
     /// beyond 64 MiB, 16 MiB at least and 1 GiB at most.

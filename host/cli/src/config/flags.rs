@@ -207,7 +207,7 @@ impl Overlay<'_> {
         limits.max_timeout = args.max_timeout.map_or(limits.max_timeout, |timeout| seconds(timeout.get()));
         limits.max_memory = args.max_memory.map_or(limits.max_memory, mebibytes);
         let instances = args.max_instances.and_then(|max| NonZeroUsize::new(max.get() as usize));
-        limits.max_instances = instances.unwrap_or(limits.max_instances);
+        limits.max_instances = instances.or(limits.max_instances);
         reuse.mode = args.reuse.unwrap_or(reuse.mode);
         reuse.max_requests = args.reuse_requests.unwrap_or(reuse.max_requests);
         reuse.max_concurrent = args.reuse_concurrency.unwrap_or(reuse.max_concurrent);

@@ -85,8 +85,10 @@ pub struct AppLimits {
     pub last_words: Time,
     /// Memory that a request's instance may use.
     pub max_memory: Size,
-    /// Instances of this app at work at once; more requests wait.
-    pub max_instances: NonZeroUsize,
+    /// Instances of this app at work at once; more requests wait. A WebSocket has one for as long as it is open. Absent:
+    /// half of `server.max-instances`, so that an app that has all of its own leaves as many to others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_instances: Option<NonZeroUsize>,
     /// Requests that may wait for an instance; one more is answered 503.
     pub max_queue: usize,
     /// How long a request waits for an instance before it is answered 503.
@@ -168,7 +170,7 @@ impl Default for AppLimits {
             max_cpu_time: Time(own.max_cpu_time),
             last_words: Time(own.last_words),
             max_memory: Size(own.max_memory as u64),
-            max_instances: NonZeroUsize::new(own.max_instances).expect("the default is positive"),
+            max_instances: None,
             max_queue: own.max_queue,
             queue_timeout: Time(own.queue_timeout),
             rapid_fail: own.rapid_fail,
@@ -227,16 +229,17 @@ impl Default for Reuse {
 }
 
 impl App {
-    /// As the sandbox takes them.
-    pub(crate) fn to_sandbox(&self) -> SandboxLimits {
+    /// As the sandbox takes them, on a server that has so many instances for all apps.
+    pub(crate) fn to_sandbox(&self, all_instances: NonZeroU32) -> SandboxLimits {
         let limits = &self.limits;
         SandboxLimits {
             timeout: limits.timeout.0,
             max_timeout: limits.max_timeout.0,
             max_cpu_time: limits.max_cpu_time.0,
+        let share = (all_instances.get() as usize / 2).max(1);
             last_words: limits.last_words.0,
             max_memory: limits.max_memory.as_usize(),
-            max_instances: limits.max_instances.get(),
+            max_instances: limits.max_instances.map_or(share, NonZeroUsize::get),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.0,
             rapid_fail: limits.rapid_fail,
@@ -272,6 +275,8 @@ mod tests {
     #[test]
     fn each_limit_is_the_sandboxes() {
         let written = r#"
+    use windhover_sandbox::EngineConfig;
+
             component = "a.wasm"
             [limits]
             timeout = "1s"
@@ -299,7 +304,7 @@ mod tests {
             idle = "19s"
         "#;
         let app: App = toml::from_str(written).expect("it is well formed");
-        let (limits, seconds) = (app.to_sandbox(), Duration::from_secs);
+        let (limits, seconds) = (app.to_sandbox(NonZeroU32::MIN), Duration::from_secs);
         assert_eq!((limits.timeout, limits.max_timeout, limits.last_words), (seconds(1), seconds(120), seconds(3)));
         assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
         assert_eq!((limits.max_cpu_time, limits.rapid_fail), (seconds(20), 21));
@@ -321,7 +326,19 @@ mod tests {
     #[test]
     fn what_is_not_written_is_as_the_sandbox_has_it() {
         let (app, own) = (App::new("a.wasm".into()), SandboxLimits::default());
-        assert_eq!(format!("{:?}", app.to_sandbox()), format!("{own:?}"));
+        let all = NonZeroU32::new(EngineConfig::default().max_instances).expect("the default is positive");
+        assert_eq!(format!("{:?}", app.to_sandbox(all)), format!("{own:?}"));
         assert_eq!(app.limits.outbound.to_sandbox(), OutboundLimits::default());
     }
 }
+
+    #[test]
+    fn an_app_has_half_of_all_instances_unless_it_says_otherwise() {
+        let mut app = App::new("a.wasm".into());
+        for (all, expected) in [(1, 1), (2, 1), (5, 2), (100, 50)] {
+            let all = NonZeroU32::new(all).expect("it is positive");
+            assert_eq!(app.to_sandbox(all).max_instances, expected, "of {all}");
+        }
+        app.limits.max_instances = NonZeroUsize::new(7);
+        assert_eq!(app.to_sandbox(NonZeroU32::MIN).max_instances, 7);
+    }
