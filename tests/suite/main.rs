@@ -2,6 +2,7 @@
 //! body sends real octets and compares real octets. `tests/README.md` says where a new test belongs.
 
 mod authentication; // the user that the server knows
+mod blocking; // files and names that take long: what of it waits, and for whom
 mod body; // the request's content: read in pieces or at once, with back-pressure, or not at all
 mod buffers; // what the host holds of content for all guests together
 mod cache; // compiled guests on disk: used when nobody else can have written them, and only then

@@ -10,16 +10,17 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::task::JoinHandle;
 use tracing::warn;
 use windhover_contract::{Fault, HostFault};
 
+use crate::blocking::{Blocking, Call};
 use crate::log_id::LogId;
 
 /// So many octets of a file, from where it stands.
 pub(crate) struct FilePart {
     left: u64,
     stage: Stage,
+    blocking: Arc<Blocking>,
     /// For the log.
     app: Arc<str>,
     id: LogId,
@@ -27,15 +28,22 @@ pub(crate) struct FilePart {
 
 enum Stage {
     Idle(File),
-    Reading(JoinHandle<io::Result<(File, Vec<u8>)>>),
+    Reading(Call<io::Result<(File, Vec<u8>)>>),
     Over,
 }
 
 impl FilePart {
     /// `length` octets from `offset` on. Does not ask the disk yet.
-    pub(crate) fn open(mut file: File, offset: u64, length: u64, app: Arc<str>, id: LogId) -> io::Result<Self> {
+    pub(crate) fn open(
+        mut file: File,
+        offset: u64,
+        length: u64,
+        blocking: &Arc<Blocking>,
+        app: Arc<str>,
+        id: LogId,
+    ) -> io::Result<Self> {
         file.seek(SeekFrom::Start(offset))?;
-        Ok(Self { left: length, stage: Stage::Idle(file), app, id })
+        Ok(Self { left: length, stage: Stage::Idle(file), blocking: Arc::clone(blocking), app, id })
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Vec<u8>>> {
@@ -43,7 +51,7 @@ impl FilePart {
             match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Idle(file) => {
                     let size = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
-                    self.stage = Stage::Reading(tokio::task::spawn_blocking(move || read(file, size)));
+                    self.stage = Stage::Reading(self.blocking.call(move || read(file, size)));
                 }
                 Stage::Reading(mut reading) => match Pin::new(&mut reading).poll(cx) {
                     Poll::Pending => {
@@ -51,7 +59,7 @@ impl FilePart {
                         return Poll::Pending;
                     }
                     Poll::Ready(read) => {
-                        let (file, piece) = read.map_err(io::Error::other)??;
+                        let (file, piece) = read??;
                         self.left -= piece.len() as u64;
                         self.stage = Stage::Idle(file);
                         return Poll::Ready(Ok(piece));

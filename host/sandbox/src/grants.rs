@@ -11,6 +11,7 @@ use cap_std::fs::Dir;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_config::WasiConfigVariables;
 
+use crate::blocking::Blocking;
 use crate::outbound::{Granted, Outbound, OutboundError};
 
 /// What a guest is granted. The default grants nothing.
@@ -21,6 +22,8 @@ pub struct Grants {
     folders: Vec<Folder>,
     pub(crate) config: WasiConfigVariables,
     pub(crate) outbound: Option<Arc<Granted>>,
+    /// Where files and names of other servers are waited for.
+    pub(crate) blocking: Arc<Blocking>,
 }
 
 struct Folder {
@@ -70,8 +73,13 @@ impl Grants {
     /// Lets the guest send requests to other servers (`wasi:http/outgoing-handler`, and `wasi:http/client` of 0.3). An
     /// error: the authorities are none.
     pub fn outbound(mut self, outbound: Outbound) -> Result<Self, OutboundError> {
-        self.outbound = Some(Arc::new(Granted::new(outbound)?));
+        self.outbound = Some(Arc::new(Granted::new(outbound, &self.blocking)?));
         Ok(self)
+    }
+
+    /// What guests have to be polled in, because they may block. `None`: they do not.
+    pub(crate) fn blocking_guests(&self) -> Option<Arc<Blocking>> {
+        (!self.folders.is_empty()).then(|| Arc::clone(&self.blocking))
     }
 
     /// Hands them to the WASI side of one instance. An error: a folder that is not there any more.

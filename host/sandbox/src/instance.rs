@@ -12,6 +12,7 @@ use windhover_contract::{Fault, HostFault};
 
 use crate::background::{give_way, let_others_in};
 use crate::bindings::Application;
+use crate::blocking::Blocking;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
 use crate::instance_limit::InstancePermit;
@@ -62,7 +63,7 @@ impl Instance {
         });
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(deployed.limits.max_memory);
-        match instantiate(&deployed.guest.kind, &mut store).await {
+        match inside(deployed.grants.blocking_guests(), instantiate(&deployed.guest.kind, &mut store)).await {
             Ok(guest) => Ok(Self { store, guest, answered: 0, _permit: permit }),
             Err(error) => Err(trap::fault(error, store.data_mut())),
         }
@@ -72,11 +73,15 @@ impl Instance {
     pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
         let Self { store, guest, answered, .. } = self;
         *answered += 1;
-        let ended = match guest {
-            Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
-            Instantiated::WasiHttp(guest) => p2::call(store, guest).await,
-            Instantiated::WasiHttp3(guest) => Box::pin(call_wasi_http3(store, guest)).await, // large, and seldom
+        let blocking = store.data().deployed().grants.blocking_guests();
+        let call = async {
+            match guest {
+                Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
+                Instantiated::WasiHttp(guest) => p2::call(store, guest).await,
+                Instantiated::WasiHttp3(guest) => Box::pin(call_wasi_http3(store, guest)).await, // large, and seldom
+            }
         };
+        let ended = inside(blocking, call).await;
         if store.data_mut().has_unfinished_content() {
             store.data_mut().exchange().answer.leave_unfinished();
         }
@@ -100,6 +105,14 @@ impl Instance {
         let is_worn = state.has_unfinished_content() || state.keeps_content() || state.hoards();
         state.rest();
         if is_worn { u32::MAX } else { self.answered }
+    }
+}
+
+/// Polls what a guest does where that may block.
+async fn inside<T>(blocking: Option<Arc<Blocking>>, work: impl Future<Output = T>) -> T {
+    match blocking {
+        None => work.await,
+        Some(blocking) => Box::pin(blocking.inside(work)).await,
     }
 }
 

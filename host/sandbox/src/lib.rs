@@ -8,6 +8,7 @@ mod admission;
 mod answer;
 mod background;
 mod bindings;
+mod blocking;
 mod buffers;
 mod cache;
 mod clock;
@@ -96,6 +97,7 @@ impl Sandbox {
         let admission = admission::Admission::new(&name, &limits);
         let room = Arc::new(buffers::Room::new(guest.engine().buffers(), &limits));
         let instances = reuse::Instances::new(&name, &guest, &limits);
+        grants.blocking.limit(limits.max_blocking_calls);
         let grants = Arc::new(grants);
         let (leaving, habit) = (leaving::Leaving::default(), background::Habit::default());
         let profile = OnceLock::new();

@@ -1,5 +1,6 @@
 //! What a deployment's exchanges may use, with defaults, and the limiter that enforces memory.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub struct SandboxLimits {
     /// is the default, because a trap costs little where each exchange has a fresh instance, and a client who knows
     /// what makes the guest trap could shut it for all others.
     pub rapid_fail: usize,
+    /// Calls at once that may block for long, of all exchanges of the deployment together: on files, and look-ups of the
+    /// names of other servers. Each takes a thread of the deployment's own while it lasts; more wait, within their
+    /// exchanges' time, and hold up no other deployment.
+    pub max_blocking_calls: NonZeroUsize,
     /// Whether an instance answers more than one exchange.
     pub reuse: Reuse,
     /// WebSockets.
@@ -82,6 +87,7 @@ impl Default for SandboxLimits {
             max_log: 64 << 10,                // a thousand lines: enough to debug, too little to fill a disk with
             max_cpu_time: Duration::from_secs(10), // a third of the wall time: a core is for all
             rapid_fail: 0,
+            max_blocking_calls: const { NonZeroUsize::new(64).unwrap() }, // more than a disk or a name server does at once
             reuse: Reuse::Never, // what one request leaves behind, the next one cannot find
             websocket: WebSocketLimits::default(),
         }

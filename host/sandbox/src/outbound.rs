@@ -21,6 +21,7 @@ use wasmtime_wasi_http::{
 };
 use windhover_contract::{Trace, TracedCall};
 
+use crate::blocking::Blocking;
 use crate::exchange::Exchange;
 use client::{Client, kind, may_reach};
 use content::Content;
@@ -93,8 +94,8 @@ pub(crate) struct Granted {
 }
 
 impl Granted {
-    pub(crate) fn new(outbound: Outbound) -> Result<Self, OutboundError> {
-        let client = Client::new(&outbound)?;
+    pub(crate) fn new(outbound: Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
+        let client = Client::new(&outbound, blocking)?;
         Ok(Self { outbound, client, last_refusal: AtomicU64::new(0) })
     }
 

@@ -45,7 +45,8 @@ impl Host for Exchange {
             return Ok(Err(Error::Response(ResponseError::ContentLengthMismatch)));
         }
         let id = LogId::from(&self.features);
-        let part = match FilePart::open(file, offset, length, Arc::clone(&self.app), id) {
+        let blocking = &self.deployed.grants.blocking;
+        let part = match FilePart::open(file, offset, length, blocking, Arc::clone(&self.app), id) {
             Ok(part) => part,
             Err(_) => return Ok(Err(Error::NotFound)),
         };
@@ -60,8 +61,8 @@ async fn with_files<T: Send + 'static>(
     grants: &Arc<Grants>,
     ask: impl FnOnce(&Dir) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let grants = Arc::clone(grants);
-    let asked = tokio::task::spawn_blocking(move || ask(grants.files.as_ref().ok_or(Error::NotFound)?));
+    let own = Arc::clone(grants);
+    let asked = grants.blocking.call(move || ask(own.files.as_ref().ok_or(Error::NotFound)?));
     asked.await.unwrap_or(Err(Error::NotFound))
 }
 

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -25,13 +25,14 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use super::address::is_public;
 use super::rule::OutboundRule;
 use super::{Outbound, OutboundError};
+use crate::blocking::Blocking;
 
 /// The client of a deployment.
 pub(super) struct Client(Pool<HttpsConnector<HttpConnector<Resolver>>, WasiBody>);
 
 impl Client {
-    pub(super) fn new(outbound: &Outbound) -> Result<Self, OutboundError> {
-        let resolver = Resolver(outbound.rules.clone().into());
+    pub(super) fn new(outbound: &Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
+        let resolver = Resolver { rules: outbound.rules.clone().into(), blocking: Arc::clone(blocking) };
         let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.enforce_http(false);
         connector.set_nodelay(true);
@@ -90,7 +91,10 @@ fn roots(outbound: &Outbound) -> Result<RootCertStore, OutboundError> {
 /// Finds the addresses of a name, and leaves out those that must not be reached. What it gives is what is connected to:
 /// nobody asks a second time, so nobody can answer differently then.
 #[derive(Clone)]
-struct Resolver(Arc<[OutboundRule]>);
+struct Resolver {
+    rules: Arc<[OutboundRule]>,
+    blocking: Arc<Blocking>,
+}
 
 /// The name leads only to addresses that must not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -107,11 +111,12 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let rules = Arc::clone(&self.0);
+        let Self { rules, blocking } = self.clone();
         Box::pin(async move {
             let name = name.as_str();
             let allows_private = allows_private(&rules, name);
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name, 0)).await?.collect();
+            let asked = name.to_owned();
+            let found: Vec<SocketAddr> = blocking.call(move || (asked, 0).to_socket_addrs()).await??.collect();
             let (mut allowed, is_empty) = (Vec::new(), found.is_empty());
             allowed.extend(found.into_iter().filter(|address| allows_private || is_public(address.ip())));
             if allowed.is_empty() && !is_empty {

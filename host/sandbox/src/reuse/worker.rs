@@ -108,6 +108,7 @@ impl Worker {
     async fn drive(&mut self, instance: &mut Instance, shared: &Shared) -> wasmtime::Result<()> {
         let Instantiated::WasiHttp3(guest) = &instance.guest else { unreachable!("only such guests have seats") };
         let (id, is_busy, deployed) = (self.id, Arc::clone(&self.is_busy), Arc::clone(&self.deployed));
+        let blocking = deployed.grants.blocking_guests();
         let works = &mut self.works;
         let mut inside =
             pin!(instance.store.run_concurrent(async |accessor| serve(accessor, guest, works, shared).await));
@@ -115,7 +116,11 @@ impl Worker {
         let mut end = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             is_busy.store(true, Ordering::Relaxed);
-            let polled = poll_in_turns(cx, |cx| inside.as_mut().poll(cx));
+            let mut poll = || poll_in_turns(cx, |cx| inside.as_mut().poll(cx));
+            let polled = match &blocking {
+                None => poll(),
+                Some(blocking) => blocking.enter(poll),
+            };
             is_busy.store(false, Ordering::Relaxed);
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.flatten());

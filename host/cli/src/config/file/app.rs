@@ -98,6 +98,9 @@ pub struct AppLimits {
     /// request has a fresh instance a trap costs little, and a client that knows what makes the app trap could shut it
     /// for all others.
     pub rapid_fail: usize,
+    /// Calls at once that may block for long, of all requests of the app together: on files, and look-ups of the names of
+    /// other servers. More wait, and hold up no other app.
+    pub max_blocking_calls: NonZeroUsize,
     /// What a request may write to standard output and error together; the rest is dropped.
     pub max_log: Size,
     /// WebSockets.
@@ -174,6 +177,7 @@ impl Default for AppLimits {
             max_queue: own.max_queue,
             queue_timeout: Time(own.queue_timeout),
             rapid_fail: own.rapid_fail,
+            max_blocking_calls: own.max_blocking_calls,
             max_log: Size(own.max_log as u64),
             websocket: WebSocket::default(),
             outbound: Outbound::default(),
@@ -232,17 +236,18 @@ impl App {
     /// As the sandbox takes them, on a server that has so many instances for all apps.
     pub(crate) fn to_sandbox(&self, all_instances: NonZeroU32) -> SandboxLimits {
         let limits = &self.limits;
+        let share = (all_instances.get() as usize / 2).max(1);
         SandboxLimits {
             timeout: limits.timeout.0,
             max_timeout: limits.max_timeout.0,
             max_cpu_time: limits.max_cpu_time.0,
-        let share = (all_instances.get() as usize / 2).max(1);
             last_words: limits.last_words.0,
             max_memory: limits.max_memory.as_usize(),
             max_instances: limits.max_instances.map_or(share, NonZeroUsize::get),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.0,
             rapid_fail: limits.rapid_fail,
+            max_blocking_calls: limits.max_blocking_calls,
             max_log: limits.max_log.as_usize(),
             reuse: self.reuse.to_sandbox(),
             websocket: WebSocketLimits {
@@ -270,13 +275,13 @@ impl Reuse {
 mod tests {
     use std::time::Duration;
 
+    use windhover_sandbox::EngineConfig;
+
     use super::*;
 
     #[test]
     fn each_limit_is_the_sandboxes() {
         let written = r#"
-    use windhover_sandbox::EngineConfig;
-
             component = "a.wasm"
             [limits]
             timeout = "1s"
@@ -284,6 +289,7 @@ mod tests {
             last-words = "3s"
             max-cpu-time = "20s"
             rapid-fail = 21
+            max-blocking-calls = 22
             max-memory = "4MiB"
             max-instances = 5
             max-queue = 6
@@ -308,6 +314,7 @@ mod tests {
         assert_eq!((limits.timeout, limits.max_timeout, limits.last_words), (seconds(1), seconds(120), seconds(3)));
         assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
         assert_eq!((limits.max_cpu_time, limits.rapid_fail), (seconds(20), 21));
+        assert_eq!(limits.max_blocking_calls.get(), 22);
         assert_eq!((limits.queue_timeout, limits.max_log), (seconds(7), 8 << 10));
         assert_eq!((limits.websocket.max_message, limits.websocket.keep_alive), (9 << 10, seconds(10)));
         let reuse = SandboxReuse::Concurrent { max_requests: 17, max_concurrent: 18, idle: seconds(19) };
@@ -330,7 +337,6 @@ mod tests {
         assert_eq!(format!("{:?}", app.to_sandbox(all)), format!("{own:?}"));
         assert_eq!(app.limits.outbound.to_sandbox(), OutboundLimits::default());
     }
-}
 
     #[test]
     fn an_app_has_half_of_all_instances_unless_it_says_otherwise() {
@@ -342,3 +348,4 @@ mod tests {
         app.limits.max_instances = NonZeroUsize::new(7);
         assert_eq!(app.to_sandbox(NonZeroU32::MIN).max_instances, 7);
     }
+}
