@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use windhover_sandbox::Engine;
-use windhover_tests::{Served, Wire, engine_with, for_each_server, guest_of};
+use windhover_tests::frames::{BINARY, CONTINUATION, PING, PONG};
+use windhover_tests::{Frame, Served, Wire, engine_with, for_each_server, guest_of};
 
 use crate::{get, ok, post};
 
@@ -129,6 +130,74 @@ for_each_server! {
         assert_eq!((one.content.len(), other.content.len()), (6 + (8 << 20), 6 + (8 << 20)));
     }
 
+    async fn a_message_of_a_websocket_that_its_client_does_not_take_is_counted(server) {
+        let engine = engine();
+        let talks = server.clone().sandbox_limits(|limits| limits.websocket.max_message = LARGE);
+        let talks = talks.serve(guest_of(&engine, "uses-features")).await;
+        let echoes = server.sandbox_limits(|limits| limits.queue_timeout = SHORT);
+        let echoes = echoes.serve(guest_of(&engine, "echoes")).await;
+        for frame in [Frame::binary(vec![b'x'; LARGE]), Frame::text(&"x".repeat(LARGE))] {
+            let mut deaf = open(&talks).await;
+            deaf.send_frame(frame).await;
+            // It comes back, and its client takes no more of it than its head.
+            deaf.receive_exactly(10, "the head of a large frame").await;
+            let mut wire = echoes.connect().await;
+            wire.send(all(SMALLER)).await;
+            assert!(refused(&mut wire).await);
+            take(&mut deaf).await;
+            wire.send(all(SMALLER)).await;
+            while refused(&mut wire).await {
+                wire.send(all(SMALLER)).await;
+            }
+        }
+    }
+
+    async fn a_message_of_a_websocket_that_has_come_in_part_is_counted(server) {
+        let engine = engine_with(|config| config.max_buffered = SMALLER);
+        let talks = server.clone().serve(guest_of(&engine, "uses-features")).await;
+        let echoes = server.sandbox_limits(|limits| limits.queue_timeout = SHORT);
+        let echoes = echoes.serve(guest_of(&engine, "echoes")).await;
+        let part = vec![b'x'; SMALLER - (100 << 10)];
+        for is_told in [true, false] {
+            let mut slow = open(&talks).await;
+            slow.send_frame(Frame::binary(&part).unfinished()).await;
+            // What was sent before it is there when this is answered.
+            slow.send_frame(Frame::new(PING, "")).await;
+            assert_eq!(slow.receive_frame().await, (PONG, Vec::new()));
+            let mut wire = echoes.connect().await;
+            wire.send(all(SMALLER / 2)).await;
+            assert!(refused(&mut wire).await);
+            // It has its room until the message is whole, or the client leaves.
+            if is_told {
+                slow.send_frame(Frame::new(CONTINUATION, "")).await;
+                assert!(slow.receive_frame().await == (BINARY, part.clone()));
+            }
+            drop(slow);
+            wire.send(all(SMALLER / 2)).await;
+            while refused(&mut wire).await {
+                wire.send(all(SMALLER / 2)).await;
+            }
+        }
+    }
+
+    /// Each has a part of a message, and needs room for more and for what its guest sends.
+    async fn websockets_do_not_wait_for_one_anothers_room_for_ever(server) {
+        let engine = engine_with(|config| config.max_buffered = SMALLER);
+        let served = server.serve(guest_of(&engine, "uses-features")).await;
+        let half = vec![b'x'; SMALLER / 2 - 100];
+        let (mut one, mut other) = (open(&served).await, open(&served).await);
+        for wire in [&mut one, &mut other] {
+            wire.send_frame(Frame::binary(&half).unfinished()).await;
+        }
+        let go_on = async |wire: &mut Wire| {
+            // Another whole message right behind it, which takes room while the first is sent back.
+            wire.send([Frame::new(CONTINUATION, &half).octets(), Frame::binary(&half).octets()].concat()).await;
+            (wire.receive_frame().await.1.len(), wire.receive_frame().await.1.len())
+        };
+        let expected = (2 * half.len(), half.len());
+        assert_eq!(tokio::join!(go_on(&mut one), go_on(&mut other)), (expected, expected));
+    }
+
     /// Each holds what the other would need, and one goes beyond the limit.
     async fn requests_that_are_collected_do_not_wait_for_one_another_for_ever(server) {
         let engine = engine_with(|config| config.max_buffered = 1 << 20);
@@ -145,6 +214,16 @@ for_each_server! {
         };
         assert_eq!(tokio::join!(go_on(&mut one), go_on(&mut other)), (2_000_000, 2_000_000));
     }
+}
+
+/// A WebSocket whose messages come back.
+async fn open(served: &Served) -> Wire {
+    let mut wire = served.connect().await;
+    let handshake = "GET /websocket/accept HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    wire.send(handshake).await;
+    assert_eq!(wire.receive_head().await.status_line, "HTTP/1.1 101 Switching Protocols");
+    wire
 }
 
 /// An engine that holds one large answer.

@@ -255,7 +255,8 @@ pub struct Serve {
     pub max_instances: Option<NonZeroU32>,
 
     /// Content that the host holds for all requests together: answers that clients take slowly, request bodies that are
-    /// collected [default: a quarter of the memory that there is beyond 64, 16 at least and 1024 at most]
+    /// collected, messages of WebSockets [default: a quarter of the memory that there is beyond 64, 16 at least and 1024
+    /// at most]
     #[arg(long, env = "WINDHOVER_MAX_BUFFERED", value_name = "MIB")]
     pub max_buffered: Option<NonZeroUsize>,
 

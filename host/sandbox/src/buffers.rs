@@ -1,14 +1,15 @@
-//! What the host holds of content beyond its guests' own memory: answers on their way, requests that are collected. One
-//! limit for the process, because all of it is the process' memory.
+//! What the host holds of content beyond its guests' own memory: answers on their way, requests that are collected,
+//! messages of WebSockets that are sent, or that have come in part. One limit for the process, because all of it is the
+//! process' memory.
 //!
 //! Who wants to hand a piece over waits until there is room, first come, first served, and the piece stays in the
 //! guest's memory meanwhile. Small pieces are not counted and never wait, so whatever slow clients hold, small answers
 //! go on. A piece that is larger than all the room there is waits until nothing else is held, and then has it alone.
 //!
 //! Nothing can wait for ever: a guest that waits for room holds only pieces that are on their way already, and those
-//! leave at their clients' pace, whatever the guest does. Who collects a request does keep what it has while it wants
-//! more; so one at a time may go beyond the limit, and that one waits for nothing but its client. And a client's pace
-//! has limits of its own.
+//! leave at their clients' pace, whatever the guest does. Who collects a request, or a message, does keep what it has while
+//! it wants more; so one at a time may go beyond the limit, and that one waits for nothing but its client. And a client's
+//! pace has limits of its own.
 
 mod machine;
 
@@ -105,8 +106,18 @@ impl Room {
         Ok(Some(Held { room: Some(permit), beyond: None }))
     }
 
+    /// Waits for room for a piece of this size, for one that keeps other room while it waits.
+    pub(crate) async fn take_besides(&self, size: usize, answer: &Answer) -> Result<Option<Held>, NoRoom> {
+        if let Ok(held) = self.try_take(size) {
+            return Ok(held);
+        }
+        let mut held = Held::default();
+        self.grow(&mut held, size, answer).await?;
+        Ok(Some(held))
+    }
+
     /// Waits for room for as much again as will be there in all, unless that is held already.
-    async fn grow(&self, held: &mut Held, size: usize, answer: &Answer) -> Result<(), NoRoom> {
+    pub(crate) async fn grow(&self, held: &mut Held, size: usize, answer: &Answer) -> Result<(), NoRoom> {
         if held.beyond.is_some() {
             return Ok(());
         }
@@ -163,6 +174,29 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// Takes what another has too.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if let Some(permit) = other.room {
+            self.add(permit);
+        }
+        self.beyond = other.beyond.or(self.beyond.take());
+    }
+
+    /// Whether it may go beyond the limit.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.beyond.is_some()
+    }
+
+    /// Leaves the right to go beyond the limit to something else, and no more room than there is.
+    pub(crate) fn split_beyond(&mut self) -> Option<Self> {
+        Some(Self { room: None, beyond: Some(self.beyond.take()?) })
+    }
+
+    /// Octets that have room within the limit.
+    pub(crate) fn size(&self) -> usize {
+        self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * UNIT
+    }
+
     fn add(&mut self, permit: OwnedSemaphorePermit) {
         match &mut self.room {
             Some(room) => room.merge(permit),
@@ -233,7 +267,7 @@ impl<'a> Collection<'a> {
 pub(crate) const SMALL: usize = 16 << 10;
 
 /// What a collection is counted by.
-const STEP: usize = 64 << 10;
+pub(crate) const STEP: usize = 64 << 10;
 
 /// What room is counted in.
 const UNIT: usize = 1 << 10;

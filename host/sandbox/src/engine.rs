@@ -34,7 +34,8 @@ pub struct EngineConfig {
     /// Components that a guest is made of at most: an app and its middleware, each with a memory of its own.
     pub max_components: u32,
     /// Bytes of content that the host holds for all guests together, beyond the guests' own memory: answers that
-    /// clients have not taken yet, requests that are collected for `read-all`. Pieces below 16 KiB are not counted. A
+    /// clients have not taken yet, requests that are collected for `read-all`, messages of WebSockets in both directions,
+    /// also as long as they have come in part. Pieces below 16 KiB are not counted. A
     /// guest that has more waits: until it is answered 503 with Retry-After after [`crate::SandboxLimits::queue_timeout`],
     /// and as long as it has time where its answer has begun. Range: 1 KiB and more; one piece is let through whatever
     /// its size.

@@ -54,6 +54,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     linker.allow_shadowing(true);
     response::add_content_to_linker(&mut linker.instance("windhover:http/response@0.1.0")?)?;
     upgrade::add_content_to_linker(&mut linker.instance("windhover:http/upgrade@0.1.0")?)?;
+    websocket::add_content_to_linker(&mut linker.instance("windhover:http/websocket@0.1.0")?)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -6,19 +6,22 @@ mod pipe;
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tungstenite::error::ProtocolError;
-use tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
 use tungstenite::{Error, Message};
 use windhover_contract::Body;
 
 use crate::answer::Answer;
+use crate::buffers::{Held, NoRoom, SMALL, STEP};
 use crate::leaving::{Leave, Leaving};
 use crate::limits::WebSocketLimits;
 
@@ -37,9 +40,19 @@ pub(crate) struct WebSocket {
     silence: Option<Pin<Box<Sleep>>>,
     /// Whether it was asked to break it.
     was_pinged: bool,
+    /// What came last, and waits for room.
+    arrived: Option<Bytes>,
+    /// Octets that have come since the last whole message, and as many of them as have room.
+    unfinished: usize,
+    counted: usize,
+    held: Held,
+    /// Ready when there is more room, which it adds to what was held.
+    growing: Option<Growing>,
     /// Ready when the server leaves, with what clients are told. `None`: that was done.
     leaving: Option<Pin<Box<dyn Future<Output = Leave> + Send>>>,
 }
+
+type Growing = Pin<Box<dyn Future<Output = Result<Held, NoRoom>> + Send>>;
 
 /// How a connection was closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,43 +88,78 @@ impl WebSocket {
             keep_alive: limits.keep_alive,
             silence: None,
             was_pinged: false,
+            arrived: None,
+            unfinished: 0,
+            counted: 0,
+            held: Held::default(),
+            growing: None,
             leaving: Some(Box::pin(leaving.begun())),
         }
     }
 
+    /// Whether a message may be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed.is_none() && self.context.can_write()
+    }
+
+    /// The right to go beyond the limit, for a message that is sent, if the part of one that has come has it: the two would
+    /// wait for one another else.
+    pub(crate) fn split_beyond(&mut self) -> Option<Held> {
+        let beyond = self.held.split_beyond()?;
+        self.counted = self.held.size();
+        Some(beyond)
+    }
+
+    /// Whether a part of a message that has come takes room.
+    pub(crate) fn holds_room(&self) -> bool {
+        self.counted > 0
+    }
+
     /// The next message, or the close; waits until `deadline` at most.
-    pub(crate) async fn receive(&mut self, answer: &Answer, deadline: Option<Instant>) -> Event {
+    pub(crate) async fn receive(&mut self, answer: &Arc<Answer>, deadline: Option<Instant>) -> Event {
         let mut timeout = deadline.map(|deadline| Box::pin(sleep_until(deadline)));
-        poll_fn(|cx| match self.poll_receive(cx, answer) {
+        let event = poll_fn(|cx| match self.poll_receive(cx, answer) {
             Poll::Ready(event) => Poll::Ready(event),
             Poll::Pending => match timeout.as_mut().map(|timeout| timeout.as_mut().poll(cx)) {
                 Some(Poll::Ready(())) => Poll::Ready(Event::TimedOut),
                 Some(Poll::Pending) | None => Poll::Pending,
             },
         })
-        .await
+        .await;
+        self.stop_growing(answer);
+        event
     }
 
-    /// Sends a message. Waits while the client is slow.
-    pub(crate) async fn send(&mut self, answer: &Answer, message: Message) -> Result<(), NotOpen> {
+    /// Sends a message, which has its room. Waits while the client is slow.
+    pub(crate) async fn send(&mut self, answer: &Answer, kind: Data, payload: Bytes) -> Result<(), NotOpen> {
         poll_fn(|cx| {
             self.leave_if_asked(cx);
             Poll::Ready(())
         })
         .await;
-        if self.closed.is_some() || !self.context.can_write() {
+        if !self.is_open() {
             self.flush(answer).await;
             return Err(NotOpen);
         }
-        // An error would be the pipe's, which takes everything, or that of a message after a close, which was excluded.
-        self.context.write(&mut self.pipe, message).map_err(|_| NotOpen)?;
-        self.flush(answer).await;
+        // Pongs that wait inside. An error would be the pipe's, which takes everything.
+        self.context.flush(&mut self.pipe).map_err(|_| NotOpen)?;
+        // Not by the protocol's own buffer: it would copy a large message, and keep as much for the next one. A server's
+        // frame is its head and the message as it is (RFC 6455 §5.3).
+        let head = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
+        head.format(payload.len() as u64, &mut self.pipe).map_err(|_| NotOpen)?;
+        if payload.len() < SMALL {
+            self.pipe.append(&payload);
+            self.flush(answer).await;
+        } else {
+            self.flush(answer).await;
+            answer.push(payload); // right behind its head
+        }
         Ok(())
     }
 
     /// Sends a close frame. Messages may still come until the client's own.
     pub(crate) async fn close(&mut self, answer: &Answer, code: u16, reason: &str) -> Result<(), NotOpen> {
-        if self.closed.is_some() || !self.context.can_write() {
+        if !self.is_open() {
             return Err(NotOpen);
         }
         self.write_close(code.into(), reason);
@@ -120,7 +168,7 @@ impl WebSocket {
     }
 
     /// Ends the connection politely: closes it if nobody has, and waits for the client's close, but not long.
-    pub(crate) async fn finish(mut self, answer: &Answer, code: u16) {
+    pub(crate) async fn finish(mut self, answer: &Arc<Answer>, code: u16) {
         let closing = async {
             let _ = self.close(answer, code, "").await;
             while self.closed.is_none() {
@@ -130,7 +178,7 @@ impl WebSocket {
         let _ = tokio::time::timeout(LAST_WORDS, closing).await;
     }
 
-    fn poll_receive(&mut self, cx: &mut Context<'_>, answer: &Answer) -> Poll<Event> {
+    fn poll_receive(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>) -> Poll<Event> {
         loop {
             self.leave_if_asked(cx);
             if let Some(closed) = self.closed.clone() {
@@ -138,8 +186,14 @@ impl WebSocket {
                 return Poll::Ready(Event::Closed(closed));
             }
             match self.context.read(&mut self.pipe) {
-                Ok(Message::Text(text)) => return Poll::Ready(Event::Text(text.as_str().to_owned())),
-                Ok(Message::Binary(data)) => return Poll::Ready(Event::Binary(data)),
+                Ok(Message::Text(text)) => {
+                    self.give_room_back();
+                    return Poll::Ready(Event::Text(text.as_str().to_owned()));
+                }
+                Ok(Message::Binary(data)) => {
+                    self.give_room_back();
+                    return Poll::Ready(Event::Binary(data));
+                }
                 Ok(Message::Close(frame)) => self.end_by_client(frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(_)) => {
@@ -149,7 +203,7 @@ impl WebSocket {
                     if self.pipe.is_full() {
                         ready!(flushed);
                     }
-                    ready!(self.poll_more(cx));
+                    ready!(self.poll_more(cx, answer));
                 }
                 Err(error) => self.end_by_error(&error),
             }
@@ -157,14 +211,25 @@ impl WebSocket {
     }
 
     /// Ready when something has come, or has not come for too long.
-    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_more(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>) -> Poll<()> {
         loop {
+            if let Some(size) = self.arrived.as_ref().map(Bytes::len) {
+                let has_room = ready!(self.poll_room(cx, answer, self.unfinished + size));
+                let data = self.arrived.take().unwrap_or_default();
+                if has_room {
+                    self.unfinished += size;
+                    self.pipe.push(&data);
+                } else {
+                    self.end_by_error(&Error::Capacity(CapacityError::MessageTooLong { size, max_size: 0 }));
+                }
+                return Poll::Ready(());
+            }
             match Pin::new(&mut self.incoming).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     let Ok(data) = frame.into_data() else { continue };
-                    self.pipe.push(&data);
+                    self.arrived = Some(data);
                     (self.silence, self.was_pinged) = (None, false);
-                    return Poll::Ready(());
+                    continue;
                 }
                 Poll::Ready(Some(Err(_)) | None) => {
                     self.pipe.end();
@@ -182,6 +247,47 @@ impl WebSocket {
             let _ = self.context.write(&mut self.pipe, Message::Ping(Bytes::new())); // a closed one need not be asked
             (self.silence, self.was_pinged) = (None, true);
             return Poll::Ready(());
+        }
+    }
+
+    /// Waits until there is room for a message of which so much has come. What is small needs none. `false`: there is
+    /// none, and no more time to wait for it.
+    fn poll_room(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>, size: usize) -> Poll<bool> {
+        if size < SMALL || size <= self.counted {
+            return Poll::Ready(true);
+        }
+        let more = (size - self.counted).max(STEP);
+        if !self.held.is_beyond() {
+            let growing = self.growing.get_or_insert_with(|| {
+                let answer = Arc::clone(answer);
+                Box::pin(async move {
+                    let mut held = Held::default();
+                    answer.room.grow(&mut held, more, &answer).await.map(|()| held)
+                })
+            });
+            let grown = ready!(growing.as_mut().poll(cx));
+            self.growing = None;
+            match grown {
+                Ok(held) => self.held.merge(held),
+                Err(NoRoom { .. }) => return Poll::Ready(false),
+            }
+        }
+        self.counted += more;
+        Poll::Ready(true)
+    }
+
+    /// Does not wait for room any more: what nobody waits for must not be given to it.
+    fn stop_growing(&mut self, answer: &Answer) {
+        if self.growing.take().is_some() {
+            answer.lack_room(false);
+        }
+    }
+
+    /// A message is whole, and becomes the guest's. What has come behind it still takes room, unless it is small.
+    fn give_room_back(&mut self) {
+        self.unfinished = self.pipe.unread();
+        if self.unfinished < SMALL {
+            (self.held, self.counted) = (Held::default(), 0);
         }
     }
 

@@ -67,7 +67,8 @@ pub struct Server {
     /// Instances at work at once, of all apps together; one more is answered 503. It should be more than any one app may
     /// have (`apps.NAME.limits.max-instances`). Address space is reserved for all of them, memory is not.
     pub max_instances: NonZeroU32,
-    /// Content that the host holds for all requests together. Absent: a quarter of the memory that there is
+    /// Content that the host holds for all requests together, with messages of WebSockets that are sent or have come in
+    /// part. Absent: a quarter of the memory that there is
     /// beyond 64 MiB, 16 MiB at least and 1 GiB at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_buffered: Option<Size>,

@@ -1,17 +1,23 @@
 //! `wit/websocket.wit`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use tokio::time::Instant;
-use tungstenite::Message;
+use tungstenite::protocol::frame::coding::Data;
+use wasmtime::StoreContextMut;
+use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 
 use crate::answer::Answer;
 use crate::bindings::response::Error as ResponseError;
 use crate::bindings::websocket::{AcceptError, CloseFrame, Error, Event, Host};
+use crate::buffers::counted;
 use crate::exchange::Exchange;
 use crate::presence::Presence;
+use crate::state::State;
 use crate::websocket::{self, Handshake, WebSocket};
 
 impl Host for Exchange {
@@ -44,12 +50,12 @@ impl Host for Exchange {
         }))
     }
 
-    async fn send_text(&mut self, text: String) -> wasmtime::Result<Result<(), Error>> {
-        self.send_message(Message::text(text)).await
+    async fn send_text(&mut self, _: String) -> wasmtime::Result<Result<(), Error>> {
+        unreachable!("`send` below is linked in its place")
     }
 
-    async fn send_binary(&mut self, data: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
-        self.send_message(Message::binary(data)).await
+    async fn send_binary(&mut self, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {
+        unreachable!("`send` below is linked in its place")
     }
 
     async fn close(&mut self, code: u16, reason: String) -> wasmtime::Result<Result<(), Error>> {
@@ -60,6 +66,79 @@ impl Host for Exchange {
         let closed = presence.wait(&answer, socket.close(&answer, code, &reason)).await?;
         Ok(closed.map_err(|_| Error::Closed).and_then(|closed| closed.map_err(|_| Error::Closed)))
     }
+}
+
+/// Links what takes content, as in `response`.
+pub(super) fn add_content_to_linker(websocket: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
+    websocket.func_wrap_async("send-text", |store, (text,): (WasmStr,)| {
+        Box::new(async move { Ok((send(store, Message::Text(text)).await?,)) })
+    })?;
+    websocket.func_wrap_async("send-binary", |store, (data,): (WasmList<u8>,)| {
+        Box::new(async move { Ok((send(store, Message::Binary(data)).await?,)) })
+    })
+}
+
+/// A message in the guest's memory.
+enum Message {
+    Text(WasmStr),
+    Binary(WasmList<u8>),
+}
+
+impl Message {
+    /// A string may have another encoding there, so this reads it.
+    fn size(&self, store: &StoreContextMut<'_, State>) -> wasmtime::Result<usize> {
+        Ok(match self {
+            Self::Text(text) => text.to_str(store)?.len(),
+            Self::Binary(data) => data.len(),
+        })
+    }
+
+    fn copy(&self, store: &StoreContextMut<'_, State>) -> wasmtime::Result<Bytes> {
+        Ok(match self {
+            Self::Text(text) => match text.to_str(store)? {
+                Cow::Borrowed(text) => Bytes::copy_from_slice(text.as_bytes()),
+                Cow::Owned(text) => text.into(),
+            },
+            Self::Binary(data) => Bytes::copy_from_slice(data.as_le_slice(store)),
+        })
+    }
+}
+
+/// Copies a message out of the guest, once there is room for it, and sends it.
+async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmtime::Result<Result<(), Error>> {
+    let size = message.size(&store)?;
+    let Some((socket, presence, answer)) = store.data_mut().exchange().socket() else {
+        return Ok(Err(Error::NotAccepted));
+    };
+    // A closed one has no use for room. One that has a part of a message that comes keeps that while it waits.
+    let (size, holds_room) = (if socket.is_open() { size } else { 0 }, socket.holds_room());
+    let held = match answer.room.try_take(size) {
+        Ok(held) => held,
+        Err(()) => match socket.split_beyond() {
+            Some(held) => Some(held),
+            None => {
+                let wait = async {
+                    match holds_room {
+                        true => answer.room.take_besides(size, &answer).await,
+                        false => answer.room.take(size, &answer).await,
+                    }
+                };
+                match presence.wait(&answer, wait).await? {
+                    Ok(held) => held?,
+                    Err(_) => return Ok(Err(Error::Closed)),
+                }
+            }
+        },
+    };
+    let payload = counted(message.copy(&store)?, held);
+    let kind = match message {
+        Message::Text(_) => Data::Text,
+        Message::Binary(_) => Data::Binary,
+    };
+    let exchange = store.data_mut().exchange();
+    let Some((socket, presence, answer)) = exchange.socket() else { return Ok(Err(Error::NotAccepted)) };
+    let sent = presence.wait(&answer, socket.send(&answer, kind, payload)).await?;
+    Ok(sent.map_err(|_| Error::Closed).and_then(|sent| sent.map_err(|_| Error::Closed)))
 }
 
 impl Exchange {
@@ -89,12 +168,6 @@ impl Exchange {
         self.websocket =
             Some(Box::new(WebSocket::new(incoming, &self.deployed.limits.websocket, &self.deployed.leaving)));
         Ok(())
-    }
-
-    async fn send_message(&mut self, message: Message) -> wasmtime::Result<Result<(), Error>> {
-        let Some((socket, presence, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
-        let sent = presence.wait(&answer, socket.send(&answer, message)).await?;
-        Ok(sent.map_err(|_| Error::Closed).and_then(|sent| sent.map_err(|_| Error::Closed)))
     }
 
     fn socket(&mut self) -> Option<(&mut WebSocket, &mut Presence, Arc<Answer>)> {

@@ -19,9 +19,19 @@ impl Pipe {
         self.incoming.extend_from_slice(data);
     }
 
+    /// How much has come that was not understood yet.
+    pub(super) fn unread(&self) -> usize {
+        self.incoming.len()
+    }
+
     /// Nothing more will come.
     pub(super) fn end(&mut self) {
         self.has_ended = true;
+    }
+
+    /// More is to be sent.
+    pub(super) fn append(&mut self, data: &[u8]) {
+        self.outgoing.extend_from_slice(data);
     }
 
     /// Whether so much waits to be sent that no more should come about by itself.
