@@ -99,7 +99,10 @@ impl Watch {
 
     /// Begins to work, if nobody does.
     fn begin(&mut self) {
-        let Some(mut watched) = self.watched.take() else { return };
+        let Some(mut watched) = self.watched.take() else {
+            self.looked = Instant::now(); // so that it does not become due again and again
+            return;
+        };
         let is_asked = std::mem::take(&mut self.is_asked);
         self.working = Some(spawn_blocking(move || {
             let worked = guarded(|| {
