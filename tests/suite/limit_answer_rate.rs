@@ -1,6 +1,5 @@
 //! How slowly a client may take an answer.
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,10 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
-use tokio::net::TcpSocket;
 use tokio::sync::Notify;
 use windhover_contract::{Body, Fault, Response};
-use windhover_tests::{Served, TestServer, Wire, bounded, for_each_server, guest};
+use windhover_tests::{Served, TestServer, Wire, bounded, for_each_server, for_each_socket, guest};
 
 use crate::{SECOND, get, ok};
 
@@ -53,61 +51,64 @@ async fn let_time_pass_until_it_is_answered(served: &Served, wire: &mut Wire) {
     bounded("an answer", passing).await;
 }
 
-#[tokio::test]
-async fn a_client_that_reads_nothing_has_the_grace() {
-    let (served, ended) = serve_endless().await;
-    let mut wire = connect_narrow(&served).await;
-    wire.send(get("/")).await;
-    served.let_almost_pass(GRACE).await;
-    served.let_pass(SECOND).await;
-    bounded("the answer to be given up", ended.notified()).await;
-}
+for_each_socket! {
+    /// And its system is told so: what it has not taken is not kept for it.
+    async fn a_client_that_reads_nothing_has_the_grace_and_is_reset(server) {
+        let (served, ended) = serve_endless(server).await;
+        let mut wire = served.connect().await;
+        let client = wire.local().expect("it came by TCP");
+        wire.send(get("/")).await;
+        served.let_almost_pass(GRACE).await;
+        served.let_pass(SECOND).await;
+        bounded("the answer to be given up", ended.notified()).await;
+        served.forgotten(client).await;
+        wire.expect_reset().await;
+    }
 
-#[tokio::test]
-async fn a_client_that_reads_less_than_the_rate_is_given_up() {
-    let (served, ended) = serve_endless().await;
-    let mut wire = connect_narrow(&served).await;
-    wire.send(get("/")).await;
-    served.let_almost_pass(GRACE).await;
-    let reading = async {
-        loop {
-            wire.receive_exactly(100, "an answer that is given up").await;
-            served.hand().jump(SECOND);
+    async fn a_client_that_reads_less_than_the_rate_is_given_up(server) {
+        let (served, ended) = serve_endless(server).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        served.let_almost_pass(GRACE).await;
+        let reading = async {
+            while wire.take_or_end(100).await.is_some() {
+                served.hand().jump(SECOND);
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = bounded("the answer to be given up", ended.notified()) => {}
+            () = reading => {}
         }
-    };
-    tokio::select! {
-        () = bounded("the answer to be given up", ended.notified()) => {}
-        () = reading => {}
     }
-}
 
-#[tokio::test]
-async fn a_client_that_reads_at_the_rate_has_all_time() {
-    let (served, ended) = serve_endless().await;
-    let mut wire = connect_narrow(&served).await;
-    wire.send(get("/")).await;
-    served.let_almost_pass(GRACE).await;
-    for _ in 0..600 {
-        // The system tells the other side of room when there is much.
-        wire.receive_exactly(WINDOW, "an answer that goes on").await;
-        served.hand().jump(GRACE - SECOND);
+    async fn a_client_that_reads_at_the_rate_has_all_time(server) {
+        let (served, ended) = serve_endless(server).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        served.let_almost_pass(GRACE).await;
+        for _ in 0..600 {
+            // The system tells the other side of room when there is much.
+            wire.receive_exactly(WINDOW as usize, "an answer that goes on").await;
+            served.hand().jump(GRACE - SECOND);
+        }
+        let mut other = served.connect().await;
+        other.send("GET /head HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
+        other.receive_head().await;
+        assert!(tokio::time::timeout(Duration::ZERO, ended.notified()).await.is_err(), "it was given up");
     }
-    let mut other = served.connect().await;
-    other.send("GET /head HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
-    other.receive_head().await;
-    assert!(tokio::time::timeout(Duration::ZERO, ended.notified()).await.is_err(), "it was given up");
 }
 
 /// An application whose answers do not end, and what says that one was given up.
-async fn serve_endless() -> (Served, Arc<Notify>) {
+async fn serve_endless(server: TestServer) -> (Served, Arc<Notify>) {
     let ended = Arc::new(Notify::new());
     let own = Arc::clone(&ended);
-    let served = TestServer::http().by_hand().serve_fn(move |_| {
+    let served = server.by_hand().serve_fn(move |_| {
         let mut response = Response::empty(StatusCode::OK);
         response.body = Body::stream(Endless(Arc::clone(&own)));
         async { response }
     });
-    (served.await, ended)
+    (served.await.with_window(WINDOW), ended)
 }
 
 struct Endless(Arc<Notify>);
@@ -127,15 +128,8 @@ impl Drop for Endless {
     }
 }
 
-/// A client whose system takes little that it does not read.
-async fn connect_narrow(served: &Served) -> Wire {
-    let address: SocketAddr = served.addresses()[0].trim_start_matches("http://").parse().expect("it is an address");
-    let socket = TcpSocket::new_v4().expect("there are sockets");
-    socket.set_recv_buffer_size(WINDOW as u32).expect("it may be small");
-    Wire::tcp(socket.connect(address).await.expect("the server accepts connections"))
-}
-
 /// By default.
 const GRACE: Duration = Duration::from_secs(5);
 
-const WINDOW: usize = 4096;
+/// What the system of a client takes that it does not read.
+const WINDOW: u32 = 4096;

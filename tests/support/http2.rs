@@ -74,8 +74,19 @@ impl Served {
 
     /// A new connection for HTTP/2, on which the client has said nothing.
     pub async fn connect_silent_frames(&self) -> Frames {
-        let (stream, _) = self.open("h2").await.expect("the server accepts connections");
-        Frames { wire: Wire::memory(stream), scheme: self.scheme() }
+        let (stream, local) = self.open("h2").await.expect("the server accepts connections");
+        Frames { wire: Wire::of(stream, local), scheme: self.scheme() }
+    }
+
+    /// A new connection for HTTP/2, whose client lets the server send as much as it likes.
+    pub async fn connect_open_frames(&self) -> Frames {
+        let mut frames = self.connect_silent_frames().await;
+        let most = 0x7fff_ffff_u32;
+        let settings = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &most.to_be_bytes()].concat();
+        let settings = Frame::new(SETTINGS, 0, 0, settings).octets();
+        let window = Frame::new(WINDOW_UPDATE, 0, 0, (most - 65_535).to_be_bytes()).octets();
+        frames.send_octets([PREFACE, &settings, &window].concat()).await;
+        frames
     }
 }
 
@@ -391,6 +402,11 @@ impl Frames {
         self.scheme
     }
 
+    /// The client's address.
+    pub fn local(&self) -> SocketAddr {
+        self.wire.local().expect("HTTP/2 is spoken by TCP here")
+    }
+
     /// Sends octets as they are.
     pub async fn send_octets(&mut self, octets: impl AsRef<[u8]>) {
         self.wire.send(octets).await;
@@ -492,6 +508,9 @@ pub const GOAWAY: u8 = 7;
 pub const WINDOW_UPDATE: u8 = 8;
 /// Goes on with a header section.
 pub const CONTINUATION: u8 = 9;
+
+/// A setting (RFC 9113 §6.5.2): how much of a stream may be sent at first.
+const INITIAL_WINDOW_SIZE: u16 = 4;
 
 /// Flag of DATA and HEADERS.
 pub const END_STREAM: u8 = 1;

@@ -6,6 +6,7 @@ pub mod frames;
 pub mod guests;
 pub mod hold;
 pub mod http2;
+mod kernel;
 pub mod matrix;
 pub mod memory;
 pub mod patience;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
@@ -47,6 +47,31 @@ macro_rules! for_each_server {
             async fn memory() {
                 holds_on($crate::TestServer::memory()).await;
             }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn http() {
+                holds_on($crate::TestServer::http()).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test]
+            async fn https() {
+                holds_on($crate::TestServer::https()).await;
+            }
+        }
+    )+};
+}
+
+/// As [`for_each_server!`], for what only sockets have: `name::http` and `name::https`.
+#[macro_export]
+macro_rules! for_each_socket {
+    ($($(#[$attribute:meta])* async fn $sentence:ident($server:ident) $body:block)+) => {$(
+        mod $sentence {
+            #[allow(unused_imports, reason = "not every sentence needs what its file imports")]
+            use super::*;
+
+            async fn holds_on($server: $crate::TestServer) $body
 
             $(#[$attribute])*
             #[tokio::test]
@@ -250,6 +275,8 @@ pub struct Served {
     hand: Option<ClockHand>,
     sandbox: Option<Arc<Sandbox>>,
     notice: Option<LeaveNotice>,
+    /// Octets that a client's system takes that are not read. `None`: as many as it likes.
+    window: Option<u32>,
     shutdown: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
 }
@@ -268,7 +295,16 @@ impl Served {
             let _ = begun.await; // an error: the handle was dropped, and everything ends with it
         });
         let serving = tokio::spawn(async { serving.await.expect("the system lets a test serve") });
-        Self { addresses, client, hand: None, sandbox: None, notice: None, shutdown: Some(shutdown), serving }
+        Self {
+            addresses,
+            client,
+            hand: None,
+            sandbox: None,
+            notice: None,
+            window: None,
+            shutdown: Some(shutdown),
+            serving,
+        }
     }
 
     /// The addresses that the server says it is bound to.
@@ -320,6 +356,25 @@ impl Served {
         bounded("the server to shake hands", connector.connect(name, stream)).await
     }
 
+    /// Whoever connects from now on has a system that takes little that is not read.
+    pub fn with_window(mut self, octets: u32) -> Self {
+        self.window = Some(octets);
+        self
+    }
+
+    /// Waits until the server's system holds nothing more of the connection with this client: neither the socket nor what
+    /// was written to it.
+    pub async fn forgotten(&self, client: SocketAddr) {
+        let (Client::Tcp(address) | Client::Tls(address, _)) = &self.client else { return };
+        let server: SocketAddr = address.parse().expect("it is an address");
+        let forgotten = async {
+            while crate::kernel::holds(server.port(), client.port()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        bounded("the system to forget a connection", forgotten).await;
+    }
+
     /// A new connection on which nothing was said yet, not even a handshake.
     pub async fn connect_tcp(&self) -> TcpStream {
         self.try_connect_tcp().await.expect("the server accepts connections")
@@ -329,7 +384,12 @@ impl Served {
         let (Client::Tcp(address) | Client::Tls(address, _)) = &self.client else {
             panic!("the server in memory has no sockets");
         };
-        let stream = bounded("the server to accept or to refuse", TcpStream::connect(address)).await?;
+        let address: SocketAddr = address.parse().expect("it is an address");
+        let socket = TcpSocket::new_v4()?;
+        if let Some(window) = self.window {
+            socket.set_recv_buffer_size(window)?;
+        }
+        let stream = bounded("the server to accept or to refuse", socket.connect(address)).await?;
         stream.set_nodelay(true)?; // else a test waits for the acknowledgement of one piece before it sends the next
         Ok(stream)
     }

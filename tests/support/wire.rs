@@ -229,6 +229,17 @@ impl Wire {
         assert!(rest.is_empty(), "before its end the connection brought {:?}", rest.escape_ascii().to_string());
     }
 
+    /// Expects that the connection breaks: the server's system says that it is gone, whatever it sent before.
+    pub async fn expect_reset(&mut self) {
+        loop {
+            match timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await {
+                Ok(Ok(1..)) => {}
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return,
+                other => panic!("{}", self.report("a reset", format!("{other:?}"))),
+            }
+        }
+    }
+
     /// Expects that the connection ends before the content does whose head was `received`: a client cannot take what
     /// it got for the whole. Gives what came of it.
     pub async fn expect_reset_mid_body(&mut self, received: &Received) -> Vec<u8> {
@@ -271,7 +282,7 @@ impl Wire {
     }
 
     /// Receives exactly so many octets. `None`: the connection has ended before.
-    pub(crate) async fn take_or_end(&mut self, size: usize) -> Option<Vec<u8>> {
+    pub async fn take_or_end(&mut self, size: usize) -> Option<Vec<u8>> {
         match self.read_until(|octets| octets.len() >= size).await {
             Ok(()) => Some(self.unread.drain(..size).collect()),
             Err(End::Closed | End::Reset) => None,

@@ -1,7 +1,8 @@
 //! A stream with what every protocol here wants of it.
 //!
 //! What was read to find out the protocol is read again. A write fails when the client takes too little for long: else
-//! a guest that writes to such a client would sleep forever, because it is woken by room in the socket's buffer. And
+//! a guest that writes to such a client would sleep forever, because it is woken by room in the socket's buffer. Whoever
+//! is let go while octets wait to be taken is reset: else the system would hold what it has, and go on to offer it. And
 //! closing lingers where a client is still sending what nobody reads: else the system answers those octets with a
 //! reset, which can destroy the response on its way (RFC 9112 §9.6).
 
@@ -16,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::DataRate;
 
 use crate::clock::{Alarm, Clock};
-use crate::outstanding::outstanding;
 use crate::patience::Patience;
 use crate::stream::Stream;
 
@@ -27,7 +27,7 @@ pub(crate) struct Socket {
     first: Bytes,
     clock: Clock,
     patience: Patience,
-    /// Octets, in all.
+    /// Octets, in all: what is counted where nobody can tell what the client's system has acknowledged.
     written: u64,
     is_shut: bool,
     lingering: Option<Alarm>,
@@ -88,13 +88,19 @@ impl Socket {
         rate: impl FnOnce() -> Option<DataRate>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        let taken = || self.written - self.stream.tcp().and_then(outstanding).unwrap_or(0).min(self.written);
+        let taken = || self.stream.acknowledged().unwrap_or(self.written);
         if written.is_pending() {
             let waited = self.patience.poll_waiting(cx, rate, taken);
             return waited.map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
         self.patience.goes_on(taken);
         written
+    }
+
+    /// The rate has changed by which the client's time is counted: a write that waits has it from now on.
+    pub(crate) fn change_rate(&mut self) {
+        let taken = || self.stream.acknowledged().unwrap_or(self.written);
+        self.patience.goes_on(taken);
     }
 
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
@@ -145,6 +151,14 @@ impl Socket {
         let clock = &self.clock;
         let lingering = self.lingering.get_or_insert_with(|| clock.alarm(LINGER));
         Pin::new(lingering).poll(cx).map(Ok)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if self.is_waiting() {
+            self.break_on_drop();
+        }
     }
 }
 

@@ -12,10 +12,12 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::outstanding::outstanding;
+
 /// What octets come and go on.
 pub(crate) enum Stream {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tcp(Tcp),
+    Tls(Box<TlsStream<Tcp>>),
     #[cfg(unix)]
     Unix(UnixStream),
     #[cfg(feature = "in-memory")]
@@ -25,8 +27,8 @@ pub(crate) enum Stream {
 impl Stream {
     /// Lets the connection break when it is dropped, and not end.
     pub(crate) fn break_on_drop(&self) {
-        if let Some(socket) = self.tcp() {
-            let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+        if let Some(tcp) = self.tcp() {
+            let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
         }
     }
 
@@ -61,6 +63,17 @@ impl Stream {
 
     /// The socket below it, if there is one.
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
+        self.counted().map(|tcp| &tcp.socket)
+    }
+
+    /// Octets that the client's system has acknowledged, of whatever was written to the socket: over TLS, encrypted ones.
+    /// `None`: nobody can tell.
+    pub(crate) fn acknowledged(&self) -> Option<u64> {
+        let tcp = self.counted()?;
+        Some(tcp.written.saturating_sub(outstanding(&tcp.socket).unwrap_or(0)))
+    }
+
+    fn counted(&self) -> Option<&Tcp> {
         match self {
             Self::Tcp(stream) => Some(stream),
             Self::Tls(stream) => Some(stream.get_ref().0),
@@ -101,6 +114,37 @@ impl Second {
     }
 }
 
+/// A socket of TCP that knows how much was written to it, which only it does below TLS.
+pub(crate) struct Tcp {
+    socket: TcpStream,
+    /// Octets, in all.
+    written: u64,
+}
+
+impl Tcp {
+    pub(crate) fn new(socket: TcpStream) -> Self {
+        Self { socket, written: 0 }
+    }
+
+    fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(size)) = written {
+            self.written += size as u64;
+        }
+        written
+    }
+}
+
+impl Drop for Tcp {
+    /// What is written and not taken stays in the system when its connection is closed, for minutes and longer where the
+    /// client takes nothing; no limit of ours sees it then.
+    fn drop(&mut self) {
+        #[cfg(target_os = "linux")]
+        if outstanding(&self.socket).is_some_and(|octets| octets > 0) {
+            let _ = SockRef::from(&self.socket).set_tcp_user_timeout(Some(DELIVERY_TIME));
+        }
+    }
+}
+
 #[cfg(unix)]
 fn second(stream: &impl std::os::fd::AsFd) -> io::Result<Socket> {
     SockRef::from(stream).try_clone()
@@ -109,6 +153,40 @@ fn second(stream: &impl std::os::fd::AsFd) -> io::Result<Socket> {
 #[cfg(windows)]
 fn second(stream: &impl std::os::windows::io::AsSocket) -> io::Result<Socket> {
     SockRef::from(stream).try_clone()
+}
+
+impl AsyncRead for Tcp {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Tcp {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write(cx, buf);
+        self.count(written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.socket).poll_write_vectored(cx, bufs);
+        self.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.socket).poll_shutdown(cx)
+    }
 }
 
 macro_rules! each {
@@ -165,3 +243,35 @@ impl AsyncWrite for Stream {
 
 /// How often a client that sends no more is asked whether it is still there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+
+/// How long the system goes on to deliver the end of an answer to a client that takes nothing of it, when its connection
+/// is closed. As long as a head may take: a network may stall, and nobody waits here.
+#[cfg(target_os = "linux")]
+const DELIVERY_TIME: Duration = Duration::from_secs(30);
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_taken_when_it_is_closed_has_an_end_in_the_system() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        for (octets, expected) in [(0, None), (1 << 16, Some(DELIVERY_TIME))] {
+            let far = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+            far.set_recv_buffer_size(4096).expect("it may be small");
+            far.connect(&listener.local_addr().expect("it is bound").into()).expect("it listens");
+            let (near, _) = listener.accept().await.expect("somebody connects");
+            let near = near.into_std().expect("it can be");
+            let same = near.try_clone().expect("there are descriptors");
+            let mut near = Tcp::new(TcpStream::from_std(near).expect("there is a runtime"));
+            near.write_all(&vec![b'x'; octets]).await.expect("the system takes it");
+            assert_eq!(near.written, octets as u64);
+            drop(near);
+            let timeout = SockRef::from(&same).tcp_user_timeout().expect("Linux tells");
+            assert_eq!(timeout, expected, "with {octets} octets");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 
-use crate::stream::Stream;
+use crate::stream::{Stream, Tcp};
 
 /// A socket that is bound and listens.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Arrived {
                 let stream = tokio::net::TcpStream::from_std(stream)?;
                 // A response that is written is sent; waiting for more to fill the packet only delays it.
                 let _ = stream.set_nodelay(true);
-                Stream::Tcp(stream)
+                Stream::Tcp(Tcp::new(stream))
             }
             #[cfg(unix)]
             Self::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream)?),
