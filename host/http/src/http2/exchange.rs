@@ -1,6 +1,7 @@
 //! One exchange of HTTP/2, on a stream of its own: the only file that sees both the HTTP/2 library's types and the
 //! contract's.
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -52,6 +53,7 @@ impl<A: Application> Exchange<A> {
         number: u64,
     ) {
         let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
+        let mut under_way = self.wire.begin(&limits);
         let control = Arc::new(Control::default());
         let only_head = *request.method() == Method::HEAD;
         let mut upgraded = None;
@@ -74,6 +76,7 @@ impl<A: Application> Exchange<A> {
                 return;
             }
         };
+        under_way.is_upgraded = upgraded.is_some();
         let patience = Patience::new(self.origin.clock.clone());
         let mut sending = Sending { control: &control, limits: &limits, upgraded, patience, sent: 0 };
         let overdue = async {
@@ -159,6 +162,8 @@ impl<A: Application> Exchange<A> {
         respond: &mut SendResponse<Bytes>,
     ) -> Result<Response, Cut> {
         let mut handling = pin!(self.application.handle(request));
+        // Those that the client has no room for yet: one of the application's, and perhaps the 100 before it.
+        let mut waiting = VecDeque::new();
         loop {
             let wish = tokio::select! {
                 biased;
@@ -168,19 +173,25 @@ impl<A: Application> Exchange<A> {
                     }
                     return Ok(response);
                 }
-                wish = control.wish() => wish,
+                wish = control.wish() => Some(wish),
                 _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(Cut), // the client has left
+                // The library takes as many as it is given: the next is for when this one is taken. Meanwhile the
+                // application's time goes on, and its end, or the client's, ends the wait too.
+                () = poll_fn(|cx| self.wire.poll_taken(cx)), if !waiting.is_empty() => None,
             };
             match wish {
-                Wish::CutOff(reason) => {
+                Some(Wish::CutOff(reason)) => {
                     respond.send_reset(reason);
                     return Err(Cut);
                 }
-                Wish::Send(interim) => {
-                    // The library takes as many as it is given: the next is for when this one is taken.
-                    poll_fn(|cx| self.wire.poll_taken(cx)).await;
-                    self.inform(respond, interim).await;
-                    control.is_out();
+                Some(Wish::Send(response)) => waiting.push_back(response),
+                None => {
+                    if let Some(next) = waiting.pop_front() {
+                        self.inform(respond, next).await;
+                    }
+                    if waiting.is_empty() {
+                        control.is_out(); // else it was the 100 before it
+                    }
                 }
             }
         }

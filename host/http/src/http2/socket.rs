@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use windhover_contract::{DataRate, Limits};
+use windhover_contract::{DataRate, ExchangeLimits, Limits};
 
 use super::sections::Malformed;
 use super::traffic::{Flood, Traffic};
@@ -16,7 +16,10 @@ use crate::socket::Socket;
 /// A socket that speaks HTTP/2.
 pub(crate) struct Http2Socket {
     socket: Socket,
+    /// Of the server: where no exchange says otherwise.
     min_rate: Option<DataRate>,
+    /// By which the write that waits is measured.
+    rate: Option<DataRate>,
     wire: Arc<Wire>,
 }
 
@@ -32,6 +35,10 @@ struct State {
     end: ClientEnd,
     /// Who waits for content.
     receivers: Vec<Waker>,
+    /// Of the exchanges that are under way.
+    limits: Vec<Arc<ExchangeLimits>>,
+    /// The least of those whose octets may not have left yet. `None`: all have.
+    left_behind: Option<Option<DataRate>>,
 }
 
 /// What the library knows of the end of what the client sends. It takes that for the client's leaving, so it is not
@@ -45,6 +52,13 @@ enum ClientEnd {
     HasCome,
 }
 
+/// An exchange that is under way on a connection: how slowly its client may take it counts.
+pub(crate) struct UnderWay {
+    wire: Arc<Wire>,
+    limits: Arc<ExchangeLimits>,
+    pub(crate) is_upgraded: bool,
+}
+
 impl Http2Socket {
     pub(crate) fn new(socket: Socket, limits: &Limits) -> (Self, Arc<Wire>) {
         let wire = Arc::new(Wire(Mutex::new(State {
@@ -55,8 +69,11 @@ impl Http2Socket {
             senders: Vec::new(),
             end: ClientEnd::Told,
             receivers: Vec::new(),
+            limits: Vec::new(),
+            left_behind: None,
         })));
-        (Self { socket, min_rate: limits.min_response_data_rate, wire: Arc::clone(&wire) }, wire)
+        let min_rate = limits.min_response_data_rate;
+        (Self { socket, min_rate, rate: min_rate, wire: Arc::clone(&wire) }, wire)
     }
 
     /// The client sends no more. That is not its leaving, as long as something is under way for it.
@@ -78,7 +95,13 @@ impl Http2Socket {
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
-        let rate = self.min_rate;
+        if written.is_pending() {
+            let rate = self.wire.min_response_data_rate(self.min_rate);
+            if std::mem::replace(&mut self.rate, rate) != rate {
+                self.socket.change_rate();
+            }
+        }
+        let rate = self.rate;
         let written = self.socket.watch(cx, || rate, written);
         if has_waited != self.socket.is_waiting() {
             self.wire.set_write_waits(!has_waited);
@@ -114,7 +137,9 @@ impl Wire {
         if !state.write_waits {
             return Poll::Ready(());
         }
-        state.senders.push(cx.waker().clone());
+        if !state.senders.iter().any(|sender| sender.will_wake(cx.waker())) {
+            state.senders.push(cx.waker().clone());
+        }
         Poll::Pending
     }
 
@@ -149,6 +174,25 @@ impl Wire {
         Poll::Pending
     }
 
+    /// Says that an exchange is under way, until what this returns is dropped.
+    pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> UnderWay {
+        self.state().limits.push(Arc::clone(limits));
+        UnderWay { wire: Arc::clone(self), limits: Arc::clone(limits), is_upgraded: false }
+    }
+
+    /// How slowly the client may take what waits: as slowly as one of its exchanges says, because nobody can tell whose
+    /// octets it does not take. Who wants it faster ends its own stream.
+    fn min_response_data_rate(&self, server: Option<DataRate>) -> Option<DataRate> {
+        let state = self.state();
+        let under_way = state.limits.iter().map(|limits| limits.min_response_data_rate());
+        under_way.chain(state.left_behind).reduce(slower).unwrap_or(server)
+    }
+
+    /// All that was to be written is with the system.
+    fn leave_nothing_behind(&self) {
+        self.state().left_behind = None;
+    }
+
     fn set_write_waits(&self, waits: bool) {
         let mut state = self.state();
         state.write_waits = waits;
@@ -160,6 +204,27 @@ impl Wire {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().expect("nothing panics while it holds this lock")
     }
+}
+
+impl Drop for UnderWay {
+    /// What it leaves to be sent is taken at its own pace, unless it is of another protocol, which has none.
+    fn drop(&mut self) {
+        let mut state = self.wire.state();
+        if let Some(at) = state.limits.iter().position(|limits| Arc::ptr_eq(limits, &self.limits)) {
+            state.limits.swap_remove(at);
+        }
+        if !self.is_upgraded {
+            let rate = self.limits.min_response_data_rate();
+            state.left_behind = Some(state.left_behind.map_or(rate, |other| slower(other, rate)));
+        }
+    }
+}
+
+/// A rate that is no faster than either. `None`: any.
+fn slower(one: Option<DataRate>, other: Option<DataRate>) -> Option<DataRate> {
+    let (one, other) = (one?, other?);
+    let octets_per_second = one.octets_per_second.min(other.octets_per_second);
+    Some(DataRate { octets_per_second, grace: one.grace.max(other.grace) })
 }
 
 impl AsyncRead for Http2Socket {
@@ -215,6 +280,9 @@ impl AsyncWrite for Http2Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.socket.poll_flush(cx);
+        if flushed.is_ready() {
+            self.wire.leave_nothing_behind();
+        }
         self.watch(cx, flushed)
     }
 
