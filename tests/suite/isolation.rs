@@ -61,7 +61,8 @@ for_each_server! {
     }
 
     async fn a_guest_that_never_ends_is_ended_with_504(server) {
-        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("spins")).await;
+        let change = |limits: &mut SandboxLimits| (limits.timeout, limits.idle_timeout) = (SHORT, SHORT);
+        let served = server.sandbox_limits(change).serve(guest("spins")).await;
         let mut wire = served.connect().await;
         wire.send(get("/") + &get("/sent")).await;
         wire.expect(&fault("504 Gateway Timeout")).await;
@@ -73,8 +74,12 @@ for_each_server! {
         assert_eq!(late.expect_reset_mid_body(&received).await, b"");
     }
 
-    async fn a_guest_that_waits_too_long_for_its_client_is_ended_too(server) {
-        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("echoes")).await;
+    async fn a_guest_that_waits_too_long_for_a_client_without_a_least_rate_is_ended_too(server) {
+        let served = server
+            .limits(|limits| limits.min_request_data_rate = None)
+            .sandbox_limits(|limits| limits.timeout = SHORT)
+            .serve(guest("echoes"))
+            .await;
         let mut wire = served.connect().await;
         wire.send("POST /measure HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n").await;
         let response = wire.receive_response().await;
@@ -209,10 +214,10 @@ for_each_server! {
         assert_eq!(wire.receive_chunk().await, None);
     }
 
-    async fn a_guest_whose_client_takes_nothing_is_ended_in_its_time(server) {
+    async fn a_guest_whose_client_takes_nothing_and_need_not_is_ended_when_any_is(server) {
         let served = server
             .limits(|limits| limits.min_response_data_rate = None)
-            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .sandbox_limits(|limits| (limits.max_instances, limits.timeout, limits.max_timeout) = (1, SHORT, SHORT))
             .serve(guest("streams"))
             .await;
         let mut deaf = served.connect().await;
@@ -223,10 +228,10 @@ for_each_server! {
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
     }
 
-    /// There is nobody to take what it writes, and it never waits: its time ends it all the same, and holds nobody up.
+    /// There is nobody to take what it writes, and it never waits: to nobody it is silent, and holds nobody up.
     async fn a_guest_that_answers_head_without_end_is_ended_in_its_time(server) {
         let served = server
-            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .sandbox_limits(|limits| (limits.max_instances, limits.idle_timeout) = (1, SHORT))
             .serve(guest("streams"))
             .await;
         let mut wire = served.connect().await;
@@ -239,13 +244,14 @@ for_each_server! {
     /// Its client may take the rest of its answer as slowly as the server allows, and it holds no instance meanwhile.
     async fn a_guest_that_has_ended_in_time_is_not_ended_again(server) {
         let served = server
-            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, AMPLE))
+            .limits(|limits| limits.min_request_data_rate = None)
+            .sandbox_limits(|limits| (limits.max_instances, limits.idle_timeout) = (1, AMPLE))
             .serve(guest("streams"))
             .await;
         let mut slow = served.connect().await;
         slow.send(get("/large")).await;
         let head = slow.receive_head().await;
-        // An exchange that takes all of its time: so the slow one's is over too.
+        // An exchange that is silent for as long as it may: so the slow one's time for that is over too.
         let mut wire = served.connect().await;
         wire.send("POST /flushed HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
         let hanging = wire.receive_head().await;

@@ -16,6 +16,7 @@ mod fixtures; // every guest of the tests has a test
 mod grants; // what a guest is granted of the machine, and nothing beside it
 mod guest_library; // applications that are written with windhover-guest
 mod half_close; // clients that send no more and wait for their answer
+mod http2_answer_rate; // how slowly what a connection has may be taken
 mod http2_exchange; // the same exchanges, over HTTP/2
 mod http2_floods; // clients that keep the server busy with nothing
 mod http2_limits; // every limit of HTTP/2, met
@@ -32,6 +33,7 @@ mod limit_connections; // as many as allowed, and one more
 mod limit_content_rate; // content that comes slowly
 mod limit_content_size; // content that is too large
 mod limit_fields; // too many, or too large
+mod limit_guest_time; // how long an app may take, in every way
 mod limit_head_time; // heads that come slowly
 mod limit_idle_time; // connections on which nothing happens
 mod limit_request_line; // one that is too long

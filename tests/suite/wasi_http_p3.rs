@@ -218,7 +218,10 @@ for_each_server! {
     }
 
     async fn it_has_its_time_and_no_more(server) {
-        let served = server.sandbox_limits(|limits| limits.timeout = SHORT).serve(guest("wasi3-traps")).await;
+        let change = |limits: &mut windhover_sandbox::SandboxLimits| {
+            (limits.timeout, limits.idle_timeout) = (SHORT, SHORT);
+        };
+        let served = server.sandbox_limits(change).serve(guest("wasi3-traps")).await;
         let mut wire = served.connect().await;
         wire.send(get("/never") + &get("/spin")).await;
         wire.expect(&fault("504 Gateway Timeout")).await;
@@ -232,7 +235,8 @@ for_each_server! {
     /// What it does after its answer counts too: the one instance is free again when its time is over.
     async fn what_it_does_after_its_answer_ends_in_its_time(server) {
         let served = server
-            .sandbox_limits(|limits| (limits.max_instances, limits.timeout) = (1, SHORT))
+            .limits(|limits| limits.min_request_data_rate = None)
+            .sandbox_limits(|limits| (limits.max_instances, limits.idle_timeout) = (1, SHORT))
             .serve(guest("wasi3-traps"))
             .await;
         let mut working = served.connect().await;

@@ -17,7 +17,7 @@ export!(Events);
 
 impl Guest for Events {
     fn handle() {
-        // As long as the deployment allows; clients connect again by themselves when it is over.
+        // An answer may go on for as long as it takes. Were events rare, it could be silent for as long as this.
         limits::set_timeout(None);
         let fields: [(&str, &[u8]); 2] = [("content-type", b"text/event-stream"), ("cache-control", b"no-store")];
         response::start(200, &fields).expect("fields are well-formed, and nothing was sent before");

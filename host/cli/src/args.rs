@@ -176,25 +176,29 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_TRACES_URL", value_name = "URL")]
     pub traces_url: Option<String>,
 
-    /// Time that a request may take, from the app's first instruction to its last byte.
+    /// Time that the app may take to the head of its answer; what it waits for its client is not counted.
     #[arg(
         long, env = "WINDHOVER_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Time that a request may take, from the app's first instruction to its last byte",
+            "Time that the app may take to the head of its answer; what it waits for its client is not counted",
             SandboxLimits::default().timeout.as_secs(),
         ),
     )]
     pub timeout: Option<NonZeroU64>,
 
-    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
+    /// Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once.
     #[arg(
         long, env = "WINDHOVER_MAX_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once",
+            "Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once",
             SandboxLimits::default().max_timeout.as_secs(),
         ),
     )]
     pub max_timeout: Option<NonZeroU64>,
+
+    /// Time that the app may take for a whole answer, whatever it waits for [default: as long as it goes on]
+    #[arg(long, env = "WINDHOVER_ANSWER_TIMEOUT", value_name = "SECONDS")]
+    pub answer_timeout: Option<NonZeroU64>,
 
     /// Folder whose files the app may send (windhover:http/send-file) [default: none]
     #[arg(long, env = "WINDHOVER_FILES", value_name = "FOLDER")]
@@ -452,6 +456,7 @@ impl Serve {
             (self.files.is_some(), "files", "apps.NAME.grants.files"),
             (self.timeout.is_some(), "timeout", "apps.NAME.limits.timeout"),
             (self.max_timeout.is_some(), "max-timeout", "apps.NAME.limits.max-timeout"),
+            (self.answer_timeout.is_some(), "answer-timeout", "apps.NAME.limits.answer-timeout"),
             (self.max_memory.is_some(), "max-memory", "apps.NAME.limits.max-memory"),
             (self.reuse.is_some(), "reuse", "apps.NAME.reuse.mode"),
             (self.reuse_requests.is_some(), "reuse-requests", "apps.NAME.reuse.max-requests"),

@@ -300,6 +300,8 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("apps.NAME.routes", "[\"/shop\"]"),
         ("apps.NAME.limits.timeout", "\"5s\""),
         ("apps.NAME.limits.max-timeout", "\"5m\""),
+        ("apps.NAME.limits.idle-timeout", "\"7m\""),
+        ("apps.NAME.limits.answer-timeout", "\"2h\""),
         ("apps.NAME.limits.max-cpu-time", "\"4s\""),
         ("apps.NAME.limits.last-words", "\"1s\""),
         ("apps.NAME.limits.max-memory", "\"5MiB\""),

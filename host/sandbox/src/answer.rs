@@ -309,7 +309,7 @@ mod tests {
         let ahead = |size: usize, has_room: bool| {
             let room = Arc::new(Room::new(&Arc::new(Buffers::new(1 << 20)), &SandboxLimits::default()));
             let _others = if has_room { None } else { room.try_count(1 << 20) };
-            let answer = Answer::new(TimeLimit::begin(Duration::MAX, Duration::MAX), room);
+            let answer = Answer::new(TimeLimit::begin(&SandboxLimits::default(), None), room);
             let mut cx = Context::from_waker(Waker::noop());
             let mut pieces = 0;
             while let Poll::Ready(held) = answer.poll_ahead(size, &mut cx) {
@@ -333,7 +333,7 @@ mod tests {
     async fn a_piece_that_comes_from_another_thread_is_never_missed() {
         const PIECES: usize = 2_000_000;
         let room = Arc::new(Room::new(&Arc::new(Buffers::new(1 << 20)), &SandboxLimits::default()));
-        let answer = Arc::new(Answer::new(TimeLimit::begin(Duration::MAX, Duration::MAX), room));
+        let answer = Arc::new(Answer::new(TimeLimit::begin(&SandboxLimits::default(), None), room));
         let writer = Arc::clone(&answer);
         let writing = tokio::spawn(async move {
             for _ in 0..PIECES {

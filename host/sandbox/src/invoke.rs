@@ -11,6 +11,7 @@ use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFaul
 
 use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
+use crate::awaited::awaited;
 use crate::exchange::{self, Exchange, Progress};
 use crate::fields::content_length;
 use crate::log_id::LogId;
@@ -41,7 +42,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     let refused = |fault: &HostFault| warn!(app = %deployed.name, %id, %fault, "a request was refused");
     let permit = deployed.admission.admit().await.inspect_err(refused)?;
     let method = request.method.clone();
-    let time = TimeLimit::begin(deployed.limits.timeout, deployed.limits.max_timeout);
+    let time = TimeLimit::begin(&deployed.limits, request.features.limits.clone());
     let answer = Arc::new(Answer::new(time, Arc::clone(&deployed.room)));
     let run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
     // Dropped while it waits: the client has left.
@@ -101,7 +102,7 @@ fn exchange(deployed: &Arc<Deployed>, request: Request, answer: Arc<Answer>) -> 
         version: request.version,
         fields: request.fields,
         features: request.features,
-        content: exchange::Content::new(request.body, deployed.limits.max_memory),
+        content: exchange::Content::new(awaited(request.body, &answer), deployed.limits.max_memory),
         progress: Progress::Unanswered,
         answer,
         presence: Presence::default(),

@@ -6,6 +6,7 @@
 
 mod admission;
 mod answer;
+mod awaited;
 mod background;
 mod bindings;
 mod blocking;

@@ -13,12 +13,22 @@ use crate::Reuse;
 /// instance is reused, what it holds counts over all of its exchanges.
 #[derive(Clone, Debug)]
 pub struct SandboxLimits {
-    /// Wall time from the first instruction of the guest to the last byte it produces. Exceeding it answers 504, or
-    /// resets what was begun.
+    /// Wall time from the first instruction of the guest to the head of its answer. Exceeding it answers 504. Waiting for
+    /// the content of a client that keeps [`windhover_contract::Limits::min_request_data_rate`] is not counted; where
+    /// there is no such rate, it is.
     pub timeout: Duration,
-    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and what it becomes
-    /// when the guest accepts an upgrade or a WebSocket. If it is less than `timeout`, that.
+    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and how long an exchange
+    /// may take in all for which no least rate holds: after an upgrade, and where a client may take the answer as slowly
+    /// as it likes. If it is less than `timeout`, that.
     pub max_timeout: Duration,
+    /// How long a guest may be silent after its head: the server asks for content and there is none, or the answer is
+    /// whole and the guest works on. Waiting for the client, whose data rates are limited apart, is not counted. A guest
+    /// that has asked for a longer `timeout` may be silent for as long as that. Exceeding it resets what was begun.
+    pub idle_timeout: Duration,
+    /// Wall time from the first instruction of the guest to the last byte it produces, whatever it waits for. Exceeding
+    /// it answers 504, or resets what was begun. Not applied after an upgrade. `None`: an answer may take as long as it
+    /// goes on.
+    pub answer_timeout: Option<Duration>,
     /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long
     /// to break an exchange off that the guest has broken off.
     pub last_words: Duration,
@@ -36,7 +46,7 @@ pub struct SandboxLimits {
     /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
     /// log says once.
     pub max_log: usize,
-    /// Processor time of the guest, where it has `timeout`; where it has more, as much more. What it waits is not
+    /// Processor time of the guest, where it has `timeout`; where it has asked for more, as much more. What it waits is not
     /// counted, nor what it does in less than 10 ms, except now and then: the clock of the process counts for it each
     /// time that it finds it at work. Exceeding it answers 504, or resets what was begun. Not where exchanges share an
     /// instance: there nobody knows whose work it was.
@@ -79,6 +89,8 @@ impl Default for SandboxLimits {
         Self {
             timeout: Duration::from_secs(30), // as most gateways' read timeouts: nobody waits longer
             max_timeout: Duration::from_secs(3600), // event streams and WebSockets reconnect
+            idle_timeout: Duration::from_secs(60), // as nginx' proxy_read_timeout: a proxy before us would cut it then
+            answer_timeout: None,             // who sends and who takes have limits of their own
             last_words: Duration::from_secs(5), // as long as Kestrel drains a body
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
             max_instances: 1000,              // as wasmtime's pool and its `serve`

@@ -4,7 +4,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -19,13 +19,16 @@ use crate::answer::Answer;
 use crate::background::{Work, has_trapped};
 use crate::exchange::Exchange;
 use crate::log_id::LogId;
+use crate::time_limit::Overrun;
 
 /// A call under way. Dropping it cancels the guest and frees all it held.
 pub(crate) struct Run {
     /// `Err`: how it ended.
     call: Result<Work<Result<(), Fault>>, Result<(), Fault>>,
-    /// Made at the first wait: most guests never wait.
+    /// Made at the first wait: most guests never wait. Rings when the time is to be looked at.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// Which time is over.
+    overrun: Option<Overrun>,
     /// Whether the guest wants to hear that its client has left.
     is_told: bool,
     /// How long it may go on then, and until when that is.
@@ -44,6 +47,7 @@ impl Run {
     pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Box<Exchange>, permit: Permit) -> Self {
         Self {
             alarm: None,
+            overrun: None,
             is_told: deployed.guest.needs().contains(&Feature::Lifetime),
             last_words: deployed.limits.last_words,
             end_of_last_words: None,
@@ -102,16 +106,34 @@ impl Run {
 
     /// Ready when the guest's time is over.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut is_due = self.alarm.is_none() | self.answer.time.is_changed();
         if self.is_told && self.end_of_last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
             self.end_of_last_words = Some(Instant::now() + self.last_words);
+            is_due = true;
         }
-        let deadline = self.answer.time.deadline();
-        let deadline = self.end_of_last_words.map_or(deadline, |end| end.min(deadline));
-        let alarm = self.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if alarm.deadline() != deadline {
-            alarm.as_mut().reset(deadline); // the guest has changed it, or its client has left
+        loop {
+            if is_due {
+                let now = Instant::now();
+                if self.end_of_last_words.is_some_and(|end| end <= now) {
+                    return Poll::Ready(());
+                }
+                let next = match self.answer.time.check(now) {
+                    Ok(next) => self.end_of_last_words.map_or(next, |end| end.min(next)),
+                    Err(overrun) => {
+                        self.overrun = Some(overrun);
+                        return Poll::Ready(());
+                    }
+                };
+                match &mut self.alarm {
+                    Some(alarm) => alarm.as_mut().reset(next),
+                    alarm => *alarm = Some(Box::pin(tokio::time::sleep_until(next))),
+                }
+            }
+            if let Some(alarm) = &mut self.alarm {
+                ready!(alarm.as_mut().poll(cx));
+            }
+            is_due = true;
         }
-        alarm.as_mut().poll(cx)
     }
 
     /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask
@@ -124,11 +146,12 @@ impl Run {
 
     /// What a guest has done whose time is over.
     fn overdue(&self) -> Fault {
-        let (app, id, limit) = (&self.name, &self.id, self.answer.time.limit());
-        if self.end_of_last_words.is_some() {
+        let (app, id) = (&self.name, &self.id);
+        let Some(overrun) = self.overrun else {
             warn!(%app, %id, "the guest went on for {:?} after its client had left", self.last_words);
             return ClientFault::Gone.into();
-        }
+        };
+        let limit = self.answer.time.limit_of(overrun);
         if self.answer.lacks_room() {
             let max = self.answer.room.max();
             warn!(
@@ -139,15 +162,25 @@ impl Run {
             );
             return HostFault::NoRoom.into();
         }
-        if self.answer.is_held_back() {
-            warn!(
+        match overrun {
+            Overrun::Head if self.answer.is_held_back() => warn!(
                 %app,
                 %id,
                 "the guest exceeded its time limit of {limit:?}: it wrote content before it called \
                  response-outparam.set, and nobody reads content until then; set the outparam first"
-            );
-        } else {
-            warn!(%app, %id, "the guest exceeded its time limit of {limit:?}");
+            ),
+            Overrun::Head => warn!(%app, %id, "the guest gave no head within its time limit (timeout) of {limit:?}"),
+            Overrun::Silence => {
+                warn!(%app, %id, "the guest was silent after its head for longer than it may (idle-timeout): {limit:?}");
+            }
+            Overrun::Answer => {
+                warn!(%app, %id, "the guest's answer took longer than it may in all (answer-timeout): {limit:?}");
+            }
+            Overrun::Most => warn!(
+                %app,
+                %id,
+                "the exchange took longer than any may whose client has no least rate (max-timeout): {limit:?}"
+            ),
         }
         GuestFault::DeadlineExceeded.into()
     }
@@ -185,6 +218,7 @@ impl Run {
             self.answer.end(ended.clone());
             return None;
         }
+        self.answer.time.fall_silent(Instant::now()); // until it gives content, or its end
         let (is_told, answer) = (self.is_told, Arc::clone(&self.answer));
         let task = tokio::spawn(async move {
             let ended = poll_fn(|cx| self.poll(cx)).await;

@@ -1,12 +1,13 @@
 //! The content of an answer whose guest may still be at work on it.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
+use tokio::time::Instant;
 use tracing::warn;
 use wasmtime_wasi_http::WasiBody;
 use windhover_contract::{Fault, GuestFault};
@@ -33,6 +34,8 @@ pub(crate) struct Streaming {
     is_complete: bool,
     /// The end, good or bad, has been told.
     is_over: bool,
+    /// The guest is waited for, as far as its time knows.
+    is_silent: bool,
 }
 
 /// Where the content comes from.
@@ -64,14 +67,44 @@ impl Streaming {
             run.make_content();
         }
         let (id, guest) = (run.id().clone(), run.spawn());
-        Self { name, id, answer, source, waiting: None, guest, expected, is_complete: false, is_over: false }
+        Self {
+            name,
+            id,
+            answer,
+            source,
+            waiting: None,
+            guest,
+            expected,
+            is_complete: false,
+            is_over: false,
+            is_silent: true,
+        }
     }
 
-    /// Lets the guest write to its end, to nobody.
+    /// Lets the guest write to its end, to nobody: what it writes breaks no silence.
     pub(crate) async fn discard(mut self) {
-        while let Some(Ok(_)) = self.frame().await {
+        while let Some(Ok(_)) = poll_fn(|cx| self.poll_next(cx)).await {
             // A guest that always has a next piece never waits, and must give way all the same.
             tokio::task::yield_now().await;
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> NextFrame {
+        match self.source {
+            _ if self.is_over => Poll::Ready(None),
+            Source::Pieces => self.poll_pieces(cx),
+            Source::Stream(_) => self.poll_stream(cx),
+        }
+    }
+
+    /// Lets the guest's time know whether it is waited for.
+    fn notice(&mut self, is_silent: bool) {
+        if std::mem::replace(&mut self.is_silent, is_silent) == is_silent {
+            return;
+        }
+        match is_silent {
+            true => self.answer.time.fall_silent(Instant::now()),
+            false => self.answer.time.break_silence(),
         }
     }
 
@@ -175,11 +208,10 @@ impl Body for Streaming {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> NextFrame {
-        match self.source {
-            _ if self.is_over => Poll::Ready(None),
-            Source::Pieces => self.poll_pieces(cx),
-            Source::Stream(_) => self.poll_stream(cx),
-        }
+        let next = self.poll_next(cx);
+        // Behind a frame it is the client that is waited for, until more is asked for.
+        self.notice(!matches!(next, Poll::Ready(Some(Ok(_)))));
+        next
     }
 
     fn is_end_stream(&self) -> bool {
@@ -194,6 +226,7 @@ impl Body for Streaming {
 impl Drop for Streaming {
     /// A server that has sent all there is need not ask for the end; the guest is not to be cancelled then.
     fn drop(&mut self) {
+        self.notice(true);
         if let Some(guest) = self.guest.take().filter(|_| !self.is_complete) {
             guest.abandon();
         }

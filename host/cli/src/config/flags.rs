@@ -205,6 +205,8 @@ impl Overlay<'_> {
         let (limits, reuse) = (&mut app.limits, &mut app.reuse);
         limits.timeout = args.timeout.map_or(limits.timeout, |timeout| seconds(timeout.get()));
         limits.max_timeout = args.max_timeout.map_or(limits.max_timeout, |timeout| seconds(timeout.get()));
+        limits.answer_timeout =
+            args.answer_timeout.map_or(limits.answer_timeout, |timeout| OrNone(Some(seconds(timeout.get()))));
         limits.max_memory = args.max_memory.map_or(limits.max_memory, mebibytes);
         let instances = args.max_instances.and_then(|max| NonZeroUsize::new(max.get() as usize));
         limits.max_instances = instances.or(limits.max_instances);

@@ -262,8 +262,13 @@ impl Check<'_> {
                     "nothing leads to the app; leave routes out for all of \"/\"".to_owned(),
                 );
             }
-            let limits = [("timeout", app.limits.timeout), ("max-cpu-time", app.limits.max_cpu_time)];
-            for (key, _) in limits.into_iter().filter(|(_, time)| time.0.is_zero()) {
+            let limits = [
+                ("timeout", Some(app.limits.timeout)),
+                ("idle-timeout", Some(app.limits.idle_timeout)),
+                ("answer-timeout", app.limits.answer_timeout.0),
+                ("max-cpu-time", Some(app.limits.max_cpu_time)),
+            ];
+            for (key, _) in limits.into_iter().filter(|(_, time)| time.is_some_and(|time| time.0.is_zero())) {
                 let problem = "0s leaves the app no time at all; write for example \"10s\", or leave it out".to_owned();
                 self.is_wrong(&["apps", name, "limits", key], problem);
             }

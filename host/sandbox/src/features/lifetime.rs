@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use windhover_contract::Feature;
 
 use crate::bindings::lifetime::{Host, Notice};
@@ -66,6 +67,6 @@ impl Host for Exchange {
     }
 
     fn time_left(&mut self) -> u64 {
-        in_milliseconds(self.answer.time.left())
+        in_milliseconds(self.answer.time.left(Instant::now()))
     }
 }

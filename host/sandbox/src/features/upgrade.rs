@@ -76,7 +76,7 @@ impl Exchange {
             // Who says how much in the new protocol, and when, is not ours to judge.
             limits.set_min_response_data_rate(None);
         }
-        self.answer.time.change(None);
+        self.answer.time.upgrade();
         let status = StatusCode::SWITCHING_PROTOCOLS; // whatever the protocol says in its place
         self.answer.begin(Ok(Head { status, fields, content: Content::Pieces }));
         Some(upgrade.content)

@@ -40,7 +40,7 @@ impl Host for Exchange {
         let event = presence.wait(&answer, socket.receive(&answer, deadline)).await?;
         if let Ok(websocket::Event::Closed(_)) = event {
             // A guest that does not notice asks again and again, and there is nobody whose leaving ends it.
-            answer.time.shorten();
+            answer.time.shorten(Instant::now());
         }
         Ok(event.map_err(|_| Error::Closed).map(|event| match event {
             websocket::Event::Text(text) => Event::Text(text),

@@ -128,7 +128,7 @@ impl Worker {
             let now = *lock(&shared.rest);
             if now != rest {
                 rest = now;
-                let time = if rest == Rest::Idle { seats(&deployed).idle } else { deployed.limits.timeout };
+                let time = if rest == Rest::Idle { seats(&deployed).idle } else { deployed.limits.idle_timeout };
                 end.as_mut().reset(Instant::now() + time.min(FAR));
             }
             if rest == Rest::None {
@@ -139,8 +139,8 @@ impl Worker {
                 return Poll::Pending; // somebody has come in at the last moment, and wakes
             }
             if rest == Rest::Finishing {
-                warn!(app = %deployed.name, "the guest works on after its answers, beyond its time limit of {:?}",
-                    deployed.limits.timeout);
+                warn!(app = %deployed.name, "the guest works on after its answers for longer than it may (idle-timeout): {:?}",
+                    deployed.limits.idle_timeout);
             }
             Poll::Ready(Ok(()))
         })

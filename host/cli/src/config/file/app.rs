@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use windhover_sandbox::{OutboundLimits, Reuse as SandboxReuse, SandboxLimits, WebSocketLimits};
 
 use super::Grants;
-use crate::config::units::{Size, Time};
+use crate::config::units::{OrNone, Size, Time};
 
 /// What is served, and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -74,10 +74,19 @@ fn everything() -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AppLimits {
-    /// Time that a request may take, from the app's first instruction to its last byte. Exceeding it is answered 504.
+    /// Time that the app may take to the head of its answer, without what it waits for the content of a client that is
+    /// as fast as `limits.min-request-data-rate` asks. Exceeding it is answered 504.
     pub timeout: Time,
-    /// Most time that the app may ask for, for a request that takes longer; a WebSocket has it at once.
+    /// Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once, and so has an
+    /// answer that its client may take as slowly as it likes.
     pub max_timeout: Time,
+    /// How long the app may be silent once it has given the head: it writes nothing although its client takes what there
+    /// is, or works on behind a whole answer. As long as it has asked for, if that is more. Exceeding it breaks the
+    /// answer off.
+    pub idle_timeout: Time,
+    /// Time that the app may take for a whole answer, from its first instruction to its last byte, whatever it waits for.
+    /// Exceeding it is answered 504, or breaks the answer off. Not for WebSockets.
+    pub answer_timeout: OrNone<Time>,
     /// Processor time that a request may take; more where the app asks for more time, and as much more. Exceeding it
     /// is answered 504. Not counted where requests share an instance (`reuse.mode = "concurrent"`).
     pub max_cpu_time: Time,
@@ -170,6 +179,8 @@ impl Default for AppLimits {
         Self {
             timeout: Time(own.timeout),
             max_timeout: Time(own.max_timeout),
+            idle_timeout: Time(own.idle_timeout),
+            answer_timeout: OrNone(own.answer_timeout.map(Time)),
             max_cpu_time: Time(own.max_cpu_time),
             last_words: Time(own.last_words),
             max_memory: Size(own.max_memory as u64),
@@ -240,6 +251,8 @@ impl App {
         SandboxLimits {
             timeout: limits.timeout.0,
             max_timeout: limits.max_timeout.0,
+            idle_timeout: limits.idle_timeout.0,
+            answer_timeout: limits.answer_timeout.0.map(|time| time.0),
             max_cpu_time: limits.max_cpu_time.0,
             last_words: limits.last_words.0,
             max_memory: limits.max_memory.as_usize(),
@@ -286,6 +299,8 @@ mod tests {
             [limits]
             timeout = "1s"
             max-timeout = "2m"
+            idle-timeout = "22s"
+            answer-timeout = "1h"
             last-words = "3s"
             max-cpu-time = "20s"
             rapid-fail = 21
@@ -312,6 +327,7 @@ mod tests {
         let app: App = toml::from_str(written).expect("it is well formed");
         let (limits, seconds) = (app.to_sandbox(NonZeroU32::MIN), Duration::from_secs);
         assert_eq!((limits.timeout, limits.max_timeout, limits.last_words), (seconds(1), seconds(120), seconds(3)));
+        assert_eq!((limits.idle_timeout, limits.answer_timeout), (seconds(22), Some(seconds(3600))));
         assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
         assert_eq!((limits.max_cpu_time, limits.rapid_fail), (seconds(20), 21));
         assert_eq!(limits.max_blocking_calls.get(), 22);

@@ -1,6 +1,6 @@
 //! `lifetime`.
 
-use crate::windhover::http::{informational, lifetime, request, response};
+use crate::windhover::http::{informational, lifetime, limits, request, response};
 
 pub fn act(what: &str, query: &str) {
     match what {
@@ -31,6 +31,32 @@ pub fn act(what: &str, query: &str) {
             super::answer("answered");
             request::read(0).unwrap();
             lifetime::abort();
+        }
+        // As `wasi-waits`.
+        "ticks" => {
+            response::start(200, &[]).unwrap();
+            for _ in 0..5 {
+                lifetime::wait(60);
+                response::write(b"tick\n").unwrap();
+            }
+        }
+        "works" => {
+            super::answer("done");
+            lifetime::wait(u32::MAX);
+        }
+        "large" => {
+            response::start(200, &[]).unwrap();
+            for _ in 0..128 {
+                response::write(&[b'x'; 65_536]).unwrap();
+            }
+        }
+        // Says nothing behind its head until its content comes.
+        "asks-and-reads" => {
+            limits::set_min_request_data_rate(None).unwrap();
+            limits::set_timeout(None);
+            response::start(200, &[]).unwrap();
+            response::flush().unwrap();
+            response::write(&request::read(0).unwrap()).unwrap();
         }
         // Each of these begins, is told that its client has left, and says so.
         "told-by-wait" => {
