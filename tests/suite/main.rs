@@ -37,6 +37,7 @@ mod limit_guest_time; // how long an app may take, in every way
 mod limit_head_time; // heads that come slowly
 mod limit_idle_time; // connections on which nothing happens
 mod limit_request_line; // one that is too long
+mod limit_resources; // what the host holds for one instance
 mod limits; // the limits of an exchange, as a guest changes them
 mod load; // guests that are refused, and with which words
 mod middleware; // what stands before an app, and is composed with it

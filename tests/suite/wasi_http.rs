@@ -110,14 +110,6 @@ for_each_server! {
         assert_eq!(wire.receive_response().await.text(), "Err(Error::AlreadyStarted)\n");
     }
 
-    async fn it_cannot_hoard_handles(server) {
-        let served = server.serve(guest("wasi-uses-features")).await;
-        let mut wire = served.connect().await;
-        wire.send(get("/hoards") + &get("/identifier")).await;
-        wire.expect(&fault("500 Internal Server Error")).await;
-        assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 200 OK");
-    }
-
     async fn its_content_has_one_reader(server) {
         let served = server.serve(guest("wasi-with-features")).await;
         let mut wire = served.connect().await;

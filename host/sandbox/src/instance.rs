@@ -16,6 +16,7 @@ use crate::blocking::Blocking;
 use crate::exchange::Exchange;
 use crate::guest::Kind;
 use crate::instance_limit::InstancePermit;
+use crate::resources::RESOURCE;
 use crate::state::{State, log_id};
 use crate::turns::poll_in_turns;
 use crate::wasi::p2::{self, WasiHttp};
@@ -63,6 +64,13 @@ impl Instance {
         });
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(deployed.limits.max_memory);
+        // Handles take up a fifth of what is counted for a resource, and are there twice while one is lent. This bounds
+        // those that the guest makes of resources of its own, of which the host hears nothing.
+        let handles = (deployed.limits.max_resource_memory / RESOURCE).saturating_mul(2);
+        store.set_max_component_handles(handles);
+        if let Some(table) = store.concurrent_resource_table() {
+            table.set_max_capacity(handles);
+        }
         match inside(deployed.grants.blocking_guests(), instantiate(&deployed.guest.kind, &mut store)).await {
             Ok(guest) => Ok(Self { store, guest, answered: 0, _permit: permit }),
             Err(error) => Err(trap::fault(error, store.data_mut())),

@@ -38,6 +38,7 @@ mod precompiled;
 mod presence;
 mod profile;
 mod rapid_fail;
+mod resources;
 mod reuse;
 mod run;
 mod source;

@@ -35,6 +35,11 @@ pub struct SandboxLimits {
     /// Bytes of linear memory, all memories of the instance together, and of its tables. A guest that asks for more is refused, which
     /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
     pub max_memory: usize,
+    /// Bytes that the host may hold for the resources of an instance: streams, fields, pollables, open files, whatever
+    /// the guest has a handle of. Each counts as 128 bytes and what it holds, an open file as 128 KiB. One more ends the
+    /// guest with a trap. What all instances hold beyond 1 MiB each counts towards
+    /// [`crate::EngineConfig::max_grown_memory`].
+    pub max_resource_memory: usize,
     /// Instances at work at once, and exchanges, where they share instances; at most
     /// [`crate::EngineConfig::max_instances`] for all deployments together, of which this should be a part: a deployment
     /// whose clients hold all of its instances, as WebSockets do for hours, must leave some to others.
@@ -93,6 +98,7 @@ impl Default for SandboxLimits {
             answer_timeout: None,             // who sends and who takes have limits of their own
             last_words: Duration::from_secs(5), // as long as Kestrel drains a body
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
+            max_resource_memory: 128 << 20,   // a million small ones, as wasmtime's own limit
             max_instances: 1000,              // as wasmtime's pool and its `serve`
             max_queue: 1000,                  // as HTTP.sys' RequestQueueLimit
             queue_timeout: Duration::from_secs(10), // a browser's user has gone by then
@@ -106,8 +112,8 @@ impl Default for SandboxLimits {
     }
 }
 
-/// What all guests of an engine together have taken beyond what each began with: that is touched nearly always, while
-/// of what a guest begins with most is never.
+/// What all guests of an engine together have taken beyond what each began with, in their memories and in what the host
+/// holds for them: that is touched nearly always, while of what a guest begins with most is never.
 pub(crate) struct GrownMemory {
     max: usize,
     taken: AtomicUsize,
@@ -123,12 +129,12 @@ impl GrownMemory {
         self.max
     }
 
-    fn take(&self, more: usize) -> bool {
+    pub(crate) fn take(&self, more: usize) -> bool {
         let take = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= self.max);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
-    fn give_back(&self, size: usize) {
+    pub(crate) fn give_back(&self, size: usize) {
         self.taken.fetch_sub(size, Ordering::Relaxed);
     }
 }

@@ -85,7 +85,7 @@ impl http_body::Body for Whole {
 
 /// The octets that a guest may be ahead of its client before it waits: twice the largest piece that it is likely to
 /// write, so that it makes the next while one is sent.
-const READ_AHEAD: usize = 128 << 10;
+pub(crate) const READ_AHEAD: usize = 128 << 10;
 
 /// A guest that writes octet by octet waits before what is around the pieces is larger than they are.
 const MAX_PIECES: usize = 64;

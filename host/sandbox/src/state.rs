@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
@@ -18,6 +19,7 @@ use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
 use crate::log_id::LogId;
 use crate::outbound::Hooks;
+use crate::resources::{MAX_FIELDS, OPEN_FILE, Resources};
 use crate::wasi::p2;
 
 /// The `T` of every `Store<T>`.
@@ -26,7 +28,7 @@ pub(crate) struct State {
     exchange: Option<Box<Exchange>>,
     pub(crate) memory: MemoryLimiter,
     deployed: Arc<Deployed>,
-    table: ResourceTable,
+    pub(crate) resources: Resources,
     log: GuestLog,
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
@@ -46,15 +48,14 @@ impl State {
     pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
         let mut hooks = Hooks::new(&deployed.name, deployed.grants.outbound.as_ref());
         hooks.begin(exchange.as_deref());
-        let mut table = ResourceTable::new();
-        table.set_max_capacity(MAX_RESOURCES);
+        let all = deployed.guest.engine().grown_memory();
         Self {
-            memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(deployed.guest.engine().grown_memory())),
+            memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(all)),
+            resources: Resources::new(deployed.limits.max_resource_memory, Arc::clone(all)),
             log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
             exchange,
             seen: deployed.guest.clock().ticks(),
             deployed,
-            table,
             wasi: None,
             http: WasiHttpCtx::new(),
             hooks,
@@ -107,9 +108,9 @@ impl State {
         self.exchange = None;
     }
 
-    /// Whether the guest has kept so many handles that the next exchange may lack them.
-    pub(crate) fn hoards(&mut self) -> bool {
-        self.table.iter_mut().count() > MAX_RESOURCES / 2
+    /// Whether the guest has answered the current exchange, or begun to.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.answer.has_begun())
     }
 
     /// Whether the guest has kept the content of the current exchange, and so would hold up its connection.
@@ -123,7 +124,18 @@ impl State {
     }
 
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
-        &mut self.table
+        self.resources.table()
+    }
+
+    /// The same, for a call that may add so many bytes of content.
+    pub(crate) fn table_for(&mut self, content: usize) -> &mut ResourceTable {
+        self.resources.table_for(content)
+    }
+
+    /// The files that the guest has open, for a call that may open another.
+    pub(crate) fn files(&mut self) -> WasiFilesystemCtxView<'_> {
+        self.resources.table_for(OPEN_FILE);
+        self.filesystem()
     }
 
     pub(crate) fn hooks(&mut self) -> &mut Hooks {
@@ -131,12 +143,16 @@ impl State {
     }
 
     pub(crate) fn table_and_hooks(&mut self) -> (&mut ResourceTable, &mut Hooks) {
-        (&mut self.table, &mut self.hooks)
+        self.table_for_and_hooks(0)
+    }
+
+    pub(crate) fn table_for_and_hooks(&mut self, content: usize) -> (&mut ResourceTable, &mut Hooks) {
+        (self.resources.table_for(content), &mut self.hooks)
     }
 
     /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
     pub(crate) fn has_unfinished_content(&mut self) -> bool {
-        self.table.iter_mut().any(|resource| p2::is_unfinished(resource))
+        self.resources.iter_mut().any(|resource| p2::is_unfinished(resource))
     }
 
     /// What the log calls the current exchange.
@@ -157,7 +173,7 @@ impl Drop for State {
     /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
     fn drop(&mut self) {
         let Some(exchange) = &self.exchange else { return };
-        if exchange.answer.is_unfinished() && self.table.iter_mut().any(|resource| p2::is_written_early(resource)) {
+        if exchange.answer.is_unfinished() && self.resources.iter_mut().any(|resource| p2::is_written_early(resource)) {
             exchange.answer.hold_back();
         }
     }
@@ -165,7 +181,7 @@ impl Drop for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { wasi, log, table, deployed, .. } = self;
+        let Self { wasi, log, resources, deployed, .. } = self;
         let ctx = wasi.get_or_insert_with(|| {
             // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed,
             // and what is granted is added.
@@ -177,16 +193,12 @@ impl WasiView for State {
             }
             builder.build()
         });
-        WasiCtxView { ctx, table }
+        WasiCtxView { ctx, table: resources.table() }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+        WasiHttpCtxView { ctx: &mut self.http, table: self.resources.table_for(MAX_FIELDS), hooks: &mut self.hooks }
     }
 }
-
-/// Handles (streams, fields, pollables …) that one exchange may hold; a guest that hoards them traps. Fields are the
-/// largest, 128 KiB at most, so what the host holds for one guest is of the size of the guest's own memory.
-const MAX_RESOURCES: usize = 1024;

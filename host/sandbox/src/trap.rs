@@ -44,6 +44,27 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         error!(%app, %id, "the guest exceeded its limit of processor time (max_cpu_time), {limit:?}:{details}");
         return GuestFault::CpuTimeExceeded.into();
     }
+    match state.resources.refused() {
+        Some(Refused::All) => {
+            let limit = state.deployed().guest.engine().grown_memory().max();
+            error!(
+                %app, %id,
+                "the guest was ended because of the resources that it holds, because all guests together have as much \
+                 memory as they may have (max_grown_memory), {limit} bytes:{details}"
+            );
+            return HostFault::NoRoom.into();
+        }
+        refused if refused.is_some() || is_out_of_handles(&error) => {
+            let limit = state.deployed().limits.max_resource_memory;
+            error!(
+                %app, %id,
+                "the guest was ended because the resources that it holds (streams, fields, pollables …) take up more \
+                 than their limit (max-resource-memory), {limit} bytes:{details}"
+            );
+            return GuestFault::Trapped.into();
+        }
+        _ => {}
+    }
     match state.memory.refused {
         Some(Refused::All) => {
             let limit = state.deployed().guest.engine().grown_memory().max();
@@ -64,6 +85,11 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         None => error!(%app, %id, "the guest trapped:{details}"),
     }
     GuestFault::Trapped.into()
+}
+
+/// Whether the guest has as many handles as wasmtime lets it have, which gives this no type.
+fn is_out_of_handles(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.to_string().contains("handle limit exceeded"))
 }
 
 /// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. The names in it are the

@@ -312,6 +312,9 @@ impl Check<'_> {
     }
 }
 
+/// What the host makes for each request takes up less; nothing else would run with so little.
+const MIN_RESOURCE_MEMORY: u64 = 64 << 10;
+
 /// Where spans are sent to, for a collector of that URL.
 pub(crate) fn collector(url: &str) -> Result<Uri, String> {
     let refuse = || format!("{url:?} is no URL of a collector; write for example http://127.0.0.1:4318");

@@ -21,6 +21,7 @@ use crate::log_id::LogId;
 use crate::state::State;
 use answer::{OutgoingResponse, ResponseOutparam};
 use incoming::{Fields, IncomingRequest};
+use outgoing::{FutureResponse, IncomingResponse, OutgoingRequest};
 use pipe::OutgoingBody;
 
 pub(crate) use bindings::{WasiHttp, WasiHttpPre};

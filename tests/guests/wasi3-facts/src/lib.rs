@@ -2,9 +2,12 @@
 //! instance has had; `/wait` the same, when its content has ended; `/copy` gives content and trailers back through its
 //! own memory; `/measure` reads all of the content, answers with its size and the names of its trailers;
 //! `/promised/STATUS`
-//! promises content and has none; `/send/METHOD/URL` sends a request with a little content, and tells the answer, or the error.
+//! promises content and has none; `/send/METHOD/URL` sends a request with a little content, and tells the answer, or the
+//! error; `/timers/N` waits for N timers at once.
 
+use std::future::{Future, poll_fn};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
 
 use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme, Trailers};
 use wasip3::wit_bindgen::{FutureReader, StreamReader, StreamResult};
@@ -29,6 +32,9 @@ impl wasip3::exports::http::handler::Guest for Wasi3Facts {
             "/copy" => copy(request),
             "/measure" => answer(measure(request).await?),
             path if path.starts_with("/promised/") => promise(path["/promised/".len()..].parse().expect("a status")),
+            path if path.starts_with("/timers/") => {
+                answer(timers(path["/timers/".len()..].parse().expect("a number")).await)
+            }
             path if path.starts_with("/send/") => {
                 let (method, url) = path["/send/".len()..].split_once('/').expect("a method and a URL");
                 answer(send(method, url).await.unwrap_or_else(|error| format!("{error:?}")))
@@ -48,6 +54,17 @@ fn promise(status: u16) -> Response {
     response.set_status_code(status).expect("it is a status");
     wit_bindgen::spawn_local(async move { sent.await.expect("it has no content, so it is whole") });
     response
+}
+
+async fn timers(count: u64) -> String {
+    let mut waits: Vec<_> =
+        (0..count).map(|at| Box::pin(wasip3::clocks::monotonic_clock::wait_for(1_000_000 + at))).collect();
+    poll_fn(|cx| {
+        waits.retain_mut(|wait| wait.as_mut().poll(cx).is_pending());
+        if waits.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    format!("{count}\n")
 }
 
 fn facts(request: &Request) -> String {

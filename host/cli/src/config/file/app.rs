@@ -98,6 +98,10 @@ pub struct AppLimits {
     /// half of `server.max-instances`, so that an app that has all of its own leaves as many to others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instances: Option<NonZeroUsize>,
+    /// Memory that Windhover may hold for an instance's resources: streams, timers, fields, open files, whatever the app
+    /// has a handle of. Each counts as 128 bytes and what it holds, an open file as 128 KiB. One more ends the request
+    /// as a trap.
+    pub max_resource_memory: Size,
     /// Requests that may wait for an instance; one more is answered 503.
     pub max_queue: usize,
     /// How long a request waits for an instance before it is answered 503.
@@ -185,6 +189,7 @@ impl Default for AppLimits {
             last_words: Time(own.last_words),
             max_memory: Size(own.max_memory as u64),
             max_instances: None,
+            max_resource_memory: Size(own.max_resource_memory as u64),
             max_queue: own.max_queue,
             queue_timeout: Time(own.queue_timeout),
             rapid_fail: own.rapid_fail,
@@ -257,6 +262,7 @@ impl App {
             last_words: limits.last_words.0,
             max_memory: limits.max_memory.as_usize(),
             max_instances: limits.max_instances.map_or(share, NonZeroUsize::get),
+            max_resource_memory: limits.max_resource_memory.as_usize(),
             max_queue: limits.max_queue,
             queue_timeout: limits.queue_timeout.0,
             rapid_fail: limits.rapid_fail,
@@ -306,6 +312,7 @@ mod tests {
             rapid-fail = 21
             max-blocking-calls = 22
             max-memory = "4MiB"
+            max-resource-memory = "22MiB"
             max-instances = 5
             max-queue = 6
             queue-timeout = "7s"
@@ -331,6 +338,7 @@ mod tests {
         assert_eq!((limits.max_memory, limits.max_instances, limits.max_queue), (4 << 20, 5, 6));
         assert_eq!((limits.max_cpu_time, limits.rapid_fail), (seconds(20), 21));
         assert_eq!(limits.max_blocking_calls.get(), 22);
+        assert_eq!(limits.max_resource_memory, 22 << 20);
         assert_eq!((limits.queue_timeout, limits.max_log), (seconds(7), 8 << 10));
         assert_eq!((limits.websocket.max_message, limits.websocket.keep_alive), (9 << 10, seconds(10)));
         let reuse = SandboxReuse::Concurrent { max_requests: 17, max_concurrent: 18, idle: seconds(19) };

@@ -10,10 +10,11 @@ use wasmtime_wasi_http::FieldMap;
 use windhover_contract::{ClientFault, Fault, GuestFault, Response};
 
 use super::bindings::types::{ErrorCode, HostOutgoingBody, HostOutgoingResponse, HostResponseOutparam};
-use super::pipe::{Outgoing, OutgoingBody, pipe};
+use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
 use crate::answer::{Answer, Content, Head};
 use crate::fields::content_length;
 use crate::log_id::LogId;
+use crate::resources::size_of_fields;
 use crate::state::State;
 
 /// `response-outparam`.
@@ -47,6 +48,11 @@ impl OutgoingResponse {
     /// Whether the guest has written content that nobody can read yet.
     pub(crate) fn is_written(&self) -> bool {
         self.content.as_ref().is_some_and(Outgoing::has_content)
+    }
+
+    /// What it may hold beyond itself.
+    pub(super) fn held(&self) -> usize {
+        size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
     }
 }
 
@@ -143,11 +149,11 @@ impl HostOutgoingResponse for State {
 
     fn headers(&mut self, response: Resource<OutgoingResponse>) -> wasmtime::Result<Resource<FieldMap>> {
         let fields = self.table().get(&response)?.fields.clone();
-        Ok(self.table().push(fields)?)
+        Ok(self.table_for(size_of_fields(&fields)).push(fields)?)
     }
 
     fn body(&mut self, response: Resource<OutgoingResponse>) -> wasmtime::Result<Result<Resource<OutgoingBody>, ()>> {
-        let response = self.table().get_mut(&response)?;
+        let response = self.table_for(MAX_HELD).get_mut(&response)?;
         if response.content.is_some() {
             return Ok(Err(()));
         }

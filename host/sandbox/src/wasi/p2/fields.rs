@@ -5,23 +5,24 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_http::{FieldMap, FieldMapError};
 
 use super::bindings::types::{HeaderError, HostFields};
+use crate::resources::{FIELD, MAX_FIELDS, size_of_fields};
 use crate::state::State;
 
 type Told<T> = wasmtime::Result<Result<T, HeaderError>>;
 
 impl HostFields for State {
     fn new(&mut self) -> wasmtime::Result<Resource<FieldMap>> {
-        Ok(self.table().push(FieldMap::new_mutable(MAX_SIZE))?)
+        Ok(self.table().push(FieldMap::new_mutable(MAX_FIELDS))?)
     }
 
     fn from_list(&mut self, entries: Vec<(String, Vec<u8>)>) -> Told<Resource<FieldMap>> {
-        let mut fields = FieldMap::new_mutable(MAX_SIZE);
+        let mut fields = FieldMap::new_mutable(MAX_FIELDS);
         for (name, value) in entries {
             if let Err(error) = fields.append(self.hooks(), name, value) {
                 return refused(error);
             }
         }
-        Ok(Ok(self.table().push(fields)?))
+        Ok(Ok(self.table_for(size_of_fields(&fields)).push(fields)?))
     }
 
     fn get(&mut self, fields: Resource<FieldMap>, name: String) -> wasmtime::Result<Vec<Vec<u8>>> {
@@ -36,7 +37,8 @@ impl HostFields for State {
     }
 
     fn set(&mut self, fields: Resource<FieldMap>, name: String, values: Vec<Vec<u8>>) -> Told<()> {
-        let (table, hooks) = self.table_and_hooks();
+        let content = values.iter().map(|value| name.len() + value.len() + FIELD).sum();
+        let (table, hooks) = self.table_for_and_hooks(content);
         table.get_mut(&fields)?.set(hooks, name, values).map_or_else(refused, done)
     }
 
@@ -46,7 +48,7 @@ impl HostFields for State {
     }
 
     fn append(&mut self, fields: Resource<FieldMap>, name: String, value: Vec<u8>) -> Told<()> {
-        let (table, hooks) = self.table_and_hooks();
+        let (table, hooks) = self.table_for_and_hooks(name.len() + value.len() + FIELD);
         table.get_mut(&fields)?.append(hooks, name, value).map_or_else(refused, done)
     }
 
@@ -57,8 +59,8 @@ impl HostFields for State {
 
     fn clone(&mut self, fields: Resource<FieldMap>) -> wasmtime::Result<Resource<FieldMap>> {
         let mut fields = self.table().get(&fields)?.clone();
-        fields.set_mutable(MAX_SIZE);
-        Ok(self.table().push(fields)?)
+        fields.set_mutable(MAX_FIELDS);
+        Ok(self.table_for(size_of_fields(&fields)).push(fields)?)
     }
 
     fn drop(&mut self, fields: Resource<FieldMap>) -> wasmtime::Result<()> {
@@ -80,6 +82,3 @@ fn refused<T>(error: FieldMapError) -> Told<T> {
         FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig => return Err(error.into()),
     }))
 }
-
-/// Names and values of one set of fields together, and what is around them: as wasmtime-wasi-http.
-const MAX_SIZE: usize = 128 << 10;

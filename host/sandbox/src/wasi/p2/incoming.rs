@@ -11,6 +11,7 @@ use windhover_contract::ExpectContinue;
 
 use super::bindings::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostIncomingRequest, Method, Scheme};
 use super::content::{FutureTrailers, IncomingBody};
+use crate::resources::size_of_fields;
 use crate::state::State;
 use crate::wasi::request::without_connection;
 
@@ -31,6 +32,16 @@ pub struct IncomingRequest {
 pub(super) enum Fields {
     Raw(HeaderMap),
     Asked(FieldMap),
+}
+
+impl IncomingRequest {
+    /// What it holds beyond itself.
+    pub(super) fn held(&self) -> usize {
+        match &self.fields {
+            Fields::Raw(fields) => size_of_fields(fields),
+            Fields::Asked(fields) => size_of_fields(fields),
+        }
+    }
 }
 
 impl HostIncomingRequest for State {
@@ -73,7 +84,7 @@ impl HostIncomingRequest for State {
             Fields::Asked(fields) => fields,
         };
         request.fields = Fields::Asked(fields.clone());
-        Ok(table.push(fields)?)
+        Ok(self.table_for(size_of_fields(&fields)).push(fields)?)
     }
 
     fn consume(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Result<Resource<IncomingBody>, ()>> {
@@ -124,7 +135,10 @@ impl HostFutureTrailers for State {
         Ok(match table.get_mut(&trailers)?.take() {
             None => None,
             Some(None) => Some(Err(())),
-            Some(Some(Ok(Some(fields)))) => Some(Ok(Ok(Some(table.push(FieldMap::new_immutable(hooks, fields))?)))),
+            Some(Some(Ok(Some(fields)))) => {
+                let fields = FieldMap::new_immutable(hooks, fields);
+                Some(Ok(Ok(Some(self.table_for(size_of_fields(&fields)).push(fields)?))))
+            }
             Some(Some(Ok(None))) => Some(Ok(Ok(None))),
             Some(Some(Err(code))) => Some(Ok(Err(code))),
         })

@@ -18,8 +18,9 @@ use super::bindings::types::{
 };
 use super::content::IncomingBody;
 use super::error::code;
-use super::pipe::{Outgoing, OutgoingBody, pipe};
+use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
 use crate::fields::content_length;
+use crate::resources::size_of_fields;
 use crate::state::State;
 
 /// `outgoing-request`.
@@ -35,7 +36,8 @@ pub struct OutgoingRequest {
 
 /// `future-incoming-response`.
 pub enum FutureResponse {
-    Pending(AbortOnDropJoinHandle<Answered>),
+    /// With what the request holds at most, until it has left.
+    Pending(AbortOnDropJoinHandle<Answered>, usize),
     Ready(Answered),
     Taken,
 }
@@ -48,9 +50,32 @@ pub struct IncomingResponse {
     content: Option<WasiBody>,
 }
 
+impl FutureResponse {
+    /// What it may hold beyond itself.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Pending(_, held) => *held,
+            Self::Ready(Ok(response)) => size_of_fields(response.headers()),
+            Self::Ready(Err(_)) | Self::Taken => 0,
+        }
+    }
+}
+
+impl IncomingResponse {
+    /// What it holds beyond itself.
+    pub(super) fn held(&self) -> usize {
+        size_of_fields(&self.fields)
+    }
+}
+
 type Answered = Result<Response<WasiBody>, Error>;
 
 impl OutgoingRequest {
+    /// What it may hold beyond itself.
+    pub(super) fn held(&self) -> usize {
+        size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
+    }
+
     /// The request as it is sent.
     fn build(self) -> Result<Request<WasiBody>, ErrorCode> {
         let Self { method, scheme, authority, path, fields, content } = self;
@@ -113,11 +138,13 @@ impl outgoing_handler::Host for State {
     ) -> wasmtime::Result<Result<Resource<FutureResponse>, ErrorCode>> {
         let (table, hooks) = self.table_and_hooks();
         let options = options.map(|options| table.delete(options)).transpose()?.unwrap_or_default();
-        let request = match table.delete(request)?.build() {
+        let request = table.delete(request)?;
+        let held = request.held();
+        let request = match request.build() {
             Ok(request) => request,
             Err(code) => return Ok(Err(code)),
         };
-        let response = FutureResponse::Pending(spawn(hooks.send(request, options)));
+        let response = FutureResponse::Pending(spawn(hooks.send(request, options)), held);
         Ok(Ok(table.push(response)?))
     }
 }
@@ -132,7 +159,7 @@ impl HostOutgoingRequest for State {
     }
 
     fn body(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Result<Resource<OutgoingBody>, ()>> {
-        let request = self.table().get_mut(&request)?;
+        let request = self.table_for(MAX_HELD).get_mut(&request)?;
         if request.content.is_some() {
             return Ok(Err(()));
         }
@@ -209,7 +236,7 @@ impl HostOutgoingRequest for State {
 
     fn headers(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Resource<FieldMap>> {
         let fields = self.table().get(&request)?.fields.clone();
-        Ok(self.table().push(fields)?)
+        Ok(self.table_for(size_of_fields(&fields)).push(fields)?)
     }
 
     fn drop(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<()> {
@@ -237,7 +264,7 @@ impl HostFutureIncomingResponse for State {
         let answered = match std::mem::replace(future, FutureResponse::Taken) {
             FutureResponse::Ready(answered) => answered,
             FutureResponse::Taken => return Ok(Some(Err(()))),
-            pending @ FutureResponse::Pending(_) => {
+            pending @ FutureResponse::Pending(..) => {
                 *future = pending;
                 return Ok(None);
             }
@@ -248,7 +275,7 @@ impl HostFutureIncomingResponse for State {
         };
         let fields = FieldMap::new_immutable(hooks, head.headers);
         let response = IncomingResponse { status: head.status.as_u16(), fields, content: Some(content) };
-        Ok(Some(Ok(Ok(table.push(response)?))))
+        Ok(Some(Ok(Ok(self.table_for(response.held()).push(response)?))))
     }
 
     fn drop(&mut self, response: Resource<FutureResponse>) -> wasmtime::Result<()> {
@@ -260,7 +287,7 @@ impl HostFutureIncomingResponse for State {
 #[async_trait::async_trait]
 impl Pollable for FutureResponse {
     async fn ready(&mut self) {
-        if let Self::Pending(handle) = self {
+        if let Self::Pending(handle, _) = self {
             *self = Self::Ready(handle.await);
         }
     }
@@ -273,7 +300,7 @@ impl HostIncomingResponse for State {
 
     fn headers(&mut self, response: Resource<IncomingResponse>) -> wasmtime::Result<Resource<FieldMap>> {
         let fields = self.table().get(&response)?.fields.clone();
-        Ok(self.table().push(fields)?)
+        Ok(self.table_for(size_of_fields(&fields)).push(fields)?)
     }
 
     fn consume(

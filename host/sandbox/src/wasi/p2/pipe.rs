@@ -13,7 +13,7 @@ use wasmtime_wasi_http::Error;
 
 use super::bindings::types::ErrorCode;
 use crate::answer::wake;
-use crate::pieces::Pieces;
+use crate::pieces::{Pieces, READ_AHEAD};
 
 /// The guest's side: `outgoing-body`. Dropping it breaks the content off, unless it was finished.
 pub struct OutgoingBody {
@@ -218,9 +218,13 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         let mut inner = self.0.lock();
         inner.is_closed = true;
+        inner.pieces = Pieces::default(); // the guest's side may stay for long
         wake(&mut inner.writer);
     }
 }
+
+/// The most that is held of what was written and not taken.
+pub(super) const MAX_HELD: usize = READ_AHEAD + PIECE;
 
 /// What a guest may write at once, before it is known whether there is room for it: as `request.read` takes.
 const PIECE: usize = 64 << 10;

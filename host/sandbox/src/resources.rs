@@ -1,0 +1,204 @@
+//! What the host holds for the resources of one instance: streams, fields, pollables, open files, whatever a guest has a
+//! handle of. Bounded by its size and not by a number: engines keep a handle for each timer or each piece that they read,
+//! thousands of small ones, while some are large.
+//!
+//! Who makes a resource is mostly wasmtime, which asks nobody. So a call adds the most that it may add, and when that
+//! exceeds what was allowed, all that is there is counted. What is allowed doubles each time, so counting costs little.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use http::HeaderMap;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi_http::{FieldMap, p3};
+
+use crate::limits::{GrownMemory, Refused};
+use crate::wasi::p2;
+
+/// The resources of one instance.
+pub(crate) struct Resources {
+    table: ResourceTable,
+    /// Handed out in its place when the limit is exceeded: whatever the guest calls then ends it.
+    closed: ResourceTable,
+    max: usize,
+    /// No more is held than this.
+    at_most: usize,
+    /// So much may be held before it is counted again.
+    allowed: usize,
+    /// What of it was taken from what all guests may have together.
+    taken: usize,
+    all: Arc<GrownMemory>,
+    refused: Option<Refused>,
+}
+
+impl Resources {
+    /// `max`: bytes that may be held, [`RESOURCE`] for each resource and its content.
+    pub(crate) fn new(max: usize, all: Arc<GrownMemory>) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(usize::MAX); // counted here
+        let mut closed = ResourceTable::new();
+        closed.set_max_capacity(0);
+        Self { table, closed, max, at_most: 0, allowed: FIRST.min(max), taken: 0, all, refused: None }
+    }
+
+    /// For a call that adds a few small resources at most.
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        self.table_for(0)
+    }
+
+    /// For a call that may add so many bytes of content besides.
+    pub(crate) fn table_for(&mut self, content: usize) -> &mut ResourceTable {
+        let more = FEW * RESOURCE + content;
+        self.at_most = self.at_most.saturating_add(more);
+        if self.at_most > self.allowed {
+            self.count(more);
+        }
+        if self.refused.is_some() { &mut self.closed } else { &mut self.table }
+    }
+
+    /// All that there are, whatever the limit says.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut (dyn Any + Send)> {
+        self.table.iter_mut()
+    }
+
+    /// Whether the guest holds so much that the next exchange may lack it.
+    pub(crate) fn are_many(&mut self) -> bool {
+        if self.at_most > self.max / 2 {
+            self.count(0);
+        }
+        self.at_most > self.max / 2 || self.refused.is_some()
+    }
+
+    /// Why the guest was refused another one, if it was.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.refused
+    }
+
+    /// Counts what there is, for a call that may add this much.
+    fn count(&mut self, more: usize) {
+        let held: usize = self.table.iter_mut().map(|resource| RESOURCE + content(resource)).sum();
+        self.at_most = held.saturating_add(more);
+        if self.at_most > self.max {
+            self.refused = Some(Refused::Own);
+            return;
+        }
+        let wanted = self.at_most.saturating_mul(2).clamp(FIRST, self.max.max(FIRST));
+        if wanted > self.allowed {
+            let more = wanted - self.allowed;
+            if self.all.take(more) {
+                self.taken += more;
+                self.allowed = wanted;
+            } else if self.at_most > self.allowed {
+                self.refused = Some(Refused::All);
+            }
+        }
+    }
+}
+
+impl Drop for Resources {
+    fn drop(&mut self) {
+        self.all.give_back(self.taken);
+    }
+}
+
+/// What a resource holds beyond itself.
+fn content(resource: &(dyn Any + Send)) -> usize {
+    if let Some(fields) = resource.downcast_ref::<FieldMap>() {
+        return size_of_fields(fields);
+    }
+    if let Some(request) = resource.downcast_ref::<p3::Request>() {
+        return size_of_fields(&request.headers);
+    }
+    if let Some(response) = resource.downcast_ref::<p3::Response>() {
+        return size_of_fields(&response.headers);
+    }
+    if resource.is::<Descriptor>() {
+        return OPEN_FILE;
+    }
+    p2::content(resource)
+}
+
+/// What fields take up: names, values, and what is around each.
+pub(crate) fn size_of_fields(fields: &HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum()
+}
+
+/// What a resource without content takes up: its place in the table, and a small allocation.
+pub(crate) const RESOURCE: usize = 128;
+
+/// Resources that one call adds at most.
+const FEW: usize = 2;
+
+/// What an instance may hold before it is counted for the first time: more than most exchanges make.
+const FIRST: usize = 1 << 20;
+
+/// What a field takes up besides its name and value.
+pub(crate) const FIELD: usize = 96;
+
+/// What one call of wasi:http may make of fields: as wasmtime-wasi-http limits them.
+pub(crate) const MAX_FIELDS: usize = 128 << 10;
+
+/// An open file takes up little memory, but the process has a limited number of them.
+pub(crate) const OPEN_FILE: usize = 128 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(max: usize) -> Arc<GrownMemory> {
+        Arc::new(GrownMemory::new(max))
+    }
+
+    #[test]
+    fn as_many_small_ones_as_have_room_and_no_more() {
+        let (all, max) = (all(usize::MAX), 8 << 20);
+        let mut resources = Resources::new(max, Arc::clone(&all));
+        let mut held = 0;
+        while resources.table().push("a small one").is_ok() {
+            held += 1;
+        }
+        assert!((max / RESOURCE - FEW..=max / RESOURCE).contains(&held), "{held}");
+        assert_eq!(resources.refused(), Some(Refused::Own));
+        assert!(resources.are_many());
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_not_held() {
+        let mut resources = Resources::new(2 << 20, all(usize::MAX));
+        for _ in 0..100_000 {
+            let resource = resources.table().push("a small one").expect("nothing is held");
+            resources.table().delete(resource).expect("it was just put there");
+        }
+        assert!(resources.refused().is_none() && !resources.are_many());
+    }
+
+    #[test]
+    fn fields_count_as_large_as_they_are() {
+        let mut resources = Resources::new(4 << 20, all(usize::MAX));
+        let mut held = 0;
+        loop {
+            let mut fields = FieldMap::new_mutable(MAX_FIELDS);
+            fields
+                .append_raw("x".parse().expect("a name"), "y".repeat(100_000).parse().expect("a value"))
+                .expect("there is room");
+            if resources.table_for(size_of_fields(&fields)).push(fields).is_err() {
+                break;
+            }
+            held += 1;
+        }
+        assert_eq!(held, 41);
+        assert_eq!(resources.refused(), Some(Refused::Own));
+    }
+
+    #[test]
+    fn what_all_hold_together_is_limited_and_comes_back() {
+        let all = all(4 << 20);
+        let fill = |resources: &mut Resources| while resources.table().push("a small one").is_ok() {};
+        let mut first = Resources::new(64 << 20, Arc::clone(&all));
+        fill(&mut first);
+        assert_eq!(first.refused(), Some(Refused::All));
+        drop(first);
+        assert!(all.take(4 << 20), "all of it has come back");
+    }
+}
