@@ -108,6 +108,38 @@ for_each_server! {
         }
     }
 
+    /// Guards against: it went back and failed each exchange that it was given, 198 of 200.
+    async fn an_instance_that_returned_without_an_answer_is_not_used_again(server) {
+        let served = server.sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
+        let mut wire = served.connect().await;
+        for count in ["1\n", "2\n"] {
+            wire.send(get("/")).await;
+            assert_eq!(wire.receive_response().await.text(), count);
+        }
+        wire.send(get("/silent")).await;
+        wire.expect(&fault("500 Internal Server Error")).await;
+        for count in ["1\n", "2\n"] {
+            wire.send(get("/")).await;
+            assert_eq!(wire.receive_response().await.text(), count);
+        }
+    }
+
+    /// Some engines answer once and never again.
+    async fn a_guest_that_fails_when_it_is_first_reused_is_not_reused(server) {
+        for (guest, path) in [(guest("wasi-counts"), "/once"), (guest("wasi-traps"), "/once")] {
+            let served = server.clone().sandbox_limits(one_by_one(serial(128))).serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get(path)).await;
+            assert_eq!(wire.receive_response().await.text(), "1\n");
+            wire.send(get(path)).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+            for _ in 0..5 {
+                wire.send(get(path)).await;
+                assert_eq!(wire.receive_response().await.text(), "1\n");
+            }
+        }
+    }
+
     async fn a_trap_ends_every_exchange_of_its_instance_and_no_other(server) {
         for (reuse, is_shared) in [(serial(128), false), (concurrent(128), true)] {
             let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-traps")).await;

@@ -53,6 +53,31 @@ fn a_standard_component_that_reaches_out_is_told_in_a_few_lines() {
     );
 }
 
+/// A component with what StarlingMonkey is known by.
+#[test]
+fn an_engine_that_answers_once_and_keeps_what_it_reads_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let app = folder.path().join("app.wat");
+    let text = r#"(component
+        (import "wasi:http/types@0.2.10" (instance))
+        (core module
+            (func)
+            (export "wizer.resume" (func 0))
+            (export "wasi:http/incoming-handler@0.2.10#handle" (func 0)))
+        (instance $handler)
+        (export "wasi:http/incoming-handler@0.2.10" (instance $handler)))"#;
+    fs::write(&app, text).expect("the folder is there");
+    let output = Command::new(env!("CARGO_BIN_EXE_windhover")).arg("check").arg(&app).output().expect("it runs");
+    let told = String::from_utf8(output.stdout).expect("it is text");
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        told.contains(" reuse none: this engine (StarlingMonkey with the fetch event) answers one request"),
+        "{told}"
+    );
+    assert!(told.contains(" limits limits.max-resource-memory, because this engine (StarlingMonkey) keeps"), "{told}");
+    assert!(told.contains("128MiB are enough for 8 GiB of it"), "{told}");
+}
+
 #[test]
 fn what_middleware_needs_and_answers_counts() {
     let told = told(&["rust-hello", "tells-remote", "rust-remote-address"], 0);

@@ -7,6 +7,7 @@ mod footprint;
 mod imports;
 mod kind;
 mod load_error;
+mod once;
 mod outline;
 mod wasi;
 mod without_code;
@@ -35,6 +36,7 @@ pub(crate) use footprint::Footprint;
 pub(crate) use kind::{EngineKind, MAX_COPIED};
 pub use load_error::LoadError;
 pub(crate) use load_error::names;
+pub(crate) use once::{answers_once, keeps_resources};
 pub(crate) use outline::Outline;
 pub(crate) use wasi::Wasi;
 pub use world::World;
@@ -49,6 +51,7 @@ pub struct Guest {
     needs: Vec<Feature>,
     footprint: Footprint,
     has_current_exchange: bool,
+    answers_once: bool,
     digest: String,
     origin: Origin,
     took: Duration,
@@ -179,6 +182,7 @@ impl Guest {
             needs: imports.features,
             footprint: facts.footprint,
             has_current_exchange: imports.has_current_exchange,
+            answers_once: facts.answers_once,
             digest: facts.digest.clone(),
             origin,
             took,
@@ -249,6 +253,11 @@ impl Guest {
     /// Whether it can ask Windhover about *the* exchange that it is in.
     pub(crate) fn has_current_exchange(&self) -> bool {
         self.has_current_exchange
+    }
+
+    /// Whether its engine answers once and never again, so that no instance can be reused.
+    pub(crate) fn answers_once(&self) -> bool {
+        self.answers_once
     }
 
     /// Whether one instance may answer several exchanges at once: it can, and asks for nothing about *the* exchange.

@@ -12,7 +12,7 @@ use std::path::Path;
 use wasmparser::{Validator, WasmFeatures};
 use windhover_contract::Feature;
 
-use crate::guest::{Outline, binary};
+use crate::guest::{Outline, answers_once, binary, keeps_resources};
 use crate::{LoadError, World};
 
 pub use made_with::MadeWith;
@@ -33,6 +33,12 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// What it exports, by name.
     pub exports: Vec<String>,
+    /// Whether an instance of it can answer more than one request, as far as can be told: one engine is known that does
+    /// not ([`crate::Reuse`] is without effect then).
+    pub can_reuse: bool,
+    /// Whether its engine keeps a resource for each piece of content that it reads, which
+    /// [`crate::SandboxLimits::max_resource_memory`] bounds; as far as can be told: one engine is known that does.
+    pub keeps_resources: bool,
     /// The features it needs of a server.
     pub features: Vec<Feature>,
     /// What it may want to be granted, judged by its imports.
@@ -70,6 +76,8 @@ pub fn inspect(bytes: &[u8], file: &Path) -> Result<Inspection, LoadError> {
         core_modules,
         made_with,
         world: World::of(&outline.exports),
+        can_reuse: !answers_once(&binary, &outline),
+        keeps_resources: keeps_resources(&binary, &outline),
         features: outline.features(),
         wants: wants::wants(&outline.imports),
         refusal: outline.examine(file).err(),

@@ -99,6 +99,11 @@ impl Instance {
         ended.map_err(|error| trap::fault(error, store.data_mut()))
     }
 
+    /// Whether it has answered the exchange that it is in, or begun to.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.store.data().has_answered()
+    }
+
     /// Puts an instance that rested into another exchange.
     pub(crate) fn begin(&mut self, exchange: Box<Exchange>) {
         self.store.data_mut().begin(Some(exchange));
@@ -106,11 +111,14 @@ impl Instance {
         self.store.set_epoch_deadline(1);
     }
 
-    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it
-    /// keeps so much that the next one may fail by it, or what the connection of this one waits for.
+    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it did not
+    /// answer this one, keeps so much that the next one may fail by it, or what the connection of this one waits for.
     pub(crate) fn rest(&mut self) -> u32 {
         let state = self.store.data_mut();
-        let is_worn = state.has_unfinished_content() || state.keeps_content() || state.hoards();
+        let is_worn = !state.has_answered()
+            || state.has_unfinished_content()
+            || state.keeps_content()
+            || state.resources.are_many();
         state.rest();
         if is_worn { u32::MAX } else { self.answered }
     }

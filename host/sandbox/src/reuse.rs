@@ -11,7 +11,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 use windhover_contract::Fault;
 
 use crate::exchange::Exchange;
@@ -83,6 +83,14 @@ impl Instances {
     pub(crate) fn new(app: &str, guest: &Guest, limits: &SandboxLimits) -> Self {
         match limits.reuse {
             Reuse::Never => Self::Fresh,
+            Reuse::Serial { .. } | Reuse::Concurrent { .. } if guest.answers_once() => {
+                warn!(
+                    %app,
+                    "the guest is not reused: its engine, StarlingMonkey with the fetch event, answers one request and no \
+                     other; each has a fresh instance, as with reuse.mode = \"never\""
+                );
+                Self::Fresh
+            }
             Reuse::Serial { max_requests, idle } => Self::Shelf(Shelf::new(max_requests, idle)),
             Reuse::Concurrent { max_requests, max_concurrent, idle } if guest.can_answer_concurrently() => {
                 Self::Seats(Seats::new(max_requests, max_concurrent, idle, limits.max_instances))

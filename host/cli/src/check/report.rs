@@ -58,6 +58,11 @@ pub(super) struct Component {
     pub(super) tools: Vec<String>,
     /// The world it was written for; null: none that is known.
     pub(super) world: Option<String>,
+    /// Whether `reuse` in the configuration has an effect: no instance of some engines answers more than one request.
+    pub(super) can_reuse: bool,
+    /// Whether the app keeps something in the host for each piece of content that it reads
+    /// (`limits.max-resource-memory`).
+    pub(super) keeps_resources: bool,
     /// The features that a server must offer, by the names of their interfaces in `windhover:http`.
     pub(super) features: Vec<&'static str>,
     /// The imports that the host answers, those of middleware included.
@@ -125,6 +130,8 @@ impl Component {
             world: app.world_name(),
             language: app.made_with.language,
             tools: app.made_with.tools,
+            can_reuse: composed.can_reuse,
+            keeps_resources: composed.keeps_resources,
             features: composed.features.iter().map(|feature| feature.name()).collect(),
             imports: composed.imports,
             exports: app.exports,

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
+use windhover_sandbox::SandboxLimits;
+
 use super::report::{Component, MayWant, Report, Server};
+use crate::config::units::Size;
 
 /// The report of a component, without a line end.
 pub(super) fn table(report: &Report) -> String {
@@ -32,6 +35,14 @@ pub(super) fn table(report: &Report) -> String {
         table.row("features", &[component.features.join(", ")]);
     }
     table.row("imports", &imports(&component.imports));
+    if !component.can_reuse {
+        table.row("reuse", &[NO_REUSE.to_owned()]);
+    }
+    if component.keeps_resources {
+        let limit = SandboxLimits::default().max_resource_memory as u64;
+        let content = limit / RESOURCE * PIECE >> 30;
+        table.row("limits", &[format!("{KEEPS_RESOURCES}: {} are enough for {content} GiB of it", Size(limit))]);
+    }
     table.row("may want", &may_want(&component.may_want));
     for warning in &report.warnings {
         table.row("warning", std::slice::from_ref(warning));
@@ -141,6 +152,13 @@ fn wrapped(line: &str) -> Vec<String> {
     }
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
+
+const NO_REUSE: &str = "none: this engine (StarlingMonkey with the fetch event) answers one request with each instance";
+
+const KEEPS_RESOURCES: &str =
+    "limits.max-resource-memory, because this engine (StarlingMonkey) keeps 128 bytes for each 8 KiB that it reads";
+const RESOURCE: u64 = 128;
+const PIECE: u64 = 8 << 10;
 
 const LABEL: usize = 9;
 const WIDTH: usize = 100 - LABEL - 4;

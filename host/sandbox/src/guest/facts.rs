@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::imports::Imports;
-use super::{EngineKind, Footprint, LoadError, Outline, World};
+use super::{EngineKind, Footprint, LoadError, Outline, World, answers_once};
 use crate::Engine;
 
 /// Read from its binary.
@@ -16,6 +16,7 @@ pub(crate) struct Facts {
     pub(crate) outline: Outline,
     pub(crate) footprint: Footprint,
     pub(crate) kind: EngineKind,
+    pub(crate) answers_once: bool,
 }
 
 impl Facts {
@@ -23,9 +24,10 @@ impl Facts {
         let outline = Outline::read(binary, file)?;
         Ok(Self {
             digest: blake3::hash(binary).to_hex().to_string(),
-            outline,
             footprint: Footprint::read(binary, file)?,
             kind: EngineKind::of(binary, None),
+            answers_once: answers_once(binary, &outline),
+            outline,
         })
     }
 

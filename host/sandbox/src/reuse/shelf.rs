@@ -1,10 +1,12 @@
 //! Instances that rest between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still
 //! until its next exchange.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
-use windhover_contract::Fault;
+use tracing::warn;
+use windhover_contract::{Fault, GuestFault};
 
 use crate::Deployed;
 use crate::exchange::Exchange;
@@ -15,6 +17,8 @@ pub(crate) struct Shelf {
     max_requests: u32,
     idle: Duration,
     places: Arc<Mutex<Places>>,
+    /// An instance that rested has answered.
+    is_proven: AtomicBool,
 }
 
 #[derive(Default)]
@@ -33,19 +37,23 @@ struct Resting {
 
 impl Shelf {
     pub(super) fn new(max_requests: u32, idle: Duration) -> Self {
-        Self { max_requests, idle, places: Arc::default() }
+        Self { max_requests, idle, places: Arc::default(), is_proven: AtomicBool::new(false) }
     }
 
     /// Answers with an instance that rests, the one that did so for the shortest time, or with a fresh one.
     pub(super) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Box<Exchange>) -> Result<(), Fault> {
-        let mut instance = match self.take() {
+        let (mut instance, has_rested) = match self.take() {
             Some(mut instance) => {
                 instance.begin(exchange);
-                instance
+                (instance, true)
             }
-            None => Instance::new(deployed, Some(exchange)).await?,
+            None => (Instance::new(deployed, Some(exchange)).await?, false),
         };
-        instance.answer().await?;
+        let ended = instance.answer().await;
+        if has_rested {
+            self.judge(&deployed.name, &ended, instance.has_answered());
+        }
+        ended?;
         if instance.rest() < self.max_requests {
             self.put(instance);
         }
@@ -58,6 +66,28 @@ impl Shelf {
         let resting = std::mem::take(&mut places.resting);
         drop(places);
         drop(resting);
+    }
+
+    /// Some engines answer once and never again, which each of their instances would show anew. So if the first one that
+    /// rested fails, none rests from now on; once one has answered, a failure is of its exchange alone, and no client can
+    /// end the reuse by causing one.
+    fn judge(&self, app: &str, ended: &Result<(), Fault>, has_answered: bool) {
+        if self.is_proven.load(Ordering::Relaxed) {
+            return;
+        }
+        match ended {
+            Ok(()) if has_answered => return self.is_proven.store(true, Ordering::Relaxed),
+            Ok(()) | Err(Fault::Guest(GuestFault::Trapped)) => {}
+            Err(_) => return, // of the client, or of the host
+        }
+        if !std::mem::replace(&mut lock(&self.places).is_closed, true) {
+            warn!(
+                %app,
+                "an instance that had answered a request failed at its next one, so this guest cannot be reused: from now \
+                 on each request has a fresh instance, as with reuse.mode = \"never\""
+            );
+        }
+        self.close();
     }
 
     fn take(&self) -> Option<Instance> {

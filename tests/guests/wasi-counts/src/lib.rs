@@ -1,5 +1,6 @@
 //! Counts its requests in a global and answers with the count: in an instance of one's own it is always 1. `/fields`
-//! answers with the names of the fields that it was given; `/keeps` counts, and keeps its request for ever.
+//! answers with the names of the fields that it was given; `/keeps` counts, and keeps its request for ever; `/once`
+//! counts where that gives 1, returns without an answer where it gives 2, and panics then; `/silent` never answers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -12,6 +13,11 @@ struct WasiCounts;
 impl wasip2::exports::http::incoming_handler::Guest for WasiCounts {
     fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
         let count = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
+        match (request.path_with_query().as_deref(), count) {
+            (Some("/once"), 2) | (Some("/silent"), _) => return,
+            (Some("/once"), 3..) => panic!("it answers once"),
+            _ => {}
+        }
         let text = if request.path_with_query().as_deref() == Some("/fields") {
             let mut names: Vec<_> = request.headers().entries().into_iter().map(|(name, _)| name).collect();
             names.sort();
