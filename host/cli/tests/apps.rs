@@ -93,6 +93,40 @@ fn an_app_whose_websockets_hold_all_of_its_instances_leaves_others_theirs() {
 }
 
 #[test]
+fn a_guest_that_cannot_be_reused_is_told_of_once() {
+    let site = Site::new();
+    let keys = "reuse = { mode = 'serial' }\nlimits = { max-instances = 1 }";
+    site.write(&site.app("once", "wasi-counts", keys));
+    let server = site.serve();
+    let get = || server.ask("GET /once HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let answers: Vec<bool> = (0..6).map(|_| get().starts_with("HTTP/1.1 200 OK\r\n")).collect();
+    assert_eq!(answers, [true, false, true, true, true, true]);
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert_eq!(
+        log.matches("this guest cannot be reused: from now on each request has a fresh instance").count(),
+        1,
+        "{log}"
+    );
+}
+
+#[test]
+fn a_guest_that_is_ended_for_what_it_holds_or_waits_for_is_told_why() {
+    let site = Site::new();
+    let holds = site.app("holds", "wasi-hoards", "routes = ['/']\nlimits = { max-resource-memory = '1MiB' }");
+    site.write(&format!("{holds}{}", site.app("early", "wasi-writes-early", "routes = ['early/']")));
+    let server = site.serve();
+    for (host, path) in [("a", "/fields/10000"), ("early", "/")] {
+        let answer = server.ask(&format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"));
+        assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
+    }
+    server.signal(Signal::TERM);
+    let log = server.ended().stderr;
+    assert!(log.contains("take up more than their limit (max-resource-memory), 1048576 bytes"), "{log}");
+    assert!(log.contains("it has written more content than is held before it called response-outparam.set"), "{log}");
+}
+
+#[test]
 fn where_nothing_leads_to_an_app_is_404() {
     let site = Site::new();
     site.write(&site.app("shop", "rust-hello", "routes = ['/shop']"));

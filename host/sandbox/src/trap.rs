@@ -10,6 +10,7 @@ use crate::limits::Refused;
 use crate::log::printable;
 use crate::presence::{Abandoned, BrokenOff};
 use crate::state::{CpuTimeExceeded, State};
+use crate::wasi::p2::WaitsForItself;
 
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
@@ -35,6 +36,14 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         return HostFault::NoRoom.into();
     }
     let details = details(&error);
+    if error.is::<WaitsForItself>() {
+        error!(
+            %app, %id,
+            "the guest was ended, because it waits for itself: it has written more content than is held before it called \
+             response-outparam.set or outgoing-handler.handle, and nobody reads until it does; call that first:{details}"
+        );
+        return GuestFault::Trapped.into();
+    }
     if let Some(I32Exit(code)) = error.downcast_ref() {
         error!(%app, %id, "the guest called exit({code}) instead of answering");
         return GuestFault::Trapped.into();

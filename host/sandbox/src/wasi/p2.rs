@@ -9,6 +9,7 @@ mod fields;
 mod incoming;
 mod outgoing;
 mod pipe;
+mod stuck;
 
 use std::any::Any;
 use std::sync::Arc;
@@ -23,9 +24,11 @@ use answer::{OutgoingResponse, ResponseOutparam};
 use incoming::{Fields, IncomingRequest};
 use outgoing::{FutureResponse, IncomingResponse, OutgoingRequest};
 use pipe::OutgoingBody;
+use stuck::unless_stuck;
 
 pub(crate) use bindings::{WasiHttp, WasiHttpPre};
 pub(crate) use pipe::Outgoing;
+pub(crate) use stuck::WaitsForItself;
 
 /// Links `wasi:http` 0.2.
 pub(super) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
@@ -50,7 +53,24 @@ pub(crate) async fn call(store: &mut Store<State>, guest: &WasiHttp) -> wasmtime
     };
     let outparam = ResponseOutparam { app, id: LogId::from(&exchange.features), answer: Arc::clone(&exchange.answer) };
     let (request, outparam) = (state.table().push(request)?, state.table().push(outparam)?);
-    guest.wasi_http_incoming_handler().call_handle(store, request, outparam).await
+    unless_stuck(guest.wasi_http_incoming_handler().call_handle(store, request, outparam)).await
+}
+
+/// What a resource of wasi:http holds beyond itself.
+pub(crate) fn content(resource: &(dyn Any + Send)) -> usize {
+    if let Some(response) = resource.downcast_ref::<OutgoingResponse>() {
+        return response.held();
+    }
+    if let Some(request) = resource.downcast_ref::<OutgoingRequest>() {
+        return request.held();
+    }
+    if let Some(response) = resource.downcast_ref::<FutureResponse>() {
+        return response.held();
+    }
+    if let Some(response) = resource.downcast_ref::<IncomingResponse>() {
+        return response.held();
+    }
+    resource.downcast_ref::<IncomingRequest>().map_or(0, IncomingRequest::held)
 }
 
 /// Whether this is an outgoing body that the guest has neither finished nor dropped.

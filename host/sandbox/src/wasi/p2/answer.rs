@@ -65,7 +65,9 @@ impl ResponseOutparam {
                 Err(GuestFault::Reported.into())
             }
             Ok(OutgoingResponse { status, fields, content, .. }) => {
-                let content = Content::Written(content.unwrap_or_else(nothing));
+                let content = content.unwrap_or_else(nothing);
+                content.depart();
+                let content = Content::Written(content);
                 Ok(Head { status, fields: fields.into(), content })
             }
             Err(code) => {

@@ -91,7 +91,10 @@ impl OutgoingRequest {
         };
         let uri = uri.build().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
         let content = match content {
-            Some(content) => content.boxed_unsync(),
+            Some(content) => {
+                content.depart();
+                content.boxed_unsync()
+            }
             None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
         };
         let mut request = Request::new(content);

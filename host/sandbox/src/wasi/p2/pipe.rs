@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, St
 use wasmtime_wasi_http::Error;
 
 use super::bindings::types::ErrorCode;
+use super::stuck::leave;
 use crate::answer::wake;
 use crate::pieces::{Pieces, READ_AHEAD};
 
@@ -42,6 +43,8 @@ struct Inner {
     pieces: Pieces,
     written: u64,
     end: Option<End>,
+    /// Somebody reads, or will: it is on its way.
+    has_reader: bool,
     /// Nobody reads any more.
     is_closed: bool,
     reader: Option<Waker>,
@@ -99,7 +102,11 @@ impl Pipe {
         if inner.is_closed || inner.pieces.have_room() {
             return Poll::Ready(());
         }
-        inner.writer = Some(cx.waker().clone());
+        if inner.has_reader {
+            inner.writer = Some(cx.waker().clone());
+        } else {
+            leave(&mut inner.writer, cx.waker());
+        }
         Poll::Pending
     }
 }
@@ -158,6 +165,11 @@ impl Pollable for Stream {
 }
 
 impl Outgoing {
+    /// Says that it is on its way to whoever reads it.
+    pub(super) fn depart(&self) {
+        self.0.lock().has_reader = true;
+    }
+
     /// The content, if all of it is here, without trailers, and of the `expected` size.
     pub(crate) fn whole(&self, expected: Option<u64>) -> Option<Pieces> {
         let mut inner = self.0.lock();
