@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::mpsc;
 use windhover_contract::{Body, Request, Response};
-use windhover_sandbox::{Grants, Outbound, OutboundRule};
+use windhover_sandbox::{Grants, Outbound, OutboundLimits, OutboundRule, SandboxLimits};
 use windhover_tests::{Served, TestServer, bounded, guest};
 
-use crate::get;
+use crate::{get, post};
 
 #[tokio::test]
 async fn a_request_that_is_granted_is_sent_with_its_content() {
@@ -192,6 +194,221 @@ async fn a_trace_is_passed_on() {
     .await;
     let answer = wire.receive_response().await.text().to_owned();
     assert_eq!(answer, format!("200 GET / 127.0.0.1:{port} HTTP/1.1 trace {parent} a=b: "));
+}
+
+/// RFC 9112 §3.2: what stands in the request line, and `Host` behind it, whatever the guest has written.
+#[tokio::test]
+async fn a_request_leaves_in_the_form_that_the_rfcs_have() {
+    let mut upstream = Upstream::new("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let port = upstream.port;
+    let served = granted(&[&format!("http://127.0.0.1:{port}")]).await;
+    let host = format!("127.0.0.1:{port}");
+    for (line, expected) in [
+        (format!("GET http://{host} /a?b=c"), format!("GET /a?b=c HTTP/1.1\r\nhost: {host}\r\n\r\n")),
+        (format!("GET http://{host} ?b"), format!("GET /?b HTTP/1.1\r\nhost: {host}\r\n\r\n")),
+        (
+            format!("GET http://{host} /a[b]?c[d]=e|f%"),
+            format!("GET /a%5Bb%5D?c%5Bd%5D=e%7Cf%25 HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        ),
+        (format!("OPTIONS http://{host} *"), format!("OPTIONS * HTTP/1.1\r\nhost: {host}\r\n\r\n")),
+        // Of a request that was copied: what is about its connection stays behind (RFC 9110 §7.6.1).
+        (
+            format!("GET http://{host} /\nx-first: 1\nte: trailers\nx-last: 1"),
+            format!("GET / HTTP/1.1\r\nhost: {host}\r\nx-first: 1\r\nx-last: 1\r\n\r\n"),
+        ),
+    ] {
+        assert_eq!(asked(&served, &line).await, "204 ", "{line}");
+        assert_eq!(upstream.received().await, expected, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_request_may_say_is_refused() {
+    let upstream = Upstream::new("HTTP/1.1 204 No Content\r\n\r\n").await;
+    let port = upstream.port;
+    let served = granted(&["http://*:*"]).await;
+    for (line, expected) in [
+        (format!("GET http://user@127.0.0.1:{port} /"), "ErrorCode::HttpRequestUriInvalid"), // RFC 9110 §4.2.4
+        (format!("GET http://user:word@127.0.0.1:{port} /"), "ErrorCode::HttpRequestUriInvalid"),
+        ("GET http://127.0.0.1:99999 /".to_owned(), "ErrorCode::HttpRequestUriInvalid"),
+        ("GET http://127.0.0.1:0 /".to_owned(), "ErrorCode::HttpRequestUriInvalid"),
+        (format!("GET http://127.0.0.1:{port} *"), "ErrorCode::HttpRequestUriInvalid"),
+        (format!("GET http://127.0.0.1:{port} a"), "no target"),
+        (format!("GET http://127.0.0.1:{port} /a#b"), "no target"),
+        (format!("CONNECT http://127.0.0.1:{port} /"), "ErrorCode::HttpRequestMethodInvalid"),
+        (format!("GET http://127.0.0.1:{port} /\nconnection: close"), "connection: HeaderError::Forbidden"),
+        (format!("GET http://127.0.0.1:{port} /\nhost: elsewhere"), "host: HeaderError::Forbidden"),
+        (
+            format!("GET http://127.0.0.1:{port} /\ntransfer-encoding: chunked"),
+            "transfer-encoding: HeaderError::Forbidden",
+        ),
+    ] {
+        assert_eq!(asked(&served, &line).await, expected, "{line}");
+    }
+    let rule = "http://*:*".parse::<OutboundRule>().expect("it is a rule").private();
+    let outbound = Outbound { rules: vec![rule], ..Outbound::default() };
+    let grant = move |grants: Grants| grants.outbound(outbound.clone()).expect("it can be granted");
+    let served = TestServer::http().grants(grant).serve(guest("wasi3-facts")).await;
+    let answer = ask(&served, &format!("/send/GET/http://user@127.0.0.1:{port}/")).await;
+    assert_eq!(answer, "ErrorCode::HttpRequestUriInvalid");
+}
+
+/// RFC 9110 §7.6.1: a guest may copy them into its own answer.
+#[tokio::test]
+async fn the_fields_of_an_upstreams_connection_are_not_the_guests() {
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close, x-hop\r\nkeep-alive: timeout=5\r\nx-hop: 1\r\nx-end: 1\r\ncontent-length: 0\r\n\r\n";
+    let upstream = Upstream::new(answer).await;
+    let served = granted(&[&format!("http://127.0.0.1:{}", upstream.port)]).await;
+    let line = format!("GET http://127.0.0.1:{} /", upstream.port);
+    assert_eq!(asked(&served, &line).await, "200 content-length x-end");
+}
+
+/// Guards against: 100 fields, which some answers have more of, and nobody could change.
+#[tokio::test]
+async fn an_answer_may_have_many_fields_and_not_more_than_its_limit() {
+    let answer = |fields: usize, size: usize| {
+        let fields: String = (0..fields).map(|at| format!("x: {at:0size$}\r\n")).collect();
+        format!("HTTP/1.1 204 No Content\r\n{fields}\r\n")
+    };
+    for (fields, size, change, expected) in [
+        (154, 1, None, "204"),
+        (1000, 1, None, "204"),
+        (1001, 1, None, "ErrorCode::HttpResponseHeaderSectionSize"),
+        (6, 10_000, None, "204"),
+        (8, 10_000, None, "ErrorCode::HttpResponseHeaderSectionSize"),
+        (10, 1, Some((10, 8 << 10)), "204"),
+        (11, 1, Some((10, 8 << 10)), "ErrorCode::HttpResponseHeaderSectionSize"),
+        (1, 9_000, Some((10, 8 << 10)), "ErrorCode::HttpResponseHeaderSectionSize"),
+        (4, 20_000, Some((10, 128 << 10)), "204"),
+    ] {
+        let upstream = Upstream::new(answer(fields, size)).await;
+        let rule = "http://127.0.0.1:*".parse::<OutboundRule>().expect("it is a rule").private();
+        let mut outbound = Outbound { rules: vec![rule], ..Outbound::default() };
+        if let Some((fields, size)) = change {
+            (outbound.limits.max_response_fields, outbound.limits.max_response_fields_size) = (fields, size);
+        }
+        let served = with(outbound).await;
+        let told = asked(&served, &format!("GET http://127.0.0.1:{} /", upstream.port)).await;
+        assert!(told.starts_with(expected), "{fields} fields of {size}: {told}");
+    }
+}
+
+/// A server that accepts and says nothing must not be waited for as long as a request may take.
+#[tokio::test]
+async fn connecting_has_its_time_with_the_handshake_of_tls() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = silent.local_addr().expect("it is bound").port();
+    let rule = || "https://127.0.0.1:*".parse::<OutboundRule>().expect("it is a rule").private();
+    let mut outbound = Outbound { rules: vec![rule()], ..Outbound::default() };
+    outbound.limits.connect_timeout = Duration::from_millis(50);
+    let served = with(outbound).await;
+    let answer = asked(&served, &format!("GET https://127.0.0.1:{port} /")).await;
+    assert_eq!(answer, "ErrorCode::ConnectionTimeout");
+    // A guest may want it shorter.
+    let served = with_rules(vec![rule()]).await;
+    let answer = asked(&served, &format!("GET https://127.0.0.1:{port} / 50")).await;
+    assert_eq!(answer, "ErrorCode::ConnectionTimeout");
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_the_handshake_off_is_no_failure_of_the_dns() {
+    let broken = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = broken.local_addr().expect("it is bound").port();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = broken.accept().await {
+            drop(socket);
+        }
+    });
+    let rule = "https://127.0.0.1:*".parse::<OutboundRule>().expect("it is a rule").private();
+    let served = with_rules(vec![rule]).await;
+    let answer = asked(&served, &format!("GET https://127.0.0.1:{port} /")).await;
+    assert_eq!(answer, "ErrorCode::ConnectionTerminated");
+}
+
+/// Guards against: the seventeenth request at once failed.
+#[tokio::test]
+async fn more_requests_than_may_be_under_way_wait_for_others() {
+    let upstream = TestServer::http().serve_fn(tell).await;
+    let port = port(&upstream);
+    let served = granted(&[&format!("http://127.0.0.1:{port}")]).await;
+    let answer = ask(&served, &format!("/many/100/127.0.0.1:{port}")).await;
+    assert_eq!(answer, ["200"; 100].join(" "));
+}
+
+#[tokio::test]
+async fn no_more_wait_than_may_and_none_for_longer() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let port = silent.local_addr().expect("it is bound").port();
+    let count = |answer: &str, code: &str| answer.split(' ').filter(|told| *told == code).count();
+    for (change, timeouts, refusals) in [
+        ((1, 2, Duration::from_secs(3600)), 3, 2), // one is under way and two wait
+        ((1, 100, Duration::from_millis(50)), 1, 4),
+    ] {
+        let rule = "http://127.0.0.1:*".parse::<OutboundRule>().expect("it is a rule").private();
+        let mut outbound = Outbound { rules: vec![rule], ..Outbound::default() };
+        let limits = &mut outbound.limits;
+        limits.first_byte_timeout = Duration::from_millis(500);
+        (limits.max_in_flight, limits.max_queue, limits.queue_timeout) = change;
+        let served = with(outbound).await;
+        let answer = ask(&served, &format!("/many/5/127.0.0.1:{port}")).await;
+        assert_eq!(count(&answer, "ErrorCode::ConnectionReadTimeout"), timeouts, "{answer}");
+        assert_eq!(count(&answer, "ErrorCode::ConnectionLimitReached"), refusals, "{answer}");
+    }
+}
+
+/// So that an app hears of a server that does not answer, and can answer for it.
+#[test]
+fn an_upstream_has_less_time_than_the_app_that_asks_it() {
+    let (outbound, app) = (OutboundLimits::default(), SandboxLimits::default());
+    for time in
+        [outbound.connect_timeout, outbound.first_byte_timeout, outbound.between_bytes_timeout, outbound.queue_timeout]
+    {
+        assert!(time < app.timeout, "{time:?}");
+    }
+}
+
+/// An upstream that gives each request the same answer, and keeps what it received.
+struct Upstream {
+    port: u16,
+    received: mpsc::UnboundedReceiver<String>,
+}
+
+impl Upstream {
+    async fn new(answer: impl Into<String>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (sender, received) = mpsc::unbounded_channel();
+        let answer = answer.into();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let (sender, answer) = (sender.clone(), answer.clone());
+                tokio::spawn(async move {
+                    let mut head = Vec::new();
+                    while let Ok(octet) = socket.read_u8().await {
+                        head.push(octet);
+                        if head.ends_with(b"\r\n\r\n") {
+                            let head = String::from_utf8(std::mem::take(&mut head)).expect("it is text");
+                            let _ = sender.send(head);
+                            let _ = socket.write_all(answer.as_bytes()).await;
+                        }
+                    }
+                });
+            }
+        });
+        Self { port, received }
+    }
+
+    /// The head of the next request.
+    async fn received(&mut self) -> String {
+        bounded("a request", self.received.recv()).await.expect("somebody listens")
+    }
+}
+
+/// Has the guest send what is written, and tells what came of it.
+async fn asked(served: &Served, written: &str) -> String {
+    let mut wire = served.connect().await;
+    wire.send(post("/ask", written)).await;
+    wire.receive_response().await.text().to_owned()
 }
 
 /// An upstream that tells what it was asked.

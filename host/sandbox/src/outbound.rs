@@ -4,6 +4,8 @@
 mod address;
 mod client;
 mod content;
+mod places;
+mod request;
 mod rule;
 
 use std::future::{Future, ready};
@@ -11,9 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::warn;
 use wasmtime_wasi_http::{
@@ -23,8 +24,11 @@ use windhover_contract::{Trace, TracedCall};
 
 use crate::blocking::Blocking;
 use crate::exchange::Exchange;
+use crate::wasi::request::without_connection;
 use client::{Client, kind, may_reach};
 use content::Content;
+use places::Places;
+use request::prepare;
 use rule::Destination;
 
 pub use rule::{OutboundRule, OutboundRuleError};
@@ -46,15 +50,27 @@ pub struct Outbound {
 /// The limits of outbound requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundLimits {
-    /// Time that connecting may take, to each address of a name.
+    /// Time that connecting may take: finding the addresses of a name, TCP to them one after the other, and TLS.
+    /// Exceeding it fails with `connection-timeout`. A guest may make it shorter for a request.
     pub connect_timeout: Duration,
-    /// Time until the head of the answer is here, with connecting. A guest may make it shorter for a request.
+    /// Time until the head of the answer is here, with connecting. Exceeding it fails with `connection-read-timeout`,
+    /// which a guest can answer for as long as it has time itself ([`crate::SandboxLimits::timeout`]). A guest may make
+    /// it shorter for a request.
     pub first_byte_timeout: Duration,
-    /// Time between two pieces of an answer's content. A guest may make it shorter for a request.
+    /// Time between two pieces of an answer's content. Exceeding it fails with `connection-read-timeout`. A guest may
+    /// make it shorter for a request.
     pub between_bytes_timeout: Duration,
-    /// Requests under way at once for one exchange, until their answers are read or dropped. One more fails with
-    /// `connection-limit-reached`.
+    /// Requests under way at once for one exchange, until their answers are read or dropped. More wait for one of them.
     pub max_in_flight: usize,
+    /// Requests of one exchange that may wait for others of it. One more fails with `connection-limit-reached`.
+    pub max_queue: usize,
+    /// How long one waits for others before it fails with `connection-limit-reached`.
+    pub queue_timeout: Duration,
+    /// Fields of an answer. More fail with `HTTP-response-header-section-size`.
+    pub max_response_fields: usize,
+    /// Bytes of the head of an answer, 8 KiB and more. Exceeding it fails with `HTTP-response-header-section-size`, and
+    /// in HTTP/2 with what the client makes of it.
+    pub max_response_fields_size: usize,
     /// Connections to one host that are kept for later.
     pub max_idle: usize,
     /// How long they are kept.
@@ -65,10 +81,15 @@ impl Default for OutboundLimits {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            first_byte_timeout: Duration::from_secs(60), // as nginx's proxy_read_timeout
-            between_bytes_timeout: Duration::from_secs(60),
+            // Ten seconds less than a request of an app may take, so that the app hears of it and can answer.
+            first_byte_timeout: Duration::from_secs(20),
+            between_bytes_timeout: Duration::from_secs(20),
             max_in_flight: 16,
-            max_idle: 32, // as nginx's upstream keepalive
+            max_queue: 1000, // as for instances: more than any page asks for at once
+            queue_timeout: Duration::from_secs(10),
+            max_response_fields: 1000,          // as many as a guest may send itself
+            max_response_fields_size: 64 << 10, // as .NET's HttpClient
+            max_idle: 32,                       // as nginx's upstream keepalive
             idle_timeout: Duration::from_secs(60),
         }
     }
@@ -105,8 +126,9 @@ impl Granted {
         mut request: Request<WasiBody>,
         options: RequestOptions,
         exchange: Traced,
-        places: Arc<Semaphore>,
+        places: Arc<Places>,
     ) -> Result<Response<WasiBody>, Error> {
+        prepare(&mut request)?;
         let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         if !self.outbound.rules.iter().any(|rule| rule.allows(request.method(), &destination)) {
             let method = request.method();
@@ -118,15 +140,31 @@ impl Granted {
             return Err(Error::DestinationIpProhibited);
         }
         let method = request.method().clone();
-        let place = places.try_acquire_owned().map_err(|_| Error::ConnectionLimitReached)?;
         let limits = &self.outbound.limits;
+        let place = places.take(limits).await.ok_or(Error::ConnectionLimitReached)?;
         let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
         let between = within(options.between_bytes_timeout, limits.between_bytes_timeout);
         let first = within(options.first_byte_timeout, limits.first_byte_timeout);
+        let connect = within(options.connect_timeout, limits.connect_timeout);
         let mut call = exchange.leaves(&mut request);
-        let answered = timeout(first, self.client.send(request)).await.unwrap_or(Err(Error::ConnectionReadTimeout));
-        if let Err(Error::DestinationIpProhibited) = answered {
-            self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
+        let answered = timeout(first, self.client.send(request, connect)).await;
+        let answered = match answered.unwrap_or(Err(Error::ConnectionReadTimeout)) {
+            Ok(answer) if are_too_many(answer.headers(), limits) => Err(Error::HttpResponseHeaderSectionSize(None)),
+            answered => answered,
+        };
+        match answered {
+            Err(Error::DestinationIpProhibited) => {
+                self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
+            }
+            Err(Error::HttpResponseHeaderSectionSize(_)) => self.tell(
+                app,
+                &format!(
+                    "{destination} failed: its answer has more fields than limits.outbound.max-response-fields, {}, or a \
+                     head larger than max-response-fields-size, {} bytes",
+                    limits.max_response_fields, limits.max_response_fields_size
+                ),
+            ),
+            _ => {}
         }
         if let Some(call) = &mut call {
             match &answered {
@@ -134,7 +172,8 @@ impl Granted {
                 Err(error) => call.failed(kind(error)),
             }
         }
-        let answer = answered?;
+        let mut answer = answered?;
+        *answer.headers_mut() = without_connection(std::mem::take(answer.headers_mut()));
         if !has_content(&method, answer.status()) {
             // Whatever its sender has written there is not the answer's (RFC 9110 §6.4.1).
             return Ok(answer.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
@@ -156,6 +195,12 @@ fn has_content(method: &Method, status: StatusCode) -> bool {
     status == StatusCode::RESET_CONTENT || windhover_contract::Response::has_content(method, status)
 }
 
+/// Whether fields of an answer are more than they may be, or larger: the client reads on for a while beyond that.
+fn are_too_many(fields: &HeaderMap, limits: &OutboundLimits) -> bool {
+    let size: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    fields.len() > limits.max_response_fields || size > limits.max_response_fields_size
+}
+
 /// Why an address that a rule allows is refused all the same.
 const PRIVATE: &str = "its address is of a private network; a rule that names it with private = true would allow it";
 
@@ -166,7 +211,7 @@ pub(crate) struct Hooks {
     /// `None`: none leaves.
     granted: Option<Arc<Granted>>,
     /// Made when the first request leaves.
-    places: Option<Arc<Semaphore>>,
+    places: Option<Arc<Places>>,
     /// The trace that the current exchange is part of.
     exchange: Traced,
 }
@@ -227,7 +272,7 @@ impl Hooks {
         let exchange = self.exchange.clone();
         let granted = self.granted.clone().zip(self.app.clone()).map(|(granted, app)| {
             let max = granted.outbound.limits.max_in_flight;
-            let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Semaphore::new(max))));
+            let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Places::new(max))));
             (granted, app, places)
         });
         async move {

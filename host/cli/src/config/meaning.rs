@@ -272,10 +272,28 @@ impl Check<'_> {
                 let problem = "0s leaves the app no time at all; write for example \"10s\", or leave it out".to_owned();
                 self.is_wrong(&["apps", name, "limits", key], problem);
             }
+            self.app_sizes(name, app);
             self.grants(name, app);
             routes.push((name.clone(), own));
         }
         routes
+    }
+
+    fn app_sizes(&mut self, name: &str, app: &App) {
+        let (resources, outbound) = (app.limits.max_resource_memory, &app.limits.outbound);
+        if resources.0 < MIN_RESOURCE_MEMORY {
+            let problem = format!("{resources} is out of range; it takes {} and more", Size(MIN_RESOURCE_MEMORY));
+            self.is_wrong(&["apps", name, "limits", "max-resource-memory"], problem);
+        }
+        let (fields, size) = (outbound.max_response_fields, outbound.max_response_fields_size);
+        if fields.get() > 10_000 {
+            let problem = format!("{fields} is out of range; it takes 1 to 10000");
+            self.is_wrong(&["apps", name, "limits", "outbound", "max-response-fields"], problem);
+        }
+        if size.0 < 8192 {
+            let problem = format!("{size} is out of range; it takes {} and more", Size(8192));
+            self.is_wrong(&["apps", name, "limits", "outbound", "max-response-fields-size"], problem);
+        }
     }
 
     fn grants(&mut self, name: &str, app: &App) {

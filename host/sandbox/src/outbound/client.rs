@@ -7,8 +7,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::Request;
+use http::{Request, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as Pool;
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::timeout;
 use tower_service::Service;
 use tracing::warn;
 use wasmtime_wasi_http::{Error, WasiBody};
@@ -28,7 +30,7 @@ use super::{Outbound, OutboundError};
 use crate::blocking::Blocking;
 
 /// The client of a deployment.
-pub(super) struct Client(Pool<HttpsConnector<HttpConnector<Resolver>>, WasiBody>);
+pub(super) struct Client(Pool<Connector, WasiBody>);
 
 impl Client {
     pub(super) fn new(outbound: &Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
@@ -48,19 +50,60 @@ impl Client {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(connector);
+        let limits = &outbound.limits;
+        let connector = Connector { connector, timeout: limits.connect_timeout };
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(outbound.limits.idle_timeout)
-            .pool_max_idle_per_host(outbound.limits.max_idle)
-            .http1_max_headers(MAX_FIELDS)
-            .http2_max_header_list_size(MAX_FIELDS_SIZE)
+            .pool_idle_timeout(limits.idle_timeout)
+            .pool_max_idle_per_host(limits.max_idle)
+            .http1_max_headers(limits.max_response_fields)
+            .http1_max_buf_size(limits.max_response_fields_size.max(MIN_BUFFER))
+            .http2_max_header_list_size(u32::try_from(limits.max_response_fields_size).unwrap_or(u32::MAX))
             .build(connector);
         Ok(Self(pool))
     }
 
-    /// Sends a request and waits for the head of its answer.
-    pub(super) async fn send(&self, request: Request<WasiBody>) -> Result<http::Response<Incoming>, Error> {
-        self.0.request(request).await.map_err(|error| cause(&error))
+    /// Sends a request and waits for the head of its answer. Where that needs a new connection, it may take `connect` to
+    /// make it.
+    pub(super) async fn send(
+        &self,
+        request: Request<WasiBody>,
+        connect: Duration,
+    ) -> Result<http::Response<Incoming>, Error> {
+        CONNECT_TIMEOUT.scope(connect, self.0.request(request)).await.map_err(|error| cause(&error))
+    }
+}
+
+tokio::task_local! {
+    /// How long the current request may wait for a connection: the pool passes nothing on to its connector.
+    static CONNECT_TIMEOUT: Duration;
+}
+
+/// Makes connections, within their time: from the name to the end of the TLS handshake.
+#[derive(Clone)]
+struct Connector {
+    connector: HttpsConnector<HttpConnector<Resolver>>,
+    timeout: Duration,
+}
+
+impl Service<Uri> for Connector {
+    type Response = <HttpsConnector<HttpConnector<Resolver>> as Service<Uri>>::Response;
+    type Error = Box<dyn StdError + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).unwrap_or(self.timeout);
+        let connecting = self.connector.call(uri);
+        Box::pin(async move {
+            match timeout(limit, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+            }
+        })
     }
 }
 
@@ -101,6 +144,11 @@ struct Resolver {
 #[error("the name leads to addresses of a private network")]
 struct Prohibited;
 
+/// The name leads nowhere.
+#[derive(Debug, thiserror::Error)]
+#[error("the name has no address: {0}")]
+struct Unresolved(io::Error);
+
 impl Service<Name> for Resolver {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = Box<dyn StdError + Send + Sync>;
@@ -116,7 +164,8 @@ impl Service<Name> for Resolver {
             let name = name.as_str();
             let allows_private = allows_private(&rules, name);
             let asked = name.to_owned();
-            let found: Vec<SocketAddr> = blocking.call(move || (asked, 0).to_socket_addrs()).await??.collect();
+            let found = blocking.call(move || (asked, 0).to_socket_addrs()).await?.map_err(Unresolved)?;
+            let found: Vec<SocketAddr> = found.collect();
             let (mut allowed, is_empty) = (Vec::new(), found.is_empty());
             allowed.extend(found.into_iter().filter(|address| allows_private || is_public(address.ip())));
             if allowed.is_empty() && !is_empty {
@@ -140,10 +189,12 @@ fn allows_private(rules: &[OutboundRule], host: &str) -> bool {
 /// What wasi:http calls what went wrong.
 fn cause(error: &(dyn StdError + 'static)) -> Error {
     let mut next = Some(error);
-    let mut is_connect = false;
     while let Some(error) = next {
         if error.is::<Prohibited>() {
             return Error::DestinationIpProhibited;
+        }
+        if error.is::<Unresolved>() {
+            return Error::DnsError { rcode: None, info_code: None };
         }
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return match error {
@@ -151,11 +202,12 @@ fn cause(error: &(dyn StdError + 'static)) -> Error {
                 _ => Error::TlsProtocolError,
             };
         }
-        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
-            is_connect |= error.is_connect();
-        }
         if let Some(error) = error.downcast_ref::<hyper::Error>() {
-            return if error.is_parse() { Error::HttpProtocolError } else { Error::ConnectionTerminated };
+            return match error {
+                error if error.is_parse_too_large() => Error::HttpResponseHeaderSectionSize(None),
+                error if error.is_parse() => Error::HttpProtocolError,
+                _ => Error::ConnectionTerminated,
+            };
         }
         if let Some(error) = error.downcast_ref::<io::Error>() {
             match error.kind() {
@@ -172,7 +224,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Error {
         }
         next = error.source();
     }
-    if is_connect { Error::DnsError { rcode: None, info_code: None } } else { Error::ConnectionTerminated }
+    Error::ConnectionTerminated
 }
 
 /// What an error is called where few names may be: as in wasi:http.
@@ -187,6 +239,7 @@ pub(super) fn kind(error: &Error) -> &'static str {
         Error::DestinationUnavailable => "destination-unavailable",
         Error::DnsError { .. } => "DNS-error",
         Error::HttpProtocolError => "HTTP-protocol-error",
+        Error::HttpResponseHeaderSectionSize(_) => "HTTP-response-header-section-size",
         Error::HttpResponseIncomplete => "HTTP-response-incomplete",
         Error::TlsCertificateError => "TLS-certificate-error",
         Error::TlsProtocolError => "TLS-protocol-error",
@@ -194,6 +247,5 @@ pub(super) fn kind(error: &Error) -> &'static str {
     }
 }
 
-/// As the server's own limits on requests.
-const MAX_FIELDS: usize = 100;
-const MAX_FIELDS_SIZE: u32 = 32 << 10;
+/// Less hyper does not take.
+const MIN_BUFFER: usize = 8 << 10;

@@ -33,7 +33,7 @@ pub(super) fn fields(exchange: &mut Exchange) -> HeaderMap {
 
 /// The fields without those that are about the connection, which is the server's (RFC 9110 §7.6.1). `trailer` stays: it
 /// announces what the guest will get.
-pub(super) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
+pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = fields
         .get_all(CONNECTION)
         .iter()

@@ -136,14 +136,23 @@ pub struct WebSocket {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Outbound {
-    /// Time that connecting may take.
+    /// Time that connecting may take: finding the addresses of the name, TCP and TLS.
     pub connect_timeout: Time,
-    /// Time until the head of the answer is here, with connecting.
+    /// Time until the head of the answer is here, with connecting. Less than the app's own `timeout`, the app hears of
+    /// it and can answer.
     pub first_byte_timeout: Time,
     /// Time between two pieces of an answer.
     pub between_bytes_timeout: Time,
-    /// Requests under way at once for one request of a client; one more fails.
+    /// Requests under way at once for one request of a client; more wait.
     pub max_in_flight: NonZeroU32,
+    /// Requests that may wait for others of the same request; one more fails.
+    pub max_queue: usize,
+    /// How long one waits for others before it fails.
+    pub queue_timeout: Time,
+    /// Most fields of an answer: 1 to 10,000. More fail.
+    pub max_response_fields: NonZeroU32,
+    /// Largest head of an answer; at least 8 KiB. A larger one fails.
+    pub max_response_fields_size: Size,
     /// Connections to one host that are kept for later.
     pub max_idle: usize,
     /// How long they are kept.
@@ -204,12 +213,17 @@ impl Default for AppLimits {
 impl Default for Outbound {
     fn default() -> Self {
         let own = OutboundLimits::default();
-        let in_flight = u32::try_from(own.max_in_flight).ok().and_then(NonZeroU32::new);
+        let count =
+            |count: usize| u32::try_from(count).ok().and_then(NonZeroU32::new).expect("the default is in its range");
         Self {
             connect_timeout: Time(own.connect_timeout),
             first_byte_timeout: Time(own.first_byte_timeout),
             between_bytes_timeout: Time(own.between_bytes_timeout),
-            max_in_flight: in_flight.expect("the default is in its range"),
+            max_in_flight: count(own.max_in_flight),
+            max_queue: own.max_queue,
+            queue_timeout: Time(own.queue_timeout),
+            max_response_fields: count(own.max_response_fields),
+            max_response_fields_size: Size(own.max_response_fields_size as u64),
             max_idle: own.max_idle,
             idle_timeout: Time(own.idle_timeout),
         }
@@ -224,6 +238,10 @@ impl Outbound {
             first_byte_timeout: self.first_byte_timeout.0,
             between_bytes_timeout: self.between_bytes_timeout.0,
             max_in_flight: self.max_in_flight.get() as usize,
+            max_queue: self.max_queue,
+            queue_timeout: self.queue_timeout.0,
+            max_response_fields: self.max_response_fields.get() as usize,
+            max_response_fields_size: self.max_response_fields_size.as_usize(),
             max_idle: self.max_idle,
             idle_timeout: self.idle_timeout.0,
         }
@@ -323,6 +341,10 @@ mod tests {
             first-byte-timeout = "12s"
             between-bytes-timeout = "13s"
             max-in-flight = 14
+            max-queue = 23
+            queue-timeout = "24s"
+            max-response-fields = 25
+            max-response-fields-size = "26KiB"
             max-idle = 15
             idle-timeout = "16s"
             [reuse]
@@ -348,6 +370,10 @@ mod tests {
             first_byte_timeout: seconds(12),
             between_bytes_timeout: seconds(13),
             max_in_flight: 14,
+            max_queue: 23,
+            queue_timeout: seconds(24),
+            max_response_fields: 25,
+            max_response_fields_size: 26 << 10,
             max_idle: 15,
             idle_timeout: seconds(16),
         };

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use http::header::HOST;
 use http::uri::{Authority, Builder, Scheme as UriScheme};
-use http::{HeaderMap, HeaderValue, Request, Response, Uri};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt, Empty};
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
@@ -83,13 +82,9 @@ impl OutgoingRequest {
             return Err(ErrorCode::HttpRequestBodySize(Some(0)));
         }
         let authority = authority.unwrap_or_default();
-        let host = HeaderValue::try_from(&authority).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
         let uri = Uri::builder().scheme(uri_scheme(scheme)?).authority(authority);
-        let uri = match path {
-            Some(path) => uri.path_and_query(path),
-            None => uri,
-        };
-        let uri = uri.build().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+        let uri =
+            uri.path_and_query(path.as_deref().unwrap_or("/")).build().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
         let content = match content {
             Some(content) => {
                 content.depart();
@@ -101,7 +96,6 @@ impl OutgoingRequest {
         *request.method_mut() = own_method(method).ok_or(ErrorCode::HttpRequestMethodInvalid)?;
         *request.uri_mut() = uri;
         *request.headers_mut() = HeaderMap::from(fields);
-        request.headers_mut().insert(HOST, host);
         Ok(request)
     }
 }
@@ -249,9 +243,11 @@ impl HostOutgoingRequest for State {
 }
 
 /// RFC 3986 §3.3: behind an authority a path is empty or begins with a slash. What else looks like one would leave in
-/// the request line as it is, and name another host there.
+/// the request line as it is, and name another host there. `*` is for OPTIONS, which is seen when it is sent; a fragment is
+/// for nobody.
 fn is_path_with_query(path: &str) -> bool {
-    (path.is_empty() || path.starts_with(['/', '?'])) && Builder::new().path_and_query(path).build().is_ok()
+    let has_form = path.is_empty() || path.starts_with(['/', '?']) || path == "*";
+    has_form && !path.contains('#') && Builder::new().path_and_query(path).build().is_ok()
 }
 
 type Taken = Result<Result<Resource<IncomingResponse>, ErrorCode>, ()>;
