@@ -47,9 +47,31 @@ for_each_server! {
         wire.expect("10\r\nthe first piece\n\r\n").await;
         wire.send("go").await;
         assert_eq!(wire.expect_reset_mid_body(&received).await, b"");
-        let mut wire = served.connect().await;
-        wire.send(get("/started")).await;
-        wire.expect_broken_answer().await;
+    }
+
+    /// The client is better off with a 500 than with an answer that breaks off.
+    async fn a_trap_before_anything_of_the_answer_has_left_is_a_500(server) {
+        for (guest, path) in [(guest("traps"), "/started"), (guest("wasi-traps"), "/late")] {
+            let served = server.clone().serve(guest).await;
+            let mut wire = served.connect().await;
+            wire.send(get(path)).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
+    }
+
+    /// The runtimes of some languages end so. The guest has answered, so it has not failed: one that fails is left alone
+    /// here.
+    async fn a_guest_that_exits_when_it_has_answered_has_not_failed(server) {
+        for guest in [guest("traps"), guest("wasi-traps")] {
+            let served = server.clone().sandbox_limits(|limits| limits.rapid_fail = 1).serve(guest).await;
+            let mut wire = served.connect().await;
+            for _ in 0..2 {
+                wire.send(get("/exits")).await;
+                assert_eq!(wire.receive_response().await.text(), "all of it\n");
+            }
+            wire.send(get("/exits-at-once")).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
     }
 
     async fn a_trap_after_a_whole_answer_does_not_touch_it(server) {

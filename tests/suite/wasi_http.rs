@@ -123,7 +123,7 @@ for_each_server! {
         wire.send(get("/") + &get("/")).await;
         wire.expect(&fault("500 Internal Server Error")).await;
         wire.expect(&fault("500 Internal Server Error")).await;
-        for path in ["/late", "/unfinished", "/left"] {
+        for path in ["/unfinished", "/left"] {
             let mut wire = served.connect().await;
             wire.send(get(path)).await;
             wire.expect_broken_answer().await;

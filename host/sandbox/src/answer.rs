@@ -172,6 +172,11 @@ impl Answer {
         Poll::Pending
     }
 
+    /// Octets of content that nobody has taken yet.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.slots().pieces.size() as u64
+    }
+
     /// Leaves a piece of content that may be written.
     pub(crate) fn push(&self, piece: Bytes) {
         let mut slots = self.slots();

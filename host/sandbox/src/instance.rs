@@ -80,7 +80,7 @@ impl Instance {
     /// Answers the exchange and ends with it.
     pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
         let Self { store, guest, answered, .. } = self;
-        *answered += 1;
+        *answered = answered.saturating_add(1);
         let blocking = store.data().deployed().grants.blocking_guests();
         let call = async {
             match guest {
@@ -96,7 +96,13 @@ impl Instance {
         if store.data_mut().exchange().websocket.is_some() {
             Box::pin(store.data_mut().exchange().close_websocket(ended.is_ok())).await;
         }
-        ended.map_err(|error| trap::fault(error, store.data_mut()))
+        match ended {
+            Err(error) if trap::is_success(&error, store.data_mut()) => {
+                *answered = u32::MAX; // nothing of it can be called again
+                Ok(())
+            }
+            ended => ended.map_err(|error| trap::fault(error, store.data_mut())),
+        }
     }
 
     /// Whether it has answered the exchange that it is in, or begun to.

@@ -50,6 +50,10 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     let head = poll_fn(|cx| {
         let ended = run.get().poll(cx);
         match (answer.poll_head(cx), ended) {
+            // Nothing of it has left, so the client is better off with the fault.
+            (Poll::Ready(Ok(head)), Poll::Ready(Err(fault))) if is_void(&head, &answer, &fault) => {
+                Poll::Ready(Err(fault))
+            }
             (Poll::Ready(head), _) => Poll::Ready(head),
             (Poll::Pending, Poll::Pending) => Poll::Pending,
             (Poll::Pending, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
@@ -65,6 +69,20 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
         tokio::time::sleep(deployed.limits.last_words).await;
     }
     Ok(respond(deployed, head?, &method, run.into_inner(), answer))
+}
+
+/// Whether the answer of a guest that has failed does not stand: not all of it is there. Where the guest has broken it off
+/// itself, that is what its client is to see; where the connection is another protocol's, the client was told in that.
+fn is_void(head: &Head, answer: &Answer, fault: &Fault) -> bool {
+    if head.status == StatusCode::SWITCHING_PROTOCOLS || *fault == Fault::Guest(GuestFault::Aborted) {
+        return false;
+    }
+    match &head.content {
+        Content::Whole(_) | Content::File(_) => false,
+        Content::Pieces => content_length(&head.fields) != Some(answer.ahead()),
+        Content::Written(content) => !content.is_finished(),
+        Content::Stream(_) => answer.is_unfinished(),
+    }
 }
 
 /// A guest at work whose client waits for the head.

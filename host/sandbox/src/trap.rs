@@ -12,6 +12,13 @@ use crate::presence::{Abandoned, BrokenOff};
 use crate::state::{CpuTimeExceeded, State};
 use crate::wasi::p2::WaitsForItself;
 
+/// Whether a guest ended so that has answered, and so has done what it was asked: the runtimes of some languages leave
+/// `main` by `exit(0)`. What is missing of its answer then is seen where the content is.
+pub(crate) fn is_success(error: &wasmtime::Error, state: &mut State) -> bool {
+    let has_left = error.downcast_ref::<I32Exit>().is_some_and(|I32Exit(code)| *code == 0);
+    has_left && state.current().is_some_and(|exchange| exchange.answer.has_begun())
+}
+
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     let (app, id) = (state.deployed().name.clone(), state.log_id());
@@ -45,7 +52,9 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         return GuestFault::Trapped.into();
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        error!(%app, %id, "the guest called exit({code}) instead of answering");
+        let has_begun = state.current().is_some_and(|exchange| exchange.answer.has_begun());
+        let when = if has_begun { "after it had begun to answer" } else { "instead of answering" };
+        error!(%app, %id, "the guest called exit({code}) {when}");
         return GuestFault::Trapped.into();
     }
     if error.is::<CpuTimeExceeded>() {

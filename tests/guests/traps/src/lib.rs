@@ -1,5 +1,6 @@
 //! Panics: `/` before an answer, `/started` after `start` alone, `/late` after the head, one piece of content and a
-//! sign of the client that it has seen them, `/sent` after a whole answer. What it says in the panic must never be
+//! sign of the client that it has seen them, `/sent` after a whole answer. `/exits` exits well after
+//! a whole answer, `/exits-at-once` before one. What it says in the panic must never be
 //! seen by a client.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
@@ -19,6 +20,11 @@ impl Guest for Traps {
                 request::read(0).unwrap();
             }
             "/sent" => response::send(200, &[], b"all of it\n").unwrap(),
+            "/exits" => {
+                response::send(200, &[], b"all of it\n").unwrap();
+                std::process::exit(0);
+            }
+            "/exits-at-once" => std::process::exit(0),
             _ => {}
         }
         panic!("a secret of the guest");

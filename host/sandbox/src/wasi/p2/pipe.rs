@@ -178,6 +178,11 @@ impl Outgoing {
         is_whole.then(|| std::mem::take(&mut inner.pieces))
     }
 
+    /// Whether the guest has said that this is all.
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self.0.lock().end, Some(End::Finished(_)))
+    }
+
     /// Says whether the message has content at all.
     pub(super) fn forbid(&self, is_forbidden: bool) {
         self.0.is_forbidden.store(is_forbidden, Ordering::Relaxed);
