@@ -52,30 +52,38 @@ pub(crate) async fn costs() -> String {
         let [app, new, build, test, again] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let size = fs::metadata(guest_file(app)).expect("it was just served").len();
         let fresh = exchange(app, Reuse::Never).await;
-        let reused = exchange(app, Reuse::Serial { max_requests: u32::MAX, idle: Duration::from_secs(60) }).await;
+        let reused = if ANSWERS_ONCE.contains(&app) {
+            "it answers once".to_owned()
+        } else {
+            let reuse = Reuse::Serial { max_requests: u32::MAX, idle: Duration::from_secs(60) };
+            format!("{} µs", exchange(app, reuse).await.as_micros())
+        };
         writeln!(
             table,
-            "| {app} | {:.0} kB | {new} s | {build} s | {test} s | {again} s | {} µs | {} µs |",
+            "| {app} | {:.0} kB | {new} s | {build} s | {test} s | {again} s | {} µs | {reused} |",
             size as f64 / 1e3,
             fresh.as_micros(),
-            reused.as_micros()
         )
         .expect("memory is written");
     }
     table
 }
 
-/// The median time of a greeting, from the first octet to the last, by the server in memory.
+/// The median time of a greeting, from the first octet to the last, by the server in memory. Each is looked at: what is
+/// measured is answers, and no failures.
 async fn exchange(app: &str, reuse: Reuse) -> Duration {
     let server = TestServer::memory().sandbox_limits(|limits| limits.reuse = reuse);
     let served: Served = server.serve(guest(app)).await;
     let wire = &mut served.connect().await;
-    let mut times = Vec::with_capacity(EXCHANGES);
+    let (mut times, mut greeting) = (Vec::with_capacity(EXCHANGES), None);
     for _ in 0..EXCHANGES {
         let began = Instant::now();
         wire.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        wire.receive_response().await;
+        let answer = wire.receive_response().await;
         times.push(began.elapsed());
+        assert_eq!(answer.status_line, "HTTP/1.1 200 OK", "{app} with {reuse:?}");
+        let greeting = greeting.get_or_insert_with(|| answer.text().to_owned());
+        assert!(!greeting.is_empty() && answer.text() == greeting, "{app} with {reuse:?}: {:?}", answer.text());
     }
     times.sort_unstable();
     times[EXCHANGES / 2]
@@ -105,3 +113,6 @@ fn name_of(language: &str) -> &str {
 }
 
 const EXCHANGES: usize = 301;
+
+/// Their engine, StarlingMonkey for wasi:http 0.2, answers one request in an instance and fails at the next.
+const ANSWERS_ONCE: [&str; 2] = ["js-wasi-http", "ts-wasi-http"];

@@ -69,7 +69,9 @@ fn exchange(runtime: &Runtime, sandbox: &Sandbox, target: &str) -> usize {
     runtime.block_on(async {
         let response = sandbox.handle(request(target)).await;
         assert_eq!(response.status, 200);
-        response.body.collect().await.expect("the guest answers to the end").to_bytes().len()
+        let content = response.body.collect().await.expect("the guest answers to the end").to_bytes();
+        assert!(!content.is_empty(), "an answer without content is none that was asked for");
+        content.len()
     })
 }
 

@@ -24,7 +24,10 @@ fn connect(server: &Server, count: usize) -> anyhow::Result<Vec<TcpStream>> {
         let mut connection = TcpStream::connect(&server.address)?;
         connection.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")?;
         let mut answer = [0; 512];
-        anyhow::ensure!(connection.read(&mut answer)? > 0, "the server closed an idle connection");
+        let count = connection.read(&mut answer)?;
+        anyhow::ensure!(count > 0, "the server closed an idle connection");
+        let is_well = answer.starts_with(b"HTTP/1.1 200 ");
+        anyhow::ensure!(is_well, "the answer begins with {}", answer[..count].escape_ascii());
         connections.push(connection);
     }
     Ok(connections)

@@ -16,6 +16,8 @@ use crate::process::Server;
 /// What is asked for, again and again.
 pub(crate) struct Load {
     request: Vec<u8>,
+    /// The content of each answer. `None`: as that of the first.
+    content: Option<Vec<u8>>,
     connections: usize,
     /// Requests that are due in a second, whether those before have been answered or not. `None`: a connection's next
     /// request is due when it has its answer.
@@ -39,14 +41,14 @@ impl Load {
     /// A request without content.
     pub(crate) fn get(path: &str) -> Self {
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").into_bytes();
-        Self { request, connections: 64, rate: None }
+        Self { request, content: None, connections: 64, rate: None }
     }
 
     /// So much content, which comes back.
     pub(crate) fn echo(size: usize) -> Self {
         let mut request = format!("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n").into_bytes();
         request.resize(request.len() + size, b'x');
-        Self { request, connections: 16, rate: None }
+        Self { request, content: Some(vec![b'x'; size]), connections: 16, rate: None }
     }
 
     /// The same from so many connections.
@@ -59,9 +61,13 @@ impl Load {
         Self { rate: Some(rate), ..self }
     }
 
-    /// Loads the server for some seconds. Any request that fails fails the measurement.
+    /// Loads the server for some seconds. Any request that fails, or is answered with other content, fails the measurement.
     pub(crate) fn run(&self, server: &Server, seconds: u64) -> anyhow::Result<Cost> {
         let _pinned = Pinned::to(LOAD_CORE)?;
+        let content = match &self.content {
+            Some(content) => content.clone(),
+            None => self.first_content(server)?,
+        };
         let open = || Connection::open(&server.address);
         let mut connections = (0..self.connections).map(|_| open()).collect::<anyhow::Result<Vec<_>>>()?;
         let mut times = Vec::with_capacity(1 << 20);
@@ -80,7 +86,7 @@ impl Load {
                     connection.begun = Some(begun);
                     due += pause;
                 }
-                match connection.go_on(&self.request, now)? {
+                match connection.go_on(&self.request, Some(&content), now)? {
                     None => {}
                     Some(Answered::Well(begun)) => {
                         now = Instant::now();
@@ -109,6 +115,23 @@ impl Load {
     }
 }
 
+impl Load {
+    /// What one request is answered with.
+    fn first_content(&self, server: &Server) -> anyhow::Result<Vec<u8>> {
+        let mut connection = Connection::open(&server.address)?;
+        connection.begun = Some(Instant::now());
+        loop {
+            match connection.go_on(&self.request, None, Instant::now())? {
+                None => {}
+                Some(Answered::Well(_)) => break,
+                Some(Answered::Refused) => bail!("the first request was refused"),
+            }
+        }
+        ensure!(!connection.content.is_empty(), "the first answer has no content");
+        Ok(connection.content)
+    }
+}
+
 /// How a request ended.
 enum Answered {
     /// And when it was due.
@@ -123,6 +146,8 @@ struct Connection {
     begun: Option<Instant>,
     sent: usize,
     answer: Answer,
+    /// That of the last answer, where nobody has said what it is to be.
+    content: Vec<u8>,
 }
 
 /// What has come of an answer.
@@ -131,13 +156,25 @@ struct Answer {
     head: Vec<u8>,
     /// `None`: the head is not whole.
     content: Option<Content>,
+    /// Octets of content that have come.
+    received: usize,
 }
 
 enum Content {
     /// So many octets are still to come.
     Left(usize),
-    /// Its end is the last chunk's, which does not occur in what is sent here.
-    Chunks([u8; 5]),
+    Chunks(Chunks),
+}
+
+/// Chunks (RFC 9112 §7.1), as they come.
+enum Chunks {
+    /// The line before one, as far as it has come.
+    Size(Vec<u8>),
+    /// So many octets of one are still to come, and then a line end.
+    Data(usize),
+    /// The line behind the last one, or that of a trailer.
+    Trailer(Vec<u8>),
+    Ended,
 }
 
 impl Connection {
@@ -145,11 +182,11 @@ impl Connection {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_nonblocking(true)?;
-        Ok(Self { stream, begun: None, sent: 0, answer: Answer::default() })
+        Ok(Self { stream, begun: None, sent: 0, answer: Answer::default(), content: Vec::new() })
     }
 
-    /// Does what can be done now for the request that has begun.
-    fn go_on(&mut self, request: &[u8], now: Instant) -> anyhow::Result<Option<Answered>> {
+    /// Does what can be done now for the request that has begun. `content`: what it is to be answered with.
+    fn go_on(&mut self, request: &[u8], content: Option<&[u8]>, now: Instant) -> anyhow::Result<Option<Answered>> {
         let begun = self.begun.context("no request has begun")?;
         ensure!(now.saturating_duration_since(begun) < PATIENCE, "a request was not answered in {PATIENCE:?}");
         if self.sent < request.len()
@@ -160,9 +197,19 @@ impl Connection {
         let mut buffer = [0; 64 << 10];
         let Some(size) = progress(self.stream.read(&mut buffer))? else { return Ok(None) };
         ensure!(size > 0, "the server closed a connection");
-        if !self.answer.take(&buffer[..size])? {
+        let own = &mut self.content;
+        let is_whole = self.answer.take(&buffer[..size], |at, octets| match content {
+            None => {
+                own.extend_from_slice(octets);
+                true
+            }
+            Some(content) => content.get(at..at + octets.len()) == Some(octets),
+        })?;
+        if !is_whole {
             return Ok(None);
         }
+        let is_short = content.is_some_and(|content| self.answer.received != content.len());
+        ensure!(self.answer.is_refusal() || !is_short, "an answer has less content than it is to have");
         let answer = std::mem::take(&mut self.answer);
         (self.begun, self.sent) = (None, 0);
         Ok(Some(if answer.is_refusal() { Answered::Refused } else { Answered::Well(begun) }))
@@ -174,8 +221,8 @@ impl Answer {
         self.head.starts_with(REFUSAL)
     }
 
-    /// Whether it is whole now.
-    fn take(&mut self, mut octets: &[u8]) -> anyhow::Result<bool> {
+    /// Whether it is whole now. `is_right`: whether these octets of content are what is to be there.
+    fn take(&mut self, mut octets: &[u8], mut is_right: impl FnMut(usize, &[u8]) -> bool) -> anyhow::Result<bool> {
         if self.content.is_none() {
             let known = self.head.len();
             self.head.extend_from_slice(octets);
@@ -184,19 +231,60 @@ impl Answer {
             self.head.truncate(end + 4);
             self.content = Some(content(&self.head)?);
         }
+        let (is_refusal, received) = (self.is_refusal(), &mut self.received);
+        let mut hear = |octets: &[u8]| {
+            let is_right = is_refusal || is_right(*received, octets);
+            *received += octets.len();
+            is_right
+        };
         match self.content.as_mut().expect("the head is whole") {
             Content::Left(left) => {
                 *left = left.checked_sub(octets.len()).context("there is more than the answer")?;
+                ensure!(hear(octets), WRONG_CONTENT);
                 Ok(*left == 0)
             }
-            Content::Chunks(last) => {
-                for octet in &octets[octets.len().saturating_sub(last.len())..] {
-                    last.rotate_left(1);
-                    last[4] = *octet;
+            Content::Chunks(chunks) => {
+                while !octets.is_empty() {
+                    let (data, rest) = chunks.take(octets)?;
+                    ensure!(hear(data), WRONG_CONTENT);
+                    octets = rest;
                 }
-                Ok(last == b"0\r\n\r\n")
+                Ok(matches!(chunks, Chunks::Ended))
             }
         }
+    }
+}
+
+impl Chunks {
+    /// The data at the beginning of these octets, and what follows the step.
+    fn take<'a>(&mut self, octets: &'a [u8]) -> anyhow::Result<(&'a [u8], &'a [u8])> {
+        let line_end = octets.iter().position(|octet| *octet == b'\n').map_or(octets.len(), |at| at + 1);
+        match self {
+            Self::Size(line) | Self::Trailer(line) => line.extend_from_slice(&octets[..line_end]),
+            Self::Data(left) => {
+                let (data, rest) = octets.split_at(octets.len().min(*left));
+                *left -= data.len();
+                if *left == 0 && data.is_empty() {
+                    if octets[..line_end].ends_with(b"\n") {
+                        *self = Self::Size(Vec::new());
+                    }
+                    return Ok((data, &octets[line_end..]));
+                }
+                return Ok((data, rest));
+            }
+            Self::Ended => bail!("there is more than the answer"),
+        }
+        match self {
+            Self::Size(line) if line.ends_with(b"\n") => {
+                let size = std::str::from_utf8(line)?.trim_end();
+                let size = usize::from_str_radix(size, 16).with_context(|| format!("no size of a chunk: {size:?}"))?;
+                *self = if size == 0 { Self::Trailer(Vec::new()) } else { Self::Data(size) };
+            }
+            Self::Trailer(line) if line == b"\r\n" => *self = Self::Ended,
+            Self::Trailer(line) if line.ends_with(b"\n") => line.clear(),
+            _ => {}
+        }
+        Ok((&[], &octets[line_end..]))
     }
 }
 
@@ -206,7 +294,7 @@ fn content(head: &[u8]) -> anyhow::Result<Content> {
     ensure!(is_refusal || head.starts_with("http/1.1 200 "), "a request failed: {head}");
     match head.split_once("content-length: ") {
         Some((_, length)) => Ok(Content::Left(length.split("\r\n").next().unwrap_or_default().parse()?)),
-        None if head.contains("transfer-encoding: chunked") => Ok(Content::Chunks([0; 5])),
+        None if head.contains("transfer-encoding: chunked") => Ok(Content::Chunks(Chunks::Size(Vec::new()))),
         None => bail!("the end of an answer is not told: {head}"),
     }
 }
@@ -241,7 +329,50 @@ impl Drop for Pinned {
 
 const LOAD_CORE: usize = 1;
 
+const WRONG_CONTENT: &str = "an answer has other content than it is to have";
+
 const REFUSAL: &[u8] = b"HTTP/1.1 503 ";
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What of an answer comes in pieces of this size is heard, whatever the size.
+    fn heard(answer: &[u8], size: usize) -> anyhow::Result<(Vec<u8>, bool)> {
+        let (mut taken, mut content, mut is_whole) = (Answer::default(), Vec::new(), false);
+        for piece in answer.chunks(size) {
+            is_whole = taken.take(piece, |at, octets| {
+                assert_eq!(at, content.len());
+                content.extend_from_slice(octets);
+                true
+            })?;
+        }
+        Ok((content, is_whole))
+    }
+
+    #[test]
+    fn content_is_heard_however_it_is_framed_and_cut() {
+        let with_length = b"HTTP/1.1 200 OK\r\ncontent-length: 11\r\n\r\nhello there".as_slice();
+        let in_chunks =
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nhello \r\n5\r\nthere\r\n0\r\nx: 1\r\n\r\n";
+        for answer in [with_length, in_chunks] {
+            for size in 1..=answer.len() {
+                assert_eq!(heard(answer, size).expect("it is well formed"), (b"hello there".to_vec(), true), "{size}");
+                let (_, is_whole) = heard(&answer[..answer.len() - 1], size).expect("it is well formed");
+                assert!(!is_whole, "{size}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_that_is_not_what_was_asked_for_fails() {
+        let failed = |head: &str| Answer::default().take(head.as_bytes(), |_, _| true).is_err();
+        assert!(failed("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"));
+        let well = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+        assert!(!failed(well));
+        assert!(Answer::default().take(well.as_bytes(), |_, _| false).is_err());
+    }
+}

@@ -27,7 +27,8 @@ pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
         write!(writer, "POST /echo HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {SIZE}\r\n\r\n")?;
         (0..SIZE / PIECE.len()).try_for_each(|_| writer.write_all(&PIECE))
     });
-    let (mut received, mut peak, mut sampled) = (0, before, begin);
+    let (mut received, mut peak, mut sampled, mut status) = (0, before, begin, Vec::new());
+    let mut echoed = 0;
     let mut buffer = vec![0; 1 << 20];
     loop {
         let count = reader.read(&mut buffer)?;
@@ -35,6 +36,8 @@ pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
             break;
         }
         received += count;
+        status.extend(buffer[..count].iter().take(STATUS.len() - status.len()));
+        echoed += buffer[..count].iter().filter(|octet| **octet == b'x').count();
         if sampled.elapsed() > Duration::from_millis(5) {
             sampled = Instant::now();
             peak = peak.max(server.memory()?);
@@ -42,9 +45,12 @@ pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
     }
     let seconds = begin.elapsed().as_secs_f64();
     sending.join().ok().context("sending does not panic")??;
+    ensure!(status == STATUS, "the answer begins with {}", status.escape_ascii());
     ensure!(received > SIZE, "{received} octets came back of {SIZE} and a head"); // the framing makes it more
+    ensure!(echoed >= SIZE, "{echoed} octets came back unchanged of {SIZE}"); // a field of the head may have some too
     Ok(Streamed { megabytes_per_second: SIZE as f64 / 1e6 / seconds, peak_memory: peak - before })
 }
 
 pub(crate) const SIZE: usize = 100 << 20;
+const STATUS: &[u8] = b"HTTP/1.1 200 ";
 static PIECE: [u8; 64 << 10] = [b'x'; 64 << 10];
