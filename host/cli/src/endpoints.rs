@@ -13,7 +13,7 @@ use windhover_http::{
 use crate::accounts;
 use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
 
-/// Endpoints by name, each as it is written and as the server takes it.
+/// Endpoints, each with its name, as it is written and as the server takes it.
 #[derive(Default)]
 pub(crate) struct Endpoints(Vec<(String, Endpoint, EndpointConfig)>);
 
@@ -26,7 +26,7 @@ impl Endpoints {
     pub(crate) fn next(&self, file: &File) -> anyhow::Result<Self> {
         let (mut endpoints, mut told, mut useless) = (Vec::new(), Vec::new(), None);
         for (name, written) in &file.endpoints {
-            let same = self.0.iter().find(|(_, endpoint, _)| endpoint == written).map(|(_, _, config)| config.clone());
+            let same = self.0.iter().find(|(_, endpoint, _)| endpoint == written).map(|(.., config)| config.clone());
             let config = match same {
                 Some(config) => config,
                 None => {
@@ -50,6 +50,12 @@ impl Endpoints {
         }
         told.iter().for_each(|told| error!("{told}"));
         Ok(Self(endpoints))
+    }
+
+    /// Those that speak TLS, by their names.
+    pub(crate) fn secured(&self) -> Vec<(String, Arc<Tls>)> {
+        let secured = self.0.iter().filter_map(|(name, _, config)| Some((name.clone(), config.tls.clone()?)));
+        secured.collect()
     }
 
     /// As the server takes them.

@@ -2,9 +2,10 @@
 //! is for what was asked for.
 
 use std::io::{IsTerminal, stderr};
+use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -17,6 +18,7 @@ use crate::config::file::{Format, GuestLog, Level, Log};
 /// reading, and must not stop the server by it. Then lines are dropped, not requests.
 pub(crate) fn init(log: &Log) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
+    let _ = DROPPED.set(writer.error_counter()); // a process has one log
     let level = level(log.level);
     // Libraries tell of every frame at `debug`, which is more than whoever asks what Windhover does wants to know.
     let others = if level == LevelFilter::TRACE { level } else { level.min(LevelFilter::WARN) };
@@ -32,6 +34,13 @@ pub(crate) fn init(log: &Log) -> WorkerGuard {
     };
     guard
 }
+
+/// How many lines were dropped because nobody read those before them.
+pub(crate) fn dropped_lines() -> u64 {
+    DROPPED.get().map_or(0, |counter| counter.dropped_lines() as u64)
+}
+
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// From when on what guests write to standard output and to standard error is logged: it is at `info`.
 fn guests(log: &Log) -> [LevelFilter; 2] {

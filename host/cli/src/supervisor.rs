@@ -148,6 +148,7 @@ impl Start {
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
         // Bound first: a port that is taken is told at once, and not after seconds of compiling.
         let endpoints = Endpoints::default().next(&config.written)?;
+        telemetry.watch_certificates(&endpoints);
         let http = http_config(&config.written, &endpoints);
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         progress.expect(config.written.apps.len());

@@ -7,12 +7,13 @@ pub(crate) mod metrics;
 pub(crate) mod record;
 pub(crate) mod traces;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::Version;
 use tokio::task::spawn_blocking;
-use tracing::error;
+use tracing::{error, info};
 use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, Request};
 
 use metrics::Metrics;
@@ -20,6 +21,7 @@ pub(crate) use record::Record;
 use traces::Traces;
 
 use crate::config::file::{Format, Log};
+use crate::endpoints::Endpoints;
 
 /// What is recorded.
 pub(crate) struct Telemetry {
@@ -29,11 +31,21 @@ pub(crate) struct Telemetry {
     metrics: Option<Arc<Metrics>>,
     /// `None`: nobody collects them.
     traces: Option<Traces>,
+    /// How many failed handshakes are logged.
+    handshakes: Ration,
 }
 
 impl Telemetry {
     pub(crate) fn new(log: &Log, metrics: Option<Arc<Metrics>>, traces: Option<Traces>) -> Arc<Self> {
-        Arc::new(Self { access_log: log.access.then_some(log.format), metrics, traces })
+        let access_log = log.access.then_some(log.format);
+        Arc::new(Self { access_log, metrics, traces, handshakes: Ration::default() })
+    }
+
+    /// Tells about the certificates of these endpoints, in place of those before.
+    pub(crate) fn watch_certificates(&self, endpoints: &Endpoints) {
+        if let Some(metrics) = &self.metrics {
+            metrics.watch_certificates(endpoints.secured());
+        }
     }
 
     /// Begins the record of an exchange. `None`: nothing is recorded.
@@ -75,9 +87,15 @@ impl Observer for Telemetry {
         }
     }
 
-    fn handshake(&self, took: Duration, failure: Option<&str>) {
+    fn handshake(&self, took: Duration, failure: Option<&str>, remote: Option<SocketAddr>) {
         if let Some(metrics) = &self.metrics {
             metrics.handshake(took, failure.is_some());
+        }
+        if let Some(reason) = failure
+            && let Some(untold) = self.handshakes.take(Instant::now())
+        {
+            let client = remote.map(|remote| remote.to_string()).unwrap_or_default();
+            info!(client, untold, "a TLS handshake failed: {reason}");
         }
     }
 
@@ -88,6 +106,39 @@ impl Observer for Telemetry {
     }
 }
 
+/// Lines that clients can cause as often as they like: a few in a second.
+#[derive(Default)]
+struct Ration(Mutex<Told>);
+
+#[derive(Default)]
+struct Told {
+    /// `None`: nothing was told yet.
+    since: Option<Instant>,
+    lines: u32,
+    untold: u64,
+}
+
+impl Ration {
+    /// Whether one more may be told; then how many were not since the last.
+    fn take(&self, now: Instant) -> Option<u64> {
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.since.is_none_or(|since| now.saturating_duration_since(since) >= SECOND) {
+            (told.since, told.lines) = (Some(now), 0);
+        }
+        if told.lines == MAX_LINES {
+            told.untold += 1;
+            return None;
+        }
+        told.lines += 1;
+        Some(std::mem::take(&mut told.untold))
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Enough to see what kinds of clients fail, and little enough for a log.
+const MAX_LINES: u32 = 10;
+
 const PANICKED: &str = "sending the last traces panicked; this is a bug in Windhover";
 
 /// A version of HTTP as OpenTelemetry writes it.
@@ -97,5 +148,20 @@ fn protocol(version: Version) -> &'static str {
         Version::HTTP_2 => "2",
         Version::HTTP_3 => "3",
         _ => "1.1",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_lines_a_few_in_a_second_are_told_and_the_others_counted() {
+        let (ration, begun) = (Ration::default(), Instant::now());
+        let told = (0..100).filter(|_| ration.take(begun).is_some()).count();
+        assert_eq!(told, 10);
+        assert_eq!(ration.take(begun + SECOND / 2), None);
+        assert_eq!(ration.take(begun + SECOND), Some(91));
+        assert_eq!(ration.take(begun + SECOND), Some(0));
     }
 }

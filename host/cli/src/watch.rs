@@ -162,6 +162,7 @@ impl Watched {
         let changed = Handle::current().block_on(self.hand.change(endpoints.configs()))?;
         changed.opened.iter().for_each(|address| info!("listening on {address}"));
         changed.closed.iter().for_each(|address| info!("not listening on {address} any more"));
+        self.pipeline.telemetry().watch_certificates(&endpoints);
         self.endpoints = endpoints;
         for key in self.config.needs_restart(&config) {
             warn!("{key} has changed in {}, which needs a restart", file.display());

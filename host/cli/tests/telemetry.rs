@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 use support::{Server, command, read_until};
-use windhover_tests::guest_file;
+use windhover_tests::{guest_file, secure};
 
 #[test]
 fn each_exchange_is_a_line_of_the_log_when_it_has_ended() {
@@ -57,7 +57,9 @@ fn an_exchange_that_breaks_off_says_why() {
     let server = Server::run(serve(&["--access-log", "--log-format", "json"], "traps"));
     server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     let mut stream = server.connect();
-    stream.write_all(b"GET /started HTTP/1.1\r\nhost: a\r\n\r\n").expect("the server reads");
+    stream.write_all(b"POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").expect("the server reads");
+    read_until(&mut stream, "the first piece\n");
+    stream.write_all(b"go").expect("the server reads");
     let _ = stream.read_to_end(&mut Vec::new()); // it breaks
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
@@ -141,11 +143,39 @@ fn connections_are_counted_by_how_they_ended() {
     read_until(&mut open, "nothing");
     assert!(server.ask("GET / HTTP/1.1\r\n").starts_with("HTTP/1.1 408 "), "its head never ends");
     let ended = |outcome| format!("windhover_connection_duration_seconds_count{{outcome=\"{outcome}\"}} 1\n");
-    let slow = "windhover_rejected_requests_total{reason=\"client: the head of a request came too slowly\"} 1\n";
+    let slow = "windhover_rejected_requests_total{reason=\"client_head_too_slow\"} 1\n";
     wait_for_metrics(&admin, &[&ended("closed"), &ended("broken"), slow]);
     let _second = server.connect();
     assert!(server.ask("GET / HTTP/1.1\r\nhost: a\r\n\r\n").starts_with("HTTP/1.1 503 "), "it is one too many");
     wait_for_metrics(&admin, &[&ended("closed"), &ended("broken"), &ended("refused")]);
+}
+
+#[test]
+fn handshakes_that_fail_and_the_end_of_certificates_are_told() {
+    let files = secure::Folder::new();
+    let certificate = files.write_certificate("own.pem", secure::certificate());
+    let written = format!(
+        "[admin]\nurl = 'http://127.0.0.1:0'\n[endpoints.a]\nurl = 'https://127.0.0.1:0'\ntls.certificate = '{}'\n\
+         [endpoints.b]\nurl = 'http://127.0.0.1:0'\n[apps.a]\ncomponent = '{}'\n",
+        certificate.display(),
+        guest_file("rust-hello").display()
+    );
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("windhover.toml"), written).expect("it can be written to");
+    let mut server = Server::run(command().args(["serve", "--no-cache"]).current_dir(folder.path()));
+    let metrics = ask(&admin_of(&server), "GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let not_after = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("windhover_certificate_not_after_seconds{endpoint=\"a\",name=\"\"} "));
+    let not_after: u64 = not_after.unwrap_or_else(|| panic!("{metrics}")).parse().expect("it is a number");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is after 1970").as_secs();
+    assert!(not_after > now, "{metrics}");
+    let secured = server.printed.iter().find_map(|line| line.strip_prefix("Listening on https://"));
+    let mut stream = TcpStream::connect(secured.expect("it is told")).expect("it listens where it said");
+    stream.write_all(b"\x16\x03\x01\x00\x05hello").expect("the server reads");
+    let _ = stream.read_to_end(&mut Vec::new());
+    let line = server.wait_for("a TLS handshake failed: ");
+    assert!(line.contains(" INFO ") && line.contains("client=\"127.0.0.1:"), "{line}");
 }
 
 #[test]

@@ -106,6 +106,14 @@ pub enum ClientFault {
     /// 400: the body ended early, or its framing is malformed (RFC 9112 §7.1), or its trailers are or exceed a limit.
     #[error("the request body is malformed or incomplete")]
     BodyIncomplete,
+    /// 408 in a log only: it took the answer more slowly than [`crate::Limits::min_response_data_rate`] allows, so
+    /// nobody reads on.
+    #[error("the client took the answer too slowly")]
+    AnswerTooSlow,
+    /// 400 in a log only: it kept a connection of HTTP/2 busy with frames about the protocol, and the connection was
+    /// ended with all its exchanges.
+    #[error("the client flooded the connection")]
+    Flood,
     /// 400 in a log only: nobody is left to read an answer.
     #[error("the client is gone")]
     Gone,
@@ -158,6 +166,10 @@ pub enum HostFault {
     /// 503 with Retry-After: the content that clients have not taken yet is as much as the host may hold.
     #[error("there is no room for more content")]
     NoRoom,
+    /// 503 in a log only: the server left, or its address is not served any more, and the time to finish
+    /// ([`crate::Limits::drain_timeout`]) was over.
+    #[error("the server left before the answer was whole")]
+    Leaving,
     /// 500: something that should never fail did; the log has it.
     #[error("an internal failure")]
     Internal,
@@ -169,7 +181,9 @@ impl Fault {
         match self {
             Self::Client(ClientFault::NoApplication) => StatusCode::NOT_FOUND,
             Self::Client(ClientFault::BodyTooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Client(ClientFault::HeadTooSlow | ClientFault::BodyTooSlow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Client(ClientFault::HeadTooSlow | ClientFault::BodyTooSlow | ClientFault::AnswerTooSlow) => {
+                StatusCode::REQUEST_TIMEOUT
+            }
             Self::Client(ClientFault::RequestLineTooLong) => StatusCode::URI_TOO_LONG,
             Self::Client(ClientFault::FieldsTooLarge | ClientFault::FieldsTooMany) => {
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -182,6 +196,80 @@ impl Fault {
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// A name for this kind of fault that never changes, for the labels of metrics and for whoever searches a log. Whose
+    /// fault it is comes first.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Client(fault) => fault.code(),
+            Self::Guest(fault) => fault.code(),
+            Self::Host(fault) => fault.code(),
+        }
+    }
+}
+
+impl ClientFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::RequestLine => "client_request_line",
+            Self::RequestLineTooLong => "client_request_line_too_long",
+            Self::TargetMalformed => "client_target_malformed",
+            Self::Version => "client_version",
+            Self::LineEnd => "client_line_end",
+            Self::FieldLine => "client_field_line",
+            Self::FieldsTooLarge => "client_fields_too_large",
+            Self::FieldsTooMany => "client_fields_too_many",
+            Self::ContentLength => "client_content_length",
+            Self::TwoLengths => "client_two_lengths",
+            Self::HostMissing => "client_host_missing",
+            Self::HostRepeated => "client_host_repeated",
+            Self::HostInvalid => "client_host_invalid",
+            Self::HostContradictsTarget => "client_host_contradicts_target",
+            Self::PathHoldsNul => "client_path_holds_nul",
+            Self::SchemeForeign => "client_scheme_foreign",
+            Self::TargetForm => "client_target_form",
+            Self::Connect => "client_connect",
+            Self::TransferCoding => "client_transfer_coding",
+            Self::TransferCodingUnknown => "client_transfer_coding_unknown",
+            Self::HostForeign => "client_host_foreign",
+            Self::NoApplication => "client_no_application",
+            Self::HeadTooSlow => "client_head_too_slow",
+            Self::BodyTooLarge => "client_body_too_large",
+            Self::BodyTooSlow => "client_body_too_slow",
+            Self::BodyIncomplete => "client_body_incomplete",
+            Self::AnswerTooSlow => "client_answer_too_slow",
+            Self::Flood => "client_flood",
+            Self::Gone => "client_gone",
+        }
+    }
+}
+
+impl GuestFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Trapped => "guest_trapped",
+            Self::NoResponse => "guest_no_response",
+            Self::DeadlineExceeded => "guest_deadline_exceeded",
+            Self::CpuTimeExceeded => "guest_cpu_time_exceeded",
+            Self::ContentLengthMismatch => "guest_content_length_mismatch",
+            Self::Reported => "guest_reported",
+            Self::Aborted => "guest_aborted",
+        }
+    }
+}
+
+impl HostFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Busy => "host_busy",
+            Self::TooManyConnections => "host_too_many_connections",
+            Self::NotLoaded => "host_not_loaded",
+            Self::Failing { .. } => "host_failing",
+            Self::NoRoom => "host_no_room",
+            Self::Leaving => "host_leaving",
+            Self::Internal => "host_internal",
         }
     }
 }

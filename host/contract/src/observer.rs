@@ -1,5 +1,6 @@
 //! Who hears of what no application sees.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Version;
@@ -14,9 +15,9 @@ pub trait Observer: Send + Sync + 'static {
         let _ = (fault, connection, version);
     }
 
-    /// A TLS handshake has ended. `failure`: why it failed, in words.
-    fn handshake(&self, took: Duration, failure: Option<&str>) {
-        let _ = (took, failure);
+    /// A TLS handshake has ended. `failure`: why it failed, in words. `remote`: with whom; `None`: it has no address.
+    fn handshake(&self, took: Duration, failure: Option<&str>, remote: Option<SocketAddr>) {
+        let _ = (took, failure, remote);
     }
 
     /// A connection has ended, after so long.

@@ -14,13 +14,14 @@ use tokio::io::ReadBuf;
 use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{
-    Application, Connection, ConnectionEnd, KnownHost, Limits, Observer, ServerAddresses, ServerVariables,
+    Application, Connection, ConnectionEnd, HostFault, KnownHost, Limits, Observer, ServerAddresses, ServerVariables,
 };
 
 use crate::census::Place;
 use crate::clock::Clock;
 use crate::doze::Doze;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
+use crate::ending::{Ending, WorkerEnding};
 use crate::exchange::Origin;
 use crate::http1;
 use crate::http2;
@@ -39,6 +40,7 @@ pub(crate) struct Connections<A> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
     pub(crate) draining: Draining,
+    pub(crate) ending: WorkerEnding,
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
@@ -69,6 +71,7 @@ impl<A> Clone for Connections<A> {
             limits: Arc::clone(&self.limits),
             clock: self.clock.clone(),
             draining: self.draining.clone(),
+            ending: self.ending.clone(),
             observer: self.observer.clone(),
         }
     }
@@ -82,16 +85,21 @@ impl<A: Application> Connections<A> {
             let (remote, is_refused) = (arrival.remote, arrival.place.is_refused());
             let (clock, observer) = (own.clock.clone(), own.observer.clone());
             let begun = clock.now();
+            let ending = Arc::new(Ending::new(own.ending.clone()));
             let ended = if is_refused {
                 debug!(?remote, "a connection is refused: there are as many as there may be");
-                clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival))).await.unwrap_or(Ok(()))
+                clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, ending))).await.unwrap_or(Ok(()))
             } else {
                 let overdue = pin!(overdue(arrival.door.draining.clone(), &clock, own.limits.drain_timeout));
                 let mut overdue = Doze::new(overdue);
+                let mut serving = pin!(own.serve_one(arrival, Arc::clone(&ending)));
                 tokio::select! {
                     biased;
-                    ended = own.serve_one(arrival) => ended,
-                    () = &mut overdue => Err(NOT_SERVED.to_owned()),
+                    ended = &mut serving => ended,
+                    () = &mut overdue => {
+                        ending.begin(HostFault::Leaving);
+                        Err(NOT_SERVED.to_owned())
+                    }
                 }
             };
             if let Err(reason) = &ended {
@@ -108,16 +116,17 @@ impl<A: Application> Connections<A> {
         }
     }
 
-    async fn serve_one(mut self, arrival: Arrival) -> Result<(), String> {
+    async fn serve_one(mut self, arrival: Arrival, ending: Arc<Ending>) -> Result<(), String> {
         let Arrival { stream, remote, place, door } = arrival;
         self.draining = self.draining.or(&door.draining);
         let local = stream.local();
         let stream = stream.register().map_err(|failure| failure.to_string())?;
-        let Some((socket, protocol, tls)) = self.greet(stream, &door).await.map_err(|failure| failure.to_string())?
+        let Some((socket, protocol, tls)) =
+            self.greet(stream, &door, remote).await.map_err(|failure| failure.to_string())?
         else {
             return Ok(());
         };
-        self.speak(socket, protocol, tls, Ends { remote, local }, place).await
+        self.speak(socket, protocol, tls, Ends { remote, local }, place, ending).await
     }
 
     /// Serves a client that comes through a pipe, as one that comes without TLS.
@@ -125,7 +134,10 @@ impl<A: Application> Connections<A> {
     pub(crate) async fn serve_in_memory(mut self, pipe: tokio::io::DuplexStream, place: Place) -> Result<(), String> {
         let mut socket = Socket::new(Stream::Memory(pipe), self.clock.clone());
         match self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? {
-            Some(protocol) => self.speak(socket, protocol, None, Ends { remote: None, local: None }, place).await,
+            Some(protocol) => {
+                let ends = Ends { remote: None, local: None };
+                self.speak(socket, protocol, None, ends, place, Arc::default()).await
+            }
             None => Ok(()),
         }
     }
@@ -137,6 +149,7 @@ impl<A: Application> Connections<A> {
         tls: Option<Arc<windhover_contract::Tls>>,
         ends: Ends,
         place: Place,
+        ending: Arc<Ending>,
     ) -> Result<(), String> {
         let origin = Origin {
             connection: Arc::new(Connection { id: next_id(), remote: ends.remote, local: ends.local }),
@@ -145,6 +158,7 @@ impl<A: Application> Connections<A> {
             server_variables: self.variables,
             limits: self.limits,
             clock: self.clock,
+            ending,
             known_host: KnownHost::default(),
             observer: self.observer,
         };
@@ -160,6 +174,7 @@ impl<A: Application> Connections<A> {
         &mut self,
         stream: Stream,
         door: &Door,
+        remote: Option<SocketAddr>,
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
         let Some(tls) = &door.tls else {
             let mut socket = Socket::new(stream, self.clock.clone());
@@ -189,7 +204,7 @@ impl<A: Application> Connections<A> {
                 let shaken = shaken.unwrap_or_else(too_long);
                 if let Some(observer) = &self.observer {
                     let failure = shaken.as_ref().err().map(ToString::to_string);
-                    observer.handshake(self.clock.now() - begun, failure.as_deref());
+                    observer.handshake(self.clock.now() - begun, failure.as_deref(), remote);
                 }
                 shaken?
             }

@@ -11,6 +11,7 @@ use windhover_contract::{
 };
 
 use crate::clock::Clock;
+use crate::ending::Ending;
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Origin {
@@ -21,6 +22,8 @@ pub(crate) struct Origin {
     pub(crate) server_variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
+    /// Why this side ends the connection, if it does.
+    pub(crate) ending: Arc<Ending>,
     pub(crate) known_host: KnownHost,
     /// `None`: nobody observes.
     pub(crate) observer: Option<Arc<dyn Observer>>,

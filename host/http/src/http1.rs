@@ -53,7 +53,7 @@ pub(crate) async fn serve<A: Application>(
     place: Place,
     mut draining: Draining,
 ) -> Result<(), String> {
-    let activity = Arc::new(Activity::new(place, origin.clock.clone()));
+    let activity = Arc::new(Activity::new(place, origin.clock.clone(), Arc::clone(&origin.ending)));
     let mut socket = Box::new(Http1Socket::new(socket, &origin.limits, Arc::clone(&activity)));
     let exchange =
         Arc::new(Exchange { application, origin, activity: Arc::clone(&activity), draining: draining.clone() });

@@ -19,7 +19,7 @@ use h2::{Ping, PingPong, Reason, server};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{debug, warn};
-use windhover_contract::{Application, Http2Limits, Limits};
+use windhover_contract::{Application, ClientFault, Http2Limits, Limits};
 
 use exchange::Exchange;
 use socket::{Http2Socket, Wire};
@@ -42,7 +42,7 @@ pub(crate) async fn serve<A: Application>(
     mut draining: Draining,
 ) -> Result<(), String> {
     let (limits, clock) = (Arc::clone(&origin.limits), origin.clock.clone());
-    let (io, wire) = Http2Socket::new(socket, &limits);
+    let (io, wire) = Http2Socket::new(socket, &limits, Arc::clone(&origin.ending));
     let handshake = clock.timeout(limits.request_head_timeout, builder(&limits).handshake(io)).await;
     let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
     let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
@@ -133,6 +133,7 @@ impl<A: Application> Serving<A> {
         if self.wire.flood().is_some() && self.end.is_none() {
             let flood = self.wire.flood();
             debug!(?flood, "a client floods");
+            self.exchange.origin.ending.begin(ClientFault::Flood);
             return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client floods");
         }
         if let Some(ping) = &mut self.ping
@@ -188,7 +189,10 @@ impl<A: Application> Serving<A> {
             }
             self.alarm = None;
             match then {
-                TooLong::Head => return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client sends a frame too slowly"),
+                TooLong::Head => {
+                    self.exchange.origin.ending.begin(ClientFault::HeadTooSlow);
+                    return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client sends a frame too slowly");
+                }
                 TooLong::Idle => self.leave("it idles"),
                 TooLong::End(why) => return Poll::Ready(Err(why.to_owned())),
             }

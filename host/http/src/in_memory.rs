@@ -10,6 +10,7 @@ use crate::census::Census;
 use crate::clock::Clock;
 use crate::connection::Connections;
 use crate::drain::Drain;
+use crate::ending::WorkerEnding;
 
 /// Serves one client that comes through a pipe, by HTTP/1.x or HTTP/2 as its first octets say, until either side ends
 /// it. The reason is for a log.
@@ -25,7 +26,8 @@ pub async fn serve_in_memory<A: Application>(
     let (addresses, variables) = (ServerAddresses::from_iter([]), ServerVariables::from_iter([]));
     let ((_addresses, addresses), variables) = (watch::channel(Arc::new(addresses)), Arc::new(variables));
     let observer = None;
-    Connections { application, addresses, variables, limits, clock, draining, observer }
+    let ending = WorkerEnding::default();
+    Connections { application, addresses, variables, limits, clock, draining, ending, observer }
         .serve_in_memory(pipe, place)
         .await
 }

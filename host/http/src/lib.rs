@@ -11,6 +11,7 @@ mod content;
 mod date;
 mod doze;
 mod drain;
+mod ending;
 mod endpoint;
 mod endpoints;
 mod exchange;
@@ -48,8 +49,8 @@ pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
 pub use tls::{
-    CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig, TlsError,
-    TlsFailure, TlsVersion, TlsWarning, facts,
+    CertificateFacts, CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig,
+    TlsError, TlsFailure, TlsVersion, TlsWarning, facts,
 };
 
 use census::Census;

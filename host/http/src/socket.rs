@@ -29,6 +29,8 @@ pub(crate) struct Socket {
     patience: Patience,
     /// Octets, in all: what is counted where nobody can tell what the client's system has acknowledged.
     written: u64,
+    /// The client has let a write wait for too long.
+    has_lost_patience: bool,
     is_shut: bool,
     lingering: Option<Alarm>,
     /// Made when the client has ended what it sends, and something is on its way to it.
@@ -38,7 +40,17 @@ pub(crate) struct Socket {
 impl Socket {
     pub(crate) fn new(stream: Stream, clock: Clock) -> Self {
         let patience = Patience::new(clock.clone());
-        Self { stream, first: Bytes::new(), clock, patience, written: 0, is_shut: false, lingering: None, left: None }
+        Self {
+            stream,
+            first: Bytes::new(),
+            clock,
+            patience,
+            written: 0,
+            has_lost_patience: false,
+            is_shut: false,
+            lingering: None,
+            left: None,
+        }
     }
 
     /// What was read of the stream already.
@@ -63,6 +75,11 @@ impl Socket {
     /// Whether octets wait to be taken by the client.
     pub(crate) fn is_waiting(&self) -> bool {
         self.patience.is_waiting()
+    }
+
+    /// Whether the client has let a write wait for too long, which failed by it.
+    pub(crate) fn has_lost_patience(&self) -> bool {
+        self.has_lost_patience
     }
 
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -91,6 +108,7 @@ impl Socket {
         let taken = || self.stream.acknowledged().unwrap_or(self.written);
         if written.is_pending() {
             let waited = self.patience.poll_waiting(cx, rate, taken);
+            self.has_lost_patience |= waited.is_ready();
             return waited.map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
         self.patience.goes_on(taken);

@@ -38,6 +38,7 @@ pub use error::{TlsError, TlsFailure, TlsWarning};
 pub use facts::facts;
 use files::Files;
 pub use files::Looked;
+pub use names::CertificateFacts;
 use setup::{Before, Report, Setup};
 
 use crate::clock::Clock;
@@ -108,6 +109,11 @@ impl Tls {
     /// The configuration for the next connection, for whoever shakes hands without [`Tls::accept`]. Cheap.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current().server)
+    }
+
+    /// The certificates that are in use, each with the name that it is for.
+    pub fn certificates(&self) -> Vec<CertificateFacts> {
+        self.current().names.certificates()
     }
 
     /// Shakes hands as a server, with the certificates of this moment. A client that is refused is told so in an alert,

@@ -26,6 +26,7 @@ use crate::census::{Census, Place};
 use crate::clock::Clock;
 use crate::connection::{Arrival, Connections};
 use crate::drain::{Drain, Draining};
+use crate::ending::WorkerEnding;
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
@@ -94,7 +95,7 @@ impl Workers {
     ) -> io::Result<Self> {
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let drain_timeout = limits.drain_timeout;
-        Self::start_with(count, census, clock.clone(), drain_timeout, |draining| {
+        Self::start_with(count, census, clock.clone(), drain_timeout, (drain, draining), |draining, ending| {
             let connections = Connections {
                 application: Arc::clone(&application),
                 addresses: addresses.clone(),
@@ -102,6 +103,7 @@ impl Workers {
                 limits: Arc::clone(&limits),
                 clock: clock.clone(),
                 draining,
+                ending,
                 observer: observer.clone(),
             };
             move |arrival| connections.serve(arrival)
@@ -114,26 +116,28 @@ impl Workers {
         census: Arc<Census>,
         clock: Clock,
         drain_timeout: Duration,
-        serving: impl Fn(Draining) -> S,
+        (drain, draining): (Drain, Draining),
+        serving: impl Fn(Draining, WorkerEnding) -> S,
     ) -> io::Result<Self>
     where
         S: Fn(Arrival) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let (drain, draining) = Drain::new();
         let (mut seats, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
             let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
             let (end, ended) = oneshot::channel();
             let is_down = Arc::new(AtomicBool::new(false));
+            let ending = WorkerEnding::default();
             let worker = Worker {
-                serve: serving(draining.clone()),
+                serve: serving(draining.clone(), ending.clone()),
                 accepted,
                 is_down: Arc::clone(&is_down),
                 draining: draining.clone(),
                 clock: clock.clone(),
                 drain_timeout,
                 end,
+                ending,
             };
             seats.push(Seat { incoming, load: Load::default(), is_down });
             ends.push(ended);
@@ -186,6 +190,7 @@ struct Worker<S> {
     clock: Clock,
     drain_timeout: Duration,
     end: oneshot::Sender<usize>,
+    ending: WorkerEnding,
 }
 
 impl<S, F> Worker<S>
@@ -199,6 +204,7 @@ where
             let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.serve_all())));
             if let Ok(abandoned) = worked {
                 // Dropping the runtime drops every connection that is left, with its guest.
+                self.ending.begin();
                 drop(runtime);
                 let _ = self.end.send(abandoned);
                 return;
@@ -294,20 +300,21 @@ mod tests {
         let seen = Arc::new(AtomicUsize::new(0));
         let count = NonZeroUsize::new(count).expect("a test has workers");
         let census = Arc::new(Census::new(&Limits::default()));
-        let started = Workers::start_with(count, census, Clock::default(), Duration::from_secs(5), |_| {
-            let (sender, seen) = (sender.clone(), Arc::clone(&seen));
-            move |arrival| {
-                let panics = panics_at.contains(&seen.fetch_add(1, Ordering::SeqCst));
-                if panics {
-                    let _ = sender.send(None);
+        let started =
+            Workers::start_with(count, census, Clock::default(), Duration::from_secs(5), Drain::new(), |_, _| {
+                let (sender, seen) = (sender.clone(), Arc::clone(&seen));
+                move |arrival| {
+                    let panics = panics_at.contains(&seen.fetch_add(1, Ordering::SeqCst));
+                    if panics {
+                        let _ = sender.send(None);
+                    }
+                    assert!(!panics, "a test's own");
+                    let sender = sender.clone();
+                    async move {
+                        let _ = sender.send(Some(arrival));
+                    }
                 }
-                assert!(!panics, "a test's own");
-                let sender = sender.clone();
-                async move {
-                    let _ = sender.send(Some(arrival));
-                }
-            }
-        });
+            });
         (started.expect("there are threads"), served)
     }
 

@@ -94,8 +94,9 @@ impl Run {
                 Poll::Ready(()) => {
                     self.answer.leave_unfinished();
                     self.call = Err(Ok(())); // the store is dropped, and may say why it came to this
-                    self.break_off();
-                    Err(self.overdue())
+                    let fault = self.overdue();
+                    self.break_off(&fault);
+                    Err(fault)
                 }
             },
         };
@@ -138,9 +139,9 @@ impl Run {
 
     /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask
     /// for what comes next, and would not hear of the end.
-    fn break_off(&self) {
+    fn break_off(&self, why: &Fault) {
         if let Some(lifetime) = self.lifetime.as_ref().filter(|_| self.is_content) {
-            lifetime.abort();
+            lifetime.abort(why.clone());
         }
     }
 

@@ -6,12 +6,13 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
-use windhover_contract::{ExpectContinue, Informational, Lifetime, Reset};
+use windhover_contract::{ExpectContinue, Fault, GuestFault, Informational, Lifetime, Reset};
 
 /// The powers over one exchange.
 #[derive(Default)]
 pub(super) struct Powers {
     aborted: Notify,
+    why: Mutex<Option<Fault>>,
     /// The last error code that the application has chosen. This server has no use for it.
     code: Mutex<Option<u32>>,
     interim: Mutex<Interim>,
@@ -90,14 +91,19 @@ impl ExpectContinue for Powers {
 }
 
 impl Lifetime for Powers {
-    fn abort(&self) {
+    fn abort(&self, why: Fault) {
+        self.why.lock().expect("nothing panics while it holds this lock").get_or_insert(why);
         self.aborted.notify_one();
+    }
+
+    fn broken_off(&self) -> Option<Fault> {
+        self.why.lock().expect("nothing panics while it holds this lock").clone()
     }
 }
 
 impl Reset for Powers {
     fn reset(&self, code: u32) {
         *self.code.lock().expect("nothing panics while it holds this lock") = Some(code);
-        self.abort();
+        self.abort(GuestFault::Aborted.into());
     }
 }

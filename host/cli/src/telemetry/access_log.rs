@@ -13,6 +13,7 @@ use crate::config::file::Format;
 /// The line of an exchange. Without the query, which may hold what is secret.
 pub(super) fn exchange(record: &Record, format: Format) {
     let (app, version) = record.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
+    let fault = record.broken_off();
     let client = record.connection.as_ref().and_then(|connection| connection.remote).map(|remote| remote.to_string());
     info!(
         target: TARGET,
@@ -22,7 +23,8 @@ pub(super) fn exchange(record: &Record, format: Format) {
         path = %Chosen(&record.path, format),
         protocol = protocol(record.version),
         status = record.status.map_or(0, |status| status.as_u16()),
-        fault = record.broken_off().map(tracing::field::display),
+        fault = fault.as_ref().map(tracing::field::display),
+        code = fault.as_ref().map(Fault::code),
         received = record.received(),
         sent = record.sent,
         head_ms = record.until_head.map(milliseconds),
@@ -43,6 +45,7 @@ pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version
         protocol = protocol(version),
         status = fault.status().as_u16(),
         %fault,
+        code = fault.code(),
         client = client.as_deref().unwrap_or(""),
         connection = connection.id,
         "rejected"

@@ -3,25 +3,29 @@
 
 mod process;
 
-use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::fmt::{self, Write};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use http::StatusCode;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::encoding::{
+    DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
+};
 use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use windhover_contract::{ConnectionEnd, Fault};
-use windhover_http::ConnectionCount;
+use windhover_http::{ConnectionCount, Tls};
 
 use super::method::known_method;
 use super::protocol;
 use super::record::Record;
 use crate::app::App;
+use crate::log;
 
 /// All numbers.
 pub(crate) struct Metrics {
@@ -41,7 +45,7 @@ pub(crate) struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Exchange {
     http_request_method: &'static str,
-    http_response_status_code: u16,
+    http_response_status_code: Status,
     network_protocol_version: &'static str,
     url_scheme: &'static str,
     app: Arc<str>,
@@ -54,7 +58,37 @@ struct ByApp {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reason {
-    reason: String,
+    reason: &'static str,
+}
+
+/// A status where few values may be: one that has a name in HTTP, or the class of any other, as `2xx`; nothing where there
+/// was no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Status {
+    Known(u16),
+    /// Hundreds.
+    Class(u16),
+    None,
+}
+
+impl From<Option<StatusCode>> for Status {
+    fn from(status: Option<StatusCode>) -> Self {
+        match status {
+            Some(status) if status.canonical_reason().is_some() => Self::Known(status.as_u16()),
+            Some(status) => Self::Class(status.as_u16() / 100),
+            None => Self::None,
+        }
+    }
+}
+
+impl EncodeLabelValue for Status {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        match self {
+            Self::Known(status) => write!(encoder, "{status}"),
+            Self::Class(hundreds) => write!(encoder, "{hundreds}xx"),
+            Self::None => Ok(()),
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -105,7 +139,12 @@ impl Metrics {
 
     /// Tells about these too, from now on.
     pub(crate) fn watch(&self, connections: ConnectionCount, apps: impl Fn() -> Vec<Arc<App>> + Send + Sync + 'static) {
-        let _ = self.watched.0.set((connections, Box::new(apps))); // once is enough
+        let _ = self.watched.server.set((connections, Box::new(apps))); // once is enough
+    }
+
+    /// Tells until when the certificates of these endpoints are valid, in place of those before.
+    pub(crate) fn watch_certificates(&self, endpoints: Vec<(String, Arc<Tls>)>) {
+        *self.watched.certificates.lock().unwrap_or_else(PoisonError::into_inner) = endpoints;
     }
 
     pub(super) fn begin(&self) {
@@ -117,7 +156,7 @@ impl Metrics {
         let app = record.app.as_ref().map_or_else(|| "".into(), |(app, _)| Arc::clone(app));
         let exchange = Exchange {
             http_request_method: known_method(&record.method),
-            http_response_status_code: record.status.map_or(0, |status| status.as_u16()),
+            http_response_status_code: record.status.into(),
             network_protocol_version: protocol(record.version),
             url_scheme: record.scheme.as_str(),
             app: Arc::clone(&app),
@@ -127,12 +166,12 @@ impl Metrics {
         self.received.get_or_create(&by_app).inc_by(record.received());
         self.sent.get_or_create(&by_app).inc_by(record.sent);
         if let Some(fault) = record.broken_off() {
-            self.broken_off.get_or_create(&Reason { reason: fault.to_string() }).inc();
+            self.broken_off.get_or_create(&Reason { reason: fault.code() }).inc();
         }
     }
 
     pub(super) fn rejected(&self, fault: &Fault) {
-        self.rejected.get_or_create(&Reason { reason: fault.to_string() }).inc();
+        self.rejected.get_or_create(&Reason { reason: fault.code() }).inc();
     }
 
     pub(super) fn handshake(&self, took: Duration, has_failed: bool) {
@@ -191,7 +230,11 @@ fn connection_seconds() -> Histogram {
 
 /// What is asked for when somebody asks, once there is something to ask.
 #[derive(Default)]
-struct Watched(OnceLock<(ConnectionCount, Box<Apps>)>);
+struct Watched {
+    server: OnceLock<(ConnectionCount, Box<Apps>)>,
+    /// By the endpoint's name.
+    certificates: Mutex<Vec<(String, Arc<Tls>)>>,
+}
 
 type Apps = dyn Fn() -> Vec<Arc<App>> + Send + Sync;
 
@@ -203,7 +246,11 @@ impl fmt::Debug for Watched {
 
 impl Collector for Watched {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let Some((connections, apps)) = self.0.get() else { return Ok(()) };
+        let help = "Lines of the log that were dropped because nobody read those before them";
+        let metric = encoder.encode_descriptor("windhover_dropped_log_lines", help, None, MetricType::Counter)?;
+        ConstCounter::new(log::dropped_lines()).encode(metric)?;
+        self.encode_certificates(&mut encoder)?;
+        let Some((connections, apps)) = self.server.get() else { return Ok(()) };
         gauge(&mut encoder, "windhover_active_connections", "Connections that speak HTTP", connections.open())?;
         let help = "Connections that speak another protocol";
         gauge(&mut encoder, "windhover_upgraded_connections", help, connections.upgraded())?;
@@ -231,6 +278,25 @@ impl Collector for Watched {
             let version = loaded.as_ref().map_or("", |loaded| &loaded.version);
             let labels = [("app", &*app.name), ("version", version)];
             ConstGauge::new(i64::from(loaded.is_some())).encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Watched {
+    /// When the certificates run out, as a time: who asks compares it with its own.
+    fn encode_certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let endpoints = self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if endpoints.is_empty() {
+            return Ok(());
+        }
+        let (name, help) = ("windhover_certificate_not_after", "When a certificate runs out, since the epoch of Unix");
+        let mut family = encoder.encode_descriptor(name, help, Some(&Unit::Seconds), MetricType::Gauge)?;
+        for (endpoint, tls) in &endpoints {
+            for certificate in tls.certificates() {
+                let labels = [("endpoint", &**endpoint), ("name", certificate.name.as_deref().unwrap_or(""))];
+                ConstGauge::new(certificate.not_after).encode(family.encode_family(&labels)?)?;
+            }
         }
         Ok(())
     }

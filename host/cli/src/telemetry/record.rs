@@ -7,9 +7,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode, Version};
 use http_body::{Frame, SizeHint};
-use windhover_contract::{Body, ClientFault, Connection, Fault, Identifier, Request, Response, Scheme};
+use windhover_contract::{Body, ClientFault, Connection, Fault, Identifier, Lifetime, Request, Response, Scheme};
 
 use super::Telemetry;
 use super::traces::Span;
@@ -36,8 +37,12 @@ pub(crate) struct Record {
     pub(super) until_head: Option<Duration>,
     pub(super) sent: u64,
     received: Arc<AtomicU64>,
+    /// Knows whether this side has broken the exchange off. `None`: nobody does.
+    lifetime: Option<Arc<dyn Lifetime>>,
     /// What broke the answer off.
     fault: Option<Fault>,
+    /// Octets of content that the answer has in all. `None`: its end is told by the content itself.
+    expected: Option<u64>,
     is_whole: bool,
 }
 
@@ -68,7 +73,9 @@ impl Record {
             until_head: None,
             sent: 0,
             received,
+            lifetime: request.features.lifetime.clone(),
             fault: None,
+            expected: None,
             is_whole: false,
         })
     }
@@ -90,6 +97,11 @@ impl Record {
             self.is_whole = true; // dropped here: the record ends
             return response;
         }
+        // Of content that is never sent, none is missing; of content whose length is known, nobody need ask for the end.
+        let is_upgraded = response.status == StatusCode::SWITCHING_PROTOCOLS;
+        let is_sent = is_upgraded || Response::has_content(&self.method, response.status);
+        self.expected = if is_sent { expected(&response) } else { Some(0) };
+        self.is_whole = self.expected == Some(0);
         response.body = Body::stream(Followed { content: response.body, record: self });
         response
     }
@@ -104,9 +116,25 @@ impl Record {
         self.began.elapsed()
     }
 
-    /// Why there is no whole answer. `None`: there is.
+    /// Takes down what came of the content.
+    fn hear(&mut self, frame: Option<&Result<Frame<Bytes>, Fault>>, is_end: bool) {
+        match frame {
+            Some(Ok(frame)) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(fault)) => self.fault = Some(fault.clone()),
+            None => {}
+        }
+        let is_over = frame.is_none() || is_end || self.expected == Some(self.sent);
+        self.is_whole = self.fault.is_none() && (self.is_whole || is_over);
+    }
+
+    /// Why there is no whole answer, and so whose fault that is. `None`: there is one.
     pub(super) fn broken_off(&self) -> Option<Fault> {
-        (!self.is_whole).then(|| self.fault.clone().unwrap_or(ClientFault::Gone.into()))
+        if let Some(fault) = &self.fault {
+            return Some(fault.clone());
+        }
+        // A server that has broken the exchange off says so also of content that it had taken and not sent yet.
+        let why = self.lifetime.as_ref().and_then(|lifetime| lifetime.broken_off());
+        why.or_else(|| (!self.is_whole).then(|| ClientFault::Gone.into()))
     }
 }
 
@@ -143,6 +171,12 @@ impl http_body::Body for Received {
     }
 }
 
+/// How much content the answer has, where that is known before.
+fn expected(response: &Response) -> Option<u64> {
+    let told = || response.fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
+    http_body::Body::size_hint(&response.body).exact().or_else(told)
+}
+
 /// A response's content, with the record that ends with it.
 struct Followed {
     content: Body,
@@ -155,13 +189,8 @@ impl http_body::Body for Followed {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
-        match &frame {
-            Some(Ok(frame)) => self.record.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(fault)) => self.record.fault = Some(fault.clone()),
-            None => {}
-        }
-        let is_whole = frame.is_none() || self.record.fault.is_none() && self.content.is_end_stream();
-        self.record.is_whole = is_whole;
+        let is_end = self.content.is_end_stream();
+        self.record.hear(frame.as_ref(), is_end);
         Poll::Ready(frame)
     }
 

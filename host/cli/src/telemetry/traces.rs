@@ -148,7 +148,7 @@ impl Span {
             self.answered(status, StatusCode::is_server_error);
         }
         if let Some(fault) = record.broken_off() {
-            self.failed(fault.to_string());
+            self.failed(fault.code().to_owned());
         }
         self.context.span().end();
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Informational, Lifetime, Limits};
+use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Fault, Informational, Lifetime, Limits};
 
 use super::content::RequestContent;
 use super::gate::{Decision, Refusal};
@@ -17,10 +17,13 @@ use super::interim::Interim;
 use super::upgrade::HandedOver;
 use crate::census::Place;
 use crate::clock::{Clock, later};
+use crate::ending::Ending;
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
     pub(crate) place: Place,
+    /// Why this side ends the connection, and with it the exchange.
+    pub(crate) ending: Arc<Ending>,
     clock: Clock,
     begun: AtomicU64,
     exchanges: AtomicUsize,
@@ -49,9 +52,10 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// A connection on which nothing has happened yet.
-    pub(crate) fn new(place: Place, clock: Clock) -> Self {
+    pub(crate) fn new(place: Place, clock: Clock, ending: Arc<Ending>) -> Self {
         Self {
             place,
+            ending,
             begun: AtomicU64::new(0),
             exchanges: AtomicUsize::new(0),
             idle_since: Mutex::new(clock.now()),
@@ -277,11 +281,16 @@ pub(crate) struct Breaker {
 
 impl Lifetime for Breaker {
     /// In HTTP/1.1 the exchange's end is the connection's.
-    fn abort(&self) {
+    fn abort(&self, why: Fault) {
         if self.activity.is_in(self.number) {
+            self.activity.ending.begin(why);
             self.activity.cut_off();
             self.activity.aborted.notify_one();
         }
+    }
+
+    fn broken_off(&self) -> Option<Fault> {
+        self.activity.ending.fault()
     }
 }
 

@@ -142,7 +142,7 @@ impl<A: Application> Exchange<A> {
         if let Some(date) = date_behind_step() {
             response.fields.entry(DATE).or_insert(date);
         }
-        let content = LastPart { content: response.body, busy };
+        let content = LastPart::new(response.body, busy);
         if asked.is_some() {
             self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);
         }
@@ -151,7 +151,7 @@ impl<A: Application> Exchange<A> {
                 response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 let busy = self.activity.stay_busy();
                 self.activity.hand_over(HandedOver::Accepted(asked, content));
-                LastPart { content: Body::empty(), busy }
+                LastPart::new(Body::empty(), busy)
             }
             Some(asked) => {
                 self.activity.hand_over(HandedOver::Declined(asked));

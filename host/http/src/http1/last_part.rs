@@ -13,6 +13,14 @@ use super::activity::Busy;
 pub(crate) struct LastPart {
     pub(crate) content: Body,
     pub(crate) busy: Busy,
+    /// What has broken it off, until hyper has sent what it had before.
+    fault: Option<Fault>,
+}
+
+impl LastPart {
+    pub(crate) fn new(content: Body, busy: Busy) -> Self {
+        Self { content, busy, fault: None }
+    }
 }
 
 impl http_body::Body for LastPart {
@@ -20,15 +28,24 @@ impl http_body::Body for LastPart {
     type Error = Fault;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let next = Pin::new(&mut self.content).poll_frame(cx);
-        if let Poll::Ready(Some(Err(_))) = next {
+        if let Some(fault) = self.fault.take() {
             self.busy.activity().cut_off();
+            return Poll::Ready(Some(Err(fault)));
         }
-        next.map(|frame| frame.map(|frame| frame.map(sendable)))
+        match Pin::new(&mut self.content).poll_frame(cx) {
+            // hyper drops what it holds when content fails, also a head that nobody has seen: but that is what was
+            // answered, and what the record says. It sends what it holds when it has to wait.
+            Poll::Ready(Some(Err(fault))) => {
+                self.fault = Some(fault);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            next => next.map(|frame| frame.map(|frame| frame.map(sendable))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.fault.is_none() && self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use httpdate::fmt_http_date;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use windhover_contract::Limits;
+use windhover_contract::{ClientFault, Limits};
 
 use super::activity::Activity;
 use super::gate::Gate;
@@ -70,6 +70,9 @@ impl Http1Socket {
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
         let written = self.socket.watch(cx, || self.activity.min_response_data_rate(), written);
+        if self.socket.has_lost_patience() {
+            self.activity.ending.begin(ClientFault::AnswerTooSlow);
+        }
         if has_waited != self.socket.is_waiting() {
             self.activity.set_write_waits(!has_waited);
         }

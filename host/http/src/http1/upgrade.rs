@@ -162,10 +162,10 @@ mod tests {
     #[test]
     fn an_upgrade_that_never_began_goes_with_its_connection() {
         let place = Arc::new(Census::new(&Limits::default())).enter().expect("there is room for one");
-        let activity = Arc::new(Activity::new(place, crate::clock::Clock::default()));
+        let activity = Arc::new(Activity::new(place, crate::clock::Clock::default(), Arc::default()));
         let (busy, ..) = activity.begin(&Limits::default());
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
-        activity.hand_over(HandedOver::Accepted(asked, LastPart { content: Body::empty(), busy }));
+        activity.hand_over(HandedOver::Accepted(asked, LastPart::new(Body::empty(), busy)));
         let left = Arc::downgrade(&activity);
         drop(End(activity));
         assert!(left.upgrade().is_none(), "it holds on to itself");

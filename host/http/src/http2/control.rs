@@ -1,24 +1,29 @@
 //! What an application wants of its stream besides the answer: to break it off, and to send something before the
 //! answer. It says so here, from whichever task it runs in; the stream's own task does it.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use h2::Reason;
 use http::{HeaderMap, Response, StatusCode};
 use tokio::sync::Notify;
-use windhover_contract::{ExpectContinue, Informational, Lifetime, Reset};
+use windhover_contract::{ClientFault, ExpectContinue, Fault, GuestFault, Informational, Lifetime, Reset};
+
+use crate::ending::Ending;
 
 /// What the application of one stream wants.
-#[derive(Default)]
 pub(crate) struct Control {
     state: Mutex<State>,
     changed: Notify,
+    /// Why this side ends the connection, if it does.
+    ending: Arc<Ending>,
 }
 
 #[derive(Default)]
 struct State {
     cut_off: Option<Reason>,
+    /// Why the stream ends before its answer is whole.
+    why: Option<Fault>,
     asks_for_content: bool,
     will_read: bool,
     /// Nobody wants the content any more.
@@ -45,6 +50,15 @@ pub(crate) enum Wish {
 }
 
 impl Control {
+    pub(crate) fn new(ending: Arc<Ending>) -> Self {
+        Self { state: Mutex::default(), changed: Notify::new(), ending }
+    }
+
+    /// Says why the stream ends before its answer is whole. The first reason stands.
+    pub(crate) fn end(&self, why: impl Into<Fault>) {
+        self.state().why.get_or_insert(why.into());
+    }
+
     /// The next wish.
     pub(crate) async fn wish(&self) -> Wish {
         loop {
@@ -72,7 +86,7 @@ impl Control {
 
     /// What the client has sent is malformed (RFC 9113 §8.1.1).
     pub(crate) fn refuse_malformed(&self) {
-        self.cut(Reason::PROTOCOL_ERROR);
+        self.cut(Reason::PROTOCOL_ERROR, ClientFault::BodyIncomplete.into());
     }
 
     /// The interim response is on its way.
@@ -126,7 +140,8 @@ impl Control {
         }
     }
 
-    fn cut(&self, reason: Reason) {
+    fn cut(&self, reason: Reason, why: Fault) {
+        self.end(why);
         self.state().cut_off.get_or_insert(reason);
         self.changed.notify_one();
     }
@@ -138,14 +153,18 @@ impl Control {
 
 impl Lifetime for Control {
     /// As Kestrel.
-    fn abort(&self) {
-        self.cut(Reason::INTERNAL_ERROR);
+    fn abort(&self, why: Fault) {
+        self.cut(Reason::INTERNAL_ERROR, why);
+    }
+
+    fn broken_off(&self) -> Option<Fault> {
+        self.state().why.clone().or_else(|| self.ending.fault())
     }
 }
 
 impl Reset for Control {
     fn reset(&self, code: u32) {
-        self.cut(Reason::from(code));
+        self.cut(Reason::from(code), GuestFault::Aborted.into());
     }
 }
 

@@ -54,7 +54,7 @@ impl<A: Application> Exchange<A> {
     ) {
         let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
         let mut under_way = self.wire.begin(&limits);
-        let control = Arc::new(Control::default());
+        let control = Arc::new(Control::new(Arc::clone(&self.origin.ending)));
         let only_head = *request.method() == Method::HEAD;
         let mut upgraded = None;
         let response = match self.receive(request, number, &limits, &control) {
@@ -247,7 +247,7 @@ impl Sending<'_> {
         loop {
             let frame = tokio::select! {
                 biased;
-                reason = self.control.cut_off() => return cut(&mut stream, reason),
+                reason = self.control.cut_off() => return cut(&mut stream, reason).await,
                 _ = poll_fn(|cx| stream.poll_reset(cx)) => return Err(Cut), // the client has left
                 frame = poll_fn(|cx| pin!(&mut body).poll_frame(cx)) => frame,
             };
@@ -266,7 +266,7 @@ impl Sending<'_> {
                 }
                 Some(Err(fault)) => {
                     debug!(%fault, "an answer breaks off");
-                    return cut(&mut stream, Reason::INTERNAL_ERROR);
+                    return cut(&mut stream, Reason::INTERNAL_ERROR).await;
                 }
                 None => return stream.send_data(Bytes::new(), true).map_err(|_| Cut),
             }
@@ -321,11 +321,16 @@ impl Sending<'_> {
                     patience.goes_on(|| *sent);
                     return Ok(size);
                 }
-                Some(Err(_)) | None => return Err(Cut), // the client has left
+                Some(Err(_)) | None => {
+                    // Who has all the content knows only so that the client has not.
+                    control.end(ClientFault::Gone);
+                    return Err(Cut);
+                }
             },
             reason = control.cut_off() => reason,
             () = poll_fn(|cx| patience.poll_waiting(cx, rate, || *sent)) => {
                 debug!("a client takes an answer too slowly");
+                control.end(ClientFault::AnswerTooSlow);
                 Reason::ENHANCE_YOUR_CALM
             }
         };
@@ -334,7 +339,11 @@ impl Sending<'_> {
     }
 }
 
-fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
+/// Ends a stream before its answer is whole.
+async fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
+    // The library drops what it has not sent yet, also a head that nobody has seen: but that is what was answered, and
+    // what the record says. So the connection has its turn first.
+    tokio::task::yield_now().await;
     stream.send_reset(reason);
     Err(Cut)
 }

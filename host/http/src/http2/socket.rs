@@ -7,10 +7,11 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
-use windhover_contract::{DataRate, ExchangeLimits, Limits};
+use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Limits};
 
 use super::sections::Malformed;
 use super::traffic::{Flood, Traffic};
+use crate::ending::Ending;
 use crate::socket::Socket;
 
 /// A socket that speaks HTTP/2.
@@ -21,6 +22,7 @@ pub(crate) struct Http2Socket {
     /// By which the write that waits is measured.
     rate: Option<DataRate>,
     wire: Arc<Wire>,
+    ending: Arc<Ending>,
 }
 
 /// What the connection knows of its socket, which the library owns.
@@ -60,7 +62,7 @@ pub(crate) struct UnderWay {
 }
 
 impl Http2Socket {
-    pub(crate) fn new(socket: Socket, limits: &Limits) -> (Self, Arc<Wire>) {
+    pub(crate) fn new(socket: Socket, limits: &Limits, ending: Arc<Ending>) -> (Self, Arc<Wire>) {
         let wire = Arc::new(Wire(Mutex::new(State {
             traffic: Traffic::new(socket.clock().now(), limits.http2.header_table_size),
             flood: None,
@@ -73,7 +75,7 @@ impl Http2Socket {
             left_behind: None,
         })));
         let min_rate = limits.min_response_data_rate;
-        (Self { socket, min_rate, rate: min_rate, wire: Arc::clone(&wire) }, wire)
+        (Self { socket, min_rate, rate: min_rate, wire: Arc::clone(&wire), ending }, wire)
     }
 
     /// The client sends no more. That is not its leaving, as long as something is under way for it.
@@ -103,6 +105,9 @@ impl Http2Socket {
         }
         let rate = self.rate;
         let written = self.socket.watch(cx, || rate, written);
+        if self.socket.has_lost_patience() {
+            self.ending.begin(ClientFault::AnswerTooSlow);
+        }
         if has_waited != self.socket.is_waiting() {
             self.wire.set_write_waits(!has_waited);
         }

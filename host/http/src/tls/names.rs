@@ -22,7 +22,34 @@ pub(super) struct Names {
     by_name: HashMap<String, Option<Arc<CertifiedKey>>>,
 }
 
+/// What is known of a certificate that is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFacts {
+    /// The server name that clients ask for, as it is configured but in lower case. `None`: it is for every other.
+    pub name: Option<String>,
+    /// The end of its validity, in seconds since the epoch of Unix.
+    pub not_after: i64,
+}
+
+impl CertificateFacts {
+    fn of(name: Option<String>, certified: &CertifiedKey) -> Option<Self> {
+        let (_, certificate) = x509_parser::parse_x509_certificate(certified.cert.first()?).ok()?;
+        Some(Self { name, not_after: certificate.validity().not_after.timestamp() })
+    }
+}
+
 impl Names {
+    /// All of them, sorted.
+    pub(super) fn certificates(&self) -> Vec<CertificateFacts> {
+        let written = |name: &str| if name.starts_with('.') { format!("*{name}") } else { name.to_owned() };
+        let named =
+            self.by_name.iter().filter_map(|(name, certified)| Some((Some(written(name)), certified.as_ref()?)));
+        let all = self.default.iter().map(|certified| (None, certified)).chain(named);
+        let mut facts: Vec<_> = all.filter_map(|(name, certified)| CertificateFacts::of(name, certified)).collect();
+        facts.sort_by(|one, other| one.name.cmp(&other.name));
+        facts
+    }
+
     pub(super) fn new(default: Option<Arc<CertifiedKey>>) -> Self {
         Self { default, by_name: HashMap::new() }
     }
@@ -126,6 +153,18 @@ fn is_for_name(certified: &CertifiedKey, key: &str) -> bool {
 mod tests {
     use super::*;
     use crate::tls::testing::Authority;
+
+    #[test]
+    fn until_when_each_certificate_is_valid_is_known() {
+        let authority = Authority::new("ca");
+        let mut names = Names::new(Some(Arc::new(authority.certified("default"))));
+        names.add("*.Example.org", Some(Arc::new(authority.certified("*.example.org")))).expect("it is a name");
+        let facts = names.certificates();
+        let named: Vec<_> = facts.iter().map(|facts| facts.name.as_deref()).collect();
+        assert_eq!(named, [None, Some("*.example.org")]);
+        let now = x509_parser::time::ASN1Time::now().timestamp();
+        assert!(facts.iter().all(|facts| facts.not_after > now), "{facts:?}");
+    }
 
     #[test]
     fn the_exact_name_comes_before_the_longest_wildcard_and_that_before_the_default() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use windhover_contract::Feature;
+use windhover_contract::{Feature, GuestFault};
 
 use crate::bindings::lifetime::{Host, Notice};
 use crate::exchange::Exchange;
@@ -62,7 +62,7 @@ impl Host for Exchange {
 
     fn abort(&mut self) -> wasmtime::Result<()> {
         let lifetime = self.features.lifetime.as_ref().ok_or_else(|| super::absent(Feature::Lifetime))?;
-        lifetime.abort();
+        lifetime.abort(GuestFault::Aborted.into());
         Err(BrokenOff.into())
     }
 

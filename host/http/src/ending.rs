@@ -1,0 +1,40 @@
+//! Why this side ends a connection with exchanges under way: so that their record does not blame the client.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use windhover_contract::{Fault, HostFault};
+
+/// Why this side ends a connection. Told before it does: who wants to know is dropped then.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    own: OnceLock<Fault>,
+    worker: WorkerEnding,
+}
+
+/// Whether a worker ends all of its connections, because their time to finish is over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WorkerEnding(Arc<AtomicBool>);
+
+impl WorkerEnding {
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Ending {
+    pub(crate) fn new(worker: WorkerEnding) -> Self {
+        Self { own: OnceLock::new(), worker }
+    }
+
+    /// Says why. The first reason stands.
+    pub(crate) fn begin(&self, why: impl Into<Fault>) {
+        let _ = self.own.set(why.into());
+    }
+
+    /// Why, if this side ends it.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        let leaves = || self.worker.0.load(Ordering::Relaxed).then(|| HostFault::Leaving.into());
+        self.own.get().cloned().or_else(leaves)
+    }
+}
