@@ -63,12 +63,12 @@ for_each_server! {
         let mut wire = served.connect().await;
         for (request, facts) in [
             ("GET /a?b=%20c HTTP/1.1\r\nhost: a.example:81", "GET SCHEME a.example:81 /a?b=%20c\n"),
-            ("GET https://b.example/a HTTP/1.1\r\nhost: b.example", "GET SCHEME b.example /a\n"),
+            ("GET SCHEME://b.example/a HTTP/1.1\r\nhost: b.example", "GET SCHEME b.example /a\n"),
             ("PROPFIND / HTTP/1.1\r\nhost: a", "PROPFIND SCHEME a /\n"),
             ("OPTIONS * HTTP/1.1\r\nhost: a", "OPTIONS SCHEME a *\n"),
         ] {
+            let [request, facts] = [request, facts].map(|text| text.replace("SCHEME", served.scheme()));
             wire.send(format!("{request}\r\n\r\n")).await;
-            let facts = facts.replace("SCHEME", served.scheme());
             assert_eq!(wire.receive_response().await.text(), facts, "for {request:?}");
         }
     }

@@ -72,7 +72,7 @@ fn an_exchange_that_breaks_off_says_why() {
 #[test]
 fn what_a_client_sends_cannot_forge_a_line() {
     let server = Server::run(serve(&["--access-log"], "rust-hello"));
-    server.ask("GET /%0AINFO%20forged%1B[31m\" HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    server.ask("GET /%0AINFO%20forged%1B[31m%22 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
     assert!(log.contains(r#"path="/\nINFO forged\u{1b}[31m\"""#), "{log}");
