@@ -72,7 +72,11 @@ impl<A: Application> Exchange<A> {
 
     async fn ask(&self, request: Request, has_content: bool) -> Response {
         if has_content {
-            poll_fn(|cx| Poll::Ready(self.activity.content.watch(cx))).await;
+            poll_fn(|cx| {
+                self.activity.content.watch(cx);
+                Poll::Ready(())
+            })
+            .await;
         }
         let mut answering = pin!(self.application.handle(request));
         poll_fn(|cx| {
