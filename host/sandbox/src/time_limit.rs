@@ -200,7 +200,12 @@ impl TimeLimit {
             Phase::Head => (state.limit.saturating_sub(elapsed.saturating_sub(waited)), Overrun::Head),
             Phase::Silent { since, waited: before } => {
                 let silent = now.saturating_duration_since(since).saturating_sub(waited - before);
-                (silence.saturating_sub(silent), Overrun::Silence)
+                let left = silence.saturating_sub(silent);
+                // Said now, because nobody asks anew when the silence is over and the client takes nothing.
+                match max.saturating_sub(elapsed) {
+                    most if self.has_patience_without_end() && most < left => (most, Overrun::Most),
+                    _ => (left, Overrun::Silence),
+                }
             }
             Phase::Taken if self.has_patience_without_end() => (max.saturating_sub(elapsed), Overrun::Most),
             Phase::Taken => (silence, Overrun::Silence), // were it to begin now
