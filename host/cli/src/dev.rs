@@ -105,7 +105,11 @@ impl Dev {
         let _ = self.pipeline.set(Arc::downgrade(pipeline)); // once
         let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
         *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::spawn(move || {
-            if let Err(panic) = guarded(|| Ok(builder.run())) {
+            let building = guarded(|| {
+                builder.run();
+                Ok(())
+            });
+            if let Err(panic) = building {
                 error!("nothing is built any more; end this and begin anew: {panic:#}");
             }
         }));

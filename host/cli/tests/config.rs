@@ -307,6 +307,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("apps.NAME.limits.max-memory", "\"5MiB\""),
         ("apps.NAME.limits.max-resource-memory", "\"6MiB\""),
         ("apps.NAME.limits.max-instances", "5"),
+        ("apps.NAME.limits.max-blocking-calls", "5"),
         ("apps.NAME.limits.max-queue", "5"),
         ("apps.NAME.limits.queue-timeout", "\"5s\""),
         ("apps.NAME.limits.rapid-fail", "5"),

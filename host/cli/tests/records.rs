@@ -31,9 +31,11 @@ enum Client {
 }
 use Client::{Goes, IsDeaf, Leaves, Reads};
 
+type Row = (&'static str, &'static str, Client, u16, Option<&'static str>, Option<u64>);
+
 /// An exchange, and what its record says: the status (0: there was none), whose fault it was that there is no whole
 /// answer, and how much was sent, where that is known.
-const EXCHANGES: [(&str, &str, Client, u16, Option<&str>, Option<u64>); 18] = [
+const EXCHANGES: [Row; 18] = [
     ("GET", "/hello/", Reads, 200, None, Some(24)),
     ("HEAD", "/hello/", Reads, 200, None, Some(0)),
     ("HEAD", "/lies/honest", Reads, 200, None, Some(0)),
@@ -68,7 +70,7 @@ fn each_kind_of_end_is_recorded_as_what_it_was() {
         &app("lies", "lies-about-length", ""),
         &app("answers", "answers", ""),
         &app("traps", "traps", ""),
-        &app("spins", "spins", "limits.timeout = '1s'\n"),
+        &app("spins", "spins", "limits = { timeout = '1s', idle-timeout = '1s' }\n"),
         &app("features", "uses-features", ""),
         &app("streams", "streams", ""),
     ];

@@ -40,7 +40,7 @@ pub(super) fn table(report: &Report) -> String {
     }
     if component.keeps_resources {
         let limit = SandboxLimits::default().max_resource_memory as u64;
-        let content = limit / RESOURCE * PIECE >> 30;
+        let content = (limit / RESOURCE * PIECE) >> 30;
         table.row("limits", &[format!("{KEEPS_RESOURCES}: {} are enough for {content} GiB of it", Size(limit))]);
     }
     table.row("may want", &may_want(&component.may_want));

@@ -181,7 +181,7 @@ impl RequestContent {
 
 /// Whether hyper waits with 100 (Continue) until the content of this request is read. It takes the last line.
 pub(crate) fn expects_continue(version: Version, fields: &HeaderMap) -> bool {
-    let expectation = fields.get_all(EXPECT).iter().last();
+    let expectation = fields.get_all(EXPECT).iter().next_back();
     version > Version::HTTP_10
         && expectation.is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

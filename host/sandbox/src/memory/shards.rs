@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-pub(super) struct Shards<K, V>(Box<[Mutex<HashMap<K, Vec<V>>>]>);
+pub(super) struct Shards<K, V>(Box<[Mutex<Shard<K, V>>]>);
+
+type Shard<K, V> = HashMap<K, Vec<V>>;
 
 impl<K: Clone + Eq + Hash, V> Shards<K, V> {
     /// One a core.
@@ -20,12 +22,12 @@ impl<K: Clone + Eq + Hash, V> Shards<K, V> {
 
     /// One that is fit: of this thread, else of another.
     pub(super) fn take(&self, key: &K) -> Option<V> {
-        self.from_home().find_map(|mut shard| shard.get_mut(key)?.pop())
+        self.all().find_map(|mut shard| shard.get_mut(key)?.pop())
     }
 
     /// Whichever there is.
     pub(super) fn take_any(&self) -> Option<V> {
-        self.from_home().find_map(|mut shard| shard.values_mut().find_map(Vec::pop))
+        self.all().find_map(|mut shard| shard.values_mut().find_map(Vec::pop))
     }
 
     pub(super) fn put(&self, key: K, value: V) {
@@ -34,7 +36,7 @@ impl<K: Clone + Eq + Hash, V> Shards<K, V> {
     }
 
     /// All shards, this thread's first, one lock at a time.
-    fn from_home(&self) -> impl Iterator<Item = MutexGuard<'_, HashMap<K, Vec<V>>>> {
+    fn all(&self) -> impl Iterator<Item = MutexGuard<'_, Shard<K, V>>> {
         let home = home();
         (0..self.0.len()).map(move |next| lock(&self.0[(home + next) % self.0.len()]))
     }

@@ -190,11 +190,11 @@ fn what_is_odd_is_a_warning_and_no_error() {
 async fn a_byte_order_mark_hides_nothing() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
     let own = authority.issue("a.example");
-    let marked = |text: &str| [b"\xef\xbb\xbf", text.as_bytes()].concat();
-    let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
-    let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
-    let encodings: [&dyn Fn(&str) -> Vec<u8>; 3] =
-        [&marked, &|text| little(&format!("\u{feff}{text}")), &|text| big(&format!("\u{feff}{text}"))];
+    let encodings: [fn(&str) -> Vec<u8>; 3] = [
+        |text| [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        |text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        |text| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect(),
+    ];
     for encode in encodings {
         let chain = folder.write("chain.pem", encode(&own.pem));
         let key = folder.write("key.pem", encode(&own.key_pem()));
@@ -211,7 +211,7 @@ async fn a_byte_order_mark_hides_nothing() {
         let tls = load(&CertificateSource::Pkcs12 { file: folder.write("a.p12", bytes), password }.into());
         meet(&tls, authority.client(None), "a.example").await.expect("all is well");
     }
-    let labels = Tls::load(TlsConfig::from_pem_files(folder.write("key.pem", marked(&own.key_pem())), None));
+    let labels = Tls::load(TlsConfig::from_pem_files(folder.write("key.pem", encodings[0](&own.key_pem())), None));
     let error = labels.expect_err("it is a key").to_string();
     assert!(error.contains("no certificate in") && error.contains("only PRIVATE KEY"), "{error}");
 }
