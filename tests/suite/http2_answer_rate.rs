@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::Frame as Piece;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use windhover_contract::{Body, DataRate, Fault, Request, Response};
+use windhover_contract::{Body, DataRate, Fault, Limits, Request, Response};
 use windhover_tests::http2::{Frame, Frames};
 use windhover_tests::{Served, TestServer, bounded, for_each_http2};
 
@@ -25,7 +25,18 @@ for_each_http2! {
         let app = App::serve(server.limits(|limits| limits.min_response_data_rate = Some(FAST))).await;
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless").await;
-        app.let_pass_until_forgotten(&frames).await;
+        // However much of it the client's system has taken by now, and so has time for.
+        let passing = async {
+            loop {
+                let _ = timeout(MOMENT, app.served.hand().wait_until_armed(FAST.grace)).await;
+                app.served.hand().jump(FAST.grace);
+            }
+        };
+        let forgotten = app.served.forgotten(frames.local());
+        tokio::select! {
+            () = bounded("the connection to be given up", forgotten) => {}
+            () = passing => {}
+        }
     }
 
     /// The connection is not ended by what the server asks of others.
@@ -39,11 +50,21 @@ for_each_http2! {
         bounded("the answer to be given up", app.told.notified()).await;
     }
 
+    /// Also where all of its answer has left it, and waits to be taken.
     async fn an_application_may_ask_its_client_to_be_faster(server) {
-        let app = App::serve(server.limits(|limits| limits.min_response_data_rate = Some(SLOW))).await;
-        let mut frames = app.served.connect_open_frames().await;
-        frames.get(1, "/endless/fast").await;
-        app.let_pass_until("the answer to be given up", app.told.notified()).await;
+        let change = |limits: &mut Limits| {
+            (limits.min_response_data_rate, limits.http2.stream_send_buffer) = (Some(SLOW), 64 << 20);
+        };
+        for path in ["/endless/fast", "/whole/fast"] {
+            let app = App::serve(server.clone().limits(change)).await;
+            let mut frames = app.served.connect_open_frames().await;
+            frames.get(1, path).await;
+            if path == "/whole/fast" {
+                app.let_pass_until_forgotten(&frames).await;
+            } else {
+                app.let_pass_until("the answer to be given up", app.told.notified()).await;
+            }
+        }
     }
 
     /// Of two that differ, each has its own: the one that wants more ends its stream, and leaves the other alone.
@@ -73,7 +94,7 @@ for_each_http2! {
     }
 }
 
-/// An application that answers without end, or first with interim responses, and lets its client be slow
+/// An application that answers without end, or with much, or first with interim responses, and lets its client be slow
 /// or wants it fast.
 struct App {
     served: Served,
@@ -140,7 +161,11 @@ async fn answer(request: Request, told: Arc<Notify>, asked: Arc<Notify>) -> Resp
         }
     }
     let mut response = Response::empty(StatusCode::OK);
-    response.body = Body::stream(Endless { _told: Told(told), asked });
+    response.body = if path.starts_with("/whole") {
+        Body::full(vec![b'x'; 16 << 20])
+    } else {
+        Body::stream(Endless { _told: Told(told), asked })
+    };
     response
 }
 

@@ -39,7 +39,8 @@ struct State {
     receivers: Vec<Waker>,
     /// Of the exchanges that are under way.
     limits: Vec<Arc<ExchangeLimits>>,
-    /// The least of those whose octets may not have left yet. `None`: all have.
+    /// The least of those that have ended since the connection last had nothing to do: some of their octets may not have
+    /// left yet, because the library writes them when it likes.
     left_behind: Option<Option<DataRate>>,
 }
 
@@ -181,7 +182,12 @@ impl Wire {
 
     /// Says that an exchange is under way, until what this returns is dropped.
     pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> UnderWay {
-        self.state().limits.push(Arc::clone(limits));
+        let mut state = self.state();
+        if state.limits.is_empty() && !state.write_waits {
+            state.left_behind = None; // all of it is with the system
+        }
+        state.limits.push(Arc::clone(limits));
+        drop(state);
         UnderWay { wire: Arc::clone(self), limits: Arc::clone(limits), is_upgraded: false }
     }
 
@@ -191,11 +197,6 @@ impl Wire {
         let state = self.state();
         let under_way = state.limits.iter().map(|limits| limits.min_response_data_rate());
         under_way.chain(state.left_behind).reduce(slower).unwrap_or(server)
-    }
-
-    /// All that was to be written is with the system.
-    fn leave_nothing_behind(&self) {
-        self.state().left_behind = None;
     }
 
     fn set_write_waits(&self, waits: bool) {
@@ -285,9 +286,6 @@ impl AsyncWrite for Http2Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.socket.poll_flush(cx);
-        if flushed.is_ready() {
-            self.wire.leave_nothing_behind();
-        }
         self.watch(cx, flushed)
     }
 
