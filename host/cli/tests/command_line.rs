@@ -88,7 +88,7 @@ fn a_guest_that_waits_for_itself_is_explained_in_the_log() {
     assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
-    assert!(log.contains("it wrote content before it called response-outparam.set"), "{log}");
+    assert!(log.contains("it has written more content than is held before it called response-outparam.set"), "{log}");
 }
 
 #[test]
