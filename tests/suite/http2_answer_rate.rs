@@ -25,18 +25,7 @@ for_each_http2! {
         let app = App::serve(server.limits(|limits| limits.min_response_data_rate = Some(FAST))).await;
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless").await;
-        // However much of it the client's system has taken by now, and so has time for.
-        let passing = async {
-            loop {
-                let _ = timeout(MOMENT, app.served.hand().wait_until_armed(FAST.grace)).await;
-                app.served.hand().jump(FAST.grace);
-            }
-        };
-        let forgotten = app.served.forgotten(frames.local());
-        tokio::select! {
-            () = bounded("the connection to be given up", forgotten) => {}
-            () = passing => {}
-        }
+        app.let_pass_until_forgotten(&frames).await;
     }
 
     /// The connection is not ended by what the server asks of others.

@@ -199,7 +199,7 @@ impl TimeLimit {
             Phase::Upgraded => return (state.limit.saturating_sub(elapsed), Overrun::Most),
             Phase::Head => (state.limit.saturating_sub(elapsed.saturating_sub(waited)), Overrun::Head),
             Phase::Silent { since, waited: before } => {
-                let silent = now.saturating_duration_since(since).saturating_sub(waited - before);
+                let silent = now.saturating_duration_since(since).saturating_sub(waited.saturating_sub(before));
                 let left = silence.saturating_sub(silent);
                 // Said now, because nobody asks anew when the silence is over and the client takes nothing.
                 match max.saturating_sub(elapsed) {
@@ -323,6 +323,15 @@ mod tests {
         time.fall_silent(time.begin);
         time.wait_for_content(0, time.begin);
         assert_eq!((at(&time, 24), at(&time, 25)), (Ok(1), Err(Overrun::Silence)));
+    }
+
+    /// Who writes and who looks are on two threads, each with a clock reading of its own.
+    #[test]
+    fn a_look_that_is_a_little_late_finds_silence_that_has_not_begun() {
+        let time = time(|_| (), &Limits::default());
+        time.wait_for_content(24_000, time.begin);
+        time.fall_silent(time.begin + seconds(10));
+        assert_eq!(at(&time, 9), Ok(20));
     }
 
     #[test]
