@@ -25,6 +25,7 @@ for_each_http2! {
         let app = App::serve(server.limits(|limits| limits.min_response_data_rate = Some(FAST))).await;
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless").await;
+        app.comes_to_a_stand().await;
         app.let_pass_until_forgotten(&frames).await;
     }
 
@@ -34,8 +35,8 @@ for_each_http2! {
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless/slow").await;
         app.comes_to_a_stand().await;
-        app.served.let_almost_pass(SLOW.grace).await;
-        app.served.let_pass(SECOND).await;
+        app.let_almost_pass(SLOW).await;
+        app.let_pass(SECOND).await;
         bounded("the answer to be given up", app.told.notified()).await;
     }
 
@@ -51,6 +52,7 @@ for_each_http2! {
             if path == "/whole/fast" {
                 app.let_pass_until_forgotten(&frames).await;
             } else {
+                app.comes_to_a_stand().await;
                 app.let_pass_until("the answer to be given up", app.told.notified()).await;
             }
         }
@@ -63,11 +65,10 @@ for_each_http2! {
         frames.get(1, "/endless/slow").await;
         app.comes_to_a_stand().await;
         frames.get(3, "/endless/fast").await;
-        app.served.let_almost_pass(FAST.grace).await;
-        app.served.let_pass(SECOND).await;
+        app.let_almost_pass(FAST).await;
+        app.let_pass(SECOND).await;
         bounded("the fast one to be given up", app.told.notified()).await;
-        let goes_on = app.served.hand().wait_until_armed_at(SLOW.grace - FAST.grace);
-        bounded("the slow one to go on", goes_on).await;
+        app.still_waits(SLOW.grace - FAST.grace).await;
     }
 
     /// What its client does not take holds up neither its time nor its end.
@@ -112,12 +113,29 @@ impl App {
         bounded("an answer to come to a stand", standing).await;
     }
 
+    /// Ends when the server waits for an end within that time, and what the client took fast at first gives it.
+    async fn still_waits(&self, time: Duration) {
+        bounded("an end to be waited for", self.served.hand().wait_until_armed(time + CREDIT)).await;
+    }
+
+    /// Lets all of a rate's time pass but a second, which is waited for still.
+    async fn let_almost_pass(&self, rate: DataRate) {
+        self.still_waits(rate.grace).await;
+        self.served.hand().jump(rate.grace - SECOND);
+        self.still_waits(SECOND).await;
+    }
+
+    /// Lets time pass, once it is waited for.
+    async fn let_pass(&self, time: Duration) {
+        self.still_waits(time).await;
+        self.served.hand().jump(time + CREDIT);
+    }
+
     /// Lets time pass as it is waited for, until something has happened.
     async fn let_pass_until(&self, awaited: &str, happened: impl Future<Output = ()>) {
         let passing = async {
             loop {
-                self.served.hand().wait_until_armed(FAST.grace).await;
-                self.served.hand().jump(FAST.grace);
+                self.served.hand().advance(FAST.grace + CREDIT).await;
                 tokio::task::yield_now().await;
             }
         };
@@ -191,7 +209,10 @@ const SLOW: DataRate = within(1000);
 
 const FAST: DataRate = within(3);
 
-/// What a client has to take something in. So much that what it takes at first gives it no time beyond that.
+/// What a client has to take something in. So much a second that what it takes at first gives it less than [`CREDIT`].
 const fn within(seconds: u64) -> DataRate {
     DataRate { octets_per_second: NonZeroU32::new(1 << 30).expect("it is not 0"), grace: Duration::from_secs(seconds) }
 }
+
+/// More than what 64 KiB, the most that is remembered of what a client took, give it at these rates.
+const CREDIT: Duration = Duration::from_millis(1);
