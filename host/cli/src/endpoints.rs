@@ -21,29 +21,31 @@ impl Endpoints {
     /// Those of another configuration. Reads the files of certificates, but for endpoints that are written as one of these
     /// is: the server looks after their certificates already.
     ///
-    /// A certificate that cannot be used is told in the log, and is as it was before, or else clients that ask for it are
-    /// refused until it is good, which the server looks for. It is an error where it leaves nothing to serve at all.
+    /// A certificate that cannot be used is an error in the log. What was read of it before stays in use; where nothing
+    /// was, clients that ask for it are refused until it is good, which the server looks for. An endpoint that would refuse
+    /// every client stays as it was, if it was one that does not. It is an error where nobody would be served at all.
     pub(crate) fn next(&self, file: &File) -> anyhow::Result<Self> {
         let (mut endpoints, mut told, mut useless) = (Vec::new(), Vec::new(), None);
         for (name, written) in &file.endpoints {
-            let same = self.0.iter().find(|(_, endpoint, _)| endpoint == written).map(|(.., config)| config.clone());
-            let config = match same {
-                Some(config) => config,
-                None => {
-                    let old =
-                        self.0.iter().find(|(old, ..)| old == name).and_then(|(.., config)| config.tls.as_deref());
-                    let (config, failures) = endpoint(written, old).with_context(|| format!("endpoints.{name}"))?;
-                    told.extend(failures.iter().map(|failure| format!("endpoints.{name}: {failure}")));
-                    if !can_serve(&config) {
-                        told.push(format!("endpoints.{name} has no certificate to use, and refuses every client"));
-                        let first = failures.into_iter().next();
-                        let context = || format!("endpoints.{name}");
-                        useless = useless.or_else(|| Some(anyhow::Error::new(first?.error).context(context())));
-                    }
-                    config
-                }
-            };
-            endpoints.push((name.clone(), written.clone(), config));
+            if let Some(same) = self.0.iter().find(|(_, endpoint, _)| endpoint == written) {
+                endpoints.push((name.clone(), written.clone(), same.2.clone()));
+                continue;
+            }
+            let old = self.0.iter().find(|(old, ..)| old == name);
+            let before = old.and_then(|(.., config)| config.tls.as_deref());
+            let (config, failures) = endpoint(written, before).with_context(|| format!("endpoints.{name}"))?;
+            told.extend(failures.iter().map(|failure| format!("endpoints.{name}: {failure}")));
+            if can_serve(&config) {
+                endpoints.push((name.clone(), written.clone(), config));
+            } else if let Some(old) = old.filter(|(.., config)| can_serve(config)) {
+                told.push(format!("endpoints.{name} has no certificate to use, and stays as it was"));
+                endpoints.push(old.clone());
+            } else {
+                told.push(format!("endpoints.{name} has no certificate to use, and refuses every client"));
+                let first = failures.into_iter().next().map(|failure| anyhow::Error::new(failure.error));
+                useless = useless.or_else(|| first.map(|first| first.context(format!("endpoints.{name}"))));
+                endpoints.push((name.clone(), written.clone(), config));
+            }
         }
         if let Some(failure) = useless.filter(|_| !endpoints.iter().any(|(.., config)| can_serve(config))) {
             return Err(failure);

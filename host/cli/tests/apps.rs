@@ -279,23 +279,25 @@ fn endpoints_that_change_are_served_and_what_cannot_be_served_changes_nothing() 
     let head = format!("[server]\nwatch-interval = '0s'\n{}", site.app("a", "rust-hello", ""));
     site.write(&head);
     let mut server = site.serve();
-    let mut reload = |more: &str, awaited| {
+    let reload = |server: &mut Server, more: &str, awaited| {
         site.write(&format!("{head}{more}"));
         server.signal(Signal::HUP);
         server.wait_for(awaited)
     };
-    let told = reload("[endpoints.more]\nurl = 'http://127.0.0.1:0'\n", "listening on http://");
+    let told = reload(&mut server, "[endpoints.more]\nurl = 'http://127.0.0.1:0'\n", "listening on http://");
     let (_, address) = told.trim_end().rsplit_once("http://").expect("the address is told");
     let is_served = || ask_at(address, GET).is_ok_and(|answer| answer.ends_with("Hello from WebAssembly!\n"));
     assert!(is_served());
-    let told = reload("[endpoints.more]\nurl = 'http://192.0.2.1:80'\n", "192.0.2.1:80");
+    let told = reload(&mut server, "[endpoints.more]\nurl = 'http://192.0.2.1:80'\n", "192.0.2.1:80");
     assert!(told.contains("this machine does not have that address"), "{told}");
     assert!(is_served());
     let tls = "[endpoints.more]\nurl = 'https://127.0.0.1:0'\ntls.certificate = 'missing.pem'\n";
-    let told = reload(tls, "missing.pem");
+    let told = reload(&mut server, tls, "missing.pem");
     assert!(told.contains("endpoints.more: "), "{told}");
+    server.wait_for("endpoints.more has no certificate to use, and stays as it was");
+    server.wait_for("the configuration is as ");
     assert!(is_served());
-    reload("", "not listening on http://");
+    reload(&mut server, "", "not listening on http://");
     ask_at(address, GET).expect_err("nobody listens there any more");
     assert!(is_hello(&server));
 }

@@ -70,7 +70,7 @@ pub enum Protocols {
 /// Each certificate stands for itself, at a start and when its files change: one that cannot be used is an error in the log.
 /// What was read of it before stays in use; where nothing was, clients that ask for it are refused until its files are
 /// good, which is looked for every five seconds. All others are served. The server does not start if that leaves no
-/// endpoint that serves anybody.
+/// endpoint that serves anybody; one that runs keeps an endpoint as it was whose certificates are all useless now.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointTls {
