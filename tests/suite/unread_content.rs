@@ -78,11 +78,11 @@ for_each_server! {
 
     async fn content_that_is_dropped_in_the_middle_of_the_answer_is_thrown_away(server) {
         let (release, released) = oneshot::channel();
-        let released = std::sync::Mutex::new(Some(released));
+        let released = parking_lot::Mutex::new(Some(released));
         let served = server
             .serve_fn(move |request| {
                 let mut response = Response::empty(StatusCode::OK);
-                if let Some(released) = released.lock().expect("nobody panics").take() {
+                if let Some(released) = released.lock().take() {
                     response.body = Body::stream(Late { released, request: Some(request.body) });
                 }
                 std::future::ready(response)

@@ -8,10 +8,11 @@ mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{error, warn};
 use windhover_contract::{Request, Response};
@@ -104,7 +105,7 @@ impl Dev {
     pub(crate) fn begin(self: &Arc<Self>, pipeline: &Arc<Pipeline>, address: Option<&String>) {
         let _ = self.pipeline.set(Arc::downgrade(pipeline)); // once
         let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
-        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::spawn(move || {
+        *self.thread.lock() = Some(std::thread::spawn(move || {
             let building = guarded(|| {
                 builder.run();
                 Ok(())
@@ -144,7 +145,7 @@ impl Dev {
 
     /// Waits for the builder, which was told to leave.
     fn join(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             warn!("the thread that builds panicked; this is a bug in Windhover");
         }

@@ -1,6 +1,9 @@
 //! The composition root: puts a server, the sandbox and a guest together, and is the only room that reads arguments,
 //! prints, and knows of signals.
 
+// Times that two threads read may be out of order, and less than no time panics.
+#![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
+
 mod accounts;
 mod admin;
 mod app;

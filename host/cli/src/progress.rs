@@ -1,9 +1,10 @@
 //! How far a start is, for whoever waits for it: a large app takes half a minute to compile.
 
 use std::io::{IsTerminal, Write, stdout};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use tracing::info;
 
 /// What is being loaded. Clones are of the same start.
@@ -81,7 +82,7 @@ impl Progress {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// How often it is told.

@@ -8,10 +8,11 @@ pub(crate) mod record;
 pub(crate) mod traces;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Version;
+use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
 use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, Request};
@@ -121,7 +122,7 @@ struct Told {
 impl Ration {
     /// Whether one more may be told; then how many were not since the last.
     fn take(&self, now: Instant) -> Option<u64> {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = self.0.lock();
         if told.since.is_none_or(|since| now.saturating_duration_since(since) >= SECOND) {
             (told.since, told.lines) = (Some(now), 0);
         }

@@ -17,6 +17,9 @@
 //! Before the head a [`Fault`] is a status ([`Response`]'s `From<Fault>`), after it a reset. Dropping the future of
 //! `handle`, or the response's body, is cancellation: the client is gone or the server is leaving.
 
+// Times that two threads read may be out of order, and less than no time panics.
+#![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
+
 mod application;
 mod body;
 mod fault;

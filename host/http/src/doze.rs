@@ -3,9 +3,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
 
 /// A future that is polled only after it was woken.
 pub(crate) struct Doze<F> {
@@ -54,7 +56,7 @@ impl<F: Future + Unpin> Future for Doze<F> {
 
 impl Bell {
     fn wakes(&self, sleeper: &Waker) {
-        *self.sleeper.lock().expect("nothing panics while it holds this lock") = Some(sleeper.clone());
+        *self.sleeper.lock() = Some(sleeper.clone());
     }
 }
 
@@ -66,7 +68,7 @@ impl Wake for Bell {
     fn wake_by_ref(self: &Arc<Self>) {
         // First: who comes to sleep now looks at it behind the lock.
         self.has_rung.store(true, Ordering::Release);
-        let sleeper = self.sleeper.lock().expect("nothing panics while it holds this lock").clone();
+        let sleeper = self.sleeper.lock().clone();
         if let Some(sleeper) = sleeper {
             sleeper.wake();
         }

@@ -3,6 +3,9 @@
 //! Promises: an address that cannot be served is an error at [`HttpServer::bind`], before anything runs; after that no
 //! client, connection or failing accept ends the server, only its shutdown does.
 
+// Times that two threads read may be out of order, and less than no time panics.
+#![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
+
 mod caught;
 mod census;
 mod clock;

@@ -23,9 +23,10 @@ mod tests;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, RwLock};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 use tokio_rustls::rustls::ServerConfig;
@@ -140,7 +141,7 @@ impl Tls {
 
     /// Whether a file has changed since they were last read, with success or without. Cheap, but asks the file system.
     pub fn look(&self) -> Looked {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).files.compare()
+        self.files.lock().files.compare()
     }
 
     /// Looks at the files every `interval` (10 ms and more), and reads them anew when they have changed. Certificate and
@@ -166,11 +167,11 @@ impl Tls {
     }
 
     fn current(&self) -> Arc<Setup> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.current.read())
     }
 
     fn renew(&self) -> Result<Renewal, TlsError> {
-        let mut read = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.files.lock();
         read.files = Files::look(paths(&self.config));
         let (mut report, old) = (Report::default(), self.current());
         let setup = Setup::load(&self.config, Some(Before { config: &self.config, setup: &old }), &mut report)?;
@@ -179,7 +180,7 @@ impl Tls {
         warnings.iter().filter(|warning| !read.warnings.contains(warning)).for_each(|warning| warn!("{warning}"));
         read.warnings = warnings;
         let has_changed = !setup.is_like(&old);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setup);
+        *self.current.write() = Arc::new(setup);
         Ok(Renewal { failures, has_changed })
     }
 }

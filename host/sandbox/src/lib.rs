@@ -4,6 +4,9 @@
 //! call an exchange. Promises: a guest has nothing that was not granted; what it does, however hostile, ends as its own
 //! exchange's [`windhover_contract::Fault`]; all it held is freed when its exchange ends.
 
+// Times that two threads read may be out of order, and less than no time panics.
+#![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
+
 mod admission;
 mod answer;
 mod awaited;

@@ -2,10 +2,11 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use tracing::info;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -43,7 +44,7 @@ impl GuestLog {
 
     /// Allows `max` bytes anew, for another exchange of the same instance.
     pub(crate) fn begin(&self, id: LogId, max: usize) {
-        let mut budget = self.budget.lock().expect("nothing panics while it holds this lock");
+        let mut budget = self.budget.lock();
         (budget.id, budget.left, budget.is_spent) = (id, max, false);
     }
 
@@ -62,13 +63,13 @@ impl GuestLog {
 
 impl Lines {
     fn push(&self, bytes: &[u8]) {
-        self.0.lock().expect("nothing panics while it holds this lock").push(bytes);
+        self.0.lock().push(bytes);
     }
 }
 
 impl Line {
     fn push(&mut self, bytes: &[u8]) {
-        let allowed = self.budget.lock().expect("nothing panics while it holds this lock").spend(bytes.len());
+        let allowed = self.budget.lock().spend(bytes.len());
         for line in bytes[..allowed].split_inclusive(|&byte| byte == b'\n') {
             for piece in line.chunks(MAX_LINE) {
                 self.pending.extend_from_slice(piece);
@@ -83,7 +84,7 @@ impl Line {
         let line = std::mem::take(&mut self.pending);
         let line = line.strip_suffix(b"\n").unwrap_or(&line);
         if !line.is_empty() {
-            let budget = self.budget.lock().expect("nothing panics while it holds this lock");
+            let budget = self.budget.lock();
             let (app, id) = (Arc::clone(&budget.name), budget.id.clone());
             drop(budget);
             let (stream, line) = (self.stream, printable(line));

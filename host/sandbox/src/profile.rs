@@ -2,9 +2,9 @@
 //! next function that it enters or the next turn of a loop.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use wasmtime::{FrameInfo, WasmBacktrace};
 
 /// What was seen of a deployment's guests. Holds 100,000 looks, which is more than three minutes of work; later ones are
@@ -72,7 +72,7 @@ impl Profile {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 

@@ -2,10 +2,11 @@
 //! its content as fast as it must is not counted. After the head only the guest's silence is limited, and all of it
 //! where the deployment says so: how slow the client may be is the server's to say.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use windhover_contract::{DataRate, ExchangeLimits};
 
@@ -229,7 +230,7 @@ impl TimeLimit {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds this lock")
+        self.state.lock()
     }
 }
 

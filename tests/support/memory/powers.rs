@@ -1,10 +1,10 @@
 //! What an application may do to its exchange, and how the connection hears of it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use http::{HeaderMap, StatusCode};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use windhover_contract::{ExpectContinue, Fault, GuestFault, Informational, Lifetime, Reset};
 
@@ -59,7 +59,7 @@ impl Powers {
     }
 
     fn interim(&self) -> MutexGuard<'_, Interim> {
-        self.interim.lock().expect("nothing panics while it holds this lock")
+        self.interim.lock()
     }
 }
 
@@ -92,18 +92,18 @@ impl ExpectContinue for Powers {
 
 impl Lifetime for Powers {
     fn abort(&self, why: Fault) {
-        self.why.lock().expect("nothing panics while it holds this lock").get_or_insert(why);
+        self.why.lock().get_or_insert(why);
         self.aborted.notify_one();
     }
 
     fn broken_off(&self) -> Option<Fault> {
-        self.why.lock().expect("nothing panics while it holds this lock").clone()
+        self.why.lock().clone()
     }
 }
 
 impl Reset for Powers {
     fn reset(&self, code: u32) {
-        *self.code.lock().expect("nothing panics while it holds this lock") = Some(code);
+        *self.code.lock() = Some(code);
         self.abort(GuestFault::Aborted.into());
     }
 }

@@ -3,9 +3,10 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{Failure, State, WATCH_INTERVAL};
@@ -126,7 +127,7 @@ impl Builder {
         self.running.set(None);
         // The pipe may stay open: a command may leave a process of its own behind.
         let _ = is_done.recv_timeout(LAST_WORDS);
-        let said = said.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = said.lock();
         (ended, String::from_utf8_lossy(&said).into_owned())
     }
 
@@ -161,7 +162,7 @@ fn pass_on(mut reader: impl Read, kept: &Mutex<Vec<u8>>) {
     let mut piece = [0; 8 * 1024];
     while let Ok(count @ 1..) = reader.read(&mut piece) {
         let _ = std::io::stderr().write_all(&piece[..count]); // nobody may be there to read it
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.lock();
         kept.extend_from_slice(&piece[..count]);
         if kept.len() > 2 * MOST_SAID {
             let cut = kept.len() - MOST_SAID;
@@ -186,14 +187,14 @@ impl Sources {
 impl Running {
     /// Whether it may run: `false` if everything is to end.
     fn set(&self, group: Option<u32>) -> bool {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.0.lock();
         running.1 = group;
         !running.0
     }
 
     /// Ends what is running, and what will be.
     pub(super) fn end(&self) {
-        let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.0.lock();
         running.0 = true;
         running.1.into_iter().for_each(end);
     }

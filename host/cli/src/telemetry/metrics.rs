@@ -4,10 +4,11 @@
 mod process;
 
 use std::fmt::{self, Write};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{
     DescriptorEncoder, EncodeLabelSet, EncodeLabelValue, EncodeMetric, LabelValueEncoder,
@@ -144,7 +145,7 @@ impl Metrics {
 
     /// Tells until when the certificates of these endpoints are valid, in place of those before.
     pub(crate) fn watch_certificates(&self, endpoints: Vec<(String, Arc<Tls>)>) {
-        *self.watched.certificates.lock().unwrap_or_else(PoisonError::into_inner) = endpoints;
+        *self.watched.certificates.lock() = endpoints;
     }
 
     pub(super) fn begin(&self) {
@@ -286,7 +287,7 @@ impl Collector for Watched {
 impl Watched {
     /// When the certificates run out, as a time: who asks compares it with its own.
     fn encode_certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let endpoints = self.certificates.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let endpoints = self.certificates.lock().clone();
         if endpoints.is_empty() {
             return Ok(());
         }

@@ -1,8 +1,7 @@
 //! The limits of one exchange, which its application may change.
 
-use std::sync::{Mutex, MutexGuard};
-
 use crate::{DataRate, Limits};
+use parking_lot::{Mutex, MutexGuard};
 
 /// The limits of one exchange (ASP.NET Core: `IHttpMaxRequestBodySizeFeature`, `IHttpMinRequestBodyDataRateFeature`,
 /// `IHttpMinResponseDataRateFeature`). The server reads them when it needs them; until then the application may change
@@ -73,6 +72,6 @@ impl ExchangeLimits {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock()
     }
 }

@@ -1,8 +1,7 @@
 //! The last Host of a connection, so that it is not judged again with every request.
 
-use std::sync::Mutex;
-
 use http::uri::Authority;
+use parking_lot::Mutex;
 
 /// The last Host of a connection that was found good. Clients hardly ever change it, and to judge it costs more than the
 /// rest of a target. Default: none.
@@ -12,7 +11,7 @@ pub struct KnownHost(Mutex<Option<Authority>>);
 impl KnownHost {
     /// The authority that these octets name, if `judge` finds it good, or did so the last time.
     pub(super) fn get(&self, octets: &[u8], judge: impl FnOnce(&[u8]) -> Option<Authority>) -> Option<Authority> {
-        let mut known = self.0.lock().expect("nothing panics while it holds this lock");
+        let mut known = self.0.lock();
         match &*known {
             Some(known) if known.as_str().as_bytes() == octets => Some(known.clone()),
             _ => {

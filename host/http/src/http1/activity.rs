@@ -1,12 +1,13 @@
 //! What is going on on one connection, as far as more than one part of this room must know it: whether draining waits
 //! for it, what its current exchange may do to it, and how it is to end.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use windhover_contract::{ClientFault, DataRate, ExchangeLimits, Fault, Informational, Lifetime, Limits};
@@ -93,7 +94,7 @@ impl Activity {
 
     /// Since when no exchange is under way.
     pub(crate) fn idle_since(&self) -> Option<Instant> {
-        let idle_since = *self.idle_since.lock().expect("nothing panics while it holds this lock");
+        let idle_since = *self.idle_since.lock();
         (!self.has_exchange()).then_some(idle_since)
     }
 
@@ -151,7 +152,7 @@ impl Activity {
     pub(crate) fn send_head(&self, is_closing: bool) {
         self.has_head.store(true, Ordering::Relaxed);
         if is_closing {
-            *self.head_since.lock().expect("nothing panics while it holds this lock") = Some(self.clock.now());
+            *self.head_since.lock() = Some(self.clock.now());
         }
     }
 
@@ -160,7 +161,7 @@ impl Activity {
         let begun = self.clock.now();
         loop {
             let head = self.has_exchange() && self.has_head.load(Ordering::Relaxed);
-            let since = *self.head_since.lock().expect("nothing panics while it holds this lock");
+            let since = *self.head_since.lock();
             let now = self.clock.now();
             let at = match since.unwrap_or(begun) {
                 since if head => later(since.max(begun), limit),
@@ -179,7 +180,7 @@ impl Activity {
         if !self.is_answering.load(Ordering::Relaxed) && self.begun() >= requests {
             return Poll::Ready(());
         }
-        *self.half_closed.lock().expect("nothing panics while it holds this lock") = Some(cx.waker().clone());
+        *self.half_closed.lock() = Some(cx.waker().clone());
         Poll::Pending
     }
 
@@ -187,7 +188,7 @@ impl Activity {
     pub(crate) fn has_written_all(&self) {
         if self.is_answering.load(Ordering::Relaxed) && !self.has_exchange() {
             self.is_answering.store(false, Ordering::Relaxed);
-            if let Some(waiting) = self.half_closed.lock().expect("nothing panics while it holds this lock").take() {
+            if let Some(waiting) = self.half_closed.lock().take() {
                 waiting.wake();
             }
         }
@@ -207,7 +208,7 @@ impl Activity {
     /// rest.
     pub(crate) fn rest(&self) {
         let may_rest = !self.is_busy() && !self.content.is_unread();
-        if may_rest && self.handed_over.lock().expect("nothing panics while it holds this lock").is_none() {
+        if may_rest && self.handed_over.lock().is_none() {
             self.rests.store(true, Ordering::Relaxed);
         }
     }
@@ -230,18 +231,18 @@ impl Activity {
 
     /// How slow the client may take what is sent now. `None`: as slow as it likes.
     pub(crate) fn min_response_data_rate(&self) -> Option<DataRate> {
-        let limits = self.limits.lock().expect("nothing panics while it holds this lock");
+        let limits = self.limits.lock();
         limits.as_ref()?.min_response_data_rate()
     }
 
     /// Remembers what becomes of the connection when hyper lets go of it.
     pub(crate) fn hand_over(&self, connection: HandedOver) {
-        *self.handed_over.lock().expect("nothing panics while it holds this lock") = Some(connection);
+        *self.handed_over.lock() = Some(connection);
     }
 
     /// What becomes of the connection now that hyper has let go of it. `None`: hyper has closed it.
     pub(crate) fn take_over(&self) -> Option<HandedOver> {
-        self.handed_over.lock().expect("nothing panics while it holds this lock").take()
+        self.handed_over.lock().take()
     }
 
     /// Lengthens the exchange under way.
@@ -259,7 +260,7 @@ impl Activity {
     /// The second is its number on this connection.
     pub(crate) fn begin(self: &Arc<Self>, limits: &Limits) -> (Busy, u64, Arc<ExchangeLimits>) {
         let limits = {
-            let mut last = self.limits.lock().expect("nothing panics while it holds this lock");
+            let mut last = self.limits.lock();
             match last.as_mut().and_then(Arc::get_mut) {
                 Some(unused) => *unused = ExchangeLimits::new(limits), // nobody holds those of the exchange before
                 None => *last = Some(Arc::new(ExchangeLimits::new(limits))),
@@ -311,7 +312,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut idle_since = self.0.idle_since.lock().expect("nothing panics while it holds this lock");
+        let mut idle_since = self.0.idle_since.lock();
         if self.0.exchanges.fetch_sub(1, Ordering::Relaxed) == 1 {
             *idle_since = self.0.clock.now();
         }

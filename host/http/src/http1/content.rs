@@ -6,8 +6,8 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use http::header::EXPECT;
 use http::{HeaderMap, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::{Mutex, MutexGuard};
 use windhover_contract::{Body, ClientFault, ExchangeLimits, ExpectContinue, Fault};
 
 use super::activity::Activity;
@@ -175,7 +176,7 @@ impl RequestContent {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds this lock")
+        self.state.lock()
     }
 }
 

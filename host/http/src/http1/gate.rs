@@ -6,10 +6,11 @@
 //! not good it gets something that its decoder refuses wherever it stands. Behind either it gets nothing.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::io::ReadBuf;
 use windhover_contract::{ClientFault, Limits};
 
@@ -217,7 +218,7 @@ impl Decision {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("nothing panics while it holds this lock")
+        self.0.lock()
     }
 }
 

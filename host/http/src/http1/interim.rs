@@ -3,11 +3,11 @@
 //! has not answered, so nothing of the answer can have been written.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, StatusCode};
+use parking_lot::{Mutex, MutexGuard};
 
 /// The interim response of one connection that is on its way.
 #[derive(Default)]
@@ -126,7 +126,7 @@ impl Interim {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds this lock")
+        self.state.lock()
     }
 }
 

@@ -1,11 +1,12 @@
 //! What an application wants of its stream besides the answer: to break it off, and to send something before the
 //! answer. It says so here, from whichever task it runs in; the stream's own task does it.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use h2::Reason;
 use http::{HeaderMap, Response, StatusCode};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use windhover_contract::{ClientFault, ExpectContinue, Fault, GuestFault, Informational, Lifetime, Reset};
 
@@ -147,7 +148,7 @@ impl Control {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nothing panics while it holds this lock")
+        self.state.lock()
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
+
+use parking_lot::{Mutex, MutexGuard};
 
 pub(super) struct Shards<K, V>(Box<[Mutex<Shard<K, V>>]>);
 
@@ -44,7 +45,7 @@ impl<K: Clone + Eq + Hash, V> Shards<K, V> {
 
 /// A thread that panicked left it whole: nothing that is done under the lock can panic half-way.
 fn lock<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+    shard.lock()
 }
 
 /// The number of this thread.
