@@ -95,14 +95,21 @@ pub(crate) fn has_trapped(deployed: &Deployed) {
     }
 }
 
-/// Whether the clock has ticked in the step that is under way: a guest that has just been waiting is interrupted for what
-/// passed meanwhile, which is no work of its own. To be asked when it is interrupted.
-pub(crate) fn is_found_at_work(clock: &Clock) -> bool {
-    let is_found = clock.ticks() != BEGAN.get();
-    if is_found && FOUND.get().is_none() {
-        FOUND.set(Some(processor_time()));
+/// What the guest has had of a processor, if the clock has ticked in the step that is under way: one that has just been
+/// waiting is interrupted for what passed meanwhile, which is no work of its own. To be asked when it is interrupted.
+///
+/// A tick stands for all of the time since the one before, but for no more than this thread has had of a processor since
+/// that was last looked at: where others compute, it waits in the middle of short steps too.
+pub(crate) fn found_at_work(clock: &Clock) -> Option<Duration> {
+    if clock.ticks() == BEGAN.get() {
+        return None;
     }
-    is_found
+    let before = LOOKED_AT.get();
+    let now = processor_time();
+    if FOUND.get().is_none() {
+        FOUND.set(Some(now));
+    }
+    Some(now.saturating_sub(before).min(TICK))
 }
 
 thread_local! {
@@ -114,6 +121,9 @@ thread_local! {
 
     /// What this thread had had of a processor when the clock first found a guest at work in that step.
     static FOUND: Cell<Option<Duration>> = const { Cell::new(None) };
+
+    /// What this thread had had of a processor when that was last looked at.
+    static LOOKED_AT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 
     /// What this thread had had of a processor when it let others in between two steps.
     static LAST_PAUSE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
@@ -286,17 +296,19 @@ impl<T> Future for Steps<T> {
 /// system is not asked, the time of day does.
 fn processor_time() -> Duration {
     #[cfg(unix)]
-    {
+    let now = {
         use rustix::time::{ClockId, clock_gettime};
         Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
-    }
+    };
     #[cfg(not(unix))]
-    {
+    let now = {
         use std::sync::LazyLock;
         use std::time::Instant;
         static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
         BEGAN.elapsed()
-    }
+    };
+    LOOKED_AT.set(now);
+    now
 }
 
 /// Gives this thread a third of the weight of others where the system knows priorities of threads.

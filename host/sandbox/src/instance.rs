@@ -53,13 +53,11 @@ impl Instance {
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             let_others_in();
-            if !store.data_mut().has_ticked() {
-                return Ok(UpdateDeadline::Continue(1));
-            }
+            let Some(time) = store.data_mut().ticked() else { return Ok(UpdateDeadline::Continue(1)) };
             if let Some(profile) = store.data().deployed().profile.get() {
                 profile.take(&WasmBacktrace::capture(&store));
             }
-            let gives_way = store.data_mut().tick()?;
+            let gives_way = store.data_mut().tick(time)?;
             Ok(if gives_way { UpdateDeadline::YieldCustom(1, give_way()) } else { UpdateDeadline::Continue(1) })
         });
         // What one call may copy into the host: no more than the guest itself may hold.

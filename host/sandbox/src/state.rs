@@ -2,6 +2,7 @@
 //! because many guests never ask.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::warn;
 use wasmtime::component::ResourceTable;
@@ -12,8 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use windhover_contract::ClientFault;
 
 use crate::Deployed;
-use crate::background::is_found_at_work;
-use crate::clock::TICK;
+use crate::background::found_at_work;
 use crate::exchange::Exchange;
 use crate::limits::MemoryLimiter;
 use crate::log::GuestLog;
@@ -33,9 +33,11 @@ pub(crate) struct State {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Hooks,
-    /// How often the clock found the guest at work in the current exchange, or since the last one came in.
-    ticks: u32,
-    /// What the clock showed then.
+    /// Whether the clock has found the guest at work in the current exchange, or since the last one came in, and what it
+    /// has had of a processor by that.
+    was_found: bool,
+    cpu_time: Duration,
+    /// The clock's ticks when they were last asked for.
     seen: u32,
 }
 
@@ -59,7 +61,8 @@ impl State {
             wasi: None,
             http: WasiHttpCtx::new(),
             hooks,
-            ticks: 0,
+            was_found: false,
+            cpu_time: Duration::ZERO,
         }
     }
 
@@ -76,31 +79,33 @@ impl State {
     /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
-        self.ticks = 0;
+        (self.was_found, self.cpu_time) = (false, Duration::ZERO);
         self.seen = self.deployed.guest.clock().ticks();
         self.hooks.begin(exchange.as_deref());
         self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
         self.exchange = exchange;
     }
 
-    /// Whether the clock has ticked since it was asked last, and not only beaten, nor while the guest waited.
-    pub(crate) fn has_ticked(&mut self) -> bool {
+    /// What the guest has had of a processor, if the clock has ticked since this was asked last, and not only beaten, nor
+    /// while the guest waited.
+    pub(crate) fn ticked(&mut self) -> Option<Duration> {
         let clock = self.deployed.guest.clock();
         let now = clock.ticks();
-        std::mem::replace(&mut self.seen, now) != now && is_found_at_work(clock)
+        let has_ticked = std::mem::replace(&mut self.seen, now) != now;
+        has_ticked.then(|| found_at_work(clock)).flatten()
     }
 
-    /// The clock has found the guest at work. Whether it is to give way: not at the first tick of an exchange, so that a
-    /// guest that is soon done is not held up because the clock came by.
-    pub(crate) fn tick(&mut self) -> Result<bool, CpuTimeExceeded> {
+    /// The clock has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
+    /// first tick of an exchange, so that a guest that is soon done is not held up because the clock came by.
+    pub(crate) fn tick(&mut self, time: Duration) -> Result<bool, CpuTimeExceeded> {
         self.deployed.guest.clock().wind(); // it may have gone to sleep while the guest was in a long call of the host
-        self.ticks = self.ticks.saturating_add(1);
-        let gives_way = self.ticks > 1;
+        let gives_way = std::mem::replace(&mut self.was_found, true);
+        self.cpu_time = self.cpu_time.saturating_add(time);
         let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
         let limits = &self.deployed.limits;
         let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
         let max = exchange.answer.time.limit().as_secs_f64() * share;
-        if (TICK * self.ticks).as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(gives_way) }
+        if self.cpu_time.as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(gives_way) }
     }
 
     /// Ends the current exchange, and frees what the host held for it.
