@@ -8,6 +8,7 @@ use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 use crate::buffers::NoRoom;
 use crate::limits::Refused;
 use crate::log::printable;
+use crate::memory;
 use crate::presence::{Abandoned, BrokenOff};
 use crate::state::{CpuTimeExceeded, State};
 use crate::wasi::p2::WaitsForItself;
@@ -40,6 +41,10 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     }
     if let Some(no_room) = error.downcast_ref::<NoRoom>() {
         warn!(%app, %id, "there is no room for the guest's content: {no_room}");
+        return HostFault::NoRoom.into();
+    }
+    if memory::is_missing(&error) {
+        error!(%app, %id, "an instance could not begin, or not go on: {error:#}");
         return HostFault::NoRoom.into();
     }
     let details = details(&error);

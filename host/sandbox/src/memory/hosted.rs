@@ -8,6 +8,7 @@ use std::ops::Range;
 use wasmtime::{LinearMemory, MemoryCreator, MemoryType, StackCreator, StackMemory};
 
 use super::mapping::PAGE;
+use super::missing;
 use super::pool::{Memory, MemoryPool};
 use super::stack::{Stack, StackPool};
 
@@ -22,10 +23,8 @@ unsafe impl MemoryCreator for MemoryPool {
         reserved: Option<usize>,
         guard: usize,
     ) -> Result<Box<dyn LinearMemory>, String> {
-        match self.memory(&ty, minimum, reserved, guard) {
-            Ok(memory) => Ok(Box::new(memory)),
-            Err(error) => Err(format!("there is no memory for an instance: {error}")),
-        }
+        let memory = self.memory(&ty, minimum, reserved, guard).map_err(|error| missing(&error))?;
+        Ok(Box::new(memory))
     }
 }
 
@@ -51,7 +50,8 @@ unsafe impl LinearMemory for Memory {
 // SAFETY: a stack is address space of its own, whole pages, with a page below it that nobody can touch.
 unsafe impl StackCreator for StackPool {
     fn new_stack(&self, size: usize, _zeroed: bool) -> wasmtime::Result<Box<dyn StackMemory>> {
-        Ok(Box::new(self.stack(size)?))
+        let stack = self.stack(size).map_err(|error| wasmtime::Error::msg(missing(&error)))?;
+        Ok(Box::new(stack))
     }
 }
 
