@@ -84,8 +84,8 @@ fn contracts(language: &str) -> &'static [&'static str] {
 
 /// What does not hold, and whose doing that is.
 const GAPS: [(&str, &str); 3] = [
-    // Go's runtime asks for the time while it is given memory, when it collects garbage then, and the component model lets
-    // nobody leave an instance at that moment ("cannot leave component instance").
+    // Go's runtime asks for the time of day when it collects garbage while it is given memory, and the component model
+    // lets nobody leave an instance at that moment ("cannot leave component instance"): bytecodealliance/wasmtime#14319.
     ("go-application", "30 MB pass in both directions"),
     // StarlingMonkey finishes an answer as if it were whole, whatever the stream behind it says.
     ("js-wasi-http", "half a request is no whole answer"),

@@ -14,7 +14,7 @@ use support::folder::Folder;
 use support::{Server, ask_at, command, read_until};
 use windhover_tests::guest_file;
 use windhover_tests::http2::{
-    DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS, section,
+    DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, section,
 };
 
 /// What a client does after its request.
@@ -84,11 +84,13 @@ fn each_kind_of_end_is_recorded_as_what_it_was() {
         held.push(http1(&server, method, path, client).filter(|_| client == IsDeaf));
         http2(&server, method, path, client);
     }
+    flood(&server, "/traps/late");
     let refused = server.ask("GET / HTTP/1.1\r\n\r\n");
     assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
     let counted = |fault: &str, count: u32| format!("windhover_broken_exchanges_total{{reason=\"{fault}\"}} {count}\n");
     let metrics = metrics_with(&admin, &counted("client_answer_too_slow", 2));
     for expected in [
+        &counted("client_flood", 1),
         &counted("client_gone", 2),
         &counted("guest_aborted", 4),
         &counted("guest_content_length_mismatch", 2),
@@ -120,7 +122,12 @@ fn each_kind_of_end_is_recorded_as_what_it_was() {
     assert_eq!(told("rejected")[0]["code"], "client_host_missing");
     let exchanges = told("exchange");
     let drained = ("POST", "/streams/flushed", Reads, 200, Some("host_leaving"), Some(0));
-    assert_eq!(exchanges.len(), 2 * EXCHANGES.len() + 2, "{exchanges:#?}");
+    assert_eq!(exchanges.len(), 2 * EXCHANGES.len() + 1 + 2, "{exchanges:#?}");
+    let flooded = exchanges.iter().find(|line| line["code"] == "client_flood").expect("it is recorded");
+    assert_eq!(
+        [&flooded["path"], &flooded["protocol"], &flooded["status"]],
+        [&Value::from("/traps/late"), &Value::from("2"), &Value::from(200)]
+    );
     for (method, path, _, status, code, sent) in EXCHANGES.into_iter().chain([drained]) {
         for protocol in ["1.1", "2"] {
             let path_alone = path.split('?').next().expect("there is a first part");
@@ -185,6 +192,14 @@ fn http2(server: &Server, method: &str, path: &str, client: Client) {
             stream.write_all(&cancel.octets()).expect("the server reads");
         }
     }
+}
+
+/// Sends frames that carry nothing while its request is answered, until the server has had enough, which only HTTP/2 has.
+fn flood(server: &Server, path: &str) {
+    let mut stream = begin_http2(server, "POST", path, false);
+    until(&mut stream, |frame| frame.kind == DATA);
+    let _ = stream.write_all(&Frame::new(PING, 0, 0, *b"nothing!").octets().repeat(32_000)); // it may have ended by then
+    read_to_end(&mut stream);
 }
 
 fn begin_http2(server: &Server, method: &str, path: &str, is_deaf: bool) -> TcpStream {

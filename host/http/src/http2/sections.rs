@@ -2,6 +2,8 @@
 //! pseudo-fields in trailers, which it leaves out. So sections are read here too, on their way to it: HPACK (RFC 7541),
 //! so far as it takes to know that. Nothing is kept of a field but its size and these facts.
 //!
+//! No library of HPACK does that without making a copy of each section, of a size that the client chooses.
+//!
 //! Reads what the library takes. What that refuses ends the connection, and then it does not matter what is read here.
 
 mod huffman;
