@@ -157,8 +157,18 @@ advisories:
     cargo audit --version >/dev/null 2>&1 || { echo "advisories: cargo-audit is missing: cargo install --locked cargo-audit" >&2; exit 1; }
     cargo audit
 
-# What CI runs
-ci: check test isolation languages interop
+# What CI runs, with the seconds that each part takes
+ci:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    parts=()
+    for part in build guests check test isolation languages interop; do
+        SECONDS=0
+        "{{ just_executable() }}" --justfile "{{ justfile() }}" "$part"
+        parts+=("$part $SECONDS s")
+        echo "ci: ${parts[-1]}"
+    done
+    echo "ci: all passed, in a row:$(printf ' %s,' "${parts[@]}")"
 
 # Add what Rust needs for guests, and say what is missing
 setup:
