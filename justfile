@@ -93,6 +93,10 @@ languages *ARGS: build
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
+# Write docs/configuration-reference.md from the schema of the configuration
+reference: setup
+    @WINDHOVER_WRITE_REFERENCE=1 cargo test --release --locked --quiet --workspace --test reference
+
 # Look for what a fresh instance must not know while the kernel swaps the server's memory out, and moves it (needs Python, and root for both)
 isolation: build guests
     @python3 tests/isolation/kernel.py target/release/windhover {{ guests }}/{{ wasm }}/release target/isolation

@@ -101,15 +101,15 @@ fn no_signal_ends_a_server_but_those_that_ask_it_to_leave() {
 }
 
 #[test]
-fn what_signals_mean_is_in_the_help_and_the_readme() {
+fn what_signals_mean_is_in_the_help_and_in_the_documentation() {
     let help = command().args(["serve", "--help"]).output().expect("the command runs").stdout;
     let help = String::from_utf8(help).expect("it speaks UTF-8");
-    let readme = include_str!("../../../README.md");
+    let operations = include_str!("../../../docs/operations.md");
     for signal in ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "PIPE", "WINCH"] {
         let is_told = |text: &str| text.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == signal);
         let (_, help) = help.split_once("\nSignals:\n").expect("the help has a part about them");
         assert!(is_told(help), "{signal}: {help}");
-        assert!(is_told(readme), "{signal} in README.md");
+        assert!(is_told(operations), "{signal} in docs/operations.md");
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Only servers whose name has this in it, beside the native one, and nothing but requests; may be given more than once
     #[arg(global = true, long, value_name = "NAME")]
     pub(crate) only: Vec<String>,
-    /// Write the figures into README.md and the chart that it shows
+    /// Write the figures into docs/performance.md, and the chart that it shows
     #[arg(global = true, long)]
     pub(crate) write: bool,
     /// The windhover binary; if none is named, the one beside this program

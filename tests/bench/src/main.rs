@@ -75,7 +75,7 @@ fn compare(args: &Args, report: &mut Report) -> anyhow::Result<()> {
     ));
     websockets(args, report)?;
     if args.write {
-        report.write(Path::new("README.md"), "just bench --write")?;
+        report.write(Path::new("docs/performance.md"), "just bench --write")?;
         std::fs::write(CHART, chart)?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What was measured, as text for the README and as a chart.
+//! What was measured, as text for the documentation and as a chart.
 
 use std::fmt::Write;
 use std::fs;
