@@ -2,6 +2,7 @@
 
 mod authoring;
 mod environment;
+mod word;
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -13,9 +14,10 @@ use windhover_contract::Limits;
 use windhover_sandbox::{Reuse, SandboxLimits};
 
 pub(crate) use self::environment::unknown_variables;
+use self::word::word;
 
 pub use self::authoring::{Bindings, Build, Dev, Kind, Language, New, Profile, Test};
-pub use crate::config::file::{ClientCertificates, Format, GuestLog, Level, ReuseMode, Version};
+pub use windhover_server::config::file::{ClientCertificates, Format, GuestLog, Level, ReuseMode, Version};
 
 /// A web server for WebAssembly apps.
 ///
@@ -98,7 +100,7 @@ pub enum Command {
     DevCert(DevCert),
 }
 
-/// What `windhover serve --help` ends with. [`crate::signals`] does it.
+/// What `windhover serve --help` ends with. `windhover-server` does it (`signals`).
 const SIGNALS: &str = "\
 Signals:
   TERM, INT, QUIT  Leave: requests in flight may finish within server.drain-timeout; a second one ends at once.
@@ -153,11 +155,11 @@ pub struct Serve {
     pub tls_password_file: Option<PathBuf>,
 
     /// Oldest TLS version that is spoken [default: 1.2]
-    #[arg(long, env = "WINDHOVER_TLS_MIN_VERSION", value_name = "VERSION", value_enum, requires = "tls_cert")]
+    #[arg(long, env = "WINDHOVER_TLS_MIN_VERSION", value_name = "VERSION", value_parser = word::<Version>(), requires = "tls_cert")]
     pub tls_min_version: Option<Version>,
 
     /// Whether clients are asked for a certificate, and may or may not come without one [default: none]
-    #[arg(long, env = "WINDHOVER_TLS_CLIENT_CERT", value_name = "HOW", value_enum, requires = "tls_cert")]
+    #[arg(long, env = "WINDHOVER_TLS_CLIENT_CERT", value_name = "HOW", value_parser = word::<ClientCertificates>(), requires = "tls_cert")]
     pub tls_client_cert: Option<ClientCertificates>,
 
     /// Authorities that clients' certificates are checked against, as PEM
@@ -265,7 +267,7 @@ pub struct Serve {
     pub max_buffered: Option<NonZeroUsize>,
 
     /// Whether an instance answers more than one request [default: never]
-    #[arg(long, env = "WINDHOVER_REUSE", value_name = "HOW", value_enum)]
+    #[arg(long, env = "WINDHOVER_REUSE", value_name = "HOW", value_parser = word::<ReuseMode>())]
     pub reuse: Option<ReuseMode>,
 
     /// Requests that a reused instance answers before a fresh one takes its place.
@@ -314,11 +316,11 @@ pub struct Serve {
     pub no_cache: Option<bool>,
 
     /// What to log to standard error [default: info]
-    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
+    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_parser = word::<Level>())]
     pub log: Option<Level>,
 
     /// Which output of apps is logged [default: all if --log is info or says more, else off]
-    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_enum)]
+    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_parser = word::<GuestLog>())]
     pub guest_log: Option<GuestLog>,
 
     /// Log each request when it has ended
@@ -329,7 +331,7 @@ pub struct Serve {
     pub access_log: Option<bool>,
 
     /// How a line of the log is written [default: text]
-    #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_enum)]
+    #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_parser = word::<Format>())]
     pub log_format: Option<Format>,
 
     /// How often files are looked at; for `windhover dev`.

@@ -12,8 +12,8 @@ use wit_parser::{Resolve, WorldId};
 
 use crate::args::{Bindings, Language};
 use crate::output;
-use crate::serve::say;
 use crate::wit;
+use windhover_server::say;
 
 /// Writes them. Files that are the same already are left as they are, so that what is built of them need not be built
 /// anew.

@@ -9,12 +9,12 @@ use windhover_http::HttpServer;
 use windhover_sandbox::{Guest, inspect};
 
 use crate::args;
-use crate::config::Config;
-use crate::config::file;
 use crate::languages;
-use crate::parts::Parts;
-use crate::serve::say;
-use crate::workshop::engine;
+use windhover_server::config::Config;
+use windhover_server::config::file;
+use windhover_server::engine;
+use windhover_server::parts::Parts;
+use windhover_server::say;
 
 /// Builds all apps that say how, or one.
 pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {

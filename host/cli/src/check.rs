@@ -13,13 +13,13 @@ use windhover_http::HttpServer;
 use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect};
 
 use crate::args::Check;
-use crate::config::Config;
-use crate::config::file::{self, App, File};
-use crate::config::flags::mebibytes;
-use crate::parts::{Parts, Whole};
-use crate::serve::say;
-use crate::workshop::engine;
+use crate::flags::mebibytes;
 use report::{Component, Deployed, Middleware, Report, Server};
+use windhover_server::config::Config;
+use windhover_server::config::file::{self, App, File};
+use windhover_server::engine;
+use windhover_server::parts::{Parts, Whole};
+use windhover_server::say;
 
 /// Looks and tells. What keeps the app from being served is told too, and is no error of the command.
 pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {

@@ -7,8 +7,8 @@ use anyhow::bail;
 
 use crate::args::Compile;
 use crate::output;
-use crate::parts::Parts;
-use crate::serve::say;
+use windhover_server::parts::Parts;
+use windhover_server::say;
 
 /// Compiles and writes. What is there under that name is replaced whole, or not at all.
 pub(crate) fn compile(args: &Compile) -> anyhow::Result<ExitCode> {

@@ -12,8 +12,8 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata, 
 
 use crate::args::Component;
 use crate::output;
-use crate::serve::say;
 use crate::wit;
+use windhover_server::say;
 
 /// Makes it and writes it, if it is one that can be served. What is there under that name is replaced whole, or not at
 /// all.

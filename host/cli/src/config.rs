@@ -1,120 +1,102 @@
-//! The configuration: `windhover.toml`, what flags and environment variables say instead, and what it means together.
-//!
-//! A mistake is told with its file, line, key, value and remedy, and all of one kind are told at once: that it is no
-//! TOML, then keys that mean nothing, then values of the wrong type, then what cannot be meant.
+//! `windhover config`: what is wrong with a file, what it means, and what it may hold.
 
-pub mod file;
-pub(crate) mod flags;
-pub(crate) mod meaning;
-pub mod mistake;
-pub(crate) mod show;
-pub(crate) mod text;
-pub mod units;
-mod unknown;
-mod words;
+use std::process::ExitCode;
 
-use std::path::{Path, PathBuf};
+use windhover_server::config::text::Step;
+use windhover_server::config::{Config, schema};
+use windhover_server::say;
 
-use file::File;
-use mistake::{Mistake, Mistakes};
-use text::Text;
+use crate::args::{ConfigCommand, ConfigFile};
 
-use crate::route::{HostPattern, Route};
-use crate::workshop::Look;
-
-/// A configuration that can be meant.
-#[derive(Debug)]
-pub struct Config {
-    /// The file, with its defaults filled in, its paths anchored at its folder, and what flags say instead.
-    pub(crate) written: File,
-    /// Hosts that are answered. Empty: every host.
-    pub(crate) hosts: Vec<HostPattern>,
-    /// What leads to each app, by its name.
-    pub(crate) routes: Vec<(String, Vec<Route>)>,
-    /// `None`: there is no file.
-    pub(crate) text: Option<Text>,
-    /// Keys that a flag or the environment has set, with dots, and what did.
-    pub(crate) overridden: Vec<(String, String)>,
-}
-
-impl Config {
-    /// The configuration in a file.
-    pub fn read(file: &Path) -> Result<Self, Mistakes> {
-        let (written, text) = read(file)?;
-        Self::meant(written, Some(text), Vec::new())
-    }
-
-    /// What `written` means.
-    pub(crate) fn meant(
-        written: File,
-        text: Option<Text>,
-        overridden: Vec<(String, String)>,
-    ) -> Result<Self, Mistakes> {
-        let meaning = meaning::meaning(&written, text.as_ref())?;
-        Ok(Self { written, hosts: meaning.hosts, routes: meaning.routes, text, overridden })
-    }
-
-    /// What the file is like now.
-    pub(crate) fn look(&self) -> Look {
-        Look::at(self.text.as_ref().map(|text| &text.file))
-    }
-
-    /// The keys that are not as in `other` and take effect at the start only.
-    pub(crate) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
-        let (own, other) = (&self.written, &other.written);
-        let lasting = |server: &file::Server| file::Server {
-            hosts: Vec::new(),
-            pre_stop_delay: units::Time(std::time::Duration::ZERO),
-            watch_interval: units::Time(std::time::Duration::ZERO),
-            ..server.clone()
-        };
-        let changed = [
-            ("server", lasting(&own.server) != lasting(&other.server)),
-            ("log", own.log != other.log),
-            ("limits", own.limits != other.limits),
-            ("admin", own.admin != other.admin),
-            ("traces", own.traces != other.traces),
-        ];
-        changed.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
-    }
-
-    /// The file that it was read from.
-    pub(crate) fn source(&self) -> Option<&Path> {
-        self.text.as_ref().map(|text| text.file.as_path())
+/// Runs the command. The exit code is 0 if nothing is wrong.
+pub(crate) fn config(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        ConfigCommand::Check(ConfigFile { file }) => match Config::read(file) {
+            Ok(config) => {
+                let (endpoints, apps) = (config.written.endpoints.len().max(1), config.written.apps.len().max(1));
+                say(&format!("{} is good: {}, {}", file.display(), count(apps, "app"), count(endpoints, "endpoint")));
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(mistakes) => {
+                say(&mistakes.to_string());
+                Ok(ExitCode::FAILURE)
+            }
+        },
+        ConfigCommand::Show(ConfigFile { file }) => {
+            say(shown(&Config::read(file)?).trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        ConfigCommand::Schema => {
+            say(&serde_json::to_string_pretty(&schema()).expect("a schema is JSON"));
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
-/// The file as it is written, with its paths anchored.
-fn read(file: &Path) -> Result<(File, Text), Mistakes> {
-    let text = Text::read(file)?;
-    let table = text.table()?;
-    let schema = serde_json::to_value(schema()).expect("a schema is JSON");
-    Mistakes::unless_none(unknown::unknown_keys(&text, table.get_ref(), &schema))?;
-    let mut written: File = toml::from_str(&text.text).map_err(|error| text.mistake_of(&error))?;
-    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let empty: Vec<Mistake> = written
-        .apps
-        .iter()
-        .filter(|(_, app)| app.component.as_os_str().is_empty())
-        .map(|(name, _)| {
-            let path = [text::Step::Key("apps"), text::Step::Key(name), text::Step::Key("component")];
-            let problem = "it is empty; write the path of a .wasm component".to_owned();
-            Mistake { place: text.place_of(&path), key: text::dotted(&path), problem }
-        })
-        .collect();
-    Mistakes::unless_none(empty)?;
-    drop(table);
-    meaning::anchor(&mut written, &folder);
-    Ok((written, text))
+fn count(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
 }
 
-/// The schema of the file: every key with its documentation, its default and its range.
-pub(crate) fn schema() -> schemars::Schema {
-    schemars::schema_for!(File)
+/// The configuration as a file that says the same, with what each value that is not a default comes from.
+pub(crate) fn shown(config: &Config) -> String {
+    let text = toml::to_string(&config.written).expect("what was read from TOML can be written as TOML");
+    let mut table: Vec<String> = Vec::new();
+    let mut shown = String::new();
+    for line in text.lines() {
+        if let Some(header) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            table = keys(header.trim_matches(['[', ']']));
+        }
+        shown.push_str(line);
+        let assigned = line.split_once(" = ").filter(|_| !line.starts_with('['));
+        if let Some((key, _)) = assigned {
+            let path = [table.clone(), keys(key)].concat();
+            if let Some(origin) = origin(config, &path) {
+                shown.push_str(&format!("  # {origin}"));
+            }
+        }
+        shown.push('\n');
+    }
+    shown
 }
 
-/// The name that a configuration file has where none is given.
-pub(crate) const FILE_NAME: &str = "windhover.toml";
+/// The keys of a dotted key.
+fn keys(dotted: &str) -> Vec<String> {
+    let (mut keys, mut key, mut is_quoted) = (Vec::new(), String::new(), false);
+    for letter in dotted.chars() {
+        match letter {
+            '"' | '\'' => is_quoted = !is_quoted,
+            '.' if !is_quoted => keys.push(std::mem::take(&mut key)),
+            letter => key.push(letter),
+        }
+    }
+    keys.push(key);
+    keys
+}
 
-/// What [`file::Server::cache`] says where nothing is kept.
-pub(crate) const NO_CACHE: &str = "none";
+fn origin(config: &Config, path: &[String]) -> Option<String> {
+    let dotted = path.join(".");
+    let by_flag = config.overridden.iter().find(|(key, _)| dotted == *key || dotted.starts_with(&format!("{key}.")));
+    if let Some((_, flag)) = by_flag {
+        return Some(flag.clone());
+    }
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let text = config.text.as_ref().filter(|text| text.has(&path))?;
+    let steps: Vec<Step<'_>> = path.iter().map(|key| Step::Key(key)).collect();
+    text.place_of(&steps).map(|place| place.to_string())
+}
+
+/// A default configuration says the same as no file at all.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windhover_server::config::file::File;
+
+    #[test]
+    fn what_is_shown_can_be_read_again_and_says_the_same() {
+        let config = Config::meant(File::default(), None, Vec::new()).expect("the defaults are good");
+        let shown = shown(&config);
+        let again: File = toml::from_str(&shown).expect("it is a file");
+        assert_eq!(toml::to_string(&again).expect("it is TOML"), toml::to_string(&config.written).expect("it is TOML"));
+    }
+}

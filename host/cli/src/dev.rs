@@ -8,22 +8,20 @@ mod reload;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{error, warn};
-use windhover_contract::{Request, Response};
+use windhover_contract::Request;
+use windhover_server::layer::{Layer, Reception, ServedApps};
+use windhover_server::{guarded, log};
 
-use crate::app::App;
 use crate::args::{self, Serve};
 use crate::build::Recipe;
-use crate::config::flags::{configuration, tell_unknown_variables};
-use crate::guarded::guarded;
-use crate::log;
-use crate::pipeline::Pipeline;
+use crate::flags::{configuration, tell_unknown_variables};
 use crate::serve;
 use builder::{Builder, Running};
 use reload::Visit;
@@ -44,7 +42,7 @@ pub(crate) fn dev(args: &args::Dev) -> anyhow::Result<ExitCode> {
     let _log = log::init(&config.written.log);
     tell_unknown_variables(&config);
     let dev = Arc::new(Dev::new(args.config.clone(), args.open));
-    let served = serve::run(serve, config, Some(Arc::clone(&dev)));
+    let served = serve::run(serve, config, Some(Arc::clone(&dev) as Arc<dyn Layer>));
     dev.leave();
     dev.join();
     served
@@ -58,15 +56,7 @@ pub(crate) struct Dev {
     /// What is being run for a build.
     running: Arc<Running>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    pipeline: OnceLock<Weak<Pipeline>>,
-}
-
-/// What becomes of a request.
-pub(crate) enum Reception {
-    /// The app does not see it.
-    Answered(Response),
-    /// The app answers it.
-    Admitted(Visit),
+    apps: OnceLock<ServedApps>,
 }
 
 /// What came of the last build.
@@ -97,13 +87,23 @@ impl Dev {
             state: watch::Sender::new(State::default()),
             running: Arc::default(),
             thread: Mutex::new(None),
-            pipeline: OnceLock::new(),
+            apps: OnceLock::new(),
         }
     }
 
-    /// Begins to build. `address`: where it is served.
-    pub(crate) fn begin(self: &Arc<Self>, pipeline: &Arc<Pipeline>, address: Option<&String>) {
-        let _ = self.pipeline.set(Arc::downgrade(pipeline)); // once
+    /// Waits for the builder, which was told to leave.
+    fn join(&self) {
+        let thread = self.thread.lock().take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            warn!("the thread that builds panicked; this is a bug in Windhover");
+        }
+    }
+}
+
+impl Layer for Dev {
+    /// Begins to build.
+    fn begin(self: Arc<Self>, apps: ServedApps, address: Option<&str>) {
+        let _ = self.apps.set(apps); // once
         let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
         *self.thread.lock() = Some(std::thread::spawn(move || {
             let building = guarded(|| {
@@ -121,42 +121,34 @@ impl Dev {
         }
     }
 
-    /// Takes a request before the `app` does that it would go to: what asks for changes is answered, and while an app could
-    /// not be built, all that is for it.
-    pub(crate) fn receive(&self, request: &mut Request, app: Option<&str>) -> Reception {
+    /// What asks for changes is answered, and while an app could not be built, all that is for it.
+    fn receive(&self, request: &mut Request, app: Option<&str>) -> Reception {
         let state = self.state.borrow();
         if request.target.path() == reload::PATH {
             return Reception::Answered(reload::changes(self, request));
         }
-        let served = served(self.pipeline.get(), &state);
+        let served = served(self.apps.get(), &state);
         let concerns = |failure: &&Arc<Failure>| failure.app.is_none() || failure.app.as_deref() == app;
         match state.failures.iter().find(concerns) {
             Some(failure) => Reception::Answered(page::failed(failure, &served, request)),
             None if state.builds == 0 && served.is_empty() => Reception::Answered(page::first_build(&served, request)),
-            None => Reception::Admitted(Visit::new(request, served)),
+            None => {
+                let visit = Visit::new(request, served);
+                Reception::Admitted(Box::new(move |response| visit.follow(response)))
+            }
         }
     }
 
     /// Ends what is being built, and what waits for changes.
-    pub(crate) fn leave(&self) {
+    fn leave(&self) {
         self.state.send_modify(|state| state.is_leaving = true);
         self.running.end();
-    }
-
-    /// Waits for the builder, which was told to leave.
-    fn join(&self) {
-        let thread = self.thread.lock().take();
-        if thread.is_some_and(|thread| thread.join().is_err()) {
-            warn!("the thread that builds panicked; this is a bug in Windhover");
-        }
     }
 }
 
 /// Names what is served now: other after each change that a page may show. Empty: nothing is.
-fn served(pipeline: Option<&Weak<Pipeline>>, state: &State) -> String {
-    let apps = pipeline.and_then(Weak::upgrade).map(|pipeline| pipeline.apps()).unwrap_or_default();
-    let version = |app: &Arc<App>| app.loaded().map(|loaded| loaded.version.to_string()).unwrap_or_default();
-    let versions = apps.iter().map(version).filter(|version| !version.is_empty()).collect::<Vec<_>>().join(".");
+fn served(apps: Option<&ServedApps>, state: &State) -> String {
+    let versions = apps.map(|apps| apps.versions().join(".")).unwrap_or_default();
     match state.failures.is_empty() {
         true => versions,
         false => format!("{versions}.failed-{}", state.builds),

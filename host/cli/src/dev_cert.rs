@@ -11,9 +11,9 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use crate::args::DevCert;
-use crate::serve::say;
 use authority::{Authority, Issued};
 use files::Own;
+use windhover_server::say;
 
 /// Makes the certificate and tells what to do with it.
 pub(crate) fn dev_cert(args: &DevCert) -> anyhow::Result<ExitCode> {

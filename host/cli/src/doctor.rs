@@ -11,8 +11,8 @@ use windhover_sandbox::{Cache, Engine, EngineConfig, Footing};
 
 use crate::args::Language;
 use crate::languages::found;
-use crate::serve::say;
 use machine::Machine;
+use windhover_server::say;
 
 /// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
 pub(crate) fn doctor() -> anyhow::Result<ExitCode> {

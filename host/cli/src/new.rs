@@ -9,8 +9,8 @@ use anyhow::{Context, bail};
 
 use crate::args::New;
 use crate::languages;
-use crate::serve::say;
 use crate::templates::{self, Template, template};
+use windhover_server::say;
 
 /// Writes it, and tells how to go on.
 pub(crate) fn new(args: &New) -> anyhow::Result<ExitCode> {

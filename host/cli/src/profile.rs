@@ -17,8 +17,8 @@ use windhover_sandbox::{Function, Profile, Seen};
 
 use crate::args;
 use crate::output;
-use crate::serve::say;
-use crate::testing::App;
+use windhover_server::say;
+use windhover_server::testing::App;
 
 /// Asks for as long as is wanted, writes what was seen, and tells the most of it. The exit code is 0 if something was.
 pub(crate) fn profile(args: &args::Profile) -> anyhow::Result<ExitCode> {

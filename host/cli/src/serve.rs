@@ -1,18 +1,15 @@
 //! `windhover serve`.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
+use windhover_server::config::Config;
+use windhover_server::layer::Layer;
+use windhover_server::{log, say};
 
 use crate::args::Serve;
-use crate::config::Config;
-use crate::config::flags::{configuration, tell_unknown_variables};
-use crate::config::show::shown;
-use crate::dev::Dev;
-use crate::log;
-use crate::supervisor;
+use crate::config::shown;
+use crate::flags::{configuration, configuration_in, tell_unknown_variables};
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
@@ -26,16 +23,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     run(args.clone(), config, None)
 }
 
-/// Serves a configuration until asked to leave. `dev`: builds what is served.
-pub(crate) fn run(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
-    let _entered = runtime.enter();
-    let served = runtime.block_on(supervisor::serve(args, config, dev));
-    runtime.shutdown_background(); // an app that is being compiled does not hold the exit
-    served
-}
-
-/// Prints a line. That nobody reads it (a closed pipe, a full disk) is no reason to stop.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+/// Serves a configuration that a command line asks for until asked to leave.
+pub(crate) fn run(args: Serve, config: Config, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
+    windhover_server::serve(config, Box::new(move |file| configuration_in(Some(file), &args)), layer)
 }

@@ -9,13 +9,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use crate::args;
-use crate::config::Config;
-use crate::log;
 use crate::output;
-use crate::serve::say;
-use crate::testing::App;
 use file::File;
 use report::{Outcome, Report};
+use windhover_server::config::Config;
+use windhover_server::log;
+use windhover_server::say;
+use windhover_server::testing::App;
 
 /// Asks all, and tells what differs. The exit code is 0 if nothing does, else 1.
 pub(crate) fn test(args: &args::Test) -> anyhow::Result<ExitCode> {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::word::word;
 use super::{GuestLog, Level};
 
 /// `windhover new`.
@@ -84,11 +85,11 @@ pub struct Dev {
     pub open: bool,
 
     /// What to log to standard error [default: info]
-    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_enum)]
+    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_parser = word::<Level>())]
     pub log: Option<Level>,
 
     /// Which output of apps is logged [default: all if --log is info or says more, else off]
-    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_enum)]
+    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_parser = word::<GuestLog>())]
     pub guest_log: Option<GuestLog>,
 
     /// Log each request when it has ended

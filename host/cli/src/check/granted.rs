@@ -1,6 +1,6 @@
 //! What a configuration grants an app, in words. No value of it is told.
 
-use crate::config::file::{Access, Grants, OutboundRule};
+use windhover_server::config::file::{Access, Grants, OutboundRule};
 
 /// A line for each kind of thing that is granted.
 pub(super) fn granted(grants: &Grants) -> Vec<String> {

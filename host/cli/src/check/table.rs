@@ -5,7 +5,7 @@ use std::fmt::Write;
 use windhover_sandbox::SandboxLimits;
 
 use super::report::{Component, MayWant, Report, Server};
-use crate::config::units::Size;
+use windhover_server::config::units::Size;
 
 /// The report of a component, without a line end.
 pub(super) fn table(report: &Report) -> String {

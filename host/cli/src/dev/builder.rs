@@ -11,9 +11,9 @@ use tokio::sync::watch;
 
 use super::{Failure, State, WATCH_INTERVAL};
 use crate::build::Recipe;
-use crate::config::Config;
-use crate::serve::say;
-use crate::workshop::Look;
+use windhover_server::Look;
+use windhover_server::config::Config;
+use windhover_server::say;
 
 /// What builds.
 pub(super) struct Builder {

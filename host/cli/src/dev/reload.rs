@@ -32,9 +32,9 @@ pub(super) fn script(served: &str) -> String {
 pub(super) fn changes(dev: &Dev, request: &Request) -> Response {
     let shown = request.target.query().unwrap_or_default().to_owned();
     let (events, received) = mpsc::channel(1);
-    let (state, pipeline) = (dev.state.subscribe(), dev.pipeline.get().cloned());
+    let (state, apps) = (dev.state.subscribe(), dev.apps.get().cloned());
     let mut leaving = dev.state.subscribe();
-    let is_shown = move || served(pipeline.as_ref(), &state.borrow()) == shown;
+    let is_shown = move || served(apps.as_ref(), &state.borrow()) == shown;
     tokio::spawn(async move {
         let mut looks = tokio::time::interval(WATCH_INTERVAL);
         let mut beats = tokio::time::interval(BEAT);
@@ -71,7 +71,7 @@ impl http_body::Body for Events {
 }
 
 /// A request that the app answers.
-pub(crate) struct Visit {
+pub(super) struct Visit {
     served: String,
     is_get: bool,
 }
@@ -90,7 +90,7 @@ impl Visit {
     }
 
     /// Adds the script to a page.
-    pub(crate) fn follow(self, mut response: Response) -> Response {
+    pub(super) fn follow(self, mut response: Response) -> Response {
         let text = |name| response.fields.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let is_page = text(CONTENT_TYPE).is_some_and(|value| value.starts_with("text/html"));
         let is_plain = !response.fields.contains_key(CONTENT_ENCODING);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::config::mistake::{Mistake, Mistakes};
-use crate::config::text::Text;
+use windhover_server::config::mistake::{Mistake, Mistakes};
+use windhover_server::config::text::Text;
 
 /// What an app is asked, and what it has to answer.
 #[derive(Debug, Deserialize)]

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::Request;
-use windhover::testing::App;
+use windhover_server::testing::App;
 use windhover_tests::guest_file;
 
 #[test]

@@ -1,8 +1,8 @@
-//! Calls an app as a function, for tests in Rust: put `windhover` below `[dev-dependencies]`.
+//! Calls an app as a function, for tests in Rust: put `windhover-server` below `[dev-dependencies]`.
 //!
 //! ```no_run
 //! use bytes::Bytes;
-//! use windhover::testing::App;
+//! use windhover_server::testing::App;
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let app = App::load("target/wasm32-wasip2/release/my_app.wasm")?;
@@ -33,9 +33,7 @@ use windhover_contract::Limits;
 use windhover_http::{Clock, serve_in_memory};
 use windhover_sandbox::Profile;
 
-use crate::args::Serve;
 use crate::config::Config;
-use crate::config::flags::configuration_in;
 use crate::deployments::Deployments;
 use crate::pipeline::Pipeline;
 use crate::telemetry::Telemetry;
@@ -53,8 +51,7 @@ impl App {
     /// Loads a component, with all limits and grants as they are by default. An error: it cannot be read, or not be
     /// served.
     pub fn load(component: impl AsRef<Path>) -> anyhow::Result<Self> {
-        let args = Serve { app: Some(component.as_ref().to_owned()), ..Serve::default() };
-        Self::of(&configuration_in(None, &args)?)
+        Self::of(&Config::of_app(component.as_ref())?)
     }
 
     /// Loads the apps of a configuration file, with its routes, limits and grants. An error: it has mistakes, or its only
@@ -63,7 +60,8 @@ impl App {
         Self::of(&Config::read(config.as_ref())?)
     }
 
-    pub(crate) fn of(config: &Config) -> anyhow::Result<Self> {
+    /// Loads the apps of a configuration. An error: its only app cannot be loaded.
+    pub fn of(config: &Config) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
         let entered = runtime.enter();
         let workshop = Workshop::open(&config.written)?;
@@ -97,7 +95,7 @@ impl App {
 
 impl App {
     /// Records where the time of all apps' guests goes.
-    pub(crate) fn record(&self, profile: &Arc<Profile>) {
+    pub fn record(&self, profile: &Arc<Profile>) {
         for app in self.pipeline.apps() {
             app.loaded().iter().for_each(|loaded| loaded.sandbox.record(profile));
         }

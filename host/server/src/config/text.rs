@@ -11,21 +11,25 @@ use super::words::plain;
 
 /// The text of a file.
 #[derive(Clone, Debug)]
-pub(crate) struct Text {
-    pub(crate) file: PathBuf,
-    pub(crate) text: String,
+pub struct Text {
+    /// Where it was read.
+    pub file: PathBuf,
+    /// All of it.
+    pub text: String,
 }
 
 /// A step into a table or an array.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Step<'a> {
+pub enum Step<'a> {
+    /// Into a table.
     Key(&'a str),
+    /// Into a list.
     At(usize),
 }
 
 impl Text {
     /// Reads a file.
-    pub(crate) fn read(file: &Path) -> Result<Self, Mistake> {
+    pub fn read(file: &Path) -> Result<Self, Mistake> {
         let refuse = |problem| Mistake { place: None, key: String::new(), problem };
         let octets = fs::read(file).map_err(|reason| refuse(format!("cannot read {}: {reason}", file.display())))?;
         if octets.len() > MAX_SIZE {
@@ -36,12 +40,12 @@ impl Text {
     }
 
     /// The tables in it. An error: it is not TOML.
-    pub(crate) fn table(&self) -> Result<Spanned<DeTable<'_>>, Mistake> {
+    pub fn table(&self) -> Result<Spanned<DeTable<'_>>, Mistake> {
         DeTable::parse(&self.text).map_err(|error| self.mistake_of(&error))
     }
 
     /// What is wrong, in our form, and under its key.
-    pub(crate) fn mistake_of(&self, error: &toml::de::Error) -> Mistake {
+    pub fn mistake_of(&self, error: &toml::de::Error) -> Mistake {
         let problem = plain(error.message());
         let Some(span) = error.span() else { return Mistake { place: None, key: String::new(), problem } };
         let table = DeTable::parse(&self.text).ok();
@@ -49,12 +53,13 @@ impl Text {
         Mistake { place: Some(self.place(span.start)), key, problem }
     }
 
-    pub(crate) fn place(&self, octet: usize) -> Place {
+    /// The line of a byte.
+    pub fn place(&self, octet: usize) -> Place {
         Place::at(&self.file, &self.text, octet)
     }
 
     /// Where a key stands; if it does not, the last of those before it that does.
-    pub(crate) fn place_of(&self, path: &[Step<'_>]) -> Option<Place> {
+    pub fn place_of(&self, path: &[Step<'_>]) -> Option<Place> {
         let table = DeTable::parse(&self.text).ok()?;
         let mut found = None;
         let mut here: Option<&DeValue<'_>> = None;
@@ -76,7 +81,7 @@ impl Text {
     }
 
     /// Whether a key stands in the file.
-    pub(crate) fn has(&self, path: &[&str]) -> bool {
+    pub fn has(&self, path: &[&str]) -> bool {
         let Ok(table) = DeTable::parse(&self.text) else { return false };
         let Some((first, rest)) = path.split_first() else { return true };
         let first = table.get_ref().get(*first).map(Spanned::get_ref);
@@ -118,7 +123,7 @@ fn key_at<'a>(table: &'a DeTable<'_>, octet: usize) -> Vec<Step<'a>> {
 }
 
 /// A path of keys as it is told: with dots, and quotes where TOML needs them.
-pub(crate) fn dotted(path: &[Step<'_>]) -> String {
+pub fn dotted(path: &[Step<'_>]) -> String {
     let mut text = String::new();
     for step in path {
         match step {

@@ -18,10 +18,10 @@ use crate::config::file::{Access, App, File};
 use crate::config::meaning::outbound_rule;
 use crate::config::{NO_CACHE, file};
 use crate::deployments::Load;
+use crate::output::say;
 use crate::parts::Parts;
 use crate::progress::Progress;
 use crate::secret::secret;
-use crate::serve::say;
 
 /// Where apps are loaded.
 pub(crate) struct Workshop {
@@ -83,7 +83,7 @@ impl Workshop {
 }
 
 /// The engine for all apps of a configuration.
-pub(crate) fn engine(file: &File) -> anyhow::Result<Engine> {
+pub fn engine(file: &File) -> anyhow::Result<Engine> {
     let defaults = EngineConfig::default();
     let parts = file.apps.values().map(|app| 1 + app.middleware.len()).max().unwrap_or(1);
     Ok(Engine::new(&EngineConfig {
@@ -119,7 +119,7 @@ impl Drop for Loading<'_> {
 
 /// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look(Vec<Option<(u64, SystemTime, u64)>>);
+pub struct Look(Vec<Option<(u64, SystemTime, u64)>>);
 
 impl Look {
     /// At the files that an app is made of.
@@ -130,7 +130,7 @@ impl Look {
     }
 
     /// At files. One that cannot be read is like none.
-    pub(crate) fn at<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+    pub fn at<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         let look = |file: &PathBuf| {
             let found = fs::metadata(file).ok()?;
             Some((found.len(), found.modified().ok()?, identity(&found)))

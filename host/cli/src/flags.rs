@@ -9,9 +9,10 @@ use std::time::Duration;
 use anyhow::bail;
 use tracing::warn;
 
-use super::file::{App, ClientCertificates, Endpoint, EndpointTls, File, Protocols, Traces, Version};
-use super::units::{OrNone, Size, Time};
-use super::{Config, FILE_NAME, NO_CACHE};
+use windhover_server::config::file::{App, Endpoint, EndpointTls, File, Protocols, Traces};
+use windhover_server::config::units::{OrNone, Size, Time};
+use windhover_server::config::{Config, FILE_NAME, NO_CACHE, app_name, file, read};
+
 use crate::args::{Http2, Serve, unknown_variables};
 
 /// The configuration that a command line asks for.
@@ -30,7 +31,7 @@ pub(crate) fn tell_unknown_variables(config: &Config) {
 /// The configuration that it asks for with this file.
 pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::Result<Config> {
     let (mut file, text) = match source {
-        Some(source) => super::read(source).map(|(file, text)| (file, Some(text)))?,
+        Some(source) => read(source).map(|(file, text)| (file, Some(text)))?,
         None => (File::default(), None),
     };
     if args.cache.is_some() && args.no_cache == Some(true) {
@@ -128,7 +129,7 @@ impl Overlay<'_> {
             self.set("limits.keep-alive-timeout", "idle-timeout");
         }
         if let Some(url) = &args.admin_url {
-            self.file.admin = Some(super::file::Admin { url: url.clone() });
+            self.file.admin = Some(file::Admin { url: url.clone() });
             self.set("admin.url", "admin-url");
         }
         if let Some(url) = &args.traces_url {
@@ -198,7 +199,7 @@ impl Overlay<'_> {
             },
             (_, true) => {}
         }
-        let name = args.app.as_deref().map_or_else(|| WELCOME.to_owned(), name_of);
+        let name = args.app.as_deref().map_or_else(|| WELCOME.to_owned(), app_name);
         let mut app = App::new(args.app.clone().unwrap_or_default());
         app.middleware.clone_from(&args.middleware);
         app.grants.files.clone_from(&args.files);
@@ -230,40 +231,6 @@ impl Http2 {
             Self::Only => Protocols::Http2,
         }
     }
-}
-
-impl clap::ValueEnum for Version {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Tls12, Self::Tls13]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(match self {
-            Self::Tls12 => "1.2".into(),
-            Self::Tls13 => "1.3".into(),
-        })
-    }
-}
-
-impl clap::ValueEnum for ClientCertificates {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::None, Self::Allow, Self::Require]
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(match self {
-            Self::None => "none".into(),
-            Self::Allow => "allow".into(),
-            Self::Require => "require".into(),
-        })
-    }
-}
-
-/// An app of the command line is called like its file, as far as names go.
-fn name_of(app: &Path) -> String {
-    let stem = app.file_stem().unwrap_or(app.as_os_str()).to_string_lossy();
-    let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
-    stem.chars().map(plain).collect()
 }
 
 fn seconds(seconds: u64) -> Time {

@@ -11,9 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
 use windhover_http::EndpointsHand;
 
-use crate::args::Serve;
+use crate::Reread;
 use crate::config::Config;
-use crate::config::flags::configuration_in;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
 use crate::guarded::guarded;
@@ -36,7 +35,7 @@ pub(crate) struct Watch {
 
 /// What is looked after.
 struct Watched {
-    args: Serve,
+    reread: Reread,
     config: Config,
     /// At the configuration file.
     look: Look,
@@ -51,7 +50,7 @@ struct Watched {
 
 impl Watch {
     pub(crate) fn new(
-        args: Serve,
+        reread: Reread,
         config: Config,
         endpoints: Endpoints,
         hand: EndpointsHand,
@@ -60,7 +59,8 @@ impl Watch {
         pipeline: Arc<Pipeline>,
     ) -> Self {
         let look = config.look();
-        let watched = Watched { args, config, look, changing: None, endpoints, hand, workshop, deployments, pipeline };
+        let watched =
+            Watched { reread, config, look, changing: None, endpoints, hand, workshop, deployments, pipeline };
         let (interval, pre_stop_delay) = watched.times();
         let looked = Instant::now();
         Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
@@ -149,7 +149,7 @@ impl Watched {
         };
         (self.look, self.changing) = (self.config.look(), None);
         notice::reloading();
-        match configuration_in(Some(&file), &self.args).and_then(|config| self.change(config, &file)) {
+        match (self.reread)(&file).and_then(|config| self.change(config, &file)) {
             Ok(()) => info!("the configuration is as {} says now", file.display()),
             Err(mistakes) => error!("the configuration stays as it was:\n{mistakes:#}"),
         }

@@ -174,7 +174,7 @@ pub struct Reuse {
 }
 
 /// How instances are reused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReuseMode {
     /// Each request has a fresh instance
@@ -268,7 +268,7 @@ impl Default for Reuse {
 
 impl App {
     /// As the sandbox takes them, on a server that has so many instances for all apps.
-    pub(crate) fn to_sandbox(&self, all_instances: NonZeroU32) -> SandboxLimits {
+    pub fn to_sandbox(&self, all_instances: NonZeroU32) -> SandboxLimits {
         let limits = &self.limits;
         let share = (all_instances.get() as usize / 2).max(1);
         SandboxLimits {

@@ -29,7 +29,7 @@ pub struct Place {
 
 impl Place {
     /// The place of an octet of the file's text.
-    pub(crate) fn at(file: &Path, text: &str, octet: usize) -> Self {
+    pub fn at(file: &Path, text: &str, octet: usize) -> Self {
         let line = text.bytes().take(octet).filter(|octet| *octet == b'\n').count() + 1;
         Self { file: file.to_owned(), line }
     }
@@ -37,7 +37,7 @@ impl Place {
 
 impl Mistakes {
     /// Nothing is wrong if there are none.
-    pub(crate) fn unless_none(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
+    pub fn unless_none(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
         mistakes.sort_by_key(|mistake| mistake.place.as_ref().map(|place| place.line));
         if mistakes.is_empty() { Ok(()) } else { Err(Self(mistakes)) }
     }

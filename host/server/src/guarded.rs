@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 /// Does the work. A panic in it is an error that says so; where it happened is on standard error already, by the panic
 /// hook. What the work has changed by then stays changed, so it is for work that makes something new.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+pub fn guarded<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         Err(anyhow!(
             "Windhover panicked, which is a bug in it, or this machine lacks threads or memory: {}",

@@ -37,7 +37,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// What is served at an address where nothing else is said.
-    pub(crate) fn at(url: &str) -> Self {
+    pub fn at(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             protocols: Protocols::default(),

@@ -12,18 +12,18 @@ use tracing::{error, info, warn};
 use windhover_contract::{Drained, Observer, Server};
 use windhover_http::{HttpConfig, HttpServer};
 
+use crate::Reread;
 use crate::admin::{Admin, Readiness};
-use crate::args::Serve;
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
-use crate::dev::Dev;
 use crate::endpoints::{Endpoints, http_config};
 use crate::guarded::guarded;
 use crate::inherited::inherited;
+use crate::layer::{Layer, ServedApps};
 use crate::notice;
+use crate::output::say;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
-use crate::serve::say;
 use crate::signals::{Signal, Signals};
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
@@ -33,7 +33,7 @@ use crate::workshop::Workshop;
 
 /// Serves a configuration until asked to leave. The admin endpoint is there first: what follows may take long, and whoever
 /// looks after the server is to know meanwhile that it lives, and is not ready.
-pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
     // From now on no signal ends the process by itself.
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     if let Some(file) = config.source() {
@@ -42,15 +42,15 @@ pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) ->
     let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?.map(Administered::serve);
     let (metrics, progress) = (admin.as_ref().map(|(metrics, _)| Arc::clone(metrics)), Progress::default());
     let starting = spawn_blocking({
-        let (dev, progress) = (dev.clone(), progress.clone());
-        move || guarded(|| Start::new(args, config, dev.is_some(), metrics, progress))
+        let (has_layer, progress) = (layer.is_some(), progress.clone());
+        move || guarded(|| Start::new(config, has_layer, metrics, progress))
     });
     let (start, is_reload_asked) = match begun(starting, &mut signals, &progress).await? {
         Begun::Ready { start, is_reload_asked } => (*start, is_reload_asked),
         Begun::Left => return Ok(ExitCode::SUCCESS),
     };
-    let Start { args, config, telemetry, endpoints, server, workshop, deployments } = start;
-    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, dev.clone()));
+    let Start { config, telemetry, endpoints, server, workshop, deployments } = start;
+    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, layer.clone()));
     if let Some((metrics, _)) = &admin {
         let pipeline = Arc::downgrade(&pipeline);
         let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
@@ -66,13 +66,14 @@ pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) ->
     let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
         let _ = asked.await;
     }));
-    if let Some(dev) = &dev {
-        dev.begin(&pipeline, server_addresses.first());
+    if let Some(layer) = &layer {
+        let address = server_addresses.first().map(String::as_str);
+        Arc::clone(layer).begin(ServedApps::of(&pipeline), address);
     }
     readiness.set(true);
     notice::ready();
     let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
-    let mut watch = Watch::new(args, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
+    let mut watch = Watch::new(reread, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
     if is_reload_asked {
         watch.reload();
     }
@@ -100,7 +101,7 @@ pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) ->
     }
     info!("leaving: requests in flight may finish; once more to leave at once");
     pipeline.apps().iter().for_each(|app| app.leave());
-    dev.iter().for_each(|dev| dev.leave());
+    layer.iter().for_each(|layer| layer.leave());
     drop(shutdown);
     let left = async {
         let drained = serving.await.context(PANICKED)??;
@@ -124,7 +125,6 @@ pub(crate) async fn serve(args: Serve, config: Config, dev: Option<Arc<Dev>>) ->
 
 /// A server that is bound, with its apps loaded, and which has not begun to accept.
 struct Start {
-    args: Serve,
     config: Config,
     telemetry: Arc<Telemetry>,
     endpoints: Endpoints,
@@ -135,14 +135,8 @@ struct Start {
 
 impl Start {
     /// What of a start takes long: it reads files, and compiles. Must be called on a thread of a runtime that may block.
-    /// `is_dev`: apps may still have to be built.
-    fn new(
-        args: Serve,
-        config: Config,
-        is_dev: bool,
-        metrics: Option<Arc<Metrics>>,
-        progress: Progress,
-    ) -> anyhow::Result<Self> {
+    /// `may_lack`: apps may still have to be built.
+    fn new(config: Config, may_lack: bool, metrics: Option<Arc<Metrics>>, progress: Progress) -> anyhow::Result<Self> {
         let traces = config.written.traces.as_ref().map(Traces::open).transpose()?;
         let telemetry = Telemetry::new(&config.written.log, metrics, traces);
         let observer = Some(Arc::clone(&telemetry) as Arc<dyn Observer>);
@@ -153,11 +147,11 @@ impl Start {
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         progress.expect(config.written.apps.len());
         let workshop = Workshop::open(&config.written)?.telling(progress);
-        let deployments = match is_dev {
+        let deployments = match may_lack {
             true => Deployments::load_what_there_is(&workshop, &config)?,
             false => Deployments::load(&workshop, &config)?,
         };
-        Ok(Self { args, config, telemetry, endpoints, server, workshop, deployments })
+        Ok(Self { config, telemetry, endpoints, server, workshop, deployments })
     }
 }
 

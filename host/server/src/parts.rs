@@ -7,25 +7,28 @@ use std::path::{Path, PathBuf};
 use windhover_sandbox::{Cache, ComposeError, ComposeWarning, Engine, Guest, LoadError, Part, Source, compose};
 
 /// An app and the middleware before it.
-pub(crate) struct Parts {
-    pub(crate) app: Source,
+pub struct Parts {
+    /// The app.
+    pub app: Source,
     /// The outermost first.
-    pub(crate) middleware: Vec<Source>,
+    pub middleware: Vec<Source>,
 }
 
 /// One component, made of all parts.
-pub(crate) struct Whole<'a> {
+pub struct Whole<'a> {
     /// Names all of them: `app.wasm behind auth.wasm`.
-    pub(crate) name: PathBuf,
-    pub(crate) bytes: Cow<'a, [u8]>,
-    pub(crate) warnings: Vec<ComposeWarning>,
+    pub name: PathBuf,
+    /// The component.
+    pub bytes: Cow<'a, [u8]>,
+    /// What is odd about how they were put together.
+    pub warnings: Vec<ComposeWarning>,
     /// An app that stands alone.
     alone: Option<&'a Source>,
 }
 
 impl Parts {
     /// Reads the files. Without an app it is the welcome app.
-    pub(crate) fn read(app: Option<&Path>, middleware: &[PathBuf]) -> Result<Self, LoadError> {
+    pub fn read(app: Option<&Path>, middleware: &[PathBuf]) -> Result<Self, LoadError> {
         let app = match app {
             Some(app) => Source::read(app)?,
             None => Source::from_bytes(WELCOME, "the welcome app"),
@@ -34,13 +37,13 @@ impl Parts {
     }
 
     /// Reads the middleware before an app.
-    pub(crate) fn before(app: Source, middleware: &[PathBuf]) -> Result<Self, LoadError> {
+    pub fn before(app: Source, middleware: &[PathBuf]) -> Result<Self, LoadError> {
         let middleware = middleware.iter().map(|file| Source::read(file)).collect::<Result<_, _>>()?;
         Ok(Self { app, middleware })
     }
 
     /// Puts them together. An app alone stays as it is.
-    pub(crate) fn compose(&self) -> Result<Whole<'_>, ComposeError> {
+    pub fn compose(&self) -> Result<Whole<'_>, ComposeError> {
         if self.middleware.is_empty() {
             let (name, bytes) = (self.app.file().to_owned(), Cow::Borrowed(self.app.component()));
             return Ok(Whole { name, bytes, warnings: Vec::new(), alone: Some(&self.app) });
@@ -62,7 +65,7 @@ impl Parts {
 
 impl Whole<'_> {
     /// Loads it.
-    pub(crate) fn load(&self, engine: &Engine, cache: Option<&Cache>) -> Result<Guest, LoadError> {
+    pub fn load(&self, engine: &Engine, cache: Option<&Cache>) -> Result<Guest, LoadError> {
         match self.alone {
             Some(source) => Guest::from_source(engine, source, cache),
             None => Guest::from_bytes(engine, &self.bytes, &self.name, cache),

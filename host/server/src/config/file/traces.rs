@@ -40,7 +40,7 @@ pub struct Traces {
 
 impl Traces {
     /// Where nothing else is said.
-    pub(crate) fn to(url: &str) -> Self {
+    pub fn to(url: &str) -> Self {
         Self {
             url: url.to_owned(),
             share: Share::default(),

@@ -16,7 +16,7 @@ use crate::config::file::{Format, GuestLog, Level, Log};
 ///
 /// Lines are written by a thread of their own: whoever reads them (a pipe, a terminal with a selection) may stop
 /// reading, and must not stop the server by it. Then lines are dropped, not requests.
-pub(crate) fn init(log: &Log) -> WorkerGuard {
+pub fn init(log: &Log) -> WorkerGuard {
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED_LINES).finish(stderr());
     let _ = DROPPED.set(writer.error_counter()); // a process has one log
     let level = level(log.level);

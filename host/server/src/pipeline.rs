@@ -7,22 +7,21 @@ use tracing::debug;
 use windhover_contract::{Application, Fault, HostFault, Request, Response, Target};
 
 use crate::app::App;
-use crate::dev::{Dev, Reception};
+use crate::layer::{Layer, Reception};
 use crate::router::Router;
 use crate::telemetry::Telemetry;
 use crate::telemetry::record::Record;
 
-/// The way of each exchange: telemetry around all of it, while an app is developed what its build says, host filter and
-/// router, then the app.
+/// The way of each exchange: telemetry around all of it, then a layer if there is one, host filter and router, then the app.
 pub(crate) struct Pipeline {
     router: ArcSwap<Router>,
     telemetry: Arc<Telemetry>,
-    dev: Option<Arc<Dev>>,
+    layer: Option<Arc<dyn Layer>>,
 }
 
 impl Pipeline {
-    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, dev: Option<Arc<Dev>>) -> Self {
-        Self { router: ArcSwap::from_pointee(router), telemetry, dev }
+    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, layer: Option<Arc<dyn Layer>>) -> Self {
+        Self { router: ArcSwap::from_pointee(router), telemetry, layer }
     }
 
     /// What is recorded of exchanges.
@@ -44,12 +43,12 @@ impl Pipeline {
 impl Application for Pipeline {
     async fn handle(&self, mut request: Request) -> Response {
         let mut record = self.telemetry.begin(&mut request);
-        let response = match &self.dev {
+        let response = match &self.layer {
             None => self.answer(request, &mut record).await,
-            Some(dev) => {
+            Some(layer) => {
                 let app = self.name_at(&request.target);
-                match dev.receive(&mut request, app.as_deref()) {
-                    Reception::Admitted(visit) => visit.follow(self.answer(request, &mut record).await),
+                match layer.receive(&mut request, app.as_deref()) {
+                    Reception::Admitted(follow) => follow(self.answer(request, &mut record).await),
                     Reception::Answered(response) => response,
                 }
             }

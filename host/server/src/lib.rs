@@ -1,0 +1,61 @@
+//! The composition root: puts a server, the sandbox and apps together, as a configuration says. It prints what it serves
+//! and where, logs, and handles signals; arguments are read by whoever calls it.
+
+// Times that two threads read may be out of order, and less than no time panics.
+#![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
+
+mod accounts;
+mod admin;
+mod app;
+pub mod config;
+mod deployments;
+mod endpoints;
+mod guarded;
+mod inherited;
+pub mod layer;
+pub mod log;
+#[cfg(unix)]
+mod notice;
+#[cfg(not(unix))]
+#[path = "notice/absent.rs"]
+mod notice;
+mod output;
+pub mod parts;
+mod pipeline;
+mod progress;
+pub mod route;
+mod router;
+mod secret;
+mod signals;
+mod supervisor;
+mod telemetry;
+pub mod testing;
+mod watch;
+mod workshop;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+
+pub use crate::guarded::guarded;
+pub use crate::output::say;
+pub use crate::workshop::{Look, engine};
+use config::Config;
+use layer::Layer;
+
+/// How the configuration is read again, from its file. An error leaves the one in place that there is.
+pub type Reread = Box<dyn Fn(&Path) -> anyhow::Result<Config> + Send>;
+
+/// Serves a configuration until a signal ends it. `layer` stands before the apps; if there is one, apps whose components
+/// are not built yet are no error.
+///
+/// The exit code is 0 if every request was answered to its end, else 1. An error: the server could not start.
+pub fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
+    let _entered = runtime.enter();
+    let served = runtime.block_on(supervisor::serve(config, reread, layer));
+    runtime.shutdown_background(); // an app that is being compiled does not hold the exit
+    served
+}
