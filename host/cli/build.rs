@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 fn main() {
+    if env::var_os("CARGO_FEATURE_AUTHORING").is_none() {
+        return;
+    }
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../..");
     embed_templates(&root.join("guest-examples"));
 }

@@ -1,26 +1,28 @@
 //! `windhover doctor`: what this machine has for a server, what it lacks, and what to do about that.
 
+#[cfg(feature = "authoring")]
+mod languages;
 mod machine;
 
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use clap::ValueEnum;
 use windhover_contract::Limits;
 use windhover_sandbox::{Cache, Engine, EngineConfig, Footing};
-
-use crate::args::Language;
-use crate::languages::found;
-use machine::Machine;
 use windhover_server::say;
+
+use machine::Machine;
 
 /// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
 pub(crate) fn doctor() -> anyhow::Result<ExitCode> {
     let findings = examine(&Machine::look());
     say(&format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind()));
     say(table(&findings).trim_end());
-    say("\nFor `windhover new` and `windhover build`:");
-    say(table(&languages()).trim_end());
+    #[cfg(feature = "authoring")]
+    {
+        say("\nFor `windhover new` and `windhover build`:");
+        say(table(&languages::languages()).trim_end());
+    }
     let can_serve = findings.iter().all(|finding| finding.state != State::Bad);
     Ok(if can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -42,6 +44,7 @@ enum State {
     /// No server runs.
     Bad,
     /// Of no matter to whoever does not ask for it.
+    #[cfg(feature = "authoring")]
     None,
 }
 
@@ -68,31 +71,6 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     findings.extend(machine.first_free_port.map(ports));
     findings.push(cache());
     findings
-}
-
-/// Which languages this machine can build apps of.
-fn languages() -> Vec<Finding> {
-    let language = |language: &Language| {
-        let (state, told) = match found(*language) {
-            Ok(tools) => (State::Good, tools),
-            Err(lack) => (State::None, lack),
-        };
-        Finding { state, about: name(*language), told, remedy: "" }
-    };
-    Language::value_variants().iter().map(language).collect()
-}
-
-fn name(language: Language) -> &'static str {
-    match language {
-        Language::C => "C",
-        Language::Cpp => "C++",
-        Language::Go => "Go",
-        Language::Js => "JavaScript",
-        Language::Python => "Python",
-        Language::Rust => "Rust",
-        Language::Ts => "TypeScript",
-        Language::Zig => "Zig",
-    }
 }
 
 /// Which way an instance's memory becomes a fresh one's, and why.
@@ -184,6 +162,7 @@ fn table(findings: &[Finding]) -> String {
             State::Good => "good",
             State::Poor => "poor",
             State::Bad => "bad",
+            #[cfg(feature = "authoring")]
             State::None => "none",
         };
         let _ = writeln!(table, "  {state:4}  {about:14} {told}"); // a string takes everything

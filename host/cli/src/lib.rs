@@ -4,24 +4,15 @@
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
 pub mod args;
-mod bindings;
-mod build;
+#[cfg(feature = "authoring")]
+mod authoring;
 mod check;
 mod compile;
-mod component;
 mod config;
-mod dev;
-mod dev_cert;
 mod doctor;
 mod flags;
-mod languages;
-mod new;
 mod output;
-mod profile;
 mod serve;
-mod templates;
-mod test;
-mod wit;
 
 use std::process::ExitCode;
 
@@ -35,14 +26,8 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::config(&command),
         Command::Check(check) => check::check(&check),
         Command::Compile(compile) => compile::compile(&compile),
-        Command::Component(component) => component::component(&component),
-        Command::New(new) => new::new(&new),
-        Command::Build(build) => build::build(&build),
-        Command::Dev(dev) => dev::dev(&dev),
-        Command::Test(test) => test::test(&test),
-        Command::Profile(profile) => profile::profile(&profile),
-        Command::Bindings(bindings) => bindings::bindings(&bindings),
         Command::Doctor => doctor::doctor(),
-        Command::DevCert(dev_cert) => dev_cert::dev_cert(&dev_cert),
+        #[cfg(feature = "authoring")]
+        Command::Authoring(command) => authoring::run(command),
     }
 }

@@ -2,10 +2,56 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use super::word::word;
 use super::{GuestLog, Level};
+
+/// What authors of apps use.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Begin an app in a folder of its own
+    ///
+    /// Writes source, the WIT that it was written for, tests, and windhover.toml, which says how it is built and served;
+    /// then tells what the language needs that this machine lacks. Needs no network, and overwrites nothing.
+    New(New),
+    /// Build the apps of a configuration file, by the commands in it
+    ///
+    /// Runs apps.NAME.build.commands in the folder of the file, one after the other, then tells what came of it. The exit
+    /// code is 0 if each app can be served, else 1.
+    Build(Build),
+    /// Build and serve the apps of a configuration file, again whenever a source changes
+    ///
+    /// Requests are answered by the last version that was built; when a build fails, by what its commands said. Pages are
+    /// loaded anew by the browser. Ctrl-C ends it, and a build that is under way.
+    Dev(Dev),
+    /// Ask the apps of a configuration what a file of tests says, and compare their answers
+    ///
+    /// Opens no socket: each request goes through a pipe, and else the way of any. The exit code is 0 if all answers are as
+    /// the file says, else 1.
+    Test(Test),
+    /// Tell where an app's time goes
+    ///
+    /// Asks the app the same again and again, without a socket, and looks 500 times a second at what it is doing. Writes
+    /// what it saw for the Firefox Profiler (https://profiler.firefox.com), and tells the functions in which most of the
+    /// time went. Names and lines are those of the component: build it with debug information.
+    Profile(Profile),
+    /// Make a component of a core module, which is what most compilers produce
+    ///
+    /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
+    /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
+    Component(Component),
+    /// Write an app's bindings: its WIT in its language
+    ///
+    /// Those for C (also for C++ and Zig), Go and Rust by itself; those for TypeScript and Python by jco and
+    /// componentize-py, where a build has installed them or the PATH has them. Python and Rust need none to build.
+    Bindings(Bindings),
+    /// Make a certificate for developing with HTTPS on this machine
+    ///
+    /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is made once
+    /// and kept in the user's data folder, and tells how to trust it. Run again, it renews them.
+    DevCert(DevCert),
+}
 
 /// `windhover new`.
 #[derive(Debug, Parser)]
@@ -162,5 +208,38 @@ pub struct Bindings {
 
     /// The folder to write to; files that are the same already are left alone
     #[arg(long, value_name = "FOLDER", default_value = "build/bindings")]
+    pub out: PathBuf,
+}
+
+/// `windhover component`.
+#[derive(Debug, Parser)]
+pub struct Component {
+    /// The core module: a .wasm file, or its text (.wat)
+    #[arg(value_name = "CORE.wasm")]
+    pub core: PathBuf,
+
+    /// The file to write [default: the module's name with .component.wasm, in its folder]
+    #[arg(short, long, value_name = "APP.wasm")]
+    pub out: Option<PathBuf>,
+
+    /// The WIT that the module was written for, a file or a folder with its dependencies in deps; for a module that does
+    /// not say so itself
+    #[arg(long, value_name = "WIT")]
+    pub wit: Option<PathBuf>,
+
+    /// The world of that WIT [default: the only one]
+    #[arg(long, value_name = "WORLD", requires = "wit")]
+    pub world: Option<String>,
+}
+
+/// `windhover dev-cert`.
+#[derive(Debug, Parser)]
+pub struct DevCert {
+    /// A further DNS name or IP address that the certificate is for; may be given more than once
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+
+    /// Folder for the certificate and its key
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
     pub out: PathBuf,
 }

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::args::{Kind, Language};
+use crate::args::authoring::{Kind, Language};
 
 /// An example.
 pub(crate) struct Template {

@@ -15,13 +15,13 @@ use fxprof_processed_profile::{
 use http::Request;
 use windhover_sandbox::{Function, Profile, Seen};
 
-use crate::args;
+use crate::args::authoring;
 use crate::output;
 use windhover_server::say;
 use windhover_server::testing::App;
 
 /// Asks for as long as is wanted, writes what was seen, and tells the most of it. The exit code is 0 if something was.
-pub(crate) fn profile(args: &args::Profile) -> anyhow::Result<ExitCode> {
+pub(crate) fn profile(args: &authoring::Profile) -> anyhow::Result<ExitCode> {
     let content = match &args.content {
         Some(file) => Bytes::from(fs::read(file).with_context(|| format!("cannot read {}", file.display()))?),
         None => Bytes::new(),

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use crate::args::DevCert;
+use crate::args::authoring::DevCert;
 use authority::{Authority, Issued};
 use files::Own;
 use windhover_server::say;

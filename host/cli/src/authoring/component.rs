@@ -10,9 +10,9 @@ use wasi_preview1_component_adapter_provider::{
 use windhover_sandbox::inspect;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata, metadata};
 
-use crate::args::Component;
+use crate::args::authoring::Component;
+use crate::authoring::wit;
 use crate::output;
-use crate::wit;
 use windhover_server::say;
 
 /// Makes it and writes it, if it is one that can be served. What is there under that name is replaced whole, or not at

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
-use crate::args::New;
-use crate::languages;
-use crate::templates::{self, Template, template};
+use crate::args::authoring::New;
+use crate::authoring::languages;
+use crate::authoring::templates::{self, Template, template};
 use windhover_server::say;
 
 /// Writes it, and tells how to go on.

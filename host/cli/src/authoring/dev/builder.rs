@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{Failure, State, WATCH_INTERVAL};
-use crate::build::Recipe;
+use crate::authoring::build::Recipe;
 use windhover_server::Look;
 use windhover_server::config::Config;
 use windhover_server::say;

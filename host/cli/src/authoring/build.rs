@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use windhover_http::HttpServer;
 use windhover_sandbox::{Guest, inspect};
 
-use crate::args;
-use crate::languages;
+use crate::args::authoring;
+use crate::authoring::languages;
 use windhover_server::config::Config;
 use windhover_server::config::file;
 use windhover_server::engine;
@@ -17,7 +17,7 @@ use windhover_server::parts::Parts;
 use windhover_server::say;
 
 /// Builds all apps that say how, or one.
-pub(crate) fn build(args: &args::Build) -> anyhow::Result<ExitCode> {
+pub(crate) fn build(args: &authoring::Build) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config)?;
     let recipes = Recipe::all(&config);
     Recipe::require_any(&recipes, &args.config)?;

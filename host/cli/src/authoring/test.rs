@@ -8,7 +8,7 @@ mod report;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::args;
+use crate::args::authoring;
 use crate::output;
 use file::File;
 use report::{Outcome, Report};
@@ -18,7 +18,7 @@ use windhover_server::say;
 use windhover_server::testing::App;
 
 /// Asks all, and tells what differs. The exit code is 0 if nothing does, else 1.
-pub(crate) fn test(args: &args::Test) -> anyhow::Result<ExitCode> {
+pub(crate) fn test(args: &authoring::Test) -> anyhow::Result<ExitCode> {
     let files = args.files.iter().map(|file| File::read(file)).collect::<Result<Vec<_>, _>>()?;
     let config = Config::read(&args.config)?;
     let _log = log::init(&config.written.log);

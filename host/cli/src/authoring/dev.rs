@@ -19,15 +19,15 @@ use windhover_contract::Request;
 use windhover_server::layer::{Layer, Reception, ServedApps};
 use windhover_server::{guarded, log};
 
-use crate::args::{self, Serve};
-use crate::build::Recipe;
+use crate::args::{Serve, authoring};
+use crate::authoring::build::Recipe;
 use crate::flags::{configuration, tell_unknown_variables};
 use crate::serve;
 use builder::{Builder, Running};
 use reload::Visit;
 
 /// Serves until asked to leave, and leaves no process behind.
-pub(crate) fn dev(args: &args::Dev) -> anyhow::Result<ExitCode> {
+pub(crate) fn dev(args: &authoring::Dev) -> anyhow::Result<ExitCode> {
     let serve = Serve {
         config: Some(args.config.clone()),
         urls: args.urls.clone(),

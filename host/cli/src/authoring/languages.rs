@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::args::Language;
+use crate::args::authoring::Language;
 
 /// What is missing for a language, each with how to get it.
 pub(crate) fn lacks(language: Language) -> Vec<String> {

@@ -10,9 +10,9 @@ use anyhow::Context;
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_parser::{Resolve, WorldId};
 
-use crate::args::{Bindings, Language};
+use crate::args::authoring::{Bindings, Language};
+use crate::authoring::wit;
 use crate::output;
-use crate::wit;
 use windhover_server::say;
 
 /// Writes them. Files that are the same already are left as they are, so that what is built of them need not be built
@@ -76,16 +76,16 @@ fn write(file: &Path, content: &[u8]) -> anyhow::Result<bool> {
 
 /// What bindings for Go call: `go.bytecodealliance.org/pkg`, of the release of their generator.
 const GO_RUNTIME: [(&str, &[u8]); 12] = [
-    ("pkg/LICENSE", include_bytes!("../go-runtime/LICENSE")),
-    ("pkg/go.mod", include_bytes!("../go-runtime/go.mod")),
-    ("pkg/wit/async/async.go", include_bytes!("../go-runtime/wit/async/async.go")),
-    ("pkg/wit/async/empty.s", include_bytes!("../go-runtime/wit/async/empty.s")),
-    ("pkg/wit/runtime/empty.s", include_bytes!("../go-runtime/wit/runtime/empty.s")),
-    ("pkg/wit/runtime/runtime.go", include_bytes!("../go-runtime/wit/runtime/runtime.go")),
-    ("pkg/wit/types/future.go", include_bytes!("../go-runtime/wit/types/future.go")),
-    ("pkg/wit/types/option.go", include_bytes!("../go-runtime/wit/types/option.go")),
-    ("pkg/wit/types/result.go", include_bytes!("../go-runtime/wit/types/result.go")),
-    ("pkg/wit/types/stream.go", include_bytes!("../go-runtime/wit/types/stream.go")),
-    ("pkg/wit/types/tuple.go", include_bytes!("../go-runtime/wit/types/tuple.go")),
-    ("pkg/wit/types/unit.go", include_bytes!("../go-runtime/wit/types/unit.go")),
+    ("pkg/LICENSE", include_bytes!("../../go-runtime/LICENSE")),
+    ("pkg/go.mod", include_bytes!("../../go-runtime/go.mod")),
+    ("pkg/wit/async/async.go", include_bytes!("../../go-runtime/wit/async/async.go")),
+    ("pkg/wit/async/empty.s", include_bytes!("../../go-runtime/wit/async/empty.s")),
+    ("pkg/wit/runtime/empty.s", include_bytes!("../../go-runtime/wit/runtime/empty.s")),
+    ("pkg/wit/runtime/runtime.go", include_bytes!("../../go-runtime/wit/runtime/runtime.go")),
+    ("pkg/wit/types/future.go", include_bytes!("../../go-runtime/wit/types/future.go")),
+    ("pkg/wit/types/option.go", include_bytes!("../../go-runtime/wit/types/option.go")),
+    ("pkg/wit/types/result.go", include_bytes!("../../go-runtime/wit/types/result.go")),
+    ("pkg/wit/types/stream.go", include_bytes!("../../go-runtime/wit/types/stream.go")),
+    ("pkg/wit/types/tuple.go", include_bytes!("../../go-runtime/wit/types/tuple.go")),
+    ("pkg/wit/types/unit.go", include_bytes!("../../go-runtime/wit/types/unit.go")),
 ];
