@@ -1,5 +1,16 @@
 //! The composition root: puts a server, the sandbox and apps together, as a configuration says. It prints what it serves
-//! and where, logs, and handles signals; arguments are read by whoever calls it.
+//! and where, logs, and handles signals; arguments are read by the program that calls it.
+//!
+//! ```no_run
+//! use windhover_server::config::Config;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let config = Config::read("windhover.toml".as_ref())?;
+//! let _log = windhover_server::log::init(&config.written.log);
+//! windhover_server::serve(config, Box::new(|file| Ok(Config::read(file)?)), None)?;
+//! # Ok(())
+//! # }
+//! ```
 
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
