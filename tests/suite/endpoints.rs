@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 use windhover_contract::{Application, Body, Drained, Limits, Request, Response, Server};
-use windhover_http::{Clock, ClockHand, EndpointConfig, EndpointsHand, HttpConfig, HttpServer};
+use windhover_http::{Clock, EndpointConfig, EndpointsHandle, HttpConfig, HttpServer, TestClock};
 use windhover_tests::{Wire, bounded};
 
 use crate::{SECOND, get, ok};
@@ -120,9 +120,9 @@ async fn a_server_that_has_left_does_not_change() {
 /// A server whose first address is `first`.
 struct Serving {
     application: Arc<Addresses>,
-    clock: ClockHand,
+    clock: TestClock,
     first: String,
-    hand: EndpointsHand,
+    hand: EndpointsHandle,
     shutdown: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<Drained>>,
 }
@@ -144,7 +144,7 @@ impl Serving {
         let application = Arc::new(Addresses::default());
         let (shutdown, asked) = oneshot::channel::<()>();
         Self {
-            hand: server.endpoints_hand(),
+            hand: server.endpoints_handle(),
             served: tokio::spawn(server.serve(Arc::clone(&application), async { drop(asked.await) })),
             application,
             clock: by_hand,

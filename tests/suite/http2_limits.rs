@@ -9,7 +9,7 @@ use h2::Reason;
 use http::StatusCode;
 use tokio::sync::Notify;
 use windhover_contract::{Body, DataRate, Drained, Limits, Response};
-use windhover_http::{Clock, ClockHand};
+use windhover_http::{Clock, TestClock};
 use windhover_tests::http2::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
     section,
@@ -320,11 +320,11 @@ async fn answer_pings_until_closed(frames: &mut windhover_tests::http2::Frames) 
     }
 }
 
-async fn pass(hand: &ClockHand, time: Duration) {
+async fn pass(hand: &TestClock, time: Duration) {
     bounded("the limit to be waited for", hand.advance(time)).await;
 }
 
-fn by_hand(server: TestServer) -> (TestServer, ClockHand) {
+fn by_hand(server: TestServer) -> (TestServer, TestClock) {
     let (clock, hand) = Clock::by_hand();
     (server.config(move |config| config.clock = clock.clone()), hand)
 }

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
-use windhover_http::{Clock, ClockHand, EndpointConfig, HttpConfig, HttpServer, LeaveNotice, TlsConfig};
+use windhover_http::{Clock, EndpointConfig, HttpConfig, HttpServer, LeaveNotice, TestClock, TlsConfig};
 use windhover_sandbox::{Grants, Guest, Leave, Sandbox, SandboxLimits};
 
 use crate::memory::Facts;
@@ -272,7 +272,7 @@ fn start(
 pub struct Served {
     addresses: Vec<String>,
     client: Client,
-    hand: Option<ClockHand>,
+    hand: Option<TestClock>,
     sandbox: Option<Arc<Sandbox>>,
     notice: Option<LeaveNotice>,
     /// Octets that a client's system takes that are not read. `None`: as many as it likes.
@@ -431,7 +431,7 @@ impl Served {
     }
 
     /// What moves the clock of a server that was made [`TestServer::by_hand`].
-    pub fn hand(&self) -> &ClockHand {
+    pub fn hand(&self) -> &TestClock {
         self.hand.as_ref().expect("its clock is moved by hand")
     }
 

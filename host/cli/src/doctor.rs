@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use windhover_contract::Limits;
-use windhover_sandbox::{Cache, Engine, EngineConfig, Footing};
+use windhover_sandbox::{Cache, Capabilities, Engine, EngineConfig};
 use windhover_server::say;
 
 use machine::Machine;
@@ -53,9 +53,9 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     let mut findings = Vec::new();
     match Engine::new(&config) {
         Ok(engine) => {
-            let footing = engine.footing();
-            findings.push(memory_reset(&machine.kernel, footing));
-            findings.push(address_space(config.max_instances, footing.no_pool.as_deref()));
+            let capabilities = engine.capabilities();
+            findings.push(memory_reset(&machine.kernel, capabilities));
+            findings.push(address_space(config.max_instances, capabilities.no_pool.as_deref()));
         }
         Err(error) => findings.push(Finding {
             state: State::Bad,
@@ -74,8 +74,8 @@ fn examine(machine: &Machine) -> Vec<Finding> {
 }
 
 /// Which way an instance's memory becomes a fresh one's, and why.
-fn memory_reset(kernel: &str, footing: &Footing) -> Finding {
-    let (state, remedy) = match footing.lists_pages {
+fn memory_reset(kernel: &str, capabilities: &Capabilities) -> Finding {
+    let (state, remedy) = match capabilities.lists_pages {
         true => (State::Good, ""),
         false => (
             State::Poor,
@@ -83,7 +83,7 @@ fn memory_reset(kernel: &str, footing: &Footing) -> Finding {
              allows the ioctl PAGEMAP_SCAN.",
         ),
     };
-    Finding { state, about: "memory reset", told: format!("on {kernel}: {}", footing.memory_reset()), remedy }
+    Finding { state, about: "memory reset", told: format!("on {kernel}: {}", capabilities.memory_reset()), remedy }
 }
 
 fn address_space(instances: u32, no_pool: Option<&str>) -> Finding {
@@ -180,18 +180,19 @@ const SPARE: u64 = 100;
 mod tests {
     use super::*;
 
-    fn footing(lists_pages: bool) -> Footing {
-        Footing { lists_pages, no_pool: None }
+    fn capabilities(lists_pages: bool) -> Capabilities {
+        Capabilities { lists_pages, no_pool: None }
     }
 
     #[test]
     fn what_is_lacking_is_told_with_a_remedy_and_what_is_there_without() {
-        let poor = [memory_reset("5.15", &footing(false)), address_space(1000, Some("mmap failed")), descriptors(64)];
+        let poor =
+            [memory_reset("5.15", &capabilities(false)), address_space(1000, Some("mmap failed")), descriptors(64)];
         for finding in &poor {
             assert!(finding.state == State::Poor && !finding.remedy.is_empty(), "{}", finding.about);
         }
         let good = [
-            memory_reset("6.18", &footing(true)),
+            memory_reset("6.18", &capabilities(true)),
             address_space(1000, None),
             descriptors(1 << 20),
             cores(2),

@@ -20,7 +20,7 @@ pub struct Clock(Option<Arc<Hands>>);
 /// Moves the clock that came with it. A test sees a limit of minutes met without waiting for minutes, and knows that it
 /// was met by time and not by chance.
 #[derive(Clone)]
-pub struct ClockHand(Arc<Hands>);
+pub struct TestClock(Arc<Hands>);
 
 /// A clock that stands still until it is moved.
 struct Hands {
@@ -43,10 +43,10 @@ struct Waiting {
 
 impl Clock {
     /// A clock that stands still, and what moves it.
-    pub fn by_hand() -> (Self, ClockHand) {
+    pub fn by_hand() -> (Self, TestClock) {
         let state = State { now: Instant::now(), waiting: BTreeMap::new(), next: 0 };
         let hands = Arc::new(Hands { state: Mutex::new(state), changed: Notify::new() });
-        (Self(Some(Arc::clone(&hands))), ClockHand(hands))
+        (Self(Some(Arc::clone(&hands))), TestClock(hands))
     }
 
     /// What it shows.
@@ -114,7 +114,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-impl ClockHand {
+impl TestClock {
     /// Lets time pass, once somebody waits for a time within it: what a limit is to end has begun to wait then.
     pub async fn advance(&self, by: Duration) {
         self.wait_until_armed(by).await;

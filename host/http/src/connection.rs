@@ -17,14 +17,14 @@ use windhover_contract::{
     Application, Connection, ConnectionEnd, HostFault, KnownHost, Limits, Observer, ServerAddresses, ServerVariables,
 };
 
-use crate::census::Place;
 use crate::clock::Clock;
-use crate::doze::Doze;
+use crate::connection_limit::Permit;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
 use crate::ending::{Ending, WorkerEnding};
-use crate::exchange::Origin;
+use crate::exchange::ConnectionContext;
 use crate::http1;
 use crate::http2;
+use crate::poll_on_wake::PollOnWake;
 use crate::protocols::Protocols;
 use crate::socket::Socket;
 use crate::stream::Stream;
@@ -49,13 +49,13 @@ pub(crate) struct Arrival {
     pub(crate) stream: Arrived,
     /// `None`: its client has no address.
     pub(crate) remote: Option<SocketAddr>,
-    pub(crate) place: Place,
-    pub(crate) door: Arc<Door>,
+    pub(crate) permit: Permit,
+    pub(crate) settings: Arc<EndpointSettings>,
 }
 
 /// What is spoken at an address.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct EndpointSettings {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
     /// Hears that the address is not served any more.
@@ -82,7 +82,7 @@ impl<A: Application> Connections<A> {
     pub(crate) fn serve(&self, arrival: Arrival) -> impl Future<Output = ()> + Send + use<A> {
         let own = self.clone();
         async move {
-            let (remote, is_refused) = (arrival.remote, arrival.place.is_refused());
+            let (remote, is_refused) = (arrival.remote, arrival.permit.is_refused());
             let (clock, observer) = (own.clock.clone(), own.observer.clone());
             let begun = clock.now();
             let ending = Arc::new(Ending::new(own.ending.clone()));
@@ -90,8 +90,8 @@ impl<A: Application> Connections<A> {
                 debug!(?remote, "a connection is refused: there are as many as there may be");
                 clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, ending))).await.unwrap_or(Ok(()))
             } else {
-                let overdue = pin!(overdue(arrival.door.draining.clone(), &clock, own.limits.drain_timeout));
-                let mut overdue = Doze::new(overdue);
+                let overdue = pin!(overdue(arrival.settings.draining.clone(), &clock, own.limits.drain_timeout));
+                let mut overdue = PollOnWake::new(overdue);
                 let mut serving = pin!(own.serve_one(arrival, Arc::clone(&ending)));
                 tokio::select! {
                     biased;
@@ -117,26 +117,26 @@ impl<A: Application> Connections<A> {
     }
 
     async fn serve_one(mut self, arrival: Arrival, ending: Arc<Ending>) -> Result<(), String> {
-        let Arrival { stream, remote, place, door } = arrival;
-        self.draining = self.draining.or(&door.draining);
+        let Arrival { stream, remote, permit, settings } = arrival;
+        self.draining = self.draining.or(&settings.draining);
         let local = stream.local();
         let stream = stream.register().map_err(|failure| failure.to_string())?;
         let Some((socket, protocol, tls)) =
-            self.greet(stream, &door, remote).await.map_err(|failure| failure.to_string())?
+            self.greet(stream, &settings, remote).await.map_err(|failure| failure.to_string())?
         else {
             return Ok(());
         };
-        self.speak(socket, protocol, tls, Ends { remote, local }, place, ending).await
+        self.speak(socket, protocol, tls, Ends { remote, local }, permit, ending).await
     }
 
     /// Serves a client that comes through a pipe, as one that comes without TLS.
     #[cfg(feature = "in-memory")]
-    pub(crate) async fn serve_in_memory(mut self, pipe: tokio::io::DuplexStream, place: Place) -> Result<(), String> {
+    pub(crate) async fn serve_in_memory(mut self, pipe: tokio::io::DuplexStream, permit: Permit) -> Result<(), String> {
         let mut socket = Socket::new(Stream::Memory(pipe), self.clock.clone());
         match self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? {
             Some(protocol) => {
                 let ends = Ends { remote: None, local: None };
-                self.speak(socket, protocol, None, ends, place, Arc::default()).await
+                self.speak(socket, protocol, None, ends, permit, Arc::default()).await
             }
             None => Ok(()),
         }
@@ -148,10 +148,10 @@ impl<A: Application> Connections<A> {
         protocol: Protocol,
         tls: Option<Arc<windhover_contract::Tls>>,
         ends: Ends,
-        place: Place,
+        permit: Permit,
         ending: Arc<Ending>,
     ) -> Result<(), String> {
-        let origin = Origin {
+        let context = ConnectionContext {
             connection: Arc::new(Connection { id: next_id(), remote: ends.remote, local: ends.local }),
             tls,
             server_addresses: Arc::clone(&self.addresses.borrow()),
@@ -164,8 +164,8 @@ impl<A: Application> Connections<A> {
         };
         // In boxes, so that a connection has the size of what it speaks.
         match protocol {
-            Protocol::Http1 => Box::pin(http1::serve(socket, self.application, origin, place, self.draining)).await,
-            Protocol::Http2 => Box::pin(http2::serve(socket, self.application, origin, place, self.draining)).await,
+            Protocol::Http1 => Box::pin(http1::serve(socket, self.application, context, permit, self.draining)).await,
+            Protocol::Http2 => Box::pin(http2::serve(socket, self.application, context, permit, self.draining)).await,
         }
     }
 
@@ -173,12 +173,12 @@ impl<A: Application> Connections<A> {
     async fn greet(
         &mut self,
         stream: Stream,
-        door: &Door,
+        settings: &EndpointSettings,
         remote: Option<SocketAddr>,
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
-        let Some(tls) = &door.tls else {
+        let Some(tls) = &settings.tls else {
             let mut socket = Socket::new(stream, self.clock.clone());
-            let protocol = match door.protocols {
+            let protocol = match settings.protocols {
                 Protocols::Http1 => Some(Protocol::Http1),
                 Protocols::Http1AndHttp2 => self.find_out(&mut socket).await?,
                 Protocols::Http2 => match self.find_out(&mut socket).await? {

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::error;
 use windhover_contract::ServerAddresses;
 
-use crate::connection::Door;
+use crate::connection::EndpointSettings;
 use crate::drain::{Drain, Draining};
 use crate::endpoint::{BindError, Bound, Endpoint, EndpointConfig};
 use crate::inherited::InheritedSocket;
@@ -32,13 +32,13 @@ struct BoundEndpoint {
     accepting: JoinSet<()>,
     /// Ends accepting.
     closing: Drain,
-    door: watch::Sender<Arc<Door>>,
+    settings: watch::Sender<Arc<EndpointSettings>>,
     _draining: Drain,
 }
 
 /// Changes where a server listens, also while it serves.
 #[derive(Clone, Debug)]
-pub struct EndpointsHand(mpsc::Sender<Change>);
+pub struct EndpointsHandle(mpsc::Sender<Change>);
 
 /// What has become of a server's addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub(crate) struct Change {
     pub(crate) done: oneshot::Sender<Result<EndpointsChanged, BindError>>,
 }
 
-impl EndpointsHand {
+impl EndpointsHandle {
     pub(crate) fn new() -> (Self, mpsc::Receiver<Change>) {
         let (sender, receiver) = mpsc::channel(1);
         (Self(sender), receiver)
@@ -101,7 +101,7 @@ impl Endpoints {
         close(&mut self.bound).await;
     }
 
-    /// As [`EndpointsHand::change`] says.
+    /// As [`EndpointsHandle::change`] says.
     pub(crate) async fn change(
         &mut self,
         configs: Vec<EndpointConfig>,
@@ -173,14 +173,14 @@ impl Endpoints {
 impl BoundEndpoint {
     fn bind(config: EndpointConfig, inherited: &[InheritedSocket]) -> Result<Self, BindError> {
         let (draining, to_drain) = Drain::new();
-        let (door, _) = watch::channel(Arc::new(config.door(to_drain)));
+        let (settings, _) = watch::channel(Arc::new(config.settings(to_drain)));
         let mut endpoint = Self {
             config,
             addresses: Vec::new(),
             listeners: Vec::new(),
             accepting: JoinSet::new(),
             closing: Drain::new().0,
-            door,
+            settings,
             _draining: draining,
         };
         endpoint.listen(inherited)?;
@@ -193,7 +193,7 @@ impl BoundEndpoint {
         self.addresses = bound.iter().map(|bound| bound.address.clone()).collect();
         let listener = |bound: Bound| Listener {
             socket: bound.socket,
-            door: self.door.subscribe(),
+            settings: self.settings.subscribe(),
             is_inherited: endpoint.is_inherited(),
             #[cfg(unix)]
             _file: bound.file,
@@ -218,15 +218,15 @@ impl BoundEndpoint {
 
     /// Makes it what another configuration says, which is bound alike.
     fn change(&mut self, config: EndpointConfig) {
-        let draining = self.door.borrow().draining.clone();
-        self.door.send_replace(Arc::new(config.door(draining)));
+        let draining = self.settings.borrow().draining.clone();
+        self.settings.send_replace(Arc::new(config.settings(draining)));
         self.config = config;
     }
 }
 
 impl EndpointConfig {
-    fn door(&self, draining: Draining) -> Door {
-        Door { tls: self.tls.clone(), protocols: self.protocols, draining }
+    fn settings(&self, draining: Draining) -> EndpointSettings {
+        EndpointSettings { tls: self.tls.clone(), protocols: self.protocols, draining }
     }
 }
 

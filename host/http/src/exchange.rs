@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::ending::Ending;
 
 /// What every exchange of one connection starts from.
-pub(crate) struct Origin {
+pub(crate) struct ConnectionContext {
     pub(crate) connection: Arc<Connection>,
     /// `None`: the connection is plain.
     pub(crate) tls: Option<Arc<Tls>>,
@@ -38,7 +38,7 @@ pub(crate) struct Powers {
     pub(crate) informational: Arc<dyn Informational>,
 }
 
-impl Origin {
+impl ConnectionContext {
     /// Tells that a request was refused.
     pub(crate) fn rejected(&self, fault: &Fault, version: Version) {
         debug!(%fault, "a request was refused");

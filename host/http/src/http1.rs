@@ -5,8 +5,8 @@ mod content;
 mod exchange;
 mod gate;
 mod interim;
-mod last_part;
-mod lent;
+mod reclaimable;
+mod response_body;
 mod silence;
 mod socket;
 mod strict;
@@ -27,18 +27,18 @@ use windhover_contract::{Application, ClientFault, Fault, Limits};
 
 use activity::{Activity, End};
 use exchange::Exchange;
-use lent::Lent;
+use reclaimable::Reclaimable;
 use socket::Http1Socket;
 use strict::MAX_FIELDS;
 pub(crate) use strict::length;
 
-use crate::census::Place;
 use crate::clock::Clock;
 use crate::connection::idle_grace;
+use crate::connection_limit::Permit;
 use crate::date::date;
-use crate::doze::Doze;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
-use crate::exchange::Origin;
+use crate::exchange::ConnectionContext;
+use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;
 
 /// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
@@ -49,21 +49,21 @@ use crate::socket::Socket;
 pub(crate) async fn serve<A: Application>(
     socket: Socket,
     application: Arc<A>,
-    origin: Origin,
-    place: Place,
+    context: ConnectionContext,
+    permit: Permit,
     mut draining: Draining,
 ) -> Result<(), String> {
-    let activity = Arc::new(Activity::new(place, origin.clock.clone(), Arc::clone(&origin.ending)));
-    let mut socket = Box::new(Http1Socket::new(socket, &origin.limits, Arc::clone(&activity)));
+    let activity = Arc::new(Activity::new(permit, context.clock.clone(), Arc::clone(&context.ending)));
+    let mut socket = Box::new(Http1Socket::new(socket, &context.limits, Arc::clone(&activity)));
     let exchange =
-        Arc::new(Exchange { application, origin, activity: Arc::clone(&activity), draining: draining.clone() });
+        Arc::new(Exchange { application, context, activity: Arc::clone(&activity), draining: draining.clone() });
     let _end = End(activity);
     loop {
-        let (lent, mut back) = Lent::new(socket);
+        let (lent, mut back) = Reclaimable::new(socket);
         let spoken = Box::pin(speak(lent, &exchange, &mut draining)).await;
         if exchange.activity.has_slow_head() {
             let fault = Fault::from(ClientFault::HeadTooSlow);
-            exchange.origin.rejected(&fault, Version::HTTP_11);
+            exchange.context.rejected(&fault, Version::HTTP_11);
             return Err(fault.to_string());
         }
         if let Spoken::ToTheEnd = spoken? {
@@ -73,7 +73,7 @@ pub(crate) async fn serve<A: Application>(
         let goes_on = tokio::select! {
             biased;
             goes_on = poll_fn(|cx| socket.poll_rest(cx)) => goes_on.map_err(|failure| failure.to_string())?,
-            () = draining.grace_over(idle_grace(&exchange.origin.limits), &exchange.origin.clock) => false,
+            () = draining.grace_over(idle_grace(&exchange.context.limits), &exchange.context.clock) => false,
         };
         if !goes_on {
             let closed = poll_fn(|cx| Pin::new(&mut *socket).poll_shutdown(cx)).await;
@@ -91,24 +91,24 @@ enum Spoken {
 
 /// Speaks by hyper until either side ends the connection, or nothing is to be said.
 async fn speak<A: Application>(
-    socket: Lent,
+    socket: Reclaimable,
     exchange: &Arc<Exchange<A>>,
     draining: &mut Draining,
 ) -> Result<Spoken, String> {
-    let (activity, clock) = (&exchange.activity, &exchange.origin.clock);
-    let grace = idle_grace(&exchange.origin.limits);
+    let (activity, clock) = (&exchange.activity, &exchange.context.clock);
+    let grace = idle_grace(&exchange.context.limits);
     let mut also_draining = draining.clone();
     let overdue = async {
-        let Some(limit) = exchange.origin.limits.drain_answer_timeout else { return pending().await };
+        let Some(limit) = exchange.context.limits.drain_answer_timeout else { return pending().await };
         also_draining.begun().await;
         activity.answers_for(limit).await;
     };
-    let mut overdue = Doze::new(Box::pin(overdue));
+    let mut overdue = PollOnWake::new(Box::pin(overdue));
     let service = service_fn({
         let exchange = Arc::clone(exchange);
         move |request| Arc::clone(&exchange).answer(request)
     });
-    let serving = builder(&exchange.origin.limits).serve_connection(TokioIo::new(socket), service).with_upgrades();
+    let serving = builder(&exchange.context.limits).serve_connection(TokioIo::new(socket), service).with_upgrades();
     let mut serving = pin!(serving);
     let ended = {
         // Gone behind this block: who waits here no more must not be told in place of who does.
@@ -124,7 +124,7 @@ async fn speak<A: Application>(
             ended = serving.as_mut() => Ok(ended),
             never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
             () = poll_fn(|_| activity.poll_rests()) => return Ok(Spoken::ForNow),
-            interruption = Doze::new(interruption) => Err(interruption),
+            interruption = PollOnWake::new(interruption) => Err(interruption),
             () = &mut overdue => Err(Interruption::Overdue),
         }
     };

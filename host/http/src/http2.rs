@@ -24,12 +24,12 @@ use windhover_contract::{Application, ClientFault, Http2Limits, Limits};
 use exchange::Exchange;
 use socket::{Http2Socket, Wire};
 
-use crate::census::Place;
 use crate::clock::{Alarm, Clock};
 use crate::connection::idle_grace;
-use crate::doze::Doze;
+use crate::connection_limit::Permit;
 use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
-use crate::exchange::Origin;
+use crate::exchange::ConnectionContext;
+use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;
 
 /// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
@@ -37,12 +37,12 @@ use crate::socket::Socket;
 pub(crate) async fn serve<A: Application>(
     socket: Socket,
     application: Arc<A>,
-    origin: Origin,
-    place: Place,
+    context: ConnectionContext,
+    permit: Permit,
     mut draining: Draining,
 ) -> Result<(), String> {
-    let (limits, clock) = (Arc::clone(&origin.limits), origin.clock.clone());
-    let (io, wire) = Http2Socket::new(socket, &limits, Arc::clone(&origin.ending));
+    let (limits, clock) = (Arc::clone(&context.limits), context.clock.clone());
+    let (io, wire) = Http2Socket::new(socket, &limits, Arc::clone(&context.ending));
     let handshake = clock.timeout(limits.request_head_timeout, builder(&limits).handshake(io)).await;
     let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
     let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
@@ -52,8 +52,8 @@ pub(crate) async fn serve<A: Application>(
         h2,
         exchange: Arc::new(Exchange {
             application,
-            origin,
-            place,
+            context,
+            permit,
             wire: Arc::clone(&wire),
             draining: draining.clone(),
         }),
@@ -70,7 +70,7 @@ pub(crate) async fn serve<A: Application>(
     let grace = idle_grace(&serving.limits).max(FIRST_CHANCE);
     let (mut also_draining, clock) = (draining.clone(), serving.clock.clone());
     let (closing, drains) = (pin!(also_draining.closing()), pin!(draining.grace_over(grace, &clock)));
-    let (mut closing, mut drains) = (Doze::new(closing), Doze::new(drains));
+    let (mut closing, mut drains) = (PollOnWake::new(closing), PollOnWake::new(drains));
     let (mut is_closing, mut is_draining) = (false, false);
     poll_fn(|cx| {
         is_closing = is_closing || Pin::new(&mut closing).poll(cx).is_ready();
@@ -133,7 +133,7 @@ impl<A: Application> Serving<A> {
         if self.wire.flood().is_some() && self.end.is_none() {
             let flood = self.wire.flood();
             debug!(?flood, "a client floods");
-            self.exchange.origin.ending.begin(ClientFault::Flood);
+            self.exchange.context.ending.begin(ClientFault::Flood);
             return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client floods");
         }
         if let Some(ping) = &mut self.ping
@@ -190,7 +190,7 @@ impl<A: Application> Serving<A> {
             self.alarm = None;
             match then {
                 TooLong::Head => {
-                    self.exchange.origin.ending.begin(ClientFault::HeadTooSlow);
+                    self.exchange.context.ending.begin(ClientFault::HeadTooSlow);
                     return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client sends a frame too slowly");
                 }
                 TooLong::Idle => self.leave("it idles"),

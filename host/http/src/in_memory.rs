@@ -6,9 +6,9 @@ use tokio::io::DuplexStream;
 use tokio::sync::watch;
 use windhover_contract::{Application, Limits, ServerAddresses, ServerVariables};
 
-use crate::census::Census;
 use crate::clock::Clock;
 use crate::connection::Connections;
+use crate::connection_limit::ConnectionLimit;
 use crate::drain::Drain;
 use crate::ending::WorkerEnding;
 
@@ -21,13 +21,13 @@ pub async fn serve_in_memory<A: Application>(
     clock: Clock,
 ) -> Result<(), String> {
     let limits = Arc::new(limits);
-    let place = Arc::new(Census::new(&limits)).enter().ok_or("no connection is allowed")?;
+    let permit = Arc::new(ConnectionLimit::new(&limits)).enter().ok_or("no connection is allowed")?;
     let (_drain, draining) = Drain::new();
     let (addresses, variables) = (ServerAddresses::from_iter([]), ServerVariables::from_iter([]));
     let ((_addresses, addresses), variables) = (watch::channel(Arc::new(addresses)), Arc::new(variables));
     let observer = None;
     let ending = WorkerEnding::default();
     Connections { application, addresses, variables, limits, clock, draining, ending, observer }
-        .serve_in_memory(pipe, place)
+        .serve_in_memory(pipe, permit)
         .await
 }

@@ -7,12 +7,11 @@
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
 mod caught;
-mod census;
 mod clock;
 mod connection;
+mod connection_limit;
 mod content;
 mod date;
-mod doze;
 mod drain;
 mod ending;
 mod endpoint;
@@ -24,8 +23,9 @@ mod http2;
 mod in_memory;
 mod inherited;
 mod listener;
+mod min_data_rate;
 mod outstanding;
-mod patience;
+mod poll_on_wake;
 mod protocols;
 mod socket;
 mod stream;
@@ -43,10 +43,10 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use windhover_contract::{Application, Drained, Feature, Limits, Observer, Server, ServerAddresses};
 
-pub use clock::{Alarm, Clock, ClockHand};
+pub use clock::{Alarm, Clock, TestClock};
 pub use drain::LeaveNotice;
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
-pub use endpoints::{EndpointsChanged, EndpointsHand};
+pub use endpoints::{EndpointsChanged, EndpointsHandle};
 #[cfg(feature = "in-memory")]
 pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
@@ -56,7 +56,7 @@ pub use tls::{
     TlsError, TlsFailure, TlsVersion, TlsWarning, facts,
 };
 
-use census::Census;
+use connection_limit::ConnectionLimit;
 use drain::{Drain, Draining};
 use endpoints::{Change, Endpoints};
 
@@ -94,19 +94,19 @@ impl Default for HttpConfig {
 pub struct HttpServer {
     endpoints: Endpoints,
     addresses: ServerAddresses,
-    hand: EndpointsHand,
+    hand: EndpointsHandle,
     changes: mpsc::Receiver<Change>,
     limits: Limits,
     workers: NonZeroUsize,
     clock: Clock,
     observer: Option<Arc<dyn Observer>>,
-    census: Arc<Census>,
+    connection_limit: Arc<ConnectionLimit>,
     drain: (Drain, Draining),
 }
 
 /// How many connections a server has, also while it serves.
 #[derive(Clone, Debug)]
-pub struct ConnectionCount(Arc<Census>);
+pub struct ConnectionCount(Arc<ConnectionLimit>);
 
 impl ConnectionCount {
     /// Those that speak HTTP.
@@ -124,13 +124,13 @@ impl HttpServer {
     /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
         let endpoints = Endpoints::bind(config.endpoints, config.inherited)?;
-        let (hand, changes) = EndpointsHand::new();
+        let (hand, changes) = EndpointsHandle::new();
         Ok(Self {
             addresses: endpoints.addresses(),
             endpoints,
             hand,
             changes,
-            census: Arc::new(Census::new(&config.limits)),
+            connection_limit: Arc::new(ConnectionLimit::new(&config.limits)),
             drain: Drain::new(),
             limits: config.limits,
             workers: config.workers,
@@ -140,7 +140,7 @@ impl HttpServer {
     }
 
     /// Changes where it listens while it serves.
-    pub fn endpoints_hand(&self) -> EndpointsHand {
+    pub fn endpoints_handle(&self) -> EndpointsHandle {
         self.hand.clone()
     }
 
@@ -151,7 +151,7 @@ impl HttpServer {
 
     /// How many connections it has.
     pub fn connection_count(&self) -> ConnectionCount {
-        ConnectionCount(Arc::clone(&self.census))
+        ConnectionCount(Arc::clone(&self.connection_limit))
     }
 
     /// What [`Server::offers`] says, before there is a server to ask.
@@ -197,7 +197,7 @@ impl Server for HttpServer {
             Arc::new(self.limits),
             self.clock,
             self.observer,
-            self.census,
+            self.connection_limit,
             self.drain,
         )?;
         endpoints.open(&workers);

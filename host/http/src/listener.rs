@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
 use crate::caught::caught;
-use crate::connection::{Arrival, Door};
+use crate::connection::{Arrival, EndpointSettings};
 use crate::drain::Draining;
 use crate::endpoint::BACKLOG;
 use crate::transport::{Accepting, Arrived, Listening};
@@ -23,7 +23,7 @@ use crate::worker::Dispatch;
 pub(crate) struct Listener {
     pub(crate) socket: Listening,
     /// As it is for those who come now.
-    pub(crate) door: watch::Receiver<Arc<Door>>,
+    pub(crate) settings: watch::Receiver<Arc<EndpointSettings>>,
     /// Somebody else holds it too.
     pub(crate) is_inherited: bool,
     /// Goes when the socket does.
@@ -90,12 +90,12 @@ impl Listener {
     }
 
     async fn hand_over(&self, dispatch: &Dispatch, stream: Arrived, remote: Option<SocketAddr>) {
-        let Some(place) = dispatch.place() else {
+        let Some(permit) = dispatch.permit() else {
             debug!(?remote, "a connection was closed: there are too many even to be refused");
             return;
         };
-        let door = Arc::clone(&self.door.borrow());
-        dispatch.hand_over(Arrival { stream, remote, place, door }).await;
+        let settings = Arc::clone(&self.settings.borrow());
+        dispatch.hand_over(Arrival { stream, remote, permit, settings }).await;
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::DataRate;
 
 use crate::clock::{Alarm, Clock};
-use crate::patience::Patience;
+use crate::min_data_rate::MinDataRate;
 use crate::stream::Stream;
 
 /// A stream.
@@ -26,11 +26,11 @@ pub(crate) struct Socket {
     /// Comes before what the stream brings.
     first: Bytes,
     clock: Clock,
-    patience: Patience,
+    min_data_rate: MinDataRate,
     /// Octets, in all: what is counted where nobody can tell what the client's system has acknowledged.
     written: u64,
     /// The client has let a write wait for too long.
-    has_lost_patience: bool,
+    is_too_slow: bool,
     is_shut: bool,
     lingering: Option<Alarm>,
     /// Made when the client has ended what it sends, and something is on its way to it.
@@ -39,14 +39,14 @@ pub(crate) struct Socket {
 
 impl Socket {
     pub(crate) fn new(stream: Stream, clock: Clock) -> Self {
-        let patience = Patience::new(clock.clone());
+        let min_data_rate = MinDataRate::new(clock.clone());
         Self {
             stream,
             first: Bytes::new(),
             clock,
-            patience,
+            min_data_rate,
             written: 0,
-            has_lost_patience: false,
+            is_too_slow: false,
             is_shut: false,
             lingering: None,
             left: None,
@@ -74,12 +74,12 @@ impl Socket {
 
     /// Whether octets wait to be taken by the client.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.patience.is_waiting()
+        self.min_data_rate.is_waiting()
     }
 
     /// Whether the client has let a write wait for too long, which failed by it.
-    pub(crate) fn has_lost_patience(&self) -> bool {
-        self.has_lost_patience
+    pub(crate) fn is_too_slow(&self) -> bool {
+        self.is_too_slow
     }
 
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -107,18 +107,18 @@ impl Socket {
     ) -> Poll<io::Result<T>> {
         let taken = || self.stream.acknowledged().unwrap_or(self.written);
         if written.is_pending() {
-            let waited = self.patience.poll_waiting(cx, rate, taken);
-            self.has_lost_patience |= waited.is_ready();
+            let waited = self.min_data_rate.poll_waiting(cx, rate, taken);
+            self.is_too_slow |= waited.is_ready();
             return waited.map(|()| Err(io::ErrorKind::TimedOut.into()));
         }
-        self.patience.goes_on(taken);
+        self.min_data_rate.goes_on(taken);
         written
     }
 
     /// The rate has changed by which the client's time is counted: a write that waits has it from now on.
     pub(crate) fn change_rate(&mut self) {
         let taken = || self.stream.acknowledged().unwrap_or(self.written);
-        self.patience.goes_on(taken);
+        self.min_data_rate.goes_on(taken);
     }
 
     pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {

@@ -22,16 +22,16 @@ use tokio::task::JoinSet;
 use tracing::{debug, error, warn};
 use windhover_contract::{Application, Limits, Observer, ServerAddresses, ServerVariables};
 
-use crate::census::{Census, Place};
 use crate::clock::Clock;
 use crate::connection::{Arrival, Connections};
+use crate::connection_limit::{ConnectionLimit, Permit};
 use crate::drain::{Drain, Draining};
 use crate::ending::WorkerEnding;
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
     seats: Arc<[Seat]>,
-    census: Arc<Census>,
+    connection_limit: Arc<ConnectionLimit>,
     drain: Drain,
     clock: Clock,
     ends: Vec<oneshot::Receiver<usize>>,
@@ -61,7 +61,7 @@ struct Handed {
 /// Hands connections to workers.
 pub(crate) struct Dispatch {
     seats: Arc<[Seat]>,
-    census: Arc<Census>,
+    connection_limit: Arc<ConnectionLimit>,
 }
 
 impl Load {
@@ -90,30 +90,37 @@ impl Workers {
         limits: Arc<Limits>,
         clock: Clock,
         observer: Option<Arc<dyn Observer>>,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         (drain, draining): (Drain, Draining),
     ) -> io::Result<Self> {
         let variables = Arc::new(ServerVariables::from_iter([("SERVER_SOFTWARE".to_owned(), SOFTWARE.to_owned())]));
         let drain_timeout = limits.drain_timeout;
-        Self::start_with(count, census, clock.clone(), drain_timeout, (drain, draining), |draining, ending| {
-            let connections = Connections {
-                application: Arc::clone(&application),
-                addresses: addresses.clone(),
-                variables: Arc::clone(&variables),
-                limits: Arc::clone(&limits),
-                clock: clock.clone(),
-                draining,
-                ending,
-                observer: observer.clone(),
-            };
-            move |arrival| connections.serve(arrival)
-        })
+        Self::start_with(
+            count,
+            connection_limit,
+            clock.clone(),
+            drain_timeout,
+            (drain, draining),
+            |draining, ending| {
+                let connections = Connections {
+                    application: Arc::clone(&application),
+                    addresses: addresses.clone(),
+                    variables: Arc::clone(&variables),
+                    limits: Arc::clone(&limits),
+                    clock: clock.clone(),
+                    draining,
+                    ending,
+                    observer: observer.clone(),
+                };
+                move |arrival| connections.serve(arrival)
+            },
+        )
     }
 
     /// `serving` makes what serves the connections of one worker.
     fn start_with<S, F>(
         count: NonZeroUsize,
-        census: Arc<Census>,
+        connection_limit: Arc<ConnectionLimit>,
         clock: Clock,
         drain_timeout: Duration,
         (drain, draining): (Drain, Draining),
@@ -144,11 +151,11 @@ impl Workers {
             let runtime = runtime()?;
             thread::Builder::new().name(format!("windhover-{number}")).spawn(move || worker.work(runtime))?;
         }
-        Ok(Self { seats: seats.into(), census, drain, clock, ends })
+        Ok(Self { seats: seats.into(), connection_limit, drain, clock, ends })
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
-        Dispatch { seats: Arc::clone(&self.seats), census: Arc::clone(&self.census) }
+        Dispatch { seats: Arc::clone(&self.seats), connection_limit: Arc::clone(&self.connection_limit) }
     }
 
     /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
@@ -164,8 +171,8 @@ impl Workers {
 
 impl Dispatch {
     /// A place for one more connection, to be served or refused. `None`: there is none even for that.
-    pub(crate) fn place(&self) -> Option<Place> {
-        self.census.enter()
+    pub(crate) fn permit(&self) -> Option<Permit> {
+        self.connection_limit.enter()
     }
 
     /// Gives the connection to the worker with the fewest, of those whose threads are well, if any is.
@@ -290,7 +297,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::connection::Door;
+    use crate::connection::EndpointSettings;
     use crate::protocols::Protocols;
     use crate::transport::Arrived;
 
@@ -299,9 +306,14 @@ mod tests {
         let (sender, served) = mpsc::unbounded_channel();
         let seen = Arc::new(AtomicUsize::new(0));
         let count = NonZeroUsize::new(count).expect("a test has workers");
-        let census = Arc::new(Census::new(&Limits::default()));
-        let started =
-            Workers::start_with(count, census, Clock::default(), Duration::from_secs(5), Drain::new(), |_, _| {
+        let connection_limit = Arc::new(ConnectionLimit::new(&Limits::default()));
+        let started = Workers::start_with(
+            count,
+            connection_limit,
+            Clock::default(),
+            Duration::from_secs(5),
+            Drain::new(),
+            |_, _| {
                 let (sender, seen) = (sender.clone(), Arc::clone(&seen));
                 move |arrival| {
                     let panics = panics_at.contains(&seen.fetch_add(1, Ordering::SeqCst));
@@ -314,16 +326,18 @@ mod tests {
                         let _ = sender.send(Some(arrival));
                     }
                 }
-            });
+            },
+        );
         (started.expect("there are threads"), served)
     }
 
     fn arrival(dispatch: &Dispatch, listener: &TcpListener) -> (TcpStream, Arrival) {
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
         let stream = Arrived::Tcp(listener.accept().expect("somebody has come").0);
-        let place = dispatch.place().expect("there are few");
-        let door = Arc::new(Door { tls: None, protocols: Protocols::default(), draining: Drain::new().1 });
-        (client, Arrival { stream, remote: None, place, door })
+        let permit = dispatch.permit().expect("there are few");
+        let settings =
+            Arc::new(EndpointSettings { tls: None, protocols: Protocols::default(), draining: Drain::new().1 });
+        (client, Arrival { stream, remote: None, permit, settings })
     }
 
     #[tokio::test]

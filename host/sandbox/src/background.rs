@@ -5,7 +5,7 @@
 //! gives the core to whoever serves, at once. An app whose guests often compute has them begin here. A guest comes back
 //! when it waits and its app's guests are short again, or one of them is to be tried.
 
-mod habit;
+mod placement;
 
 use std::cell::Cell;
 use std::mem;
@@ -23,8 +23,8 @@ use tracing::warn;
 use crate::Deployed;
 use crate::clock::{BEAT, Clock, TICK};
 
-pub(crate) use habit::Habit;
-use habit::{SHORT, Trial};
+pub(crate) use placement::Placement;
+use placement::{SHORT, Trial};
 
 /// The threads of a process that guests compute on. They are started when the first guest needs them.
 pub(crate) struct Background {
@@ -89,9 +89,9 @@ pub(crate) fn let_others_in() {
 /// Says, in a guest's step, that it has trapped.
 pub(crate) fn has_trapped(deployed: &Deployed) {
     if IS_BACKGROUND.get() {
-        deployed.habit.has_trapped();
+        deployed.placement.has_trapped();
     } else {
-        deployed.habit.has_trapped_in_front(deployed.guest.clock().now());
+        deployed.placement.has_trapped_in_front(deployed.guest.clock().now());
     }
 }
 
@@ -162,9 +162,9 @@ impl<T: Send + 'static> Future for Work<T> {
         loop {
             match place {
                 Place::Here(steps) => {
-                    let habit = &deployed.habit;
-                    let is_tried = habit.is_to_compute() && !steps.is_back;
-                    steps.trial = is_tried.then(|| habit.tries(deployed.guest.clock().now())).flatten();
+                    let placement = &deployed.placement;
+                    let is_tried = placement.is_to_compute() && !steps.is_back;
+                    steps.trial = is_tried.then(|| placement.tries(deployed.guest.clock().now())).flatten();
                     let stays = steps.trial.is_some() || !is_tried;
                     let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
                     if polled.is_ready() || stays && !steps.has_computed {
@@ -244,8 +244,8 @@ impl<T> Steps<T> {
 
     /// Whether it waits, after a step in the background, and its next one may be in the foreground.
     fn may_be_back(&self) -> bool {
-        let Deployed { habit, guest, .. } = &*self.deployed;
-        !GIVES_WAY.get() && (!habit.is_to_compute() || habit.is_due(guest.clock().now()))
+        let Deployed { placement, guest, .. } = &*self.deployed;
+        !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(guest.clock().now()))
     }
 
     fn back(self) -> Self {
@@ -258,7 +258,7 @@ impl<T> Future for Steps<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Self { work, deployed, has_computed, gave_way, trial, is_back } = &mut *self;
-        let (clock, habit) = (deployed.guest.clock(), &deployed.habit);
+        let (clock, placement) = (deployed.guest.clock(), &deployed.placement);
         clock.wind();
         BEGAN.set(clock.ticks());
         FOUND.set(None);
@@ -281,12 +281,12 @@ impl<T> Future for Steps<T> {
         *has_computed = GIVES_WAY.get() && began.or(FOUND.get()).is_some_and(|time| since(time) > TICK / 2);
         *gave_way = GIVES_WAY.get();
         match (trial, began) {
-            (Some(trial), Some(began)) => habit.was_tried(trial, since(began), clock.now()),
-            (None, Some(began)) if is_back => habit.has_come_back(since(began), clock.now()),
-            _ if *has_computed => habit.has_computed(),
+            (Some(trial), Some(began)) => placement.was_tried(trial, since(began), clock.now()),
+            (None, Some(began)) if is_back => placement.has_come_back(since(began), clock.now()),
+            _ if *has_computed => placement.has_computed(),
             // Half of the ticks that fall into a step that is just too long are not counted.
-            _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => habit.took(TICK * 2),
-            _ => habit.fades(),
+            _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => placement.took(TICK * 2),
+            _ => placement.fades(),
         }
         polled
     }

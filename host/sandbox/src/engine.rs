@@ -69,7 +69,7 @@ pub struct Engine(Arc<Inner>);
 
 /// What a machine has for an [`Engine`], and so how it runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Footing {
+pub struct Capabilities {
     /// The kernel lists the pages that hold something (PAGEMAP_SCAN, Linux 6.7), so that what an instance with little data
     /// wrote is reset in place when it has ended. Else it is returned to the system, which costs each instance several
     /// microseconds and stops the other cores for a moment each time.
@@ -81,7 +81,7 @@ pub struct Footing {
 
 struct Inner {
     config: EngineConfig,
-    footing: Footing,
+    capabilities: Capabilities,
     buffers: Arc<Buffers>,
     grown_memory: Arc<GrownMemory>,
     background: Background,
@@ -90,7 +90,7 @@ struct Inner {
     runtimes: [OnceLock<Runtime>; 4],
 }
 
-impl Footing {
+impl Capabilities {
     /// How memory that instances wrote is reset, in words.
     pub fn memory_reset(&self) -> String {
         let much = MAX_COPIED >> 10;
@@ -125,25 +125,25 @@ impl Engine {
         let (runtime, no_pool) = Runtime::new(config, first)?;
         let runtimes: [OnceLock<Runtime>; 4] = Default::default();
         let _ = runtimes[index(first)].set(runtime); // nothing was there
-        let footing = Footing { lists_pages: memory::lists_pages(), no_pool };
+        let capabilities = Capabilities { lists_pages: memory::lists_pages(), no_pool };
         let instances = config.max_instances;
-        if footing.no_pool.is_none() {
+        if capabilities.no_pool.is_none() {
             info!(
                 "address space for {instances} instances is reserved; windhover doctor tells more about this machine"
             );
         }
-        info!("memory of ended instances: {}", footing.memory_reset());
+        info!("memory of ended instances: {}", capabilities.memory_reset());
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
         let background = Background::new(config.background_threads);
         let instances = Arc::new(InstanceLimit::new(config.max_instances as usize));
         let config = config.clone();
-        Ok(Self(Arc::new(Inner { config, footing, buffers, grown_memory, background, instances, runtimes })))
+        Ok(Self(Arc::new(Inner { config, capabilities, buffers, grown_memory, background, instances, runtimes })))
     }
 
     /// How it runs on this machine.
-    pub fn footing(&self) -> &Footing {
-        &self.0.footing
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.0.capabilities
     }
 
     pub(crate) fn config(&self) -> &EngineConfig {

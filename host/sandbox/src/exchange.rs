@@ -14,8 +14,8 @@ use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 use crate::Deployed;
 use crate::answer::Answer;
 use crate::buffers::{Collection, NoRoom};
+use crate::disconnect::Disconnect;
 use crate::log_id::LogId;
-use crate::presence::Presence;
 use crate::websocket::WebSocket;
 
 /// One exchange, owned by the store of its guest.
@@ -30,7 +30,7 @@ pub(crate) struct Exchange {
     pub(crate) content: Content,
     pub(crate) progress: Progress,
     pub(crate) answer: Arc<Answer>,
-    pub(crate) presence: Presence,
+    pub(crate) disconnect: Disconnect,
     /// What the client sends in the protocol that the guest has taken over to.
     pub(crate) upgraded: Option<Box<Content>>,
     pub(crate) websocket: Option<Box<WebSocket>>,

@@ -29,8 +29,8 @@ use windhover_contract::Feature;
 
 use crate::bindings;
 use crate::buffers::counted;
+use crate::disconnect::Left;
 use crate::exchange::Exchange;
-use crate::presence::Left;
 use crate::state::State;
 
 /// Links every interface of `wit/`.
@@ -64,7 +64,7 @@ async fn write(store: &mut StoreContextMut<'_, State>, content: &WasmList<u8>) -
     let exchange = store.data_mut().exchange();
     let answer = Arc::clone(&exchange.answer);
     // Only then is room taken: what has room is on its way, and waits for nobody but the client.
-    let held = match exchange.presence.wait(&answer, poll_fn(|cx| answer.poll_ahead(content.len(), cx))).await? {
+    let held = match exchange.disconnect.wait(&answer, poll_fn(|cx| answer.poll_ahead(content.len(), cx))).await? {
         Ok(held) => held,
         Err(left) => return Ok(Err(left)),
     };
@@ -91,7 +91,7 @@ async fn take_out(
         Ok(held) => held,
         Err(()) => {
             let answer = Arc::clone(&exchange.answer);
-            match exchange.presence.wait(&answer, answer.room.take(content.len(), &answer)).await? {
+            match exchange.disconnect.wait(&answer, answer.room.take(content.len(), &answer)).await? {
                 Ok(held) => held?,
                 Err(left) => return Ok(Err(left)),
             }

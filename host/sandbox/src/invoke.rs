@@ -12,10 +12,10 @@ use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFaul
 use crate::Deployed;
 use crate::answer::{Answer, Content, Head};
 use crate::awaited::awaited;
+use crate::disconnect::Disconnect;
 use crate::exchange::{self, Exchange, Progress};
 use crate::fields::content_length;
 use crate::log_id::LogId;
-use crate::presence::Presence;
 use crate::run::Run;
 use crate::streaming::{Source, Streaming};
 use crate::time_limit::TimeLimit;
@@ -123,7 +123,7 @@ fn exchange(deployed: &Arc<Deployed>, request: Request, answer: Arc<Answer>) -> 
         content: exchange::Content::new(awaited(request.body, &answer), deployed.limits.max_memory),
         progress: Progress::Unanswered,
         answer,
-        presence: Presence::default(),
+        disconnect: Disconnect::default(),
         upgraded: None,
         websocket: None,
         tags: Vec::new(),

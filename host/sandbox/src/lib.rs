@@ -19,6 +19,7 @@ mod clock;
 mod code;
 mod compiled;
 mod compose;
+mod disconnect;
 mod engine;
 mod exchange;
 mod features;
@@ -38,7 +39,6 @@ mod memory;
 mod outbound;
 mod pieces;
 mod precompiled;
-mod presence;
 mod profile;
 mod rapid_fail;
 mod resources;
@@ -61,7 +61,7 @@ pub use admission::Load;
 pub use cache::{Cache, CacheError};
 pub use compiled::compile;
 pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
-pub use engine::{Engine, EngineConfig, EngineError, Footing};
+pub use engine::{Capabilities, Engine, EngineConfig, EngineError};
 pub use grants::{Access, Grants};
 pub use guest::{Guest, LoadError, Origin, World};
 pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
@@ -87,7 +87,7 @@ pub(crate) struct Deployed {
     pub(crate) grants: Arc<Grants>,
     pub(crate) instances: reuse::Instances,
     pub(crate) leaving: leaving::Leaving,
-    pub(crate) habit: background::Habit,
+    pub(crate) placement: background::Placement,
     /// Set: where its guests' time goes is recorded.
     pub(crate) profile: OnceLock<Arc<Profile>>,
 }
@@ -104,9 +104,20 @@ impl Sandbox {
         let instances = reuse::Instances::new(&name, &guest, &limits);
         grants.blocking.limit(limits.max_blocking_calls);
         let grants = Arc::new(grants);
-        let (leaving, habit) = (leaving::Leaving::default(), background::Habit::default());
+        let (leaving, placement) = (leaving::Leaving::default(), background::Placement::default());
         let profile = OnceLock::new();
-        Self(Arc::new(Deployed { name, guest, limits, admission, room, grants, instances, leaving, habit, profile }))
+        Self(Arc::new(Deployed {
+            name,
+            guest,
+            limits,
+            admission,
+            room,
+            grants,
+            instances,
+            leaving,
+            placement,
+            profile,
+        }))
     }
 
     /// Records from now on where its guests' time goes. Once: a second profile is not filled.

@@ -4,8 +4,8 @@
 //! An instance that trapped, or whose exchange ran out of time or lost its client, is not used again: wasmtime cannot
 //! cancel one call of an instance and leave the instance whole.
 
-mod seats;
-mod shelf;
+mod concurrent_pool;
+mod idle_pool;
 mod worker;
 
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use crate::exchange::Exchange;
 use crate::guest::Guest;
 use crate::instance::Instance;
 use crate::{Deployed, SandboxLimits};
-use seats::Seats;
-use shelf::Shelf;
+use concurrent_pool::ConcurrentPool;
+use idle_pool::IdlePool;
 
 /// How often an instance is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,8 +75,8 @@ impl Reuse {
 /// Where a deployment's exchanges find their instances.
 pub(crate) enum Instances {
     Fresh,
-    Shelf(Shelf),
-    Seats(Seats),
+    IdlePool(IdlePool),
+    ConcurrentPool(ConcurrentPool),
 }
 
 impl Instances {
@@ -91,9 +91,9 @@ impl Instances {
                 );
                 Self::Fresh
             }
-            Reuse::Serial { max_requests, idle } => Self::Shelf(Shelf::new(max_requests, idle)),
+            Reuse::Serial { max_requests, idle } => Self::IdlePool(IdlePool::new(max_requests, idle)),
             Reuse::Concurrent { max_requests, max_concurrent, idle } if guest.can_answer_concurrently() => {
-                Self::Seats(Seats::new(max_requests, max_concurrent, idle, limits.max_instances))
+                Self::ConcurrentPool(ConcurrentPool::new(max_requests, max_concurrent, idle, limits.max_instances))
             }
             Reuse::Concurrent { max_requests, idle, .. } => {
                 info!(
@@ -101,7 +101,7 @@ impl Instances {
                     "the guest is reused serially: several exchanges at once need wasi:http 0.3 and no import of \
                      windhover:http"
                 );
-                Self::Shelf(Shelf::new(max_requests, idle))
+                Self::IdlePool(IdlePool::new(max_requests, idle))
             }
         }
     }
@@ -111,22 +111,22 @@ impl Instances {
         match self {
             Self::Fresh => Instance::new(deployed, Some(exchange)).await?.answer().await,
             // Boxed: what a fresh instance needs is moved with every exchange, and should not have room for these.
-            Self::Shelf(shelf) => Box::pin(shelf.answer(deployed, exchange)).await,
-            Self::Seats(seats) => Box::pin(seats.answer(deployed, exchange)).await,
+            Self::IdlePool(idle_pool) => Box::pin(idle_pool.answer(deployed, exchange)).await,
+            Self::ConcurrentPool(seats) => Box::pin(seats.answer(deployed, exchange)).await,
         }
     }
 
     /// Whether an instance may be in several exchanges at once.
     pub(crate) fn are_shared(&self) -> bool {
-        matches!(self, Self::Seats(_))
+        matches!(self, Self::ConcurrentPool(_))
     }
 
     /// Drops what rests; nothing rests from now on.
     pub(crate) fn close(&self) {
         match self {
             Self::Fresh => {}
-            Self::Shelf(shelf) => shelf.close(),
-            Self::Seats(seats) => seats.close(),
+            Self::IdlePool(idle_pool) => idle_pool.close(),
+            Self::ConcurrentPool(seats) => seats.close(),
         }
     }
 }

@@ -6,10 +6,10 @@ use wasmtime_wasi::I32Exit;
 use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 
 use crate::buffers::NoRoom;
+use crate::disconnect::{Abandoned, BrokenOff};
 use crate::limits::Refused;
 use crate::log::printable;
 use crate::memory;
-use crate::presence::{Abandoned, BrokenOff};
 use crate::state::{CpuTimeExceeded, State};
 use crate::wasi::p2::WaitsForItself;
 

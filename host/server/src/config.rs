@@ -17,8 +17,8 @@ use file::File;
 use mistake::{Mistake, Mistakes};
 use text::Text;
 
+use crate::loader::FileStamp;
 use crate::route::{HostPattern, Route};
-use crate::workshop::Look;
 
 /// A configuration that can be meant.
 #[derive(Debug)]
@@ -55,8 +55,8 @@ impl Config {
     }
 
     /// What the file is like now.
-    pub(crate) fn look(&self) -> Look {
-        Look::at(self.text.as_ref().map(|text| &text.file))
+    pub(crate) fn look(&self) -> FileStamp {
+        FileStamp::of(self.text.as_ref().map(|text| &text.file))
     }
 
     /// The keys that are not as in `other` and take effect at the start only.

@@ -10,8 +10,8 @@ use crate::app::{App, Loaded};
 use crate::config::Config;
 use crate::config::file;
 use crate::guarded::guarded;
+use crate::loader::FileStamp;
 use crate::router::Router;
-use crate::workshop::Look;
 
 /// All apps.
 #[derive(Default)]
@@ -27,9 +27,9 @@ pub(crate) trait Load {
 struct Deployment {
     app: Arc<App>,
     written: file::App,
-    look: Look,
+    look: FileStamp,
     /// Files that have changed are loaded when they have stayed the same for one look: they may still be written.
-    changing: Option<Look>,
+    changing: Option<FileStamp>,
 }
 
 impl Deployments {
@@ -60,7 +60,7 @@ impl Deployments {
     ) -> anyhow::Result<Self> {
         let mut deployments = BTreeMap::new();
         for (name, written) in &config.written.apps {
-            let look = Look::at_app(written);
+            let look = FileStamp::of_app(written);
             let app = Arc::new(App::new(name, load(name, written)?));
             deployments.insert(name.clone(), Deployment { app, written: written.clone(), look, changing: None });
         }
@@ -87,7 +87,7 @@ impl Deployments {
             stays
         });
         for (name, written) in &config.written.apps {
-            let look = Look::at_app(written);
+            let look = FileStamp::of_app(written);
             match self.0.get_mut(name) {
                 Some(deployment) if deployment.written == *written && deployment.look == look => {}
                 Some(deployment) => {
@@ -111,7 +111,7 @@ impl Deployments {
     /// Looks at the files of all apps, and loads those that have changed and have stayed the same since the last look.
     pub(crate) fn look(&mut self, loader: &impl Load) {
         for (name, deployment) in &mut self.0 {
-            let look = Look::at_app(&deployment.written);
+            let look = FileStamp::of_app(&deployment.written);
             if look == deployment.look {
                 deployment.changing = None;
             } else if deployment.changing.as_ref() == Some(&look) {
@@ -124,7 +124,7 @@ impl Deployments {
 }
 
 impl Deployment {
-    fn renew(&mut self, loader: &impl Load, name: &str, look: Look) {
+    fn renew(&mut self, loader: &impl Load, name: &str, look: FileStamp) {
         (self.look, self.changing) = (look, None);
         match guarded(|| loader.load(name, &self.written)) {
             Ok(loaded) => {
@@ -154,25 +154,25 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::workshop::Workshop;
+    use crate::loader::Loader;
 
     /// Panics when it is told to, as a compiler with a bug does.
     struct Panics {
-        workshop: Workshop,
+        loader: Loader,
         at: RefCell<Option<String>>,
     }
 
     impl Load for Panics {
         fn load(&self, name: &str, app: &file::App) -> anyhow::Result<Arc<Loaded>> {
             assert!(self.at.borrow().as_deref() != Some(name), "a bug in the compiler");
-            self.workshop.load(name, app)
+            self.loader.load(name, app)
         }
     }
 
     impl Panics {
         fn new(config: &Config, at: Option<&str>) -> Self {
-            let workshop = Workshop::open(&config.written).expect("there is an engine");
-            Self { workshop, at: RefCell::new(at.map(str::to_owned)) }
+            let loader = Loader::open(&config.written).expect("there is an engine");
+            Self { loader, at: RefCell::new(at.map(str::to_owned)) }
         }
     }
 

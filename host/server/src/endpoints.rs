@@ -10,8 +10,8 @@ use windhover_http::{
     Protocols as HttpProtocols, Tls, TlsConfig, TlsFailure, TlsVersion,
 };
 
-use crate::accounts;
 use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
+use crate::users;
 
 /// Endpoints, each with its name, as it is written and as the server takes it.
 #[derive(Default)]
@@ -99,8 +99,8 @@ fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(Endpoi
         tls,
         protocols,
         mode,
-        owner: account(&endpoint.owner, accounts::user)?,
-        group: account(&endpoint.group, accounts::group)?,
+        owner: account(&endpoint.owner, users::user)?,
+        group: account(&endpoint.group, users::group)?,
         reuse_port: endpoint.reuse_port,
     };
     Ok((config, failures.unwrap_or_default()))

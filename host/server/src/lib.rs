@@ -15,7 +15,6 @@
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
-mod accounts;
 mod admin;
 mod app;
 pub mod config;
@@ -24,12 +23,8 @@ mod endpoints;
 mod guarded;
 mod inherited;
 pub mod layer;
+mod loader;
 pub mod log;
-#[cfg(unix)]
-mod notice;
-#[cfg(not(unix))]
-#[path = "notice/absent.rs"]
-mod notice;
 mod output;
 pub mod parts;
 mod pipeline;
@@ -37,12 +32,17 @@ mod progress;
 pub mod route;
 mod router;
 mod secret;
+#[cfg(unix)]
+mod service_manager;
+#[cfg(not(unix))]
+#[path = "service_manager/absent.rs"]
+mod service_manager;
 mod signals;
 mod supervisor;
 mod telemetry;
 pub mod testing;
+mod users;
 mod watch;
-mod workshop;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -51,8 +51,8 @@ use std::sync::Arc;
 use anyhow::Context;
 
 pub use crate::guarded::guarded;
+pub use crate::loader::{FileStamp, engine};
 pub use crate::output::say;
-pub use crate::workshop::{Look, engine};
 use config::Config;
 use layer::Layer;
 

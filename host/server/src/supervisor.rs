@@ -20,16 +20,16 @@ use crate::endpoints::{Endpoints, http_config};
 use crate::guarded::guarded;
 use crate::inherited::inherited;
 use crate::layer::{Layer, ServedApps};
-use crate::notice;
+use crate::loader::Loader;
 use crate::output::say;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
+use crate::service_manager;
 use crate::signals::{Signal, Signals};
 use crate::telemetry::Telemetry;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::watch::Watch;
-use crate::workshop::Workshop;
 
 /// Serves a configuration until asked to leave. The admin endpoint is there first: what follows may take long, and whoever
 /// looks after the server is to know meanwhile that it lives, and is not ready.
@@ -49,7 +49,7 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
         Begun::Ready { start, is_reload_asked } => (*start, is_reload_asked),
         Begun::Left => return Ok(ExitCode::SUCCESS),
     };
-    let Start { config, telemetry, endpoints, server, workshop, deployments } = start;
+    let Start { config, telemetry, endpoints, server, loader, deployments } = start;
     let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, layer.clone()));
     if let Some((metrics, _)) = &admin {
         let pipeline = Arc::downgrade(&pipeline);
@@ -61,7 +61,7 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     for address in &server_addresses {
         say(&format!("Listening on {address}"));
     }
-    let (hand, leave_notice) = (server.endpoints_hand(), server.leave_notice());
+    let (handle, leave_notice) = (server.endpoints_handle(), server.leave_notice());
     let (shutdown, asked) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
         let _ = asked.await;
@@ -71,9 +71,9 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
         Arc::clone(layer).begin(ServedApps::of(&pipeline), address);
     }
     readiness.set(true);
-    notice::ready();
-    let mut watchdog = notice::watchdog_interval().map(tokio::time::interval);
-    let mut watch = Watch::new(reread, config, endpoints, hand, workshop, deployments, Arc::clone(&pipeline));
+    service_manager::ready();
+    let mut watchdog = service_manager::watchdog_interval().map(tokio::time::interval);
+    let mut watch = Watch::new(reread, config, endpoints, handle, loader, deployments, Arc::clone(&pipeline));
     if is_reload_asked {
         watch.reload();
     }
@@ -84,13 +84,13 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
                 Signal::Leave => break,
                 Signal::Reload => watch.reload(),
             },
-            () = tick(&mut watchdog) => notice::alive(),
+            () = tick(&mut watchdog) => service_manager::alive(),
             () = watch.turn() => {}
         }
     }
     readiness.set(false);
     leave_notice.give();
-    notice::stopping();
+    service_manager::stopping();
     let pre_stop_delay = watch.pre_stop_delay();
     if !pre_stop_delay.is_zero() {
         info!("leaving in {} s; once more to leave at once", pre_stop_delay.as_secs_f32());
@@ -129,7 +129,7 @@ struct Start {
     telemetry: Arc<Telemetry>,
     endpoints: Endpoints,
     server: HttpServer,
-    workshop: Workshop,
+    loader: Loader,
     deployments: Deployments,
 }
 
@@ -146,12 +146,12 @@ impl Start {
         let http = http_config(&config.written, &endpoints);
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         progress.expect(config.written.apps.len());
-        let workshop = Workshop::open(&config.written)?.telling(progress);
+        let loader = Loader::open(&config.written)?.telling(progress);
         let deployments = match may_lack {
-            true => Deployments::load_what_there_is(&workshop, &config)?,
-            false => Deployments::load(&workshop, &config)?,
+            true => Deployments::load_what_there_is(&loader, &config)?,
+            false => Deployments::load(&loader, &config)?,
         };
-        Ok(Self { config, telemetry, endpoints, server, workshop, deployments })
+        Ok(Self { config, telemetry, endpoints, server, loader, deployments })
     }
 }
 
@@ -183,7 +183,7 @@ async fn begun(
             signal = signals.next() => match signal {
                 Signal::Leave => {
                     progress.end();
-                    notice::stopping();
+                    service_manager::stopping();
                     info!("leaving before the start is complete; no request was taken yet");
                     return Ok(Begun::Left);
                 }

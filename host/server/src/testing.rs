@@ -35,9 +35,9 @@ use windhover_sandbox::Profile;
 
 use crate::config::Config;
 use crate::deployments::Deployments;
+use crate::loader::Loader;
 use crate::pipeline::Pipeline;
 use crate::telemetry::Telemetry;
-use crate::workshop::Workshop;
 
 /// An app, or all apps of a configuration, loaded and ready to be called.
 pub struct App {
@@ -64,8 +64,8 @@ impl App {
     pub fn of(config: &Config) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
         let entered = runtime.enter();
-        let workshop = Workshop::open(&config.written)?;
-        let deployments = Deployments::load(&workshop, config)?;
+        let loader = Loader::open(&config.written)?;
+        let deployments = Deployments::load(&loader, config)?;
         let telemetry = Telemetry::new(&config.written.log, None, None);
         let pipeline = Arc::new(Pipeline::new(deployments.router(config), telemetry, None));
         let limits = config.written.limits.to_http(&config.written.server);

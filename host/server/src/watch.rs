@@ -9,16 +9,16 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
-use windhover_http::EndpointsHand;
+use windhover_http::EndpointsHandle;
 
 use crate::Reread;
 use crate::config::Config;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
 use crate::guarded::guarded;
-use crate::notice;
+use crate::loader::{FileStamp, Loader};
 use crate::pipeline::Pipeline;
-use crate::workshop::{Look, Workshop};
+use crate::service_manager;
 
 /// Looks after what may change.
 pub(crate) struct Watch {
@@ -38,12 +38,12 @@ struct Watched {
     reread: Reread,
     config: Config,
     /// At the configuration file.
-    look: Look,
+    look: FileStamp,
     /// A file that has changed is read when it has stayed the same for one look: it may still be written.
-    changing: Option<Look>,
+    changing: Option<FileStamp>,
     endpoints: Endpoints,
-    hand: EndpointsHand,
-    workshop: Workshop,
+    handle: EndpointsHandle,
+    loader: Loader,
     deployments: Deployments,
     pipeline: Arc<Pipeline>,
 }
@@ -53,14 +53,14 @@ impl Watch {
         reread: Reread,
         config: Config,
         endpoints: Endpoints,
-        hand: EndpointsHand,
-        workshop: Workshop,
+        handle: EndpointsHandle,
+        loader: Loader,
         deployments: Deployments,
         pipeline: Arc<Pipeline>,
     ) -> Self {
         let look = config.look();
         let watched =
-            Watched { reread, config, look, changing: None, endpoints, hand, workshop, deployments, pipeline };
+            Watched { reread, config, look, changing: None, endpoints, handle, loader, deployments, pipeline };
         let (interval, pre_stop_delay) = watched.times();
         let looked = Instant::now();
         Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
@@ -115,7 +115,7 @@ impl Watch {
             });
             if let Err(panic) = worked {
                 error!("a change is not served, or not all of it: {panic:#}");
-                notice::ready(); // it may have said that it reads its configuration anew
+                service_manager::ready(); // it may have said that it reads its configuration anew
             }
             watched
         }));
@@ -138,28 +138,28 @@ impl Watched {
         } else {
             self.changing = Some(look);
         }
-        self.deployments.look(&self.workshop);
+        self.deployments.look(&self.loader);
     }
 
     /// Makes all as the configuration file says now. With a mistake in it, all stays as it is.
     fn reload(&mut self) {
         let Some(file) = self.config.source().map(ToOwned::to_owned) else {
             info!("asked to read the configuration anew, and there is no file");
-            return self.deployments.look(&self.workshop);
+            return self.deployments.look(&self.loader);
         };
         (self.look, self.changing) = (self.config.look(), None);
-        notice::reloading();
+        service_manager::reloading();
         match (self.reread)(&file).and_then(|config| self.change(config, &file)) {
             Ok(()) => info!("the configuration is as {} says now", file.display()),
             Err(mistakes) => error!("the configuration stays as it was:\n{mistakes:#}"),
         }
-        notice::ready();
+        service_manager::ready();
     }
 
     /// Makes all as another configuration says, or, if its endpoints cannot be served, nothing.
     fn change(&mut self, config: Config, file: &Path) -> anyhow::Result<()> {
         let endpoints = self.endpoints.next(&config.written)?;
-        let changed = Handle::current().block_on(self.hand.change(endpoints.configs()))?;
+        let changed = Handle::current().block_on(self.handle.change(endpoints.configs()))?;
         changed.opened.iter().for_each(|address| info!("listening on {address}"));
         changed.closed.iter().for_each(|address| info!("not listening on {address} any more"));
         self.pipeline.telemetry().watch_certificates(&endpoints);
@@ -167,7 +167,7 @@ impl Watched {
         for key in self.config.needs_restart(&config) {
             warn!("{key} has changed in {}, which needs a restart", file.display());
         }
-        self.deployments.change(&self.workshop, &config);
+        self.deployments.change(&self.loader, &config);
         self.pipeline.reroute(self.deployments.router(&config));
         self.config = config;
         Ok(())

@@ -86,7 +86,7 @@ impl<A: Application> Connection<A> {
             }
             None => {
                 let Handed { first_read, unread, has_failed } = handed;
-                let mut lent = Lent { unread: None, lent: Some(unread) };
+                let mut lent = Reclaimable { unread: None, lent: Some(unread) };
                 self.answer(request, first_read, &has_failed, &powers, &mut asked, &mut lent, writer).await?;
                 if !asked.keep_alive {
                     return Err(Broken);
@@ -152,7 +152,7 @@ impl<A: Application> Connection<A> {
         has_failed: &AtomicBool,
         powers: &Powers,
         asked: &mut Asked,
-        lent: &mut Lent,
+        lent: &mut Reclaimable,
         writer: &mut Writer,
     ) -> Result<(), Broken> {
         let length = http_body::Body::size_hint(&request.body).exact();
@@ -278,13 +278,13 @@ pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>, clock: Clock
 }
 
 /// The reading end, while the application has it and after.
-struct Lent {
+struct Reclaimable {
     unread: Option<Unread>,
     /// `None`: it has come back, or never will.
     lent: Option<oneshot::Receiver<Unread>>,
 }
 
-impl Lent {
+impl Reclaimable {
     /// What the application has left of the content. `None`: it still has it, or the content broke.
     fn abandoned(&mut self) -> Option<Framing> {
         if let Some(unread) = self.lent.as_mut().and_then(|lent| lent.try_recv().ok()) {

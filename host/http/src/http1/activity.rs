@@ -16,13 +16,13 @@ use super::content::RequestContent;
 use super::gate::{Decision, Refusal};
 use super::interim::Interim;
 use super::upgrade::HandedOver;
-use crate::census::Place;
 use crate::clock::{Clock, later};
+use crate::connection_limit::Permit;
 use crate::ending::Ending;
 
 /// What is going on on one connection.
 pub(crate) struct Activity {
-    pub(crate) place: Place,
+    pub(crate) permit: Permit,
     /// Why this side ends the connection, and with it the exchange.
     pub(crate) ending: Arc<Ending>,
     clock: Clock,
@@ -53,9 +53,9 @@ pub(crate) struct Activity {
 
 impl Activity {
     /// A connection on which nothing has happened yet.
-    pub(crate) fn new(place: Place, clock: Clock, ending: Arc<Ending>) -> Self {
+    pub(crate) fn new(permit: Permit, clock: Clock, ending: Arc<Ending>) -> Self {
         Self {
-            place,
+            permit,
             ending,
             begun: AtomicU64::new(0),
             exchanges: AtomicUsize::new(0),

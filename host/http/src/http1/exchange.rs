@@ -19,16 +19,16 @@ use windhover_contract::{
 
 use super::activity::{Activity, Breaker, Busy};
 use super::content::{Expectation, RequestContent, expects_continue};
-use super::last_part::LastPart;
+use super::response_body::ResponseBody;
 use super::upgrade::{self, Asked, HandedOver};
 use crate::date::date_behind_step;
 use crate::drain::Draining;
-use crate::exchange::{Origin, Powers};
+use crate::exchange::{ConnectionContext, Powers};
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
-    pub(crate) origin: Origin,
+    pub(crate) context: ConnectionContext,
     pub(crate) activity: Arc<Activity>,
     pub(crate) draining: Draining,
 }
@@ -38,9 +38,9 @@ impl<A: Application> Exchange<A> {
     pub(crate) async fn answer(
         self: Arc<Self>,
         mut request: http::Request<Incoming>,
-    ) -> Result<http::Response<LastPart>, Infallible> {
+    ) -> Result<http::Response<ResponseBody>, Infallible> {
         let version = request.version();
-        let (busy, number, limits) = self.activity.begin(&self.origin.limits);
+        let (busy, number, limits) = self.activity.begin(&self.context.limits);
         // hyper says how much is promised, where there is any.
         let length = request.body().size_hint().lower();
         let has_content = !request.body().is_end_stream();
@@ -54,7 +54,7 @@ impl<A: Application> Exchange<A> {
                 response
             }
             Err(fault) => {
-                self.origin.rejected(&fault, version);
+                self.context.rejected(&fault, version);
                 self.activity.fail_content();
                 Response::from(fault)
             }
@@ -105,9 +105,9 @@ impl<A: Application> Exchange<A> {
             expect_continue = expects_continue.then(|| {
                 Arc::new(Expectation { activity: Arc::clone(&self.activity), number }) as Arc<dyn ExpectContinue>
             });
-            RequestContent::begin(&self.activity, number, content, expects_continue, limits, &self.origin.clock)
+            RequestContent::begin(&self.activity, number, content, expects_continue, limits, &self.context.clock)
         };
-        if self.activity.place.is_refused() {
+        if self.activity.permit.is_refused() {
             return Err(HostFault::TooManyConnections.into());
         }
         if let Some(fault) = self.activity.refused(number) {
@@ -119,7 +119,7 @@ impl<A: Application> Exchange<A> {
             expect_continue,
             informational: Arc::clone(&self.activity) as Arc<dyn Informational>,
         };
-        Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
+        Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
 
     fn respond(
@@ -128,10 +128,10 @@ impl<A: Application> Exchange<A> {
         busy: Busy,
         asked: Option<Asked>,
         closes: bool,
-    ) -> http::Response<LastPart> {
+    ) -> http::Response<ResponseBody> {
         self.activity.interim.forget();
         let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switches && asked.is_some() && !self.activity.place.upgrade() {
+        if switches && asked.is_some() && !self.activity.permit.upgrade() {
             debug!("there are as many upgraded connections as there may be");
             response = Response::from(Fault::from(HostFault::Busy));
         }
@@ -146,7 +146,7 @@ impl<A: Application> Exchange<A> {
         if let Some(date) = date_behind_step() {
             response.fields.entry(DATE).or_insert(date);
         }
-        let content = LastPart::new(response.body, busy);
+        let content = ResponseBody::new(response.body, busy);
         if asked.is_some() {
             self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);
         }
@@ -155,7 +155,7 @@ impl<A: Application> Exchange<A> {
                 response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
                 let busy = self.activity.stay_busy();
                 self.activity.hand_over(HandedOver::Accepted(asked, content));
-                LastPart::new(Body::empty(), busy)
+                ResponseBody::new(Body::empty(), busy)
             }
             Some(asked) => {
                 self.activity.hand_over(HandedOver::Declined(asked));

@@ -12,7 +12,7 @@ use windhover_contract::Limits;
 
 use super::activity::Activity;
 use crate::clock::{Alarm, Clock, later};
-use crate::doze::Doze;
+use crate::poll_on_wake::PollOnWake;
 
 /// What a client has done for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub(crate) struct Silence {
     head_since: Option<Instant>,
     /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
     /// ends.
-    alarm: Option<Doze<Alarm>>,
+    alarm: Option<PollOnWake<Alarm>>,
     /// As the other.
-    rest: Option<Doze<Alarm>>,
+    rest: Option<PollOnWake<Alarm>>,
     clock: Clock,
 }
 
@@ -78,19 +78,19 @@ impl Silence {
             };
             let alarm = match &mut self.alarm {
                 Some(alarm) => alarm,
-                alarm => alarm.insert(Doze::new(self.clock.alarm_at(look_again()))),
+                alarm => alarm.insert(PollOnWake::new(self.clock.alarm_at(look_again()))),
             };
-            let roused = alarm.rouse();
+            let woken = alarm.wake();
             if let Some((deadline, _)) = ends
-                && roused.deadline() > deadline
+                && woken.deadline() > deadline
             {
-                roused.reset(deadline);
+                woken.reset(deadline);
             }
             ready!(Pin::new(&mut *alarm).poll(cx));
-            let alarm = alarm.rouse();
+            let woken = alarm.wake();
             match ends {
-                Some((deadline, too_long)) if alarm.deadline() >= deadline => return Poll::Ready(too_long),
-                _ => alarm.reset(look_again()),
+                Some((deadline, too_long)) if woken.deadline() >= deadline => return Poll::Ready(too_long),
+                _ => woken.reset(look_again()),
             }
         }
     }
@@ -106,15 +106,15 @@ impl Silence {
             let at = later(idle_since.unwrap_or_else(|| self.clock.now()), REST);
             let alarm = match &mut self.rest {
                 Some(alarm) => alarm,
-                alarm => alarm.insert(Doze::new(self.clock.quiet_alarm_at(at))),
+                alarm => alarm.insert(PollOnWake::new(self.clock.quiet_alarm_at(at))),
             };
-            alarm.rouse();
+            alarm.wake();
             ready!(Pin::new(&mut *alarm).poll(cx));
-            if alarm.rouse().deadline() >= at {
+            if alarm.wake().deadline() >= at {
                 self.rest = None;
                 return Poll::Ready(());
             }
-            alarm.rouse().reset(at);
+            alarm.wake().reset(at);
         }
     }
 
@@ -128,7 +128,7 @@ impl Silence {
 }
 
 /// Whether an alarm is set and has not rung. Most often it was asked before, and this costs next to nothing.
-fn is_armed(alarm: &mut Option<Doze<Alarm>>, cx: &mut Context<'_>) -> bool {
+fn is_armed(alarm: &mut Option<PollOnWake<Alarm>>, cx: &mut Context<'_>) -> bool {
     alarm.as_mut().is_some_and(|alarm| Pin::new(alarm).poll(cx).is_pending())
 }
 

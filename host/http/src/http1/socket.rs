@@ -70,7 +70,7 @@ impl Http1Socket {
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
         let written = self.socket.watch(cx, || self.activity.min_response_data_rate(), written);
-        if self.socket.has_lost_patience() {
+        if self.socket.is_too_slow() {
             self.activity.ending.begin(ClientFault::AnswerTooSlow);
         }
         if has_waited != self.socket.is_waiting() {

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 
 use super::activity::Activity;
-use super::last_part::LastPart;
+use super::response_body::ResponseBody;
 
 /// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also
 /// where the application sees none, because of content for example.
@@ -32,7 +32,7 @@ pub(crate) struct Asked {
 /// upgrade was asked for: also where none was accepted. Then it leaves the closing to us.
 pub(crate) enum HandedOver {
     /// The application has accepted, and this is what it sends.
-    Accepted(Asked, LastPart),
+    Accepted(Asked, ResponseBody),
     Declined(Asked),
 }
 
@@ -157,15 +157,15 @@ mod tests {
 
     use super::super::activity::End;
     use super::*;
-    use crate::census::Census;
+    use crate::connection_limit::ConnectionLimit;
 
     #[test]
     fn an_upgrade_that_never_began_goes_with_its_connection() {
-        let place = Arc::new(Census::new(&Limits::default())).enter().expect("there is room for one");
-        let activity = Arc::new(Activity::new(place, crate::clock::Clock::default(), Arc::default()));
+        let permit = Arc::new(ConnectionLimit::new(&Limits::default())).enter().expect("there is room for one");
+        let activity = Arc::new(Activity::new(permit, crate::clock::Clock::default(), Arc::default()));
         let (busy, ..) = activity.begin(&Limits::default());
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
-        activity.hand_over(HandedOver::Accepted(asked, LastPart::new(Body::empty(), busy)));
+        activity.hand_over(HandedOver::Accepted(asked, ResponseBody::new(Body::empty(), busy)));
         let left = Arc::downgrade(&activity);
         drop(End(activity));
         assert!(left.upgrade().is_none(), "it holds on to itself");

@@ -24,18 +24,18 @@ use super::content::{received, upgraded};
 use super::control::{Control, Wish, interim};
 use super::sections::Malformed;
 use super::socket::Wire;
-use crate::census::{Place, UpgradedStream};
+use crate::connection_limit::{Permit, UpgradedStream};
 use crate::date::date;
 use crate::drain::Draining;
-use crate::exchange::{Origin, Powers};
+use crate::exchange::{ConnectionContext, Powers};
 use crate::http1::length;
-use crate::patience::Patience;
+use crate::min_data_rate::MinDataRate;
 
 /// What every exchange of one connection starts from.
 pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
-    pub(crate) origin: Origin,
-    pub(crate) place: Place,
+    pub(crate) context: ConnectionContext,
+    pub(crate) permit: Permit,
     pub(crate) wire: Arc<Wire>,
     pub(crate) draining: Draining,
 }
@@ -52,9 +52,9 @@ impl<A: Application> Exchange<A> {
         mut respond: SendResponse<Bytes>,
         number: u64,
     ) {
-        let limits = Arc::new(ExchangeLimits::new(&self.origin.limits));
+        let limits = Arc::new(ExchangeLimits::new(&self.context.limits));
         let mut under_way = self.wire.begin(&limits);
-        let control = Arc::new(Control::new(Arc::clone(&self.origin.ending)));
+        let control = Arc::new(Control::new(Arc::clone(&self.context.ending)));
         let only_head = *request.method() == Method::HEAD;
         let mut upgraded = None;
         let response = match self.receive(request, number, &limits, &control) {
@@ -67,22 +67,22 @@ impl<A: Application> Exchange<A> {
                 response
             }
             Err(Refusal::Fault(fault)) => {
-                self.origin.rejected(&fault, Version::HTTP_2);
+                self.context.rejected(&fault, Version::HTTP_2);
                 Response::from(fault)
             }
             Err(Refusal::Malformed(fault)) => {
-                self.origin.rejected(&fault.into(), Version::HTTP_2);
+                self.context.rejected(&fault.into(), Version::HTTP_2);
                 respond.send_reset(Reason::PROTOCOL_ERROR);
                 return;
             }
         };
         under_way.is_upgraded = upgraded.is_some();
-        let patience = Patience::new(self.origin.clock.clone());
-        let mut sending = Sending { control: &control, limits: &limits, upgraded, patience, sent: 0 };
+        let min_data_rate = MinDataRate::new(self.context.clock.clone());
+        let mut sending = Sending { control: &control, limits: &limits, upgraded, min_data_rate, sent: 0 };
         let overdue = async {
-            let Some(limit) = self.origin.limits.drain_answer_timeout else { return pending().await };
+            let Some(limit) = self.context.limits.drain_answer_timeout else { return pending().await };
             self.draining.clone().begun().await;
-            self.origin.clock.alarm(limit).await;
+            self.context.clock.alarm(limit).await;
         };
         tokio::select! {
             biased;
@@ -99,10 +99,10 @@ impl<A: Application> Exchange<A> {
         control: &Arc<Control>,
     ) -> Result<Request, Refusal> {
         let (mut head, stream) = request.into_parts();
-        if self.place.is_refused() {
+        if self.permit.is_refused() {
             return Err(Refusal::Fault(HostFault::TooManyConnections.into()));
         }
-        check_size(&head, &self.origin.limits)?;
+        check_size(&head, &self.context.limits)?;
         if self.wire.take_malformed(stream.stream_id().as_u32(), Malformed::Fragment) {
             return Err(ClientFault::TargetMalformed.into());
         }
@@ -119,7 +119,7 @@ impl<A: Application> Exchange<A> {
             // RFC 8441 §4: the stream is the new protocol's.
             Some(_) => (Body::empty(), upgraded(stream, control, &self.wire)),
             None => (
-                received(stream, length, expects_continue, control, &self.wire, limits, &self.origin.clock),
+                received(stream, length, expects_continue, control, &self.wire, limits, &self.context.clock),
                 Body::empty(),
             ),
         };
@@ -132,7 +132,7 @@ impl<A: Application> Exchange<A> {
         };
         let kind = UpgradeKind::ExtendedConnect;
         let upgrade = protocols.map(|protocols| Upgrade { kind, protocols, content });
-        Ok(self.origin.request(head, body, upgrade, number, limits, powers)?)
+        Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
 
     /// Whether the application has accepted an upgrade, and there is room for one more. Else a success becomes something
@@ -140,7 +140,7 @@ impl<A: Application> Exchange<A> {
     fn decide(&self, response: &mut Response) -> Option<UpgradedStream> {
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             response.status = StatusCode::OK;
-            let upgraded = self.place.upgrade_stream();
+            let upgraded = self.permit.upgrade_stream();
             if upgraded.is_none() {
                 debug!("there are as many upgraded connections as there may be");
                 *response = Response::from(Fault::from(HostFault::Busy));
@@ -212,7 +212,7 @@ struct Sending<'a> {
     limits: &'a ExchangeLimits,
     /// What follows is of another protocol.
     upgraded: Option<UpgradedStream>,
-    patience: Patience,
+    min_data_rate: MinDataRate,
     /// Octets of content that the client's window had room for.
     sent: u64,
 }
@@ -312,13 +312,13 @@ impl Sending<'_> {
 
     /// Waits until the client takes some more, but not for ever.
     async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, Cut> {
-        let Self { control, limits, upgraded, patience, sent } = self;
+        let Self { control, limits, upgraded, min_data_rate, sent } = self;
         let rate = || limits.min_response_data_rate().filter(|_| upgraded.is_none());
         let reason = tokio::select! {
             biased;
             capacity = poll_fn(|cx| stream.poll_capacity(cx)) => match capacity {
                 Some(Ok(size)) => {
-                    patience.goes_on(|| *sent);
+                    min_data_rate.goes_on(|| *sent);
                     return Ok(size);
                 }
                 Some(Err(_)) | None => {
@@ -328,7 +328,7 @@ impl Sending<'_> {
                 }
             },
             reason = control.cut_off() => reason,
-            () = poll_fn(|cx| patience.poll_waiting(cx, rate, || *sent)) => {
+            () = poll_fn(|cx| min_data_rate.poll_waiting(cx, rate, || *sent)) => {
                 debug!("a client takes an answer too slowly");
                 control.end(ClientFault::AnswerTooSlow);
                 Reason::ENHANCE_YOUR_CALM

@@ -107,7 +107,7 @@ impl Http2Socket {
         }
         let rate = self.rate;
         let written = self.socket.watch(cx, || rate, written);
-        if self.socket.has_lost_patience() {
+        if self.socket.is_too_slow() {
             self.ending.begin(ClientFault::AnswerTooSlow);
         }
         if has_waited != self.socket.is_waiting() {

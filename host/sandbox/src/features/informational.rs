@@ -12,7 +12,7 @@ use crate::fields::{self, FieldError};
 
 impl Host for Exchange {
     async fn send(&mut self, status: u16, list: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
-        self.presence.check()?;
+        self.disconnect.check()?;
         if self.has_started() {
             return Ok(Err(Error::AlreadyStarted));
         }
@@ -30,7 +30,7 @@ impl Host for Exchange {
         };
         let Some(informational) = self.features.informational.clone() else { return Ok(Err(Error::NotPossible)) };
         let answer = Arc::clone(&self.answer);
-        let sent = self.presence.wait(&answer, poll_fn(|cx| informational.poll_send(cx, code, &fields))).await?;
+        let sent = self.disconnect.wait(&answer, poll_fn(|cx| informational.poll_send(cx, code, &fields))).await?;
         Ok(sent.map_err(|_| Error::Aborted))
     }
 }

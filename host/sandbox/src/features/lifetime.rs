@@ -7,27 +7,27 @@ use tokio::time::Instant;
 use windhover_contract::{Feature, GuestFault};
 
 use crate::bindings::lifetime::{Host, Notice};
+use crate::disconnect::BrokenOff;
 use crate::exchange::Exchange;
-use crate::presence::BrokenOff;
 use crate::time_limit::in_milliseconds;
 
 impl Host for Exchange {
     fn is_aborted(&mut self) -> bool {
-        self.presence.has_left(&self.answer)
+        self.disconnect.has_left(&self.answer)
     }
 
     async fn wait(&mut self, milliseconds: u32) -> wasmtime::Result<bool> {
         let answer = Arc::clone(&self.answer);
-        if self.presence.has_left(&answer) {
+        if self.disconnect.has_left(&answer) {
             return Ok(true);
         }
         if milliseconds == 0 {
             // Looks: so the server must have had the time to look, too.
             tokio::task::yield_now().await;
-            return Ok(self.presence.has_left(&answer));
+            return Ok(self.disconnect.has_left(&answer));
         }
         let sleep = tokio::time::sleep(Duration::from_millis(milliseconds.into()));
-        Ok(self.presence.wait(&answer, sleep).await?.is_err())
+        Ok(self.disconnect.wait(&answer, sleep).await?.is_err())
     }
 
     fn is_shutting_down(&mut self) -> bool {
@@ -40,7 +40,7 @@ impl Host for Exchange {
             tokio::task::yield_now().await;
         }
         let answer = Arc::clone(&self.answer);
-        if self.presence.has_left(&answer) {
+        if self.disconnect.has_left(&answer) {
             return Ok(Some(Notice::ClientLeft));
         }
         if self.deployed.leaving.has_begun() {
@@ -57,7 +57,7 @@ impl Host for Exchange {
                 () = tokio::time::sleep(Duration::from_millis(milliseconds.into())) => None,
             }
         };
-        Ok(self.presence.wait(&answer, notice).await?.unwrap_or(Some(Notice::ClientLeft)))
+        Ok(self.disconnect.wait(&answer, notice).await?.unwrap_or(Some(Notice::ClientLeft)))
     }
 
     fn abort(&mut self) -> wasmtime::Result<()> {

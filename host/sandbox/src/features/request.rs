@@ -77,13 +77,13 @@ impl Host for Exchange {
 
     async fn read(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, BodyError>> {
         let answer = Arc::clone(&self.answer);
-        let read = self.presence.wait(&answer, self.content.read(piece(max))).await?;
+        let read = self.disconnect.wait(&answer, self.content.read(piece(max))).await?;
         Ok(read.map_err(|_| BodyError::Aborted).and_then(|read| Ok(read?.into())))
     }
 
     async fn read_all(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, BodyError>> {
         let answer = Arc::clone(&self.answer);
-        let read = self.presence.wait(&answer, self.content.read_all(max as usize, &answer)).await?;
+        let read = self.disconnect.wait(&answer, self.content.read_all(max as usize, &answer)).await?;
         Ok(match read {
             Ok(read) => read?.map_err(BodyError::from),
             Err(_) => Err(BodyError::Aborted),

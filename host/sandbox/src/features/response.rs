@@ -21,7 +21,7 @@ impl Host for Exchange {
     }
 
     fn start(&mut self, status: u16, fields: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
-        self.presence.check()?;
+        self.disconnect.check()?;
         Ok(self.check(status, fields).map(|head| {
             let trailers = head.announced_trailers();
             self.progress = Progress::Started { remaining: head.length, allows_content: head.allows_content, trailers };
@@ -38,7 +38,7 @@ impl Host for Exchange {
             return Ok(Err(Error::NotStarted));
         };
         let answer = Arc::clone(&self.answer);
-        let flushed = self.presence.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?;
+        let flushed = self.disconnect.wait(&answer, poll_fn(|cx| answer.poll_flushed(cx))).await?;
         Ok(flushed.map_err(|_| Error::Aborted))
     }
 
@@ -86,7 +86,7 @@ async fn send(
     content: WasmList<u8>,
 ) -> wasmtime::Result<Result<(), Error>> {
     let exchange = store.data_mut().exchange();
-    exchange.presence.check()?;
+    exchange.disconnect.check()?;
     let head = match exchange.check_whole(status, fields, content.len()) {
         Ok(head) => head,
         Err(error) => return Ok(Err(error)),

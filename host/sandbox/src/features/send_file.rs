@@ -30,7 +30,7 @@ impl Host for Exchange {
         offset: u64,
         length: Option<u64>,
     ) -> wasmtime::Result<Result<(), Error>> {
-        self.presence.check()?;
+        self.disconnect.check()?;
         let head = match self.check(status, list) {
             Ok(head) if !head.allows_content => return Ok(Err(Error::Response(ResponseError::ContentNotAllowed))),
             Ok(head) => head,

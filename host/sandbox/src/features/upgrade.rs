@@ -20,14 +20,14 @@ impl Host for Exchange {
     }
 
     fn accept(&mut self, protocol: String, list: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {
-        self.presence.check()?;
+        self.disconnect.check()?;
         Ok(self.accept_protocol(&protocol, list))
     }
 
     async fn read(&mut self, max: u32) -> wasmtime::Result<Result<Vec<u8>, Error>> {
         let Some(upgraded) = &mut self.upgraded else { return Ok(Err(Error::NotAccepted)) };
         let answer = Arc::clone(&self.answer);
-        Ok(match self.presence.wait(&answer, upgraded.read(super::request::piece(max))).await? {
+        Ok(match self.disconnect.wait(&answer, upgraded.read(super::request::piece(max))).await? {
             Ok(Ok(octets)) => Ok(octets.into()),
             Ok(Err(_)) | Err(_) => Err(Error::Closed),
         })

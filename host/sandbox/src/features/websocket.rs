@@ -15,8 +15,8 @@ use crate::answer::Answer;
 use crate::bindings::response::Error as ResponseError;
 use crate::bindings::websocket::{AcceptError, CloseFrame, Error, Event, Host};
 use crate::buffers::counted;
+use crate::disconnect::Disconnect;
 use crate::exchange::Exchange;
-use crate::presence::Presence;
 use crate::state::State;
 use crate::websocket::{self, Handshake, WebSocket};
 
@@ -30,14 +30,14 @@ impl Host for Exchange {
         subprotocol: Option<String>,
         list: Vec<(String, Vec<u8>)>,
     ) -> wasmtime::Result<Result<(), AcceptError>> {
-        self.presence.check()?;
+        self.disconnect.check()?;
         Ok(self.accept_websocket(subprotocol, list))
     }
 
     async fn receive(&mut self, timeout: Option<u32>) -> wasmtime::Result<Result<Event, Error>> {
-        let Some((socket, presence, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
+        let Some((socket, disconnect, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
         let deadline = timeout.map(|timeout| Instant::now() + Duration::from_millis(timeout.into()));
-        let event = presence.wait(&answer, socket.receive(&answer, deadline)).await?;
+        let event = disconnect.wait(&answer, socket.receive(&answer, deadline)).await?;
         if let Ok(websocket::Event::Closed(_)) = event {
             // A guest that does not notice asks again and again, and there is nobody whose leaving ends it.
             answer.time.shorten(Instant::now());
@@ -59,11 +59,11 @@ impl Host for Exchange {
     }
 
     async fn close(&mut self, code: u16, reason: String) -> wasmtime::Result<Result<(), Error>> {
-        let Some((socket, presence, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
+        let Some((socket, disconnect, answer)) = self.socket() else { return Ok(Err(Error::NotAccepted)) };
         if !may_be_sent(code) || reason.len() > MAX_REASON {
             return Ok(Err(Error::InvalidClose));
         }
-        let closed = presence.wait(&answer, socket.close(&answer, code, &reason)).await?;
+        let closed = disconnect.wait(&answer, socket.close(&answer, code, &reason)).await?;
         Ok(closed.map_err(|_| Error::Closed).and_then(|closed| closed.map_err(|_| Error::Closed)))
     }
 }
@@ -107,7 +107,7 @@ impl Message {
 /// Copies a message out of the guest, once there is room for it, and sends it.
 async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmtime::Result<Result<(), Error>> {
     let size = message.size(&store)?;
-    let Some((socket, presence, answer)) = store.data_mut().exchange().socket() else {
+    let Some((socket, disconnect, answer)) = store.data_mut().exchange().socket() else {
         return Ok(Err(Error::NotAccepted));
     };
     // A closed one has no use for room. One that has a part of a message that comes keeps that while it waits.
@@ -123,7 +123,7 @@ async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmti
                         false => answer.room.take(size, &answer).await,
                     }
                 };
-                match presence.wait(&answer, wait).await? {
+                match disconnect.wait(&answer, wait).await? {
                     Ok(held) => held?,
                     Err(_) => return Ok(Err(Error::Closed)),
                 }
@@ -136,8 +136,8 @@ async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmti
         Message::Binary(_) => Data::Binary,
     };
     let exchange = store.data_mut().exchange();
-    let Some((socket, presence, answer)) = exchange.socket() else { return Ok(Err(Error::NotAccepted)) };
-    let sent = presence.wait(&answer, socket.send(&answer, kind, payload)).await?;
+    let Some((socket, disconnect, answer)) = exchange.socket() else { return Ok(Err(Error::NotAccepted)) };
+    let sent = disconnect.wait(&answer, socket.send(&answer, kind, payload)).await?;
     Ok(sent.map_err(|_| Error::Closed).and_then(|sent| sent.map_err(|_| Error::Closed)))
 }
 
@@ -170,8 +170,8 @@ impl Exchange {
         Ok(())
     }
 
-    fn socket(&mut self) -> Option<(&mut WebSocket, &mut Presence, Arc<Answer>)> {
-        Some((self.websocket.as_deref_mut()?, &mut self.presence, Arc::clone(&self.answer)))
+    fn socket(&mut self) -> Option<(&mut WebSocket, &mut Disconnect, Arc<Answer>)> {
+        Some((self.websocket.as_deref_mut()?, &mut self.disconnect, Arc::clone(&self.answer)))
     }
 }
 

@@ -21,7 +21,7 @@ use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
 
-use super::{Instances, Seats};
+use super::{ConcurrentPool, Instances};
 use crate::instance::{Instance, Instantiated};
 use crate::state::State;
 use crate::turns::poll_in_turns;
@@ -148,7 +148,7 @@ impl Worker {
         .await
     }
 
-    fn seats(&self) -> &Seats {
+    fn seats(&self) -> &ConcurrentPool {
         seats(&self.deployed)
     }
 }
@@ -213,10 +213,10 @@ async fn run(
     Ok(call)
 }
 
-fn seats(deployed: &Deployed) -> &Seats {
+fn seats(deployed: &Deployed) -> &ConcurrentPool {
     match &deployed.instances {
-        Instances::Seats(seats) => seats,
-        Instances::Fresh | Instances::Shelf(_) => unreachable!("only a deployment with seats has workers"),
+        Instances::ConcurrentPool(seats) => seats,
+        Instances::Fresh | Instances::IdlePool(_) => unreachable!("only a deployment with seats has workers"),
     }
 }
 

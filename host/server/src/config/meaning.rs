@@ -12,8 +12,8 @@ use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Li
 use super::mistake::{Mistake, Mistakes};
 use super::text::{Step, Text, dotted};
 use super::units::Size;
-use crate::accounts;
 use crate::route::{HostPattern, Route};
+use crate::users;
 
 /// What is meant.
 #[derive(Debug, Default)]
@@ -154,8 +154,8 @@ impl Check<'_> {
                 "permissions",
                 endpoint.mode.as_ref().map(|mode| is_mode(mode).then_some(()).ok_or_else(|| no_mode(mode))),
             ),
-            ("owner", "an owner", endpoint.owner.as_ref().map(|owner| accounts::user(owner).map(drop))),
-            ("group", "a group", endpoint.group.as_ref().map(|group| accounts::group(group).map(drop))),
+            ("owner", "an owner", endpoint.owner.as_ref().map(|owner| users::user(owner).map(drop))),
+            ("group", "a group", endpoint.group.as_ref().map(|group| users::group(group).map(drop))),
         ];
         for (key, what, written) in mistakes {
             match written {

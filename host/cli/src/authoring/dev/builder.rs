@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{Failure, State, WATCH_INTERVAL};
 use crate::authoring::build::Recipe;
-use windhover_server::Look;
+use windhover_server::FileStamp;
 use windhover_server::config::Config;
 use windhover_server::say;
 
@@ -21,7 +21,7 @@ pub(super) struct Builder {
     state: watch::Sender<State>,
     running: Arc<Running>,
     /// As the configuration said when it was like this.
-    recipes: Option<(Look, Vec<Recipe>)>,
+    recipes: Option<(FileStamp, Vec<Recipe>)>,
 }
 
 /// The process group of the command that is being run, for whoever has to end it.
@@ -32,7 +32,7 @@ pub(super) struct Running(Mutex<(bool, Option<u32>)>);
 #[derive(Clone, PartialEq)]
 struct Sources {
     files: Vec<PathBuf>,
-    look: Look,
+    look: FileStamp,
 }
 
 impl Builder {
@@ -76,7 +76,7 @@ impl Builder {
     }
 
     fn sources(&mut self) -> Sources {
-        let config = Look::at([&self.config]);
+        let config = FileStamp::of([&self.config]);
         if self.recipes.as_ref().is_none_or(|(look, _)| *look != config) {
             let recipes = Config::read(&self.config).map(|config| Recipe::all(&config)).unwrap_or_default();
             self.recipes = Some((config, recipes));
@@ -86,7 +86,7 @@ impl Builder {
         files.push(self.config.clone());
         files.sort();
         files.dedup();
-        let look = Look::at(&files);
+        let look = FileStamp::of(&files);
         Sources { files, look }
     }
 

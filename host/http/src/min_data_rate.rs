@@ -1,8 +1,8 @@
-//! How long a client may let a write wait: as a purse of time. It holds the grace, waiting takes from it, and every
-//! octet that the client really takes puts back what it costs at the least rate.
+//! The least rate at which a client must take what is written to it, as a token bucket of time. The bucket begins with the
+//! grace, waiting takes from it, and each byte that the client takes puts back the time that it costs at the least rate.
 //!
-//! Really: the system takes what is written to a socket long before the client does, and says that there is room only
-//! when there is much. So it is asked how much the client's own system has acknowledged.
+//! The kernel accepts bytes long before the client does, and reports room only when there is much. So what counts is how
+//! much the client's kernel has acknowledged.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,14 +14,14 @@ use windhover_contract::DataRate;
 use crate::clock::{Alarm, Clock, later};
 
 /// How long a client may let a write wait.
-pub(crate) struct Patience {
+pub(crate) struct MinDataRate {
     clock: Clock,
     /// `None`: nothing has waited yet, as on most connections for ever.
-    purse: Option<Purse>,
+    bucket: Option<TokenBucket>,
     is_waiting: bool,
 }
 
-struct Purse {
+struct TokenBucket {
     rate: DataRate,
     left: Duration,
     since: Instant,
@@ -29,9 +29,9 @@ struct Purse {
     alarm: Alarm,
 }
 
-impl Patience {
+impl MinDataRate {
     pub(crate) fn new(clock: Clock) -> Self {
-        Self { clock, purse: None, is_waiting: false }
+        Self { clock, bucket: None, is_waiting: false }
     }
 
     /// Whether a write waits.
@@ -48,28 +48,28 @@ impl Patience {
     ) -> Poll<()> {
         if !std::mem::replace(&mut self.is_waiting, true) {
             let Some(rate) = rate() else {
-                self.purse = None;
+                self.bucket = None;
                 return Poll::Pending;
             };
             let now = self.clock.now();
-            match &mut self.purse {
-                Some(purse) if purse.rate == rate => (purse.since, purse.taken) = (now, taken()),
-                purse => {
+            match &mut self.bucket {
+                Some(bucket) if bucket.rate == rate => (bucket.since, bucket.taken) = (now, taken()),
+                bucket => {
                     let alarm = self.clock.alarm(rate.grace);
-                    *purse = Some(Purse { rate, left: rate.grace, since: now, taken: taken(), alarm });
+                    *bucket = Some(TokenBucket { rate, left: rate.grace, since: now, taken: taken(), alarm });
                 }
             }
-            if let Some(purse) = &mut self.purse {
-                purse.alarm.reset(later(now, purse.left));
+            if let Some(bucket) = &mut self.bucket {
+                bucket.alarm.reset(later(now, bucket.left));
             }
         }
-        let Some(purse) = &mut self.purse else { return Poll::Pending };
-        while Pin::new(&mut purse.alarm).poll(cx).is_ready() {
-            purse.settle(self.clock.now(), taken());
-            if purse.left.is_zero() {
+        let Some(bucket) = &mut self.bucket else { return Poll::Pending };
+        while Pin::new(&mut bucket.alarm).poll(cx).is_ready() {
+            bucket.settle(self.clock.now(), taken());
+            if bucket.left.is_zero() {
                 return Poll::Ready(());
             }
-            purse.alarm.reset(later(purse.since, purse.left));
+            bucket.alarm.reset(later(bucket.since, bucket.left));
         }
         Poll::Pending
     }
@@ -77,14 +77,14 @@ impl Patience {
     /// A write went through.
     pub(crate) fn goes_on(&mut self, taken: impl Fn() -> u64) {
         if std::mem::take(&mut self.is_waiting)
-            && let Some(purse) = &mut self.purse
+            && let Some(bucket) = &mut self.bucket
         {
-            purse.settle(self.clock.now(), taken());
+            bucket.settle(self.clock.now(), taken());
         }
     }
 }
 
-impl Purse {
+impl TokenBucket {
     fn settle(&mut self, now: Instant, taken: u64) {
         let waited = now.saturating_duration_since(self.since);
         let octets = taken.saturating_sub(self.taken);
@@ -110,10 +110,15 @@ mod tests {
         DataRate { octets_per_second: NonZeroU32::new(100).expect("it is not 0"), grace: Duration::from_secs(5) };
 
     /// Waits second after second while the client takes so many octets in each. How long it is given.
-    fn endure(patience: &mut Patience, hand: &crate::ClockHand, octets_a_second: u64, seconds: u64) -> Option<u64> {
+    fn endure(
+        min_data_rate: &mut MinDataRate,
+        hand: &crate::TestClock,
+        octets_a_second: u64,
+        seconds: u64,
+    ) -> Option<u64> {
         let mut cx = Context::from_waker(Waker::noop());
         (0..=seconds).find(|second| {
-            let waited = patience.poll_waiting(&mut cx, || Some(RATE), || second * octets_a_second);
+            let waited = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second * octets_a_second);
             hand.jump(Duration::from_secs(1));
             waited.is_ready()
         })
@@ -123,37 +128,37 @@ mod tests {
     fn who_takes_nothing_has_the_grace_and_who_takes_enough_has_all_time() {
         for (octets_a_second, expected) in [(0, Some(5)), (50, Some(10)), (99, Some(500)), (100, None), (1000, None)] {
             let (clock, hand) = Clock::by_hand();
-            let mut patience = Patience::new(clock);
-            assert_eq!(endure(&mut patience, &hand, octets_a_second, 1000), expected, "{octets_a_second}");
+            let mut min_data_rate = MinDataRate::new(clock);
+            assert_eq!(endure(&mut min_data_rate, &hand, octets_a_second, 1000), expected, "{octets_a_second}");
         }
     }
 
     #[test]
     fn what_was_taken_fast_is_followed_by_a_pause_that_has_an_end() {
         let (clock, hand) = Clock::by_hand();
-        let mut patience = Patience::new(clock);
-        assert_eq!(endure(&mut patience, &hand, 1_000_000, 2), None);
-        patience.goes_on(|| 3_000_000);
+        let mut min_data_rate = MinDataRate::new(clock);
+        assert_eq!(endure(&mut min_data_rate, &hand, 1_000_000, 2), None);
+        min_data_rate.goes_on(|| 3_000_000);
         let mut cx = Context::from_waker(Waker::noop());
         for (seconds, is_over) in [(600, false), (60, true)] {
-            let _ = patience.poll_waiting(&mut cx, || Some(RATE), || 3_000_000);
+            let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000);
             hand.jump(Duration::from_secs(seconds));
-            assert_eq!(patience.poll_waiting(&mut cx, || Some(RATE), || 3_000_000).is_ready(), is_over);
+            assert_eq!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000).is_ready(), is_over);
         }
     }
 
     #[test]
     fn short_waits_add_up() {
         let (clock, hand) = Clock::by_hand();
-        let mut patience = Patience::new(clock);
+        let mut min_data_rate = MinDataRate::new(clock);
         let mut cx = Context::from_waker(Waker::noop());
         for second in 0..5 {
-            assert!(patience.poll_waiting(&mut cx, || Some(RATE), || second).is_pending());
+            assert!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second).is_pending());
             hand.jump(Duration::from_secs(1));
-            patience.goes_on(|| second + 1);
+            min_data_rate.goes_on(|| second + 1);
         }
-        let _ = patience.poll_waiting(&mut cx, || Some(RATE), || 6);
+        let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 6);
         hand.jump(Duration::from_millis(100));
-        assert!(patience.poll_waiting(&mut cx, || Some(RATE), || 6).is_ready());
+        assert!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 6).is_ready());
     }
 }

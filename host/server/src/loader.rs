@@ -24,7 +24,7 @@ use crate::progress::Progress;
 use crate::secret::secret;
 
 /// Where apps are loaded.
-pub(crate) struct Workshop {
+pub(crate) struct Loader {
     engine: Engine,
     cache: Option<Cache>,
     progress: Progress,
@@ -32,7 +32,7 @@ pub(crate) struct Workshop {
     max_instances: NonZeroU32,
 }
 
-impl Workshop {
+impl Loader {
     pub(crate) fn open(file: &File) -> anyhow::Result<Self> {
         let (engine, cache, progress) = (engine(file)?, cache(&file.server), Progress::default());
         Ok(Self { engine, cache, progress, max_instances: file.server.max_instances })
@@ -96,7 +96,7 @@ pub fn engine(file: &File) -> anyhow::Result<Engine> {
     })?)
 }
 
-impl Load for Workshop {
+impl Load for Loader {
     fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>> {
         let file = app.component.as_path();
         let what = if file.as_os_str().is_empty() { "the welcome page".into() } else { file.display().to_string() };
@@ -119,18 +119,18 @@ impl Drop for Loading<'_> {
 
 /// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Look(Vec<Option<(u64, SystemTime, u64)>>);
+pub struct FileStamp(Vec<Option<(u64, SystemTime, u64)>>);
 
-impl Look {
-    /// At the files that an app is made of.
-    pub(crate) fn at_app(app: &App) -> Self {
+impl FileStamp {
+    /// Of the files that an app is made of.
+    pub(crate) fn of_app(app: &App) -> Self {
         let secrets = app.grants.secrets.values().filter_map(|secret| secret.file.as_ref());
         let authorities = app.grants.outbound_authorities.as_ref();
-        Self::at([&app.component].into_iter().chain(&app.middleware).chain(secrets).chain(authorities))
+        Self::of([&app.component].into_iter().chain(&app.middleware).chain(secrets).chain(authorities))
     }
 
-    /// At files. One that cannot be read is like none.
-    pub fn at<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+    /// Of these files. A file that cannot be read counts as absent.
+    pub fn of<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
         let look = |file: &PathBuf| {
             let found = fs::metadata(file).ok()?;
             Some((found.len(), found.modified().ok()?, identity(&found)))

@@ -15,8 +15,8 @@ use crate::exchange::Exchange;
 use crate::wasi::p3::Call;
 use crate::{Deployed, background};
 
-/// A deployment's instances, with their seats.
-pub(crate) struct Seats {
+/// The instances of a deployment, each of which serves several exchanges at once.
+pub(crate) struct ConcurrentPool {
     max_requests: u32,
     max_concurrent: u32,
     pub(super) idle: Duration,
@@ -32,7 +32,7 @@ struct Row {
     taken: u32,
     total: u32,
     /// `None`: it takes no more, and leaves when it has nothing left to do.
-    door: Option<mpsc::UnboundedSender<Work>>,
+    queue: Option<mpsc::UnboundedSender<Work>>,
     /// An exchange in it was given up, and the guest does not know.
     is_spoiled: bool,
     /// It computes at this moment, so that an exchange on another core does better elsewhere.
@@ -40,7 +40,7 @@ struct Row {
     task: AbortHandle,
 }
 
-impl Seats {
+impl ConcurrentPool {
     pub(super) fn new(max_requests: u32, max_concurrent: u32, idle: Duration, max_instances: usize) -> Self {
         Self {
             max_requests,
@@ -62,10 +62,10 @@ impl Seats {
         ended.map_err(|fault| exchange.content.fault().map_or(fault, Fault::from))
     }
 
-    /// Closes all doors. What is under way ends as it would.
+    /// Closes all queues. What is under way ends as it would.
     pub(super) fn close(&self) {
         for row in self.rows().iter_mut() {
-            row.door = None;
+            row.queue = None;
         }
     }
 
@@ -82,7 +82,7 @@ impl Seats {
             Err(work) => work,
         };
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let (door, works) = mpsc::unbounded_channel();
+        let (queue, works) = mpsc::unbounded_channel();
         let is_busy = Arc::new(AtomicBool::new(false));
         let mut rows = self.rows(); // held until the row is there: the worker looks for it
         let worker = Worker { deployed: Arc::clone(deployed), id, works, is_busy: Arc::clone(&is_busy) };
@@ -90,9 +90,9 @@ impl Seats {
             worker.work().await;
             drop(place);
         }));
-        let _ = door.send(work); // the worker has just been made, and takes it
-        let door = (self.max_requests > 1).then_some(door);
-        rows.push(Row { id, taken: 1, total: 1, door, is_spoiled: false, is_busy, task: task.abort_handle() });
+        let _ = queue.send(work); // the worker has just been made, and takes it
+        let queue = (self.max_requests > 1).then_some(queue);
+        rows.push(Row { id, taken: 1, total: 1, queue, is_spoiled: false, is_busy, task: task.abort_handle() });
         Seat { seats: self, id, is_left_well: false }
     }
 
@@ -101,12 +101,12 @@ impl Seats {
         let mut rows = self.rows();
         for row in rows.iter_mut() {
             let has_room = row.taken < self.max_concurrent && !row.is_busy.load(Ordering::Relaxed);
-            let Some(door) = row.door.as_ref().filter(|_| has_room) else { continue };
-            match door.send(work) {
+            let Some(queue) = row.queue.as_ref().filter(|_| has_room) else { continue };
+            match queue.send(work) {
                 Ok(()) => {
                     (row.taken, row.total) = (row.taken + 1, row.total + 1);
                     if row.total >= self.max_requests {
-                        row.door = None;
+                        row.queue = None;
                     }
                     return Ok(Seat { seats: self, id: row.id, is_left_well: false });
                 }
@@ -130,7 +130,7 @@ impl Seats {
     /// Lets nobody in any more: its guest has failed.
     pub(super) fn shut(&self, id: u64) {
         if let Some(row) = self.rows().iter_mut().find(|row| row.id == id) {
-            row.door = None;
+            row.queue = None;
         }
     }
 
@@ -141,7 +141,7 @@ impl Seats {
 
 /// A seat, left by dropping it.
 struct Seat<'a> {
-    seats: &'a Seats,
+    seats: &'a ConcurrentPool,
     id: u64,
     /// `false`: the exchange was given up, by its client or at the end of its time.
     is_left_well: bool,
@@ -154,12 +154,12 @@ impl Drop for Seat<'_> {
         let row = &mut rows[at];
         row.taken -= 1;
         if !self.is_left_well {
-            (row.door, row.is_spoiled) = (None, true);
+            (row.queue, row.is_spoiled) = (None, true);
         }
         if row.taken == 0 && self.seats.idle.is_zero() {
-            row.door = None;
+            row.queue = None;
         }
-        if row.taken > 0 || row.door.is_some() {
+        if row.taken > 0 || row.queue.is_some() {
             return;
         }
         // What the guest does for nobody ends here; what it does after its answers, it may finish.

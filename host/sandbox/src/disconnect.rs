@@ -24,11 +24,11 @@ pub(crate) struct BrokenOff;
 
 /// What the guest knows of its client.
 #[derive(Default)]
-pub(crate) struct Presence {
+pub(crate) struct Disconnect {
     was_told: bool,
 }
 
-impl Presence {
+impl Disconnect {
     /// Lets a call go on, unless the guest knows already that there is nobody.
     pub(crate) fn check(&self) -> wasmtime::Result<()> {
         if self.was_told { Err(Abandoned.into()) } else { Ok(()) }

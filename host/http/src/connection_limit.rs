@@ -8,7 +8,7 @@ use windhover_contract::Limits;
 
 /// The connections of a server.
 #[derive(Debug)]
-pub(crate) struct Census {
+pub(crate) struct ConnectionLimit {
     open: Count,
     upgraded: Count,
     refused: Count,
@@ -16,15 +16,15 @@ pub(crate) struct Census {
 
 /// A connection's place among the others, left by dropping it.
 #[derive(Debug)]
-pub(crate) struct Place {
-    census: Arc<Census>,
+pub(crate) struct Permit {
+    connection_limit: Arc<ConnectionLimit>,
     /// Changes at most once, from the first kind to the second.
     kind: AtomicUsize,
 }
 
 /// A stream that was upgraded, on a connection that goes on; left by dropping it.
 #[derive(Debug)]
-pub(crate) struct UpgradedStream(Arc<Census>);
+pub(crate) struct UpgradedStream(Arc<ConnectionLimit>);
 
 #[derive(Debug)]
 struct Count {
@@ -32,7 +32,7 @@ struct Count {
     max: usize,
 }
 
-impl Census {
+impl ConnectionLimit {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             open: Count::up_to(limits.max_connections.unwrap_or(usize::MAX)),
@@ -43,9 +43,9 @@ impl Census {
 
     /// Takes one more in: to be served, or if there are as many as there may be, to be refused. `None`: there are too
     /// many even of those.
-    pub(crate) fn enter(self: &Arc<Self>) -> Option<Place> {
+    pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
         let kind = [OPEN, REFUSED].into_iter().find(|kind| self.count(*kind).enter())?;
-        Some(Place { census: Arc::clone(self), kind: AtomicUsize::new(kind) })
+        Some(Permit { connection_limit: Arc::clone(self), kind: AtomicUsize::new(kind) })
     }
 
     /// Connections that speak HTTP.
@@ -67,7 +67,7 @@ impl Census {
     }
 }
 
-impl Place {
+impl Permit {
     /// Whether the connection is one too many.
     pub(crate) fn is_refused(&self) -> bool {
         self.kind.load(Ordering::Relaxed) == REFUSED
@@ -75,23 +75,23 @@ impl Place {
 
     /// Counts the connection among the upgraded from now on. `false`: there are as many as there may be.
     pub(crate) fn upgrade(&self) -> bool {
-        if self.is_refused() || !self.census.upgraded.enter() {
+        if self.is_refused() || !self.connection_limit.upgraded.enter() {
             return false;
         }
         self.kind.store(UPGRADED, Ordering::Relaxed);
-        self.census.open.leave();
+        self.connection_limit.open.leave();
         true
     }
 
     /// Counts one stream of the connection among the upgraded. `None`: there are as many as there may be.
     pub(crate) fn upgrade_stream(&self) -> Option<UpgradedStream> {
-        self.census.upgraded.enter().then(|| UpgradedStream(Arc::clone(&self.census)))
+        self.connection_limit.upgraded.enter().then(|| UpgradedStream(Arc::clone(&self.connection_limit)))
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
-        self.census.count(*self.kind.get_mut()).leave();
+        self.connection_limit.count(*self.kind.get_mut()).leave();
     }
 }
 

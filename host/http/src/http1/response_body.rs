@@ -10,20 +10,20 @@ use windhover_contract::{Body, Fault, keep_trailers};
 use super::activity::Busy;
 
 /// A response's content, with which its exchange ends.
-pub(crate) struct LastPart {
+pub(crate) struct ResponseBody {
     pub(crate) content: Body,
     pub(crate) busy: Busy,
     /// What has broken it off, until hyper has sent what it had before.
     fault: Option<Fault>,
 }
 
-impl LastPart {
+impl ResponseBody {
     pub(crate) fn new(content: Body, busy: Busy) -> Self {
         Self { content, busy, fault: None }
     }
 }
 
-impl http_body::Body for LastPart {
+impl http_body::Body for ResponseBody {
     type Data = Bytes;
     type Error = Fault;
 

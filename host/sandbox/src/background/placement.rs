@@ -11,7 +11,7 @@ use std::time::Duration;
 /// then a step is tried in the foreground and measured: as long as such steps are short, one after the other; one that is
 /// not is paid for by a long time without.
 #[derive(Default)]
-pub(crate) struct Habit {
+pub(crate) struct Placement {
     /// Grows by the time that steps take, in [`SHORT`]s, and shrinks by one with each that is short.
     sum: AtomicU8,
     /// When the next trial may be, in microseconds.
@@ -22,7 +22,7 @@ pub(crate) struct Habit {
 /// other.
 pub(super) struct Trial(u64);
 
-impl Habit {
+impl Placement {
     /// Whether they are to begin in the background.
     pub(super) fn is_to_compute(&self) -> bool {
         self.sum.load(Ordering::Relaxed) >= MAX / 2
@@ -130,12 +130,12 @@ mod tests {
     #[test]
     fn guests_begin_in_the_background_when_they_take_long_on_average() {
         let begins = |short: u32| {
-            let habit = Habit::default();
+            let placement = Placement::default();
             for _ in 0..1000 {
-                habit.took(SHORT * 20);
-                (0..short).for_each(|_| habit.fades());
+                placement.took(SHORT * 20);
+                (0..short).for_each(|_| placement.fades());
             }
-            habit.is_to_compute()
+            placement.is_to_compute()
         };
         assert!(begins(19));
         assert!(!begins(21));
@@ -144,64 +144,64 @@ mod tests {
     #[test]
     fn guests_begin_in_the_background_when_one_of_eight_steps_traps() {
         let begins = |well: u32| {
-            let habit = Habit::default();
+            let placement = Placement::default();
             for _ in 0..1000 {
-                habit.has_trapped_in_front(NOW);
-                (0..=well).for_each(|_| habit.fades());
+                placement.has_trapped_in_front(NOW);
+                (0..=well).for_each(|_| placement.fades());
             }
-            habit.is_to_compute()
+            placement.is_to_compute()
         };
         assert!(begins(6));
         assert!(!begins(8));
     }
 
     /// Tries steps that take so long, until none is due or guests are in the foreground again.
-    fn try_steps(habit: &Habit, time: Duration) -> usize {
-        let trials = std::iter::from_fn(|| habit.is_to_compute().then(|| habit.tries(NOW)).flatten());
-        trials.map(|trial| habit.was_tried(trial, time, NOW)).count()
+    fn try_steps(placement: &Placement, time: Duration) -> usize {
+        let trials = std::iter::from_fn(|| placement.is_to_compute().then(|| placement.tries(NOW)).flatten());
+        trials.map(|trial| placement.was_tried(trial, time, NOW)).count()
     }
 
     #[test]
     fn guests_whose_steps_are_short_again_are_soon_in_the_foreground() {
-        let habit = Habit::default();
-        (0..1000).for_each(|_| habit.took(SHORT * 20));
-        assert_eq!(try_steps(&habit, SHORT), usize::from(MAX / 2) + 1);
-        assert!(!habit.is_to_compute());
+        let placement = Placement::default();
+        (0..1000).for_each(|_| placement.took(SHORT * 20));
+        assert_eq!(try_steps(&placement, SHORT), usize::from(MAX / 2) + 1);
+        assert!(!placement.is_to_compute());
     }
 
     #[test]
     fn guests_whose_steps_stay_long_are_tried_seldom() {
-        let habit = Habit::default();
-        habit.has_computed();
-        assert_eq!(try_steps(&habit, SHORT * 50), 1);
-        assert!(habit.is_to_compute());
+        let placement = Placement::default();
+        placement.has_computed();
+        assert_eq!(try_steps(&placement, SHORT * 50), 1);
+        assert!(placement.is_to_compute());
         let pause = SHORT * 50 * PRICE;
-        assert!(habit.tries(NOW + pause - Duration::from_micros(1)).is_none());
-        assert!(habit.tries(NOW + pause).is_some());
+        assert!(placement.tries(NOW + pause - Duration::from_micros(1)).is_none());
+        assert!(placement.tries(NOW + pause).is_some());
     }
 
     #[test]
     fn guests_that_trap_when_they_are_tried_are_tried_seldom() {
-        let habit = Habit::default();
-        (0..1000).for_each(|_| habit.has_trapped());
-        let trial = habit.tries(NOW).expect("it is due");
-        habit.has_trapped_in_front(NOW);
-        habit.was_tried(trial, SHORT, NOW);
-        assert!(habit.is_to_compute());
-        assert!(habit.tries(NOW).is_none());
-        assert!(habit.tries(NOW + TRAP * PRICE).is_some());
+        let placement = Placement::default();
+        (0..1000).for_each(|_| placement.has_trapped());
+        let trial = placement.tries(NOW).expect("it is due");
+        placement.has_trapped_in_front(NOW);
+        placement.was_tried(trial, SHORT, NOW);
+        assert!(placement.is_to_compute());
+        assert!(placement.tries(NOW).is_none());
+        assert!(placement.tries(NOW + TRAP * PRICE).is_some());
     }
 
     /// Else one guest of a hundred that traps would keep all of them there.
     #[test]
     fn traps_in_the_background_do_not_hold_up_trials() {
-        let habit = Habit::default();
-        (0..1000).for_each(|_| habit.has_trapped());
-        while habit.is_to_compute() {
-            habit.has_trapped();
+        let placement = Placement::default();
+        (0..1000).for_each(|_| placement.has_trapped());
+        while placement.is_to_compute() {
+            placement.has_trapped();
             for _ in 0..100 {
-                let trial = habit.tries(NOW).expect("it is due");
-                habit.was_tried(trial, SHORT, NOW);
+                let trial = placement.tries(NOW).expect("it is due");
+                placement.was_tried(trial, SHORT, NOW);
             }
         }
     }
@@ -209,22 +209,22 @@ mod tests {
     /// What came for it on its way is done in the foreground, without a trial.
     #[test]
     fn a_guest_that_comes_back_to_long_work_is_paid_for() {
-        let habit = Habit::default();
-        habit.has_computed();
-        habit.has_come_back(SHORT, NOW);
-        assert!(habit.is_to_compute() && habit.is_due(NOW));
-        habit.has_come_back(SHORT * 50, NOW);
+        let placement = Placement::default();
+        placement.has_computed();
+        placement.has_come_back(SHORT, NOW);
+        assert!(placement.is_to_compute() && placement.is_due(NOW));
+        placement.has_come_back(SHORT * 50, NOW);
         let pause = SHORT * 50 * PRICE;
-        assert!(!habit.is_due(NOW + pause - Duration::from_micros(1)));
-        assert!(habit.is_due(NOW + pause));
+        assert!(!placement.is_due(NOW + pause - Duration::from_micros(1)));
+        assert!(placement.is_due(NOW + pause));
     }
 
     #[test]
     fn one_step_is_tried_at_a_time() {
-        let habit = Habit::default();
-        habit.has_computed();
-        let _under_way = habit.tries(NOW).expect("it is due");
-        assert!(habit.tries(NOW).is_none());
-        assert!(habit.tries(NOW + MAX_TRIAL).is_some());
+        let placement = Placement::default();
+        placement.has_computed();
+        let _under_way = placement.tries(NOW).expect("it is due");
+        assert!(placement.tries(NOW).is_none());
+        assert!(placement.tries(NOW + MAX_TRIAL).is_some());
     }
 }

@@ -11,13 +11,13 @@ use tokio::sync::oneshot;
 use super::socket::Http1Socket;
 
 /// A socket that goes back to its owner when this is dropped.
-pub(super) struct Lent {
+pub(super) struct Reclaimable {
     /// `None`: it has gone back.
     socket: Option<Box<Http1Socket>>,
     owner: Option<oneshot::Sender<Box<Http1Socket>>>,
 }
 
-impl Lent {
+impl Reclaimable {
     pub(super) fn new(socket: Box<Http1Socket>) -> (Self, oneshot::Receiver<Box<Http1Socket>>) {
         let (owner, back) = oneshot::channel();
         (Self { socket: Some(socket), owner: Some(owner) }, back)
@@ -28,7 +28,7 @@ impl Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for Reclaimable {
     fn drop(&mut self) {
         if let (Some(socket), Some(owner)) = (self.socket.take(), self.owner.take()) {
             let _ = owner.send(socket); // else nobody wants it any more
@@ -36,13 +36,13 @@ impl Drop for Lent {
     }
 }
 
-impl AsyncRead for Lent {
+impl AsyncRead for Reclaimable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.socket().poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Lent {
+impl AsyncWrite for Reclaimable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.socket().poll_write(cx, buf)
     }

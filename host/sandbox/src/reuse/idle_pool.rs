@@ -1,4 +1,4 @@
-//! Instances that rest between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still
+//! Instances that are idle between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still
 //! until its next exchange.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,8 +13,8 @@ use crate::Deployed;
 use crate::exchange::Exchange;
 use crate::instance::Instance;
 
-/// A deployment's shelf. It holds no more instances than were at work at once.
-pub(crate) struct Shelf {
+/// The idle instances of a deployment: no more than were at work at once.
+pub(crate) struct IdlePool {
     max_requests: u32,
     idle: Duration,
     places: Arc<Mutex<Places>>,
@@ -36,7 +36,7 @@ struct Resting {
     since: Instant,
 }
 
-impl Shelf {
+impl IdlePool {
     pub(super) fn new(max_requests: u32, idle: Duration) -> Self {
         Self { max_requests, idle, places: Arc::default(), is_proven: AtomicBool::new(false) }
     }
