@@ -38,11 +38,11 @@ pub struct File {
     pub log: Log,
     /// The limits of HTTP, for all endpoints.
     pub limits: Limits,
-    /// Where to listen, by names of your choice. Without any: `http://127.0.0.1:8080`.
+    /// The addresses to listen on, by names of your choice. Without any: `http://127.0.0.1:8080`.
     pub endpoints: BTreeMap<String, Endpoint>,
-    /// What is served, by names of your choice: of letters, digits, `-` and `_`. Without any: a welcome page.
+    /// The apps, by names of your choice: letters, digits, `-` and `_`. Without any: a welcome page.
     pub apps: BTreeMap<String, App>,
-    /// An endpoint for whoever looks after the server: `/metrics`, `/healthz`, `/readyz`. Absent: there is none.
+    /// An endpoint for operators: `/metrics`, `/healthz`, `/readyz`. Absent: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<Admin>,
     /// Where traces go. Absent: nothing is recorded.
@@ -58,38 +58,36 @@ pub struct Server {
     /// Threads that serve requests. Absent: one per core.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<NonZeroUsize>,
-    /// Hosts that are answered: `example.org`, or `*.example.org` for all names below it. A request for any other is
-    /// answered 400. Absent or empty: every host.
+    /// Hosts that the server answers to: `example.org`, or `*.example.org` for all names below it. A request for any
+    /// other gets a 400. Absent or empty: every host.
     pub hosts: Vec<String>,
-    /// Folder where compiled apps are kept. Absent: windhover in the user's cache folder. `"none"`: they are not kept.
+    /// Folder for compiled apps. Absent: windhover in the user's cache folder. `"none"`: they are not kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
-    /// Instances at work at once, of all apps together; one more is answered 503. It should be more than any one app may
-    /// have (`apps.NAME.limits.max-instances`). Address space is reserved for all of them, memory is not.
+    /// Instances that work at the same time, of all apps; one more request gets a 503. It should be more than any one
+    /// app may have (`apps.NAME.limits.max-instances`). Address space is reserved for all of them, memory is not.
     pub max_instances: NonZeroU32,
-    /// Content that the host holds for all requests together, with messages of WebSockets that are sent or have come in
-    /// part. Absent: a quarter of the memory that there is
-    /// beyond 64 MiB, 16 MiB at least and 1 GiB at most.
+    /// Content that the host holds for all requests together, including WebSocket messages that are being sent or
+    /// received. Absent: a quarter of the memory beyond 64 MiB, at least 16 MiB and at most 1 GiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_buffered: Option<Size>,
-    /// Memory that all instances together may take beyond what each begins with. Absent: half of the memory that there
-    /// is beyond 64 MiB.
+    /// Memory that all instances together may take beyond what each begins with. Absent: half of the memory beyond 64
+    /// MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_grown_memory: Option<Size>,
-    /// How long requests in flight may take when the server leaves, before they are broken off.
+    /// At shutdown: how long requests in flight may take before they are aborted.
     pub drain_timeout: Time,
-    /// How long a connection on which nothing happens stays open when the server leaves, counted from the moment at which
-    /// `/readyz` says so: a request may be on its way, or its client a proxy that has not yet heard. At most half of
-    /// `drain-timeout`; what is more counts as that.
+    /// At shutdown: how long an idle connection stays open after `/readyz` has turned to 503, because a request may be
+    /// on its way, or the client is a proxy that has not noticed yet. At most half of `drain-timeout`.
     pub drain_idle_grace: Time,
-    /// How long answers that have begun may go on when the server leaves: server-sent events, downloads, WebSockets. Then
-    /// they are cut off, and the exit code is 0 all the same. `"none"`: for `drain-timeout`, and what is broken off
+    /// At shutdown: how long responses that have begun may go on (server-sent events, downloads, WebSockets) before
+    /// they are cut off; the exit code is still 0. `"none"`: they may go on for `drain-timeout`, and what is cut off
     /// then makes the exit code 1.
     pub drain_answer_timeout: OrNone<Time>,
-    /// How long the server goes on serving when it is asked to leave, while `/readyz` says that it leaves and every
-    /// answer that its connection closes: load balancers need that time.
+    /// At shutdown: how long the server goes on serving while `/readyz` answers 503 and every response closes its
+    /// connection, so that load balancers can react.
     pub pre_stop_delay: Time,
-    /// How often the configuration file and the files of apps are looked at for changes. `"0s"`: only on SIGHUP.
+    /// How often the configuration file and the files of apps are checked for changes. `"0s"`: only on SIGHUP.
     pub watch_interval: Time,
 }
 
@@ -116,13 +114,13 @@ impl Default for Server {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Log {
-    /// What is logged. Refused requests are at `debug`.
+    /// The least important messages that are logged. Refused requests are at `debug`.
     pub level: Level,
-    /// Which output of apps is logged, line by line with the request's id. Absent: all of it if `level` is `info` or says
-    /// more, else none.
+    /// Which output of apps is logged, line by line with the request's id. Absent: all of it if `level` is `info`,
+    /// `debug` or `trace`, otherwise none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub guest: Option<GuestLog>,
-    /// How a line is written.
+    /// Format of a line.
     pub format: Format,
     /// Whether each request is logged when it has ended.
     pub access: bool,
@@ -132,18 +130,18 @@ pub struct Log {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
-    /// Nothing.
+    /// No messages.
     Off,
-    /// What stops something.
+    /// Errors.
     Error,
-    /// And what is odd.
+    /// Also warnings.
     Warn,
-    /// And what happens.
+    /// Also what the server does.
     #[default]
     Info,
-    /// And what clients do wrong.
+    /// Also what clients do wrong.
     Debug,
-    /// And what the libraries do.
+    /// Also what the libraries do.
     Trace,
 }
 
@@ -153,9 +151,9 @@ pub enum Level {
 pub enum GuestLog {
     /// None.
     Off,
-    /// What they write to standard error.
+    /// Standard error.
     Stderr,
-    /// And to standard output.
+    /// Standard error and standard output.
     All,
 }
 
@@ -174,6 +172,6 @@ pub enum Format {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Admin {
-    /// Where to listen, for example `http://127.0.0.1:9090`. It answers whoever reaches it.
+    /// The address, for example `http://127.0.0.1:9090`. Anybody who can reach it gets an answer.
     pub url: String,
 }

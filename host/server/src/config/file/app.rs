@@ -14,27 +14,28 @@ use crate::config::units::{OrNone, Size, Time};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct App {
-    /// The app: a .wasm component, or its text (.wat). When the file changes, the new one takes its place.
+    /// The app: a .wasm component, or its text (.wat). When the file changes, the server loads the new version and
+    /// switches over.
     pub component: PathBuf,
     /// Components that stand before the app, the outermost first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub middleware: Vec<PathBuf>,
-    /// What leads to the app: `/shop` on every host, `shop.example.org/` or `*.example.org/shop`. The exact host comes
-    /// before the longest wildcard, and that before every host; then the longest path. The app sees the path behind its
-    /// route as the path, and the route's as the path base. No two apps may have the same.
+    /// The routes of the app: `/shop` on every host, `shop.example.org/` or `*.example.org/shop`. An exact host wins
+    /// over the longest wildcard, which wins over every host; then the longest path wins. The app sees the rest of the
+    /// path as the path, and the route's path as the path base. No two apps may have the same route.
     #[serde(default = "everything")]
     pub routes: Vec<String>,
-    /// The limits of each of its requests.
+    /// The limits of each request.
     #[serde(default)]
     pub limits: AppLimits,
     /// Whether an instance answers more than one request.
     #[serde(default)]
     pub reuse: Reuse,
-    /// What the app may reach beyond its requests. Absent: nothing.
+    /// What the app may access beyond its requests. Absent: nothing.
     #[serde(default)]
     pub grants: Grants,
-    /// How the component is made, for `windhover build` and `windhover dev`; a server has no use for it. Absent: by means
-    /// of which Windhover knows nothing.
+    /// How `windhover build` and `windhover dev` build the component. The server ignores it. Absent: they cannot build
+    /// it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Build>,
 }
@@ -43,10 +44,10 @@ pub struct App {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Build {
-    /// What the shell is told, one after the other, in the folder of this file; the first that fails is the last.
-    /// `windhover` in them is the one that runs them.
+    /// Commands for the shell, run one after the other in the folder of this file, until one fails. `windhover` in them
+    /// is the program that runs them.
     pub commands: Vec<String>,
-    /// The files that it is made of, such as `src/**/*.rs`: `windhover dev` builds anew when one of them changes.
+    /// The source files, such as `src/**/*.rs`: `windhover dev` builds again when one of them changes.
     #[serde(default)]
     pub watch: Vec<String>,
 }
@@ -74,49 +75,47 @@ fn everything() -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct AppLimits {
-    /// Time that the app may take to the head of its answer, without what it waits for the content of a client that is
-    /// as fast as `limits.min-request-data-rate` asks. Exceeding it is answered 504.
+    /// Time to the head of the response. Waiting for the client's content does not count while the client sends as fast
+    /// as `limits.min-request-data-rate`. Beyond it the client gets a 504.
     pub timeout: Time,
-    /// Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once, and so has an
-    /// answer that its client may take as slowly as it likes.
+    /// The longest time that the app may ask for. It applies at once to WebSockets, and to responses whose client may
+    /// take them as slowly as it likes.
     pub max_timeout: Time,
-    /// How long the app may be silent once it has given the head: it writes nothing although its client takes what there
-    /// is, or works on behind a whole answer. As long as it has asked for, if that is more. Exceeding it breaks the
-    /// answer off.
+    /// After the head: how long the app may send nothing although its client takes everything, or go on working after a
+    /// complete response. If the app has asked for more time, that counts. Beyond it the response breaks off.
     pub idle_timeout: Time,
-    /// Time that the app may take for a whole answer, from its first instruction to its last byte, whatever it waits for.
-    /// Exceeding it is answered 504, or breaks the answer off. Not for WebSockets.
+    /// Time for the whole response, from the app's first instruction to the last byte, including every wait. Beyond it
+    /// the client gets a 504, or the response breaks off. WebSockets are exempt.
     pub answer_timeout: OrNone<Time>,
-    /// Processor time that a request may take; more where the app asks for more time, and as much more. Exceeding it
-    /// is answered 504. Not counted where requests share an instance (`reuse.mode = "concurrent"`).
+    /// Processor time for a request. If the app asks for more time, it grows in proportion. Beyond it the client gets a
+    /// 504. It does not apply where requests share an instance (`reuse.mode = "concurrent"`).
     pub max_cpu_time: Time,
-    /// Time that the app has left when its client has left.
+    /// Time that the app has to clean up after its client has left.
     pub last_words: Time,
-    /// Memory that a request's instance may use.
+    /// Memory of an instance.
     pub max_memory: Size,
-    /// Instances of this app at work at once; more requests wait. A WebSocket has one for as long as it is open. Absent:
-    /// half of `server.max-instances`, so that an app that has all of its own leaves as many to others.
+    /// Instances of this app that work at the same time; further requests wait. An open WebSocket occupies one. Absent:
+    /// half of `server.max-instances`, so that a busy app leaves as many to others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_instances: Option<NonZeroUsize>,
-    /// Memory that Windhover may hold for an instance's resources: streams, timers, fields, open files, whatever the app
-    /// has a handle of. Each counts as 128 bytes and what it holds, an open file as 128 KiB. One more ends the request
-    /// as a trap.
+    /// Memory that Windhover may hold for the resources of an instance: streams, timers, fields, open files, everything
+    /// that the app has a handle of. Each counts as 128 bytes plus its content, an open file as 128 KiB. Beyond it the
+    /// request ends as a trap.
     pub max_resource_memory: Size,
-    /// Requests that may wait for an instance; one more is answered 503.
+    /// Requests that may wait for an instance; one more gets a 503.
     pub max_queue: usize,
-    /// How long a request waits for an instance before it is answered 503.
+    /// How long a request waits for an instance before it gets a 503.
     pub queue_timeout: Time,
-    /// So many traps within a minute, and the app is left alone for a second, then for twice as long each time that it
-    /// traps again, up to a minute; its requests are answered 503 meanwhile. 0, the default, is never: where each
-    /// request has a fresh instance a trap costs little, and a client that knows what makes the app trap could shut it
-    /// for all others.
+    /// After this number of traps within a minute the app is paused for a second, then twice as long after each further
+    /// trap, up to a minute; its requests get a 503. 0: never, because a trap of a fresh instance costs little, and a
+    /// client that can cause traps could otherwise take the app out of service for everybody.
     pub rapid_fail: usize,
-    /// Calls at once that may block for long, of all requests of the app together: on files, and look-ups of the names of
-    /// other servers. More wait, and hold up no other app.
+    /// Blocking calls at the same time, over all requests of the app: on files, and DNS lookups. Further calls wait,
+    /// and do not delay other apps.
     pub max_blocking_calls: NonZeroUsize,
-    /// What a request may write to standard output and error together; the rest is dropped.
+    /// Output of a request to standard output and standard error together; the rest is dropped.
     pub max_log: Size,
-    /// WebSockets.
+    /// Limits of WebSockets.
     pub websocket: WebSocket,
     /// Requests to other servers.
     pub outbound: Outbound,
@@ -128,7 +127,7 @@ pub struct AppLimits {
 pub struct WebSocket {
     /// Largest message that a client may send.
     pub max_message: Size,
-    /// How long a client may be silent before it gets a ping, and after that before it is taken for lost.
+    /// How long a client may be silent before it gets a ping, and how long it may take to answer that.
     pub keep_alive: Time,
 }
 
@@ -136,26 +135,26 @@ pub struct WebSocket {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Outbound {
-    /// Time that connecting may take: finding the addresses of the name, TCP and TLS.
+    /// Time to connect: DNS, TCP and TLS.
     pub connect_timeout: Time,
-    /// Time until the head of the answer is here, with connecting. Less than the app's own `timeout`, the app hears of
-    /// it and can answer.
+    /// Time to the head of the response, including the connection. If it is less than the app's own `timeout`, the app
+    /// gets the error and can answer.
     pub first_byte_timeout: Time,
-    /// Time between two pieces of an answer.
+    /// Time between two pieces of a response.
     pub between_bytes_timeout: Time,
-    /// Requests under way at once for one request of a client; more wait.
+    /// Outbound requests at the same time for one request of a client; further ones wait.
     pub max_in_flight: NonZeroU32,
-    /// Requests that may wait for others of the same request; one more fails.
+    /// Outbound requests that may wait within one request; one more fails.
     pub max_queue: usize,
-    /// How long one waits for others before it fails.
+    /// How long an outbound request waits before it fails.
     pub queue_timeout: Time,
-    /// Most fields of an answer: 1 to 10,000. More fail.
+    /// Most fields of a response: 1 to 10,000. A response with more fails.
     pub max_response_fields: NonZeroU32,
-    /// Largest head of an answer; at least 8 KiB. A larger one fails.
+    /// Largest head of a response; at least 8 KiB. A larger one fails.
     pub max_response_fields_size: Size,
-    /// Connections to one host that are kept for later.
+    /// Idle connections to one host that are kept.
     pub max_idle: usize,
-    /// How long they are kept.
+    /// How long idle connections are kept.
     pub idle_timeout: Time,
 }
 
@@ -163,13 +162,13 @@ pub struct Outbound {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Reuse {
-    /// How.
+    /// How instances are reused.
     pub mode: ReuseMode,
-    /// Requests that an instance answers before a fresh one takes its place.
+    /// Requests that an instance answers before a fresh one replaces it.
     pub max_requests: NonZeroU32,
-    /// Requests that an instance answers at once, with `mode = "concurrent"`.
+    /// Requests that an instance answers at the same time, with `mode = "concurrent"`.
     pub max_concurrent: NonZeroU32,
-    /// Time after which an instance without requests is dropped.
+    /// How long an idle instance is kept.
     pub idle: Time,
 }
 

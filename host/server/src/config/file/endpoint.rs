@@ -14,7 +14,7 @@ pub struct Endpoint {
     /// address), `unix:/run/app.sock`, `unix:@name` (abstract), `systemd:name` (sockets of that FileDescriptorName that
     /// systemd holds). Port 0 is a free port.
     pub url: String,
-    /// Versions of HTTP that are spoken.
+    /// Versions of HTTP.
     #[serde(default)]
     pub protocols: Protocols,
     /// TLS, for `https`.
@@ -23,14 +23,14 @@ pub struct Endpoint {
     /// Permissions of a Unix socket's file, as octal digits. Absent: `"0660"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
-    /// Whom a Unix socket's file belongs to: a user's name or number. Absent: the user who runs the server.
+    /// Owner of a Unix socket's file, by name or number. Absent: the server's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Which group a Unix socket's file belongs to, by name or number, for example that of a proxy. Absent: the group of
-    /// the user who runs the server.
+    /// Group of a Unix socket's file, by name or number, for example that of a proxy. Absent: the group of the server's
+    /// user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Whether another process of the same user may listen at the same address and port too (SO_REUSEPORT).
+    /// Whether another process of the same user may listen on the same address and port (SO_REUSEPORT).
     #[serde(default)]
     pub reuse_port: bool,
 }
@@ -53,7 +53,7 @@ impl Endpoint {
 /// Versions of HTTP that are spoken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Protocols {
-    /// HTTP/1.1 and HTTP/2: with TLS by ALPN, without by what the client begins with.
+    /// HTTP/1.1 and HTTP/2: over TLS by ALPN, in cleartext by the first bytes of the client.
     #[default]
     #[serde(rename = "http1+http2")]
     Http1AndHttp2,
@@ -74,27 +74,28 @@ pub enum Protocols {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointTls {
-    /// Certificate of all names that `names` does not have: PEM with its chain, or PKCS#12 (.p12, .pfx). Read anew when
-    /// it changes. Absent: clients that ask for other names are refused.
+    /// Certificate for all names that are not in `names`: PEM with its chain, or PKCS#12 (.p12, .pfx). Changes are read
+    /// automatically. Absent: clients that ask for other names are refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<PathBuf>,
     /// Key of a PEM certificate. Absent: it is in the same file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// File with the password of a PKCS#12 certificate. Read anew with it. Absent: it has none.
+    /// File with the password of a PKCS#12 certificate, read together with it. Absent: it has no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
-    /// Certificates by the name that a client asks for: `www.example.org`, or `*.example.org` for all names below it.
+    /// Certificates by the server name that a client asks for: `www.example.org`, or `*.example.org` for all names
+    /// below it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, Certificate>,
-    /// Oldest version that is spoken: `"1.2"` or `"1.3"`.
+    /// Oldest version of TLS: `"1.2"` or `"1.3"`.
     #[serde(default)]
     pub min_version: Version,
     /// Whether clients are asked for a certificate.
     #[serde(default)]
     pub client_certificates: ClientCertificates,
-    /// Authorities that clients' certificates are checked against, as PEM. As long as they never could be read, every client
-    /// is refused.
+    /// PEM file with the authorities that clients' certificates are checked against. Until it has been read once, every
+    /// client is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca: Option<PathBuf>,
 }
@@ -108,7 +109,7 @@ pub struct Certificate {
     /// Key of a PEM certificate. Absent: it is in the same file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<PathBuf>,
-    /// File with the password of a PKCS#12 certificate. Read anew with it. Absent: it has none.
+    /// File with the password of a PKCS#12 certificate, read together with it. Absent: it has no password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_file: Option<PathBuf>,
 }
@@ -129,11 +130,11 @@ pub enum Version {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientCertificates {
-    /// They are not.
+    /// Clients are not asked.
     #[default]
     None,
-    /// They may send none.
+    /// Clients may send one.
     Allow,
-    /// They must send one.
+    /// Clients must send one.
     Require,
 }

@@ -16,19 +16,19 @@ pub struct Grants {
     /// Environment variables.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub environment: BTreeMap<String, String>,
-    /// Environment variables whose values are kept elsewhere, and are never shown.
+    /// Environment variables whose values are stored elsewhere and never shown.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, Secret>,
-    /// Values that the app asks for by name (`wasi:config/store`).
+    /// Values that the app reads by name (`wasi:config/store`).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
-    /// Folders, by the path that the app finds them at, such as `/data`.
+    /// Folders, by the path at which the app sees them, such as `/data`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub folders: BTreeMap<String, Folder>,
-    /// Requests to other servers that the app may send (`wasi:http`): what one of these allows.
+    /// Outbound requests that the app may send (`wasi:http`). A request needs one rule that allows it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outbound: Vec<OutboundRule>,
-    /// Authorities that are trusted for them besides the system's, as PEM.
+    /// PEM file with certificate authorities that outbound requests trust besides the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outbound_authorities: Option<PathBuf>,
 }
@@ -37,13 +37,14 @@ pub struct Grants {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct OutboundRule {
-    /// Where to: `https://api.example.com`, `https://*.example.com:8443` for every name below it, `http://*` for every
-    /// host, `https://api.example.com:*` for every port. Without a port it is the scheme's own.
+    /// Allowed targets: `https://api.example.com`, `https://*.example.com:8443` for every name below it, `http://*` for
+    /// every host, `https://api.example.com:*` for every port. Without a port: the default port of the scheme.
     pub url: String,
-    /// By which methods. Absent: every one.
+    /// Allowed methods. Absent: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// Whether the host's address may be one of a private network, of this machine, or otherwise not of the Internet.
+    /// Whether the host may have an address of a private network, of this machine, or another one outside of the
+    /// Internet.
     #[serde(default)]
     pub private: bool,
 }
@@ -52,10 +53,10 @@ pub struct OutboundRule {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Secret {
-    /// A file that holds it; a line end behind it is not part of it.
+    /// The file that has the value. A line end at its end does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// An environment variable of the server that holds it.
+    /// The environment variable of the server that has the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<String>,
 }
@@ -75,9 +76,9 @@ pub struct Folder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Access {
-    /// Read what is there.
+    /// Read only.
     #[default]
     Read,
-    /// And write, create, remove.
+    /// Read, write, create and remove.
     ReadWrite,
 }

@@ -13,31 +13,32 @@ use crate::config::units::{OrNone, Size, Time};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
-    /// Connections at once; one more is answered 503.
+    /// Connections at the same time; one more gets a 503.
     pub max_connections: OrNone<NonZeroU32>,
-    /// WebSockets and other upgraded connections at once, counted apart; one more is answered 503.
+    /// WebSockets and other upgraded connections at the same time, counted separately; one more gets a 503.
     pub max_upgraded_connections: OrNone<NonZeroU32>,
-    /// Longest request line, with its line end. Exceeding it is answered 414.
+    /// Longest request line, including its line end. Beyond it the client gets a 414.
     pub max_request_line_size: Size,
-    /// Largest header section of a request. Exceeding it is answered 431.
+    /// Largest header section of a request. Beyond it the client gets a 431.
     pub max_request_fields_size: Size,
-    /// Most field lines of a request: 1 to 10,000. Exceeding it is answered 431.
+    /// Most field lines of a request: 1 to 10,000. Beyond it the client gets a 431.
     pub max_request_fields: NonZeroU32,
-    /// Time that a request's head may take from its first octet. Exceeding it is answered 408.
+    /// Time for a request's head, from its first byte. Beyond it the client gets a 408.
     pub request_head_timeout: Time,
-    /// Time that a connection may idle before its first request and between two.
+    /// How long a connection may be idle, before its first request and between two.
     pub keep_alive_timeout: Time,
-    /// Largest request body. Exceeding it is answered 413, unless the app raises it.
+    /// Largest request body. Beyond it the client gets a 413, unless the app raises the limit.
     pub max_request_body_size: OrNone<Size>,
-    /// How slowly a client may send its request body while the app waits for it. Exceeding it is answered 408.
+    /// The least rate at which a client must send its request body while the app waits for it. Below it the client gets
+    /// a 408.
     pub min_request_data_rate: OrNone<Rate>,
-    /// How slowly a client may take a response. Exceeding it breaks the connection.
+    /// The least rate at which a client must take a response. Below it the connection is reset.
     pub min_response_data_rate: OrNone<Rate>,
-    /// Octets that may wait on one connection of HTTP/1.x, in each direction; at least 8 KiB.
+    /// Bytes that may wait on one HTTP/1.x connection, in each direction; at least 8 KiB.
     pub max_buffer_size: Size,
-    /// Time that a TLS handshake may take.
+    /// Time for a TLS handshake.
     pub tls_handshake_timeout: Time,
-    /// What only HTTP/2 has.
+    /// Limits of HTTP/2 alone.
     pub http2: Http2,
 }
 
@@ -45,21 +46,21 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Http2 {
-    /// Streams at once; one more is refused, and may be tried again.
+    /// Streams at the same time; one more is refused, and the client may try it again.
     pub max_streams: NonZeroU32,
-    /// Largest frame that a client may send: 16 KiB to 16 MiB less one octet.
+    /// Largest frame that a client may send: 16 KiB to 16 MiB less one byte.
     pub max_frame_size: Size,
-    /// Octets that the table of repeated fields may take.
+    /// Size of the table of repeated fields (HPACK).
     pub header_table_size: Size,
-    /// Octets of one stream's content that may wait to be read: at least 1.
+    /// Bytes of one stream's content that may wait to be read: at least 1.
     pub stream_window: Size,
-    /// Octets of all streams' content that may wait to be read: at least 64 KiB less one.
+    /// Bytes of content that may wait to be read, over all streams: at least 65,535.
     pub connection_window: Size,
-    /// Octets of one stream's answer that may wait to be sent.
+    /// Bytes of one stream's response that may wait to be sent.
     pub stream_send_buffer: Size,
-    /// Silence after which a client is asked whether it is still there.
+    /// How long a client may be silent before it gets a PING.
     pub keep_alive_ping_after: OrNone<Time>,
-    /// How long it may take to answer that.
+    /// How long the client may take to answer a PING.
     pub keep_alive_ping_timeout: Time,
 }
 

@@ -15,25 +15,25 @@ use crate::config::units::{Share, Time};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Traces {
-    /// The collector, for example `http://127.0.0.1:4318`. A URL without a path gets `/v1/traces`. An `https` one has to
-    /// have a certificate that the system trusts.
+    /// The collector, for example `http://127.0.0.1:4318`. A URL without a path gets `/v1/traces`. An `https` URL needs
+    /// a certificate that the system trusts.
     pub url: String,
-    /// How many of the traces that begin here are recorded: 0 to 1.
+    /// The share of traces beginning here that are recorded: 0 to 1.
     #[serde(default)]
     pub share: Share,
-    /// Whether clients are trusted with `traceparent`, as those behind a gateway of your own are: a request is part of the
-    /// trace that its client names, and recorded if the client says so. Absent: no, because whoever reaches the server
-    /// could have all of its requests recorded, and write into anybody's trace. Then each request begins a trace of its
-    /// own, with a link to the client's (as OpenTelemetry's instrumentation has it for public endpoints).
+    /// Whether to trust `traceparent` of clients, as behind your own gateway: a request continues the trace that its
+    /// client names, and is recorded if the client says so. By default each request begins a new trace with a link to
+    /// the client's, because otherwise anybody who reaches the server could have all requests recorded and write into
+    /// any trace.
     #[serde(default)]
     pub trust_clients: bool,
-    /// What the server is called in traces.
+    /// Name of the server in traces.
     #[serde(default = "service_name")]
     pub service_name: String,
-    /// Fields of requests to the collector whose values are kept elsewhere, such as `authorization`.
+    /// Fields of requests to the collector whose values are stored elsewhere, such as `authorization`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub fields: BTreeMap<String, Secret>,
-    /// How long sending spans may take, retries included. What is not sent then is lost.
+    /// How long sending spans may take, including retries. Spans that are not sent by then are lost.
     #[serde(default = "timeout")]
     pub timeout: Time,
 }
