@@ -80,7 +80,7 @@ floors:
     forbid windhover-contract windhover-http windhover-sandbox windhover-server windhover tokio hyper wasmtime windows-sys
     forbid windhover-http windhover-sandbox windhover-server windhover wasmtime
     forbid windhover-sandbox windhover-http windhover-server windhover
-    forbid windhover-server windhover clap wit-parser wit-bindgen-core rcgen
+    forbid windhover-server windhover clap wit-bindgen-core rcgen
     forbid windhover-guest windhover-contract tokio hyper wasmtime
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails

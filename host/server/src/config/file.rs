@@ -1,7 +1,7 @@
 //! `windhover.toml` as it is written. The documentation of these types is its manual, which `windhover config schema`
 //! prints.
 //!
-//! Defaults are those of the rooms that the values are for. What values mean together is for [`super::meaning`].
+//! Defaults are those of the rooms that the values are for. `super::meaning` says what values mean together.
 
 mod app;
 mod endpoint;
