@@ -39,5 +39,6 @@ const WARM: usize = 16;
 const WAVES: usize = 4;
 const WAVE: usize = 200;
 
-/// Windhover waits for a client with less at hand when it has been silent for a second.
-const WHILE: Duration = Duration::from_millis(1500);
+/// Windhover waits for a client with less at hand when it has been silent for a second, and returns memory to the system
+/// once a second.
+const WHILE: Duration = Duration::from_secs(3);
