@@ -35,42 +35,42 @@ pub struct Args {
 pub enum Command {
     /// Serve an app over HTTP until Ctrl-C
     ///
-    /// Serves until Ctrl-C or SIGTERM, then lets requests in flight finish; a second Ctrl-C stops at once.
+    /// On Ctrl-C or SIGTERM it lets requests in flight finish; a second Ctrl-C stops at once.
     #[command(after_long_help = SIGNALS)]
     Serve(Box<Serve>),
     /// What authors of apps use.
     #[cfg(feature = "authoring")]
     #[command(flatten)]
     Authoring(authoring::Command),
-    /// Tell what a file is, what it needs, and whether this host can serve it
+    /// Check what a file is, what it needs, and whether this host can serve it
     ///
-    /// Runs nothing and compiles none of its functions. The exit code is 0 if `windhover serve` would take it, else 1.
+    /// Runs nothing, and compiles none of its functions. The exit code is 0 if `windhover serve` would accept it, else
+    /// 1.
     Check(Check),
-    /// Compile an app ahead, into a file that a server starts from at once
+    /// Compile an app ahead of time, into a file from which a server starts at once
     ///
-    /// The file holds the component and its machine code. `windhover serve APP.cwasm` compiles nothing, if it is of the
-    /// same version and runs on such a machine; else it says so and compiles the component. Machine code is trusted as
-    /// any program is: it is used only if the file belongs to the server's user or to root, and others cannot write it.
+    /// The file contains the component and its machine code. If the code is for another version of Windhover or another
+    /// processor, `windhover serve APP.cwasm` compiles the component again, and logs why. Machine code is trusted like
+    /// a program: it is used only if the file belongs to the server's user or to root, and others cannot write it.
     Compile(Compile),
-    /// Check or show a configuration file, or print what it may hold
+    /// Check or show a configuration file, or print its schema
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Tell what this machine has for a server, and what would make it faster
+    /// Check this machine for a server, and what would make it faster
     ///
-    /// Looks at the kernel, address space, cores, memory, descriptors, ports and the cache, and says what to do about each
-    /// that is poor; then looks for the tools of each language that an app can be written in. The exit code is 0 if a
-    /// server can run, else 1.
+    /// Looks at the kernel, address space, cores, memory, descriptors, ports and the cache, and says what to do about
+    /// what is poor; then looks for the tools of each language. The exit code is 0 if a server can run, else 1.
     Doctor,
 }
 
 /// What `windhover serve --help` ends with. `windhover-server` does it (`signals`).
 const SIGNALS: &str = "\
 Signals:
-  TERM, INT, QUIT  Leave: requests in flight may finish within server.drain-timeout; a second one ends at once.
-                   While apps are still being loaded: end at once, with exit code 0
-  HUP              Read the configuration file anew; while apps are still being loaded, as soon as they are
-  USR1, USR2       Nothing: the log goes to standard error, so there is no file to open anew; sockets that systemd
-                   holds let a restart refuse nobody
+  TERM, INT, QUIT  Shut down: requests in flight may finish within server.drain-timeout; a second signal stops at
+                   once. While apps are still being loaded: exit at once, with code 0
+  HUP              Read the configuration file again; while apps are still being loaded, as soon as they are
+  USR1, USR2       Nothing: the log goes to standard error, so there is no log file to reopen. With sockets that systemd
+                   holds, a restart refuses no connection
   PIPE, WINCH      Nothing";
 
 /// `windhover serve`.
@@ -78,8 +78,8 @@ Signals:
 /// What is absent is as the configuration file says, or else the default.
 #[derive(Clone, Debug, Default, Parser)]
 pub struct Serve {
-    /// The app: a .wasm component, or its text (.wat). Without it the apps of the configuration file are served, or
-    /// without that a welcome page
+    /// The app: a .wasm component, or its text (.wat). Without it: the apps of the configuration file, or else a
+    /// welcome page
     #[arg(value_name = "APP.wasm")]
     pub app: Option<PathBuf>,
 
@@ -87,7 +87,7 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// Print the configuration that all this asks for, with where each value comes from, and serve nothing
+    /// Print the resulting configuration, with where each value comes from, and exit
     #[arg(long)]
     pub show_config: bool,
 
@@ -95,17 +95,17 @@ pub struct Serve {
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
-    /// Where to listen; may be given more than once. Port 0 takes a free port, * every address
+    /// Address to listen on; may be given more than once. Port 0: a free port; *: every address
     #[arg(
         long = "url", env = "WINDHOVER_URL", value_name = "URL", value_delimiter = ',',
         help = with_default(
-            "Where to listen; may be given more than once. Port 0 takes a free port, * every address",
+            "Address to listen on; may be given more than once. Port 0: a free port; *: every address",
             "http://127.0.0.1:8080",
         ),
     )]
     pub urls: Vec<String>,
 
-    /// Certificate for https URLs: PEM with its chain, or PKCS#12 (.p12, .pfx). Read anew when it changes
+    /// Certificate for https URLs: PEM with its chain, or PKCS#12 (.p12, .pfx). Changes are read automatically
     #[arg(long, env = "WINDHOVER_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
 
@@ -117,51 +117,51 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_TLS_PASSWORD_FILE", value_name = "FILE", requires = "tls_cert")]
     pub tls_password_file: Option<PathBuf>,
 
-    /// Oldest TLS version that is spoken [default: 1.2]
+    /// Oldest version of TLS [default: 1.2]
     #[arg(long, env = "WINDHOVER_TLS_MIN_VERSION", value_name = "VERSION", value_parser = word::<Version>(), requires = "tls_cert")]
     pub tls_min_version: Option<Version>,
 
-    /// Whether clients are asked for a certificate, and may or may not come without one [default: none]
+    /// Whether clients are asked for a certificate [default: none]
     #[arg(long, env = "WINDHOVER_TLS_CLIENT_CERT", value_name = "HOW", value_parser = word::<ClientCertificates>(), requires = "tls_cert")]
     pub tls_client_cert: Option<ClientCertificates>,
 
-    /// Authorities that clients' certificates are checked against, as PEM
+    /// PEM file with the authorities that clients' certificates are checked against
     #[arg(long, env = "WINDHOVER_TLS_CLIENT_CA", value_name = "FILE", requires = "tls_cert")]
     pub tls_client_ca: Option<PathBuf>,
 
-    /// Whether HTTP/2 is spoken beside HTTP/1.1, not at all, or only [default: on]
+    /// Whether to speak HTTP/2 beside HTTP/1.1, not at all, or only [default: on]
     #[arg(long, env = "WINDHOVER_H2", value_name = "WHETHER", value_enum)]
     pub h2: Option<Http2>,
 
-    /// An endpoint for whoever looks after the server: /metrics, /healthz, /readyz [default: none]
+    /// An endpoint for operators: /metrics, /healthz, /readyz [default: none]
     #[arg(long, env = "WINDHOVER_ADMIN_URL", value_name = "URL")]
     pub admin_url: Option<String>,
 
-    /// A collector of OpenTelemetry that traces are sent to, such as http://127.0.0.1:4318 [default: none]
+    /// OpenTelemetry collector for traces, such as http://127.0.0.1:4318 [default: none]
     #[arg(long, env = "WINDHOVER_TRACES_URL", value_name = "URL")]
     pub traces_url: Option<String>,
 
-    /// Time that the app may take to the head of its answer; what it waits for its client is not counted.
+    /// Time to the head of the response; waiting for the client does not count.
     #[arg(
         long, env = "WINDHOVER_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Time that the app may take to the head of its answer; what it waits for its client is not counted",
+            "Time to the head of the response; waiting for the client does not count",
             SandboxLimits::default().timeout.as_secs(),
         ),
     )]
     pub timeout: Option<NonZeroU64>,
 
-    /// Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once.
+    /// The longest time that the app may ask for; it applies at once to WebSockets.
     #[arg(
         long, env = "WINDHOVER_MAX_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Most time that the app may ask for, where it takes longer to the head; a WebSocket has it at once",
+            "The longest time that the app may ask for; it applies at once to WebSockets",
             SandboxLimits::default().max_timeout.as_secs(),
         ),
     )]
     pub max_timeout: Option<NonZeroU64>,
 
-    /// Time that the app may take for a whole answer, whatever it waits for [default: as long as it goes on]
+    /// Time for the whole response, including every wait [default: none]
     #[arg(long, env = "WINDHOVER_ANSWER_TIMEOUT", value_name = "SECONDS")]
     pub answer_timeout: Option<NonZeroU64>,
 
@@ -169,63 +169,62 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_FILES", value_name = "FOLDER")]
     pub files: Option<PathBuf>,
 
-    /// Memory that a request's instance may use.
+    /// Memory of an instance.
     #[arg(
         long, env = "WINDHOVER_MAX_MEMORY", value_name = "MIB",
-        help = with_default("Memory that a request's instance may use", SandboxLimits::default().max_memory >> 20),
+        help = with_default("Memory of an instance", SandboxLimits::default().max_memory >> 20),
     )]
     pub max_memory: Option<NonZeroUsize>,
 
-    /// Largest request body; 0 is unlimited.
+    /// Largest request body; 0: unlimited.
     #[arg(
         long, env = "WINDHOVER_MAX_BODY_SIZE", value_name = "BYTES",
         help = with_default(
-            "Largest request body; 0 is unlimited",
+            "Largest request body; 0: unlimited",
             Limits::default().max_request_body_size.unwrap_or(0),
         ),
     )]
     pub max_body_size: Option<u64>,
 
-    /// Connections at once; one more is answered 503. 0 is any number.
+    /// Connections at the same time; one more gets a 503. 0: unlimited.
     #[arg(
         long, env = "WINDHOVER_MAX_CONNECTIONS", value_name = "NUMBER",
         help = with_default(
-            "Connections at once; one more is answered 503. 0 is any number",
+            "Connections at the same time; one more gets a 503. 0: unlimited",
             Limits::default().max_connections.unwrap_or(0),
         ),
     )]
     pub max_connections: Option<u32>,
 
-    /// Time that a request's head may take from its first octet; exceeding it is answered 408.
+    /// Time for a request's head, from its first byte; beyond it the client gets a 408.
     #[arg(
         long, env = "WINDHOVER_HEAD_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Time that a request's head may take from its first octet; exceeding it is answered 408",
+            "Time for a request's head, from its first byte; beyond it the client gets a 408",
             Limits::default().request_head_timeout.as_secs(),
         ),
     )]
     pub head_timeout: Option<NonZeroU64>,
 
-    /// Time that a connection may idle before its first request and between two.
+    /// How long a connection may be idle, before its first request and between two.
     #[arg(
         long, env = "WINDHOVER_IDLE_TIMEOUT", value_name = "SECONDS",
         help = with_default(
-            "Time that a connection may idle before its first request and between two",
+            "How long a connection may be idle, before its first request and between two",
             Limits::default().keep_alive_timeout.as_secs(),
         ),
     )]
     pub idle_timeout: Option<NonZeroU64>,
 
-    /// Instances at work at once; more requests wait.
+    /// Instances that work at the same time; further requests wait.
     #[arg(
         long, env = "WINDHOVER_MAX_INSTANCES", value_name = "NUMBER",
-        help = with_default("Instances at work at once; more requests wait", SandboxLimits::default().max_instances),
+        help = with_default("Instances that work at the same time; further requests wait", SandboxLimits::default().max_instances),
     )]
     pub max_instances: Option<NonZeroU32>,
 
-    /// Content that the host holds for all requests together: answers that clients take slowly, request bodies that are
-    /// collected, messages of WebSockets [default: a quarter of the memory that there is beyond 64, 16 at least and 1024
-    /// at most]
+    /// Content that the host holds for all requests together: responses to slow clients, collected request bodies, WebSocket
+    /// messages [default: a quarter of the memory beyond 64, at least 16 and at most 1024]
     #[arg(long, env = "WINDHOVER_MAX_BUFFERED", value_name = "MIB")]
     pub max_buffered: Option<NonZeroUsize>,
 
@@ -233,31 +232,31 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_REUSE", value_name = "HOW", value_parser = word::<ReuseMode>())]
     pub reuse: Option<ReuseMode>,
 
-    /// Requests that a reused instance answers before a fresh one takes its place.
+    /// Requests that a reused instance answers before a fresh one replaces it.
     #[arg(
         long, env = "WINDHOVER_REUSE_REQUESTS", value_name = "NUMBER",
         help = with_default(
-            "Requests that a reused instance answers before a fresh one takes its place",
+            "Requests that a reused instance answers before a fresh one replaces it",
             Reuse::DEFAULT_MAX_REQUESTS,
         ),
     )]
     pub reuse_requests: Option<NonZeroU32>,
 
-    /// Requests that a reused instance answers at once, with --reuse concurrent.
+    /// Requests that a reused instance answers at the same time, with --reuse concurrent.
     #[arg(
         long, env = "WINDHOVER_REUSE_CONCURRENCY", value_name = "NUMBER",
         help = with_default(
-            "Requests that a reused instance answers at once, with --reuse concurrent",
+            "Requests that a reused instance answers at the same time, with --reuse concurrent",
             Reuse::DEFAULT_MAX_CONCURRENT,
         ),
     )]
     pub reuse_concurrency: Option<NonZeroU32>,
 
-    /// Time after which a reused instance without requests is dropped; 0 is at once.
+    /// How long an idle instance is kept, with --reuse; 0: not at all.
     #[arg(
         long, env = "WINDHOVER_REUSE_IDLE", value_name = "SECONDS",
         help = with_default(
-            "Time after which a reused instance without requests is dropped; 0 is at once",
+            "How long an idle instance is kept, with --reuse; 0: not at all",
             Reuse::DEFAULT_IDLE.as_secs(),
         ),
     )]
@@ -267,11 +266,11 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_WORKERS", value_name = "NUMBER")]
     pub workers: Option<NonZeroUsize>,
 
-    /// Where compiled apps are kept [default: windhover in the user's cache folder]
+    /// Folder for compiled apps [default: windhover in the user's cache folder]
     #[arg(long, env = "WINDHOVER_CACHE", value_name = "FOLDER")]
     pub cache: Option<PathBuf>,
 
-    /// Compile the app anew and keep nothing
+    /// Compile the app, and keep nothing
     #[arg(
         long, env = "WINDHOVER_NO_CACHE", value_name = "WHETHER", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_parser = BoolishValueParser::new(),
@@ -282,7 +281,7 @@ pub struct Serve {
     #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_parser = word::<Level>())]
     pub log: Option<Level>,
 
-    /// Which output of apps is logged [default: all if --log is info or says more, else off]
+    /// Which output of apps is logged [default: all if --log is info, debug or trace, else off]
     #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_parser = word::<GuestLog>())]
     pub guest_log: Option<GuestLog>,
 
@@ -293,7 +292,7 @@ pub struct Serve {
     )]
     pub access_log: Option<bool>,
 
-    /// How a line of the log is written [default: text]
+    /// Format of a line of the log [default: text]
     #[arg(long, env = "WINDHOVER_LOG_FORMAT", value_name = "FORMAT", value_parser = word::<Format>())]
     pub log_format: Option<Format>,
 
@@ -305,9 +304,9 @@ pub struct Serve {
 /// `windhover config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Tell what is wrong with a configuration file; the exit code is 0 if nothing is, else 1
+    /// Print what is wrong with a configuration file; the exit code is 0 if nothing is, else 1
     Check(ConfigFile),
-    /// Print a configuration with all its defaults, and where each other value comes from
+    /// Print a configuration with all defaults, and where each other value comes from
     Show(ConfigFile),
     /// Print the JSON schema of the file: every key with its meaning and default
     Schema,
@@ -328,7 +327,7 @@ pub struct Check {
     #[arg(value_name = "APP.wasm", required_unless_present = "config", conflicts_with = "config")]
     pub app: Option<PathBuf>,
 
-    /// Tell of each app in a configuration file what it asks for, and what it is granted
+    /// Check each app of a configuration file, and print what it asks for and what it is granted
     #[arg(long, value_name = "FILE", conflicts_with = "middleware")]
     pub config: Option<PathBuf>,
 
@@ -336,10 +335,10 @@ pub struct Check {
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
-    /// Memory that an instance may use, as for `serve`
+    /// Memory of an instance, as for `serve`
     #[arg(
         long, env = "WINDHOVER_MAX_MEMORY", value_name = "MIB",
-        help = with_default("Memory that an instance may use, as for `serve`", SandboxLimits::default().max_memory >> 20),
+        help = with_default("Memory of an instance, as for `serve`", SandboxLimits::default().max_memory >> 20),
     )]
     pub max_memory: Option<NonZeroUsize>,
 

@@ -10,46 +10,47 @@ use super::{GuestLog, Level};
 /// What authors of apps use.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Begin an app in a folder of its own
+    /// Create an app in a new folder
     ///
-    /// Writes source, the WIT that it was written for, tests, and windhover.toml, which says how it is built and served;
-    /// then tells what the language needs that this machine lacks. Needs no network, and overwrites nothing.
+    /// Writes source, the WIT that it was written for, tests, and windhover.toml, which says how it is built and
+    /// served; then lists the tools of the language that this machine lacks. Needs no network, and overwrites nothing.
     New(New),
-    /// Build the apps of a configuration file, by the commands in it
+    /// Build the apps of a configuration file
     ///
-    /// Runs apps.NAME.build.commands in the folder of the file, one after the other, then tells what came of it. The exit
-    /// code is 0 if each app can be served, else 1.
+    /// Runs apps.NAME.build.commands in the folder of the file, one after the other, then checks the result. The exit
+    /// code is 0 if every app can be served, else 1.
     Build(Build),
-    /// Build and serve the apps of a configuration file, again whenever a source changes
+    /// Build and serve the apps of a configuration file, and build again whenever a source changes
     ///
-    /// Requests are answered by the last version that was built; when a build fails, by what its commands said. Pages are
-    /// loaded anew by the browser. Ctrl-C ends it, and a build that is under way.
+    /// The last good version serves. If a build fails, the browser and the terminal show the output of its commands.
+    /// Pages reload by themselves. Ctrl-C ends the server and a running build.
     Dev(Dev),
-    /// Ask the apps of a configuration what a file of tests says, and compare their answers
+    /// Send the requests of a test file to the apps of a configuration, and compare the responses
     ///
-    /// Opens no socket: each request goes through a pipe, and else the way of any. The exit code is 0 if all answers are as
-    /// the file says, else 1.
+    /// Opens no socket: each request goes through a pipe, and otherwise through the whole server. The exit code is 0 if
+    /// all responses are as expected, else 1.
     Test(Test),
-    /// Tell where an app's time goes
+    /// Profile an app
     ///
-    /// Asks the app the same again and again, without a socket, and looks 500 times a second at what it is doing. Writes
-    /// what it saw for the Firefox Profiler (https://profiler.firefox.com), and tells the functions in which most of the
-    /// time went. Names and lines are those of the component: build it with debug information.
+    /// Sends the same request again and again, without a socket, and samples the app 500 times a second. Writes a file
+    /// for the Firefox Profiler (https://profiler.firefox.com), and prints the functions in which most of the time
+    /// went. Line numbers need debug information in the component.
     Profile(Profile),
-    /// Make a component of a core module, which is what most compilers produce
+    /// Make a component from a core module, which is what most compilers produce
     ///
-    /// A module that was linked with the bindings of wit-bindgen says what it imports and exports; for others name the WIT
-    /// and the world with --wit and --world. Calls of WASI 0.1 are turned into WASI 0.2.
+    /// A module that was linked with the bindings of wit-bindgen names its imports and exports; for others name the WIT
+    /// and the world with --wit and --world. Calls of WASI 0.1 become calls of WASI 0.2.
     Component(Component),
-    /// Write an app's bindings: its WIT in its language
+    /// Generate the bindings of an app: its WIT in its language
     ///
-    /// Those for C (also for C++ and Zig), Go and Rust by itself; those for TypeScript and Python by jco and
-    /// componentize-py, where a build has installed them or the PATH has them. Python and Rust need none to build.
+    /// The generators for C (also for C++ and Zig), Go and Rust are built in. For TypeScript and Python it runs jco and
+    /// componentize-py, if a build has installed them or they are on the PATH. Python and Rust can be built without
+    /// generated bindings.
     Bindings(Bindings),
-    /// Make a certificate for developing with HTTPS on this machine
+    /// Create a certificate for HTTPS on this machine
     ///
-    /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is made once
-    /// and kept in the user's data folder, and tells how to trust it. Run again, it renews them.
+    /// Writes dev-cert.pem and dev-key.pem for localhost, 127.0.0.1 and ::1, signed by an authority that is created
+    /// once and kept in the user's data folder, and prints how to trust it. Run it again to renew them.
     DevCert(DevCert),
 }
 
