@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use tracing::error;
 use windhover_http::{
-    CertificateSource, ClientCertificateMode, ClientCertificates, EndpointConfig, HttpConfig, Password,
-    Protocols as HttpProtocols, Tls, TlsConfig, TlsFailure, TlsVersion,
+    CertificateSource, ClientCertificateMode, ClientCertificates, Endpoint as Address, EndpointConfig, HttpConfig,
+    Password, Protocols as HttpProtocols, Tls, TlsConfig, TlsFailure, TlsVersion,
 };
 
 use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
@@ -23,7 +23,8 @@ impl Endpoints {
     ///
     /// A certificate that cannot be used is an error in the log. What was read of it before stays in use; where nothing
     /// was, clients that ask for it are refused until it is good, which the server looks for. An endpoint that would refuse
-    /// every client stays as it was, if it was one that does not. It is an error where nobody would be served at all.
+    /// every client stays as it was, if it was one that does not, and no other has its address now. It is an error where
+    /// nobody would be served at all.
     pub(crate) fn next(&self, file: &File) -> anyhow::Result<Self> {
         let (mut endpoints, mut told, mut useless) = (Vec::new(), Vec::new(), None);
         for (name, written) in &file.endpoints {
@@ -37,7 +38,9 @@ impl Endpoints {
             told.extend(failures.iter().map(|failure| format!("endpoints.{name}: {failure}")));
             if can_serve(&config) {
                 endpoints.push((name.clone(), written.clone(), config));
-            } else if let Some(old) = old.filter(|(.., config)| can_serve(config)) {
+            } else if let Some(old) =
+                old.filter(|(_, was, config)| can_serve(config) && !has_other_at(file, name, &was.url))
+            {
                 told.push(format!("endpoints.{name} has no certificate to use, and stays as it was"));
                 endpoints.push(old.clone());
             } else {
@@ -64,6 +67,12 @@ impl Endpoints {
     pub(crate) fn configs(&self) -> Vec<EndpointConfig> {
         self.0.iter().map(|(.., config)| config.clone()).collect()
     }
+}
+
+/// Whether another endpoint has that address.
+fn has_other_at(file: &File, name: &str, url: &str) -> bool {
+    let overlaps = |other: &str| Some(other.parse::<Address>().ok()?.overlaps(&url.parse().ok()?));
+    file.endpoints.iter().any(|(other, endpoint)| other != name && overlaps(&endpoint.url).unwrap_or(false))
 }
 
 /// Whether any client is not refused.
@@ -139,4 +148,22 @@ fn tls(
 fn source(file: &Path, key: &Option<PathBuf>, password_file: &Option<PathBuf>) -> anyhow::Result<CertificateSource> {
     let password = password_file.as_ref().map(Password::in_file);
     Ok(CertificateSource::from_options(file.to_owned(), key.clone(), password)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_without_a_certificate_stays_as_it_was_unless_another_has_its_address_now() {
+        let file = |endpoints: &str| toml::from_str::<File>(endpoints).expect("it is a file");
+        let urls = |endpoints: &Endpoints| endpoints.configs().into_iter().map(|config| config.url).collect::<Vec<_>>();
+        let plain = file("endpoints.a.url = 'http://127.0.0.1:8080'");
+        let before = Endpoints::default().next(&plain).expect("it is good");
+        let secured = "endpoints.a = { url = 'https://127.0.0.1:8443', tls.certificate = 'missing.pem' }\n";
+        let stays = before.next(&file(&format!("{secured}endpoints.b.url = 'http://127.0.0.1:0'"))).expect("b is good");
+        assert_eq!(urls(&stays), ["http://127.0.0.1:8080", "http://127.0.0.1:0"]);
+        let gives_way = before.next(&file(&format!("{secured}endpoints.b.url = 'http://*:8080'"))).expect("b is good");
+        assert_eq!(urls(&gives_way), ["https://127.0.0.1:8443", "http://*:8080"]);
+    }
 }
