@@ -100,7 +100,7 @@ async fn protocols_change_for_those_who_come_from_now_on() {
     let mut old = connect(&first).await;
     expect_addresses(&mut old, &[&first]).await;
     let only_http2 = EndpointConfig { protocols: windhover_http::Protocols::Http2, ..(&*first).into() };
-    let changed = serving.hand.change(vec![only_http2]).await.expect("it is bound already");
+    let changed = serving.handle.change(vec![only_http2]).await.expect("it is bound already");
     assert_eq!(changed, Default::default());
     let mut new = connect(&first).await;
     new.send(get("/")).await;
@@ -111,9 +111,9 @@ async fn protocols_change_for_those_who_come_from_now_on() {
 #[tokio::test]
 async fn a_server_that_has_left_does_not_change() {
     let serving = Serving::start();
-    let hand = serving.hand.clone();
+    let handle = serving.handle.clone();
     assert_eq!(serving.leave().await, Drained::Clean);
-    let reason = hand.change(vec![ANY_PORT.into()]).await.expect_err("nobody is there").to_string();
+    let reason = handle.change(vec![ANY_PORT.into()]).await.expect_err("nobody is there").to_string();
     assert_eq!(reason, "the server has ended");
 }
 
@@ -122,7 +122,7 @@ struct Serving {
     application: Arc<Addresses>,
     clock: TestClock,
     first: String,
-    hand: EndpointsHandle,
+    handle: EndpointsHandle,
     shutdown: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<Drained>>,
 }
@@ -144,7 +144,7 @@ impl Serving {
         let application = Arc::new(Addresses::default());
         let (shutdown, asked) = oneshot::channel::<()>();
         Self {
-            hand: server.endpoints_handle(),
+            handle: server.endpoints_handle(),
             served: tokio::spawn(server.serve(Arc::clone(&application), async { drop(asked.await) })),
             application,
             clock: by_hand,
@@ -155,7 +155,7 @@ impl Serving {
 
     async fn change(&self, urls: &[&str]) -> Result<windhover_http::EndpointsChanged, windhover_http::BindError> {
         let endpoints = urls.iter().map(|url| EndpointConfig::from(*url)).collect();
-        bounded("the endpoints to change", self.hand.change(endpoints)).await
+        bounded("the endpoints to change", self.handle.change(endpoints)).await
     }
 
     async fn leave(self) -> Drained {

@@ -94,7 +94,7 @@ impl Default for HttpConfig {
 pub struct HttpServer {
     endpoints: Endpoints,
     addresses: ServerAddresses,
-    hand: EndpointsHandle,
+    handle: EndpointsHandle,
     changes: mpsc::Receiver<Change>,
     limits: Limits,
     workers: NonZeroUsize,
@@ -124,11 +124,11 @@ impl HttpServer {
     /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
         let endpoints = Endpoints::bind(config.endpoints, config.inherited)?;
-        let (hand, changes) = EndpointsHandle::new();
+        let (handle, changes) = EndpointsHandle::new();
         Ok(Self {
             addresses: endpoints.addresses(),
             endpoints,
-            hand,
+            handle,
             changes,
             connection_limit: Arc::new(ConnectionLimit::new(&config.limits)),
             drain: Drain::new(),
@@ -141,7 +141,7 @@ impl HttpServer {
 
     /// Changes where it listens while it serves.
     pub fn endpoints_handle(&self) -> EndpointsHandle {
-        self.hand.clone()
+        self.handle.clone()
     }
 
     /// Tells it, while it serves, that it is about to be shut down.

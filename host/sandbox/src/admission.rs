@@ -10,7 +10,7 @@ use windhover_contract::{Fault, HostFault};
 use crate::SandboxLimits;
 use crate::rapid_fail::{Attempt, RapidFail};
 
-/// The door of one deployment.
+/// How many requests one deployment works on at once, and how many wait for that.
 pub(crate) struct Admission {
     instances: Arc<Semaphore>,
     max_instances: usize,

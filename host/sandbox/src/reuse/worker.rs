@@ -153,7 +153,7 @@ impl Worker {
     }
 }
 
-/// The part inside the store: begins what comes in, until the door is closed and nothing is left to do.
+/// The part inside the store: begins what comes in, until the queue is closed and nothing is left to do.
 async fn serve(
     accessor: &Accessor<State>,
     guest: &Service,
@@ -171,7 +171,7 @@ async fn serve(
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
-            // A guest can say that it does not want more for now; then they wait at the door.
+            // A guest can say that it does not want more for now; then they wait in the queue.
             let work = match accessor.poll_ready_for_concurrent_call(handler, cx) {
                 Poll::Ready(()) => works.poll_recv(cx),
                 Poll::Pending => Poll::Pending,
