@@ -3,6 +3,12 @@
 //! A slot for the head and a few pieces of content: a guest that is faster than its client waits here. While the head is
 //! awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
 
+pub(crate) mod awaited;
+pub(crate) mod buffers;
+pub(crate) mod file;
+pub(crate) mod pieces;
+pub(crate) mod streaming;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -13,10 +19,10 @@ use parking_lot::{Mutex, MutexGuard};
 use wasmtime_wasi_http::WasiBody;
 use windhover_contract::Fault;
 
-use crate::buffers::{Held, Room, counted};
-use crate::file::FilePart;
-use crate::pieces::Pieces;
-use crate::time_limit::TimeLimit;
+use crate::answer::buffers::{Held, Room, counted};
+use crate::answer::file::FilePart;
+use crate::answer::pieces::Pieces;
+use crate::scheduling::time_limit::TimeLimit;
 use crate::wasi::p2::Outgoing;
 
 /// The answer of one exchange, on its way.
@@ -308,7 +314,7 @@ mod tests {
 
     use super::*;
     use crate::SandboxLimits;
-    use crate::buffers::Buffers;
+    use crate::answer::buffers::Buffers;
 
     #[test]
     fn a_guest_is_ahead_by_128_kib_where_there_is_room_and_by_less_than_16_where_there_is_none() {

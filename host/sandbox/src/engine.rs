@@ -12,14 +12,14 @@ use tracing::{info, warn};
 use wasmtime::component::Linker;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails};
 
-use crate::background::Background;
-use crate::buffers::{Buffers, default_max_buffered, default_max_grown_memory};
-use crate::clock::Clock;
-use crate::guest::{EngineKind, MAX_COPIED};
-use crate::instance_limit::InstanceLimit;
+use crate::answer::buffers::{Buffers, default_max_buffered, default_max_grown_memory};
+use crate::component::{EngineKind, MAX_COPIED};
 use crate::limits::{GrownMemory, MAX_TABLE_ELEMENTS};
 use crate::memory;
-use crate::state::State;
+use crate::scheduling::background::Background;
+use crate::scheduling::clock::Clock;
+use crate::scheduling::instance_limit::InstanceLimit;
+use crate::store::state::State;
 use crate::{features, wasi};
 
 /// What an [`Engine`] is made for.

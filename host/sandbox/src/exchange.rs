@@ -1,5 +1,11 @@
 //! The current exchange as its guest sees it: what came in, and how far the answer is.
 
+pub(crate) mod disconnect;
+pub(crate) mod fields;
+pub(crate) mod leaving;
+pub(crate) mod log_id;
+pub(crate) mod websocket;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, LazyLock, OnceLock};
@@ -13,10 +19,10 @@ use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
 use crate::Deployed;
 use crate::answer::Answer;
-use crate::buffers::{Collection, NoRoom};
-use crate::disconnect::Disconnect;
-use crate::log_id::LogId;
-use crate::websocket::WebSocket;
+use crate::answer::buffers::{Collection, NoRoom};
+use crate::exchange::disconnect::Disconnect;
+use crate::exchange::log_id::LogId;
+use crate::exchange::websocket::WebSocket;
 
 /// One exchange, owned by the store of its guest.
 pub(crate) struct Exchange {

@@ -1,6 +1,7 @@
 //! The interfaces of `wit/`, one file each, written against the current exchange and nothing else.
 
 mod authentication;
+pub(crate) mod bindings;
 mod connection;
 mod identifier;
 mod informational;
@@ -27,11 +28,10 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, WasmList};
 use windhover_contract::Feature;
 
-use crate::bindings;
-use crate::buffers::counted;
-use crate::disconnect::Left;
+use crate::answer::buffers::counted;
 use crate::exchange::Exchange;
-use crate::state::State;
+use crate::exchange::disconnect::Left;
+use crate::store::state::State;
 
 /// Links every interface of `wit/`.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -1,5 +1,7 @@
 //! What a deployment gives to its guest beyond the exchange itself: nothing, unless it is named here.
 
+pub(crate) mod outbound;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -11,8 +13,8 @@ use cap_std::fs::Dir;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 use wasmtime_wasi_config::WasiConfigVariables;
 
-use crate::blocking::Blocking;
-use crate::outbound::{Granted, Outbound, OutboundError};
+use crate::grants::outbound::{Granted, Outbound, OutboundError};
+use crate::scheduling::blocking::Blocking;
 
 /// What a guest is granted. The default grants nothing.
 #[derive(Default)]

@@ -1,5 +1,7 @@
 //! One request in, one response out.
 
+pub(crate) mod run;
+
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,16 +12,16 @@ use tracing::{debug, warn};
 use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFault, Request, Response};
 
 use crate::Deployed;
+use crate::answer::awaited::awaited;
+use crate::answer::streaming::{Source, Streaming};
 use crate::answer::{Answer, Content, Head};
-use crate::awaited::awaited;
-use crate::disconnect::Disconnect;
+use crate::exchange::disconnect::Disconnect;
+use crate::exchange::fields::content_length;
+use crate::exchange::log_id::LogId;
+use crate::exchange::websocket;
 use crate::exchange::{self, Exchange, Progress};
-use crate::fields::content_length;
-use crate::log_id::LogId;
-use crate::run::Run;
-use crate::streaming::{Source, Streaming};
-use crate::time_limit::TimeLimit;
-use crate::websocket;
+use crate::invoke::run::Run;
+use crate::scheduling::time_limit::TimeLimit;
 
 /// Answers a request with a fresh instance of the deployment's guest.
 pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Response {

@@ -7,70 +7,44 @@
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
-mod admission;
 mod answer;
-mod awaited;
-mod background;
-mod bindings;
-mod blocking;
-mod buffers;
-mod cache;
-mod clock;
-mod code;
-mod compiled;
-mod compose;
-mod disconnect;
+mod component;
 mod engine;
 mod exchange;
 mod features;
-mod fields;
-mod file;
 mod grants;
-mod guest;
-mod inspect;
-mod instance;
-mod instance_limit;
 mod invoke;
-mod leaving;
 mod limits;
-mod log;
-mod log_id;
 mod memory;
-mod outbound;
-mod pieces;
-mod precompiled;
-mod profile;
-mod rapid_fail;
-mod resources;
 mod reuse;
-mod run;
-mod source;
-mod state;
-mod streaming;
-mod time_limit;
-mod trap;
-mod turns;
+mod scheduling;
+mod store;
 mod wasi;
-mod websocket;
 
 use std::sync::{Arc, OnceLock};
 
 use windhover_contract::{Application, Request, Response};
 
-pub use admission::Load;
-pub use cache::{Cache, CacheError};
-pub use compiled::compile;
-pub use compose::{ComposeError, ComposeWarning, Composition, Part, compose};
+use answer::buffers;
+use exchange::leaving;
+use scheduling::admission;
+use scheduling::background;
+
+pub use component::cache::{Cache, CacheError};
+pub use component::compiled::compile;
+pub use component::compose::{ComposeError, ComposeWarning, Composition, Part, compose};
+pub use component::guest::{Guest, Origin};
+pub use component::inspect::{Grant, Inspection, MadeWith, Want, inspect};
+pub use component::source::Source;
+pub use component::{LoadError, World};
 pub use engine::{Capabilities, Engine, EngineConfig, EngineError};
+pub use exchange::leaving::Leave;
+pub use grants::outbound::{Outbound, OutboundError, OutboundLimits, OutboundRule, OutboundRuleError};
 pub use grants::{Access, Grants};
-pub use guest::{Guest, LoadError, Origin, World};
-pub use inspect::{Grant, Inspection, MadeWith, Want, inspect};
-pub use leaving::Leave;
 pub use limits::{SandboxLimits, WebSocketLimits};
-pub use outbound::{Outbound, OutboundError, OutboundLimits, OutboundRule, OutboundRuleError};
-pub use profile::{Function, Profile, Sample, Seen};
 pub use reuse::Reuse;
-pub use source::Source;
+pub use scheduling::admission::Load;
+pub use scheduling::profile::{Function, Profile, Sample, Seen};
 
 /// A guest at the ready: the application that answers each request in a fresh instance, unless told to reuse them.
 ///

@@ -6,6 +6,8 @@
 
 mod concurrent_pool;
 mod idle_pool;
+pub(crate) mod instance;
+pub(crate) mod trap;
 mod worker;
 
 use std::sync::Arc;
@@ -14,9 +16,9 @@ use std::time::Duration;
 use tracing::{info, warn};
 use windhover_contract::Fault;
 
+use crate::component::guest::Guest;
 use crate::exchange::Exchange;
-use crate::guest::Guest;
-use crate::instance::Instance;
+use crate::reuse::instance::Instance;
 use crate::{Deployed, SandboxLimits};
 use concurrent_pool::ConcurrentPool;
 use idle_pool::IdlePool;

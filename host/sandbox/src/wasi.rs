@@ -11,7 +11,7 @@ use wasmtime::component::Linker;
 use wasmtime_wasi::filesystem::WasiFilesystem;
 use wasmtime_wasi_config::WasiConfig;
 
-use crate::state::State;
+use crate::store::state::State;
 
 /// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2, and `wasi:config` 0.2.0-rc.1.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

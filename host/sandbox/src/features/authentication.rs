@@ -1,7 +1,7 @@
 //! `wit/authentication.wit`.
 
-use crate::bindings::authentication::{Host, User};
 use crate::exchange::Exchange;
+use crate::features::bindings::authentication::{Host, User};
 
 impl Host for Exchange {
     fn current(&mut self) -> Option<User> {

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use windhover_contract::Feature;
 
-use crate::bindings::connection::{Connection, Endpoint, Host};
 use crate::exchange::Exchange;
+use crate::features::bindings::connection::{Connection, Endpoint, Host};
 
 impl Host for Exchange {
     fn current(&mut self) -> wasmtime::Result<Connection> {

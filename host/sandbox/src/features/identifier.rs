@@ -2,8 +2,8 @@
 
 use windhover_contract::{Feature, TraceContext};
 
-use crate::bindings::identifier::{Host, TraceContext as Context};
 use crate::exchange::Exchange;
+use crate::features::bindings::identifier::{Host, TraceContext as Context};
 
 impl Host for Exchange {
     fn request_id(&mut self) -> wasmtime::Result<String> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 
-use crate::bindings::informational::{Error, Host};
 use crate::exchange::Exchange;
-use crate::fields::{self, FieldError};
+use crate::exchange::fields::{self, FieldError};
+use crate::features::bindings::informational::{Error, Host};
 
 impl Host for Exchange {
     async fn send(&mut self, status: u16, list: Vec<(String, Vec<u8>)>) -> wasmtime::Result<Result<(), Error>> {

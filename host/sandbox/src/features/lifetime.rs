@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use windhover_contract::{Feature, GuestFault};
 
-use crate::bindings::lifetime::{Host, Notice};
-use crate::disconnect::BrokenOff;
 use crate::exchange::Exchange;
-use crate::time_limit::in_milliseconds;
+use crate::exchange::disconnect::BrokenOff;
+use crate::features::bindings::lifetime::{Host, Notice};
+use crate::scheduling::time_limit::in_milliseconds;
 
 impl Host for Exchange {
     fn is_aborted(&mut self) -> bool {

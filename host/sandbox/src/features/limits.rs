@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use windhover_contract::{ExchangeLimits, Feature, TooLate};
 
-use crate::bindings::limits::{DataRate, Error, Host};
 use crate::exchange::Exchange;
-use crate::time_limit::in_milliseconds;
+use crate::features::bindings::limits::{DataRate, Error, Host};
+use crate::scheduling::time_limit::in_milliseconds;
 
 type Rate = windhover_contract::DataRate;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::Version;
 use windhover_contract::ClientFault;
 
-use crate::bindings::request::{BodyError, Host, RequestHead};
 use crate::exchange::{ContentError, Exchange};
+use crate::features::bindings::request::{BodyError, Host, RequestHead};
 
 impl Host for Exchange {
     fn head(&mut self) -> RequestHead {

@@ -1,8 +1,8 @@
 //! `wit/reset.wit`.
 
-use crate::bindings::reset::{Error, Host};
-use crate::disconnect::BrokenOff;
 use crate::exchange::Exchange;
+use crate::exchange::disconnect::BrokenOff;
+use crate::features::bindings::reset::{Error, Host};
 
 impl Host for Exchange {
     fn is_possible(&mut self) -> bool {

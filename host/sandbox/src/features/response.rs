@@ -10,10 +10,10 @@ use wasmtime::component::{LinkerInstance, WasmList};
 use windhover_contract::{Response, may_be_trailer};
 
 use crate::answer::{Content, Head};
-use crate::bindings::response::{Error, Host};
+use crate::exchange::fields::{self, FieldError};
 use crate::exchange::{Exchange, Progress};
-use crate::fields::{self, FieldError};
-use crate::state::State;
+use crate::features::bindings::response::{Error, Host};
+use crate::store::state::State;
 
 impl Host for Exchange {
     async fn send(&mut self, _: u16, _: Vec<(String, Vec<u8>)>, _: Vec<u8>) -> wasmtime::Result<Result<(), Error>> {

@@ -9,12 +9,12 @@ use cap_std::fs::{Dir, Metadata as FileMetadata};
 use http::header::CONTENT_LENGTH;
 
 use crate::answer::Content;
-use crate::bindings::response::Error as ResponseError;
-use crate::bindings::send_file::{Error, Host, Metadata};
+use crate::answer::file::FilePart;
+use crate::exchange::log_id::LogId;
 use crate::exchange::{Exchange, Progress};
-use crate::file::FilePart;
+use crate::features::bindings::response::Error as ResponseError;
+use crate::features::bindings::send_file::{Error, Host, Metadata};
 use crate::grants::Grants;
-use crate::log_id::LogId;
 
 impl Host for Exchange {
     async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, Error>> {

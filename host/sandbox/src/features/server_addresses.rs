@@ -2,8 +2,8 @@
 
 use windhover_contract::Feature;
 
-use crate::bindings::server_addresses::Host;
 use crate::exchange::Exchange;
+use crate::features::bindings::server_addresses::Host;
 
 impl Host for Exchange {
     fn addresses(&mut self) -> wasmtime::Result<Vec<String>> {

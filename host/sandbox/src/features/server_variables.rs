@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, HeaderName};
 use windhover_contract::{Feature, Scheme};
 
-use crate::bindings::request::Host as _;
-use crate::bindings::server_variables::Host;
 use crate::exchange::Exchange;
+use crate::features::bindings::request::Host as _;
+use crate::features::bindings::server_variables::Host;
 
 impl Host for Exchange {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {

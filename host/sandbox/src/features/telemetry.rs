@@ -1,7 +1,7 @@
 //! `wit/telemetry.wit`.
 
-use crate::bindings::telemetry::{Error, Host};
 use crate::exchange::Exchange;
+use crate::features::bindings::telemetry::{Error, Host};
 
 impl Host for Exchange {
     fn set_tag(&mut self, name: String, value: String) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! `wit/tls.wit`.
 
-use crate::bindings::tls::{Host, Session};
 use crate::exchange::Exchange;
+use crate::features::bindings::tls::{Host, Session};
 
 impl Host for Exchange {
     fn current(&mut self) -> Option<Session> {

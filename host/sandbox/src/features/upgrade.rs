@@ -9,10 +9,10 @@ use wasmtime::component::{LinkerInstance, WasmList};
 use windhover_contract::UpgradeKind;
 
 use crate::answer::{Content, Head};
-use crate::bindings::upgrade::{Error, Host};
+use crate::exchange::fields::FieldError;
 use crate::exchange::{self, Exchange, Progress};
-use crate::fields::FieldError;
-use crate::state::State;
+use crate::features::bindings::upgrade::{Error, Host};
+use crate::store::state::State;
 
 impl Host for Exchange {
     fn requested(&mut self) -> Vec<String> {

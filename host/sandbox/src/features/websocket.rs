@@ -12,13 +12,13 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 
 use crate::answer::Answer;
-use crate::bindings::response::Error as ResponseError;
-use crate::bindings::websocket::{AcceptError, CloseFrame, Error, Event, Host};
-use crate::buffers::counted;
-use crate::disconnect::Disconnect;
+use crate::answer::buffers::counted;
 use crate::exchange::Exchange;
-use crate::state::State;
-use crate::websocket::{self, Handshake, WebSocket};
+use crate::exchange::disconnect::Disconnect;
+use crate::exchange::websocket::{self, Handshake, WebSocket};
+use crate::features::bindings::response::Error as ResponseError;
+use crate::features::bindings::websocket::{AcceptError, CloseFrame, Error, Event, Host};
+use crate::store::state::State;
 
 impl Host for Exchange {
     fn requested(&mut self) -> Option<Vec<String>> {

@@ -11,9 +11,10 @@ use tokio::task::AbortHandle;
 use windhover_contract::{Fault, HostFault};
 
 use super::worker::{Work, Worker};
+use crate::Deployed;
 use crate::exchange::Exchange;
+use crate::scheduling::background;
 use crate::wasi::p3::Call;
-use crate::{Deployed, background};
 
 /// The instances of a deployment, each of which serves several exchanges at once.
 pub(crate) struct ConcurrentPool {

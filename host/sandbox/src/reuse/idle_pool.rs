@@ -11,7 +11,7 @@ use windhover_contract::{Fault, GuestFault};
 
 use crate::Deployed;
 use crate::exchange::Exchange;
-use crate::instance::Instance;
+use crate::reuse::instance::Instance;
 
 /// The idle instances of a deployment: no more than were at work at once.
 pub(crate) struct IdlePool {

@@ -22,11 +22,12 @@ use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::Fault;
 
 use super::{ConcurrentPool, Instances};
-use crate::instance::{Instance, Instantiated};
-use crate::state::State;
-use crate::turns::poll_in_turns;
+use crate::Deployed;
+use crate::reuse::instance::{Instance, Instantiated};
+use crate::reuse::trap;
+use crate::scheduling::turns::poll_in_turns;
+use crate::store::state::State;
 use crate::wasi::p3::Call;
-use crate::{Deployed, trap};
 
 /// How an exchange hears of its end.
 type End = oneshot::Sender<Result<(), Fault>>;

@@ -18,8 +18,8 @@ use wasmtime::Store;
 use wasmtime::component::{HasSelf, Linker};
 
 use super::request;
-use crate::log_id::LogId;
-use crate::state::State;
+use crate::exchange::log_id::LogId;
+use crate::store::state::State;
 use answer::{OutgoingResponse, ResponseOutparam};
 use incoming::{Fields, IncomingRequest};
 use outgoing::{FutureResponse, IncomingResponse, OutgoingRequest};

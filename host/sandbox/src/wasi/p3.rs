@@ -23,10 +23,10 @@ use super::content::{Watch, watched};
 use super::request;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::Exchange;
-use crate::fields::content_length;
-use crate::log_id::LogId;
-use crate::outbound::Hooks;
-use crate::state::State;
+use crate::exchange::fields::content_length;
+use crate::exchange::log_id::LogId;
+use crate::grants::outbound::Hooks;
+use crate::store::state::State;
 
 /// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `random` and `sockets` 0.3.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

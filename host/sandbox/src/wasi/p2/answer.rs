@@ -12,10 +12,10 @@ use windhover_contract::{ClientFault, Fault, GuestFault, Response};
 use super::bindings::types::{ErrorCode, HostOutgoingBody, HostOutgoingResponse, HostResponseOutparam};
 use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
 use crate::answer::{Answer, Content, Head};
-use crate::fields::content_length;
-use crate::log_id::LogId;
-use crate::resources::size_of_fields;
-use crate::state::State;
+use crate::exchange::fields::content_length;
+use crate::exchange::log_id::LogId;
+use crate::store::resources::size_of_fields;
+use crate::store::state::State;
 
 /// `response-outparam`.
 pub struct ResponseOutparam {

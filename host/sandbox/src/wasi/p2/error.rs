@@ -4,7 +4,7 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_http::Error;
 
 use super::bindings::types::{DnsErrorPayload, ErrorCode, Host};
-use crate::state::State;
+use crate::store::state::State;
 
 /// What wasi:http 0.2 calls an error of our own content or of our own client.
 pub(super) fn code(error: Error) -> ErrorCode {

@@ -11,8 +11,8 @@ use windhover_contract::ExpectContinue;
 
 use super::bindings::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostIncomingRequest, Method, Scheme};
 use super::content::{FutureTrailers, IncomingBody};
-use crate::resources::size_of_fields;
-use crate::state::State;
+use crate::store::resources::size_of_fields;
+use crate::store::state::State;
 use crate::wasi::request::without_connection;
 
 /// `incoming-request`.

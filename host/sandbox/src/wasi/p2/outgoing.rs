@@ -18,9 +18,9 @@ use super::bindings::types::{
 use super::content::IncomingBody;
 use super::error::code;
 use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
-use crate::fields::content_length;
-use crate::resources::size_of_fields;
-use crate::state::State;
+use crate::exchange::fields::content_length;
+use crate::store::resources::size_of_fields;
+use crate::store::state::State;
 
 /// `outgoing-request`.
 pub struct OutgoingRequest {

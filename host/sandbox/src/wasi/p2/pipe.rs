@@ -14,8 +14,8 @@ use wasmtime_wasi_http::Error;
 
 use super::bindings::types::ErrorCode;
 use super::stuck::leave;
+use crate::answer::pieces::{Pieces, READ_AHEAD};
 use crate::answer::wake;
-use crate::pieces::{Pieces, READ_AHEAD};
 
 /// The guest's side: `outgoing-body`. Dropping it breaks the content off, unless it was finished.
 pub struct OutgoingBody {

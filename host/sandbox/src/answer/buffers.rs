@@ -1,0 +1,276 @@
+//! What the host holds of content beyond its guests' own memory: answers on their way, requests that are collected,
+//! messages of WebSockets that are sent, or that have come in part. One limit for the process, because all of it is the
+//! process' memory.
+//!
+//! Who wants to hand a piece over waits until there is room, first come, first served, and the piece stays in the
+//! guest's memory meanwhile. Small pieces are not counted and never wait, so whatever slow clients hold, small answers
+//! go on. A piece that is larger than all the room there is waits until nothing else is held, and then has it alone.
+//!
+//! Nothing can wait for ever: a guest that waits for room holds only pieces that are on their way already, and those
+//! leave at their clients' pace, whatever the guest does. Who collects a request, or a message, does keep what it has while
+//! it wants more; so one at a time may go beyond the limit, and that one waits for nothing but its client. And a client's
+//! pace has limits of its own.
+
+mod machine;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::SandboxLimits;
+use crate::answer::Answer;
+use crate::scheduling::admission::Place;
+
+pub(crate) use machine::{default_max_buffered, default_max_grown_memory};
+
+/// The room of an engine.
+pub(crate) struct Buffers {
+    max: usize,
+    /// In units.
+    room: Arc<Semaphore>,
+    /// Who has this may go beyond the limit.
+    beyond: Arc<Semaphore>,
+}
+
+impl Buffers {
+    pub(crate) fn new(max: usize) -> Self {
+        let units = (max / UNIT).clamp(1, MAX_UNITS);
+        Self { max, room: Arc::new(Semaphore::new(units)), beyond: Arc::new(Semaphore::new(1)) }
+    }
+
+    fn units(&self, size: usize) -> u32 {
+        let all = (self.max / UNIT).clamp(1, MAX_UNITS);
+        u32::try_from(size.div_ceil(UNIT).min(all)).expect("there are fewer units than that")
+    }
+}
+
+/// A deployment's way to the room of its engine.
+pub(crate) struct Room {
+    buffers: Arc<Buffers>,
+    /// Who waits has an instance. Some are left to those that need no room.
+    waiting: AtomicUsize,
+    max_waiting: usize,
+    timeout: Duration,
+}
+
+/// There is no room, and no more time to wait for it.
+#[derive(Debug, thiserror::Error)]
+#[error("what the host may hold of content for all guests together (max_buffered), {max} bytes, is held")]
+pub(crate) struct NoRoom {
+    max: usize,
+}
+
+impl Room {
+    pub(crate) fn new(buffers: &Arc<Buffers>, limits: &SandboxLimits) -> Self {
+        Self {
+            buffers: Arc::clone(buffers),
+            waiting: AtomicUsize::new(0),
+            max_waiting: (limits.max_instances / 2).max(1).min(limits.max_queue),
+            timeout: limits.queue_timeout,
+        }
+    }
+
+    /// The limit, for the log.
+    pub(crate) fn max(&self) -> usize {
+        self.buffers.max
+    }
+
+    /// Room for a piece of this size, if it needs any and there is some now. `Err`: who wants it must wait.
+    pub(crate) fn try_take(&self, size: usize) -> Result<Option<Held>, ()> {
+        if self.is_small(size) {
+            return Ok(None);
+        }
+        self.try_count(size).map(Some).ok_or(())
+    }
+
+    /// Whether so much is not counted.
+    pub(crate) fn is_small(&self, size: usize) -> bool {
+        size < SMALL
+    }
+
+    /// Room for a piece of whatever size, if there is some now.
+    pub(crate) fn try_count(&self, size: usize) -> Option<Held> {
+        let permit = Arc::clone(&self.buffers.room).try_acquire_many_owned(self.buffers.units(size)).ok()?;
+        Some(Held { room: Some(permit), beyond: None })
+    }
+
+    /// Waits for room for a piece of this size.
+    pub(crate) async fn take(&self, size: usize, answer: &Answer) -> Result<Option<Held>, NoRoom> {
+        if let Ok(held) = self.try_take(size) {
+            return Ok(held);
+        }
+        let permit = self.wait(answer, self.acquire(size)).await?;
+        Ok(Some(Held { room: Some(permit), beyond: None }))
+    }
+
+    /// Waits for room for a piece of this size, for one that keeps other room while it waits.
+    pub(crate) async fn take_besides(&self, size: usize, answer: &Answer) -> Result<Option<Held>, NoRoom> {
+        if let Ok(held) = self.try_take(size) {
+            return Ok(held);
+        }
+        let mut held = Held::default();
+        self.grow(&mut held, size, answer).await?;
+        Ok(Some(held))
+    }
+
+    /// Waits for room for as much again as will be there in all, unless that is held already.
+    pub(crate) async fn grow(&self, held: &mut Held, size: usize, answer: &Answer) -> Result<(), NoRoom> {
+        if held.beyond.is_some() {
+            return Ok(());
+        }
+        let units = self.buffers.units(size);
+        let has = held.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let may_fit = has + units as usize <= self.buffers.max / UNIT;
+        if may_fit && let Ok(permit) = Arc::clone(&self.buffers.room).try_acquire_many_owned(units) {
+            held.add(permit);
+            return Ok(());
+        }
+        let beyond = Arc::clone(&self.buffers.beyond).acquire_owned();
+        let got = async {
+            tokio::select! {
+                biased;
+                permit = self.acquire(size), if may_fit => (Some(permit), None),
+                permit = beyond => (None, Some(permit.expect("it is never closed"))),
+            }
+        };
+        let (room, beyond) = self.wait(answer, got).await?;
+        if let Some(permit) = room {
+            held.add(permit);
+        }
+        held.beyond = beyond;
+        Ok(())
+    }
+
+    async fn acquire(&self, size: usize) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.buffers.room);
+        room.acquire_many_owned(self.buffers.units(size)).await.expect("it is never closed")
+    }
+
+    /// A guest whose client has heard nothing yet waits as long as one waits for an instance, because the client can be
+    /// told to come again; one that has begun its answer, as long as it has time.
+    async fn wait<T>(&self, answer: &Answer, wait: impl Future<Output = T>) -> Result<T, NoRoom> {
+        let full = NoRoom { max: self.buffers.max };
+        answer.lack_room(true);
+        let got = if answer.has_begun() {
+            let _place = Place::take(&self.waiting, usize::MAX);
+            wait.await
+        } else {
+            let Some(_place) = Place::take(&self.waiting, self.max_waiting) else { return Err(full) };
+            tokio::time::timeout(self.timeout, wait).await.map_err(|_| full)?
+        };
+        answer.lack_room(false);
+        Ok(got)
+    }
+}
+
+/// Room that is taken; given back by dropping it.
+#[derive(Default)]
+pub(crate) struct Held {
+    room: Option<OwnedSemaphorePermit>,
+    beyond: Option<OwnedSemaphorePermit>,
+}
+
+impl Held {
+    /// Takes what another has too.
+    pub(crate) fn merge(&mut self, other: Self) {
+        if let Some(permit) = other.room {
+            self.add(permit);
+        }
+        self.beyond = other.beyond.or(self.beyond.take());
+    }
+
+    /// Whether it may go beyond the limit.
+    pub(crate) fn is_beyond(&self) -> bool {
+        self.beyond.is_some()
+    }
+
+    /// Leaves the right to go beyond the limit to something else, and no more room than there is.
+    pub(crate) fn split_beyond(&mut self) -> Option<Self> {
+        Some(Self { room: None, beyond: Some(self.beyond.take()?) })
+    }
+
+    /// Octets that have room within the limit.
+    pub(crate) fn size(&self) -> usize {
+        self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * UNIT
+    }
+
+    fn add(&mut self, permit: OwnedSemaphorePermit) {
+        match &mut self.room {
+            Some(room) => room.merge(permit),
+            room => *room = Some(permit),
+        }
+    }
+}
+
+/// Octets that have room for as long as anybody holds a part of them.
+pub(crate) fn counted(octets: Bytes, held: Option<Held>) -> Bytes {
+    match held {
+        None => octets,
+        Some(held) => Bytes::from_owner(Counted { octets, _held: held }),
+    }
+}
+
+struct Counted {
+    octets: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Counted {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+/// Content that is collected, and has room for as much as there is of it.
+pub(crate) struct Collection<'a> {
+    octets: Vec<u8>,
+    counted: usize,
+    held: Held,
+    answer: &'a Answer,
+}
+
+impl<'a> Collection<'a> {
+    /// An empty one that is likely to grow to `expected` octets. What of it stays unused costs no memory, only
+    /// addresses.
+    pub(crate) fn new(expected: usize, answer: &'a Answer) -> Self {
+        let mut octets = Vec::new();
+        let _ = octets.try_reserve_exact(expected); // else it grows as it must
+        Self { octets, counted: 0, held: Held::default(), answer }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.octets.len()
+    }
+
+    /// Adds a piece, once there is room.
+    pub(crate) async fn add(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
+        let size = self.octets.len() + piece.len();
+        if size >= SMALL && size > self.counted {
+            let more = (size - self.counted).max(STEP);
+            self.answer.room.grow(&mut self.held, more, self.answer).await?;
+            self.counted += more;
+        }
+        self.octets.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// Gives the octets to a guest that takes them at once.
+    pub(crate) fn into_octets(self) -> Vec<u8> {
+        self.octets
+    }
+}
+
+/// What is smaller is not counted: ten thousand clients hold no more than 160 MB of it.
+pub(crate) const SMALL: usize = 16 << 10;
+
+/// What a collection is counted by.
+pub(crate) const STEP: usize = 64 << 10;
+
+/// What room is counted in.
+const UNIT: usize = 1 << 10;
+
+/// More is not to be counted: a number of units must fit 32 bits, and a semaphore.
+const MAX_UNITS: usize = (u32::MAX >> 4) as usize;

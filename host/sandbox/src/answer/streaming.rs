@@ -1,0 +1,234 @@
+//! The content of an answer whose guest may still be at work on it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::Instant;
+use tracing::warn;
+use wasmtime_wasi_http::WasiBody;
+use windhover_contract::{Fault, GuestFault};
+
+use crate::answer::Answer;
+use crate::answer::buffers::{Held, counted};
+use crate::exchange::log_id::LogId;
+use crate::invoke::run::{Run, Working};
+
+/// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
+pub(crate) struct Streaming {
+    /// For the log.
+    name: Arc<str>,
+    id: LogId,
+    answer: Arc<Answer>,
+    source: Source,
+    /// Content of a wasi:http guest that there is no room for yet.
+    waiting: Option<Waiting>,
+    /// The guest's task. `None`: it has ended.
+    guest: Option<Working>,
+    /// What must still come, where the guest promised a length.
+    expected: Option<u64>,
+    /// Nothing can follow what has been taken.
+    is_complete: bool,
+    /// The end, good or bad, has been told.
+    is_over: bool,
+    /// The guest is waited for, as far as its time knows.
+    is_silent: bool,
+}
+
+/// Where the content comes from.
+pub(crate) enum Source {
+    /// What the guest offers to the answer, until it ends.
+    Pieces,
+    /// A wasi:http body, until it ends.
+    Stream(WasiBody),
+}
+
+/// A frame that waits for room.
+struct Waiting {
+    frame: Frame<Bytes>,
+    /// `None`: it has not been asked for.
+    room: Option<Pin<Box<dyn Future<Output = Option<Held>> + Send>>>,
+}
+
+type NextFrame = Poll<Option<Result<Frame<Bytes>, Fault>>>;
+
+impl Streaming {
+    pub(crate) fn new(
+        name: Arc<str>,
+        answer: Arc<Answer>,
+        source: Source,
+        mut run: Run,
+        expected: Option<u64>,
+    ) -> Self {
+        if let Source::Pieces = source {
+            run.make_content();
+        }
+        let (id, guest) = (run.id().clone(), run.spawn());
+        Self {
+            name,
+            id,
+            answer,
+            source,
+            waiting: None,
+            guest,
+            expected,
+            is_complete: false,
+            is_over: false,
+            is_silent: true,
+        }
+    }
+
+    /// Lets the guest write to its end, to nobody: what it writes breaks no silence.
+    pub(crate) async fn discard(mut self) {
+        while let Some(Ok(_)) = poll_fn(|cx| self.poll_next(cx)).await {
+            // A guest that always has a next piece never waits, and must give way all the same.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> NextFrame {
+        match self.source {
+            _ if self.is_over => Poll::Ready(None),
+            Source::Pieces => self.poll_pieces(cx),
+            Source::Stream(_) => self.poll_stream(cx),
+        }
+    }
+
+    /// Lets the guest's time know whether it is waited for.
+    fn notice(&mut self, is_silent: bool) {
+        if std::mem::replace(&mut self.is_silent, is_silent) == is_silent {
+            return;
+        }
+        match is_silent {
+            true => self.answer.time.fall_silent(Instant::now()),
+            false => self.answer.time.break_silence(),
+        }
+    }
+
+    fn poll_pieces(&mut self, cx: &mut Context<'_>) -> NextFrame {
+        match ready!(self.answer.poll_piece(cx)) {
+            Ok(Some(piece)) => self.pass(Frame::data(piece)),
+            Ok(None) => match self.answer.take_trailers() {
+                Some(trailers) => self.pass(Frame::trailers(trailers)),
+                None => self.end(),
+            },
+            Err(fault) => self.fail(fault),
+        }
+    }
+
+    /// A body that was finished is whole, whatever became of its guest afterwards; one that was left is not, even where
+    /// the guest says that all is well.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> NextFrame {
+        let Source::Stream(body) = &mut self.source else { return Poll::Ready(None) };
+        if let Some(frame) = self.waiting.take() {
+            return self.pass_with_room(frame, cx);
+        }
+        let mut next = Pin::new(&mut *body).poll_frame(cx);
+        if next.is_pending() && self.answer.poll_ended(cx).is_ready() {
+            // A guest on another thread may have written its last meanwhile.
+            next = Pin::new(body).poll_frame(cx);
+        }
+        match next {
+            Poll::Ready(Some(Ok(frame))) => self.pass_with_room(Waiting { frame, room: None }, cx),
+            Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
+            Poll::Ready(Some(Err(error))) if !self.answer.is_unfinished() => {
+                warn!(app = %self.name, id = %self.id, "the guest broke its content off, or left it unfinished: {error:?}");
+                self.fail(GuestFault::Reported.into())
+            }
+            // The guest has ended, or was ended in a wait; either way nothing follows.
+            Poll::Ready(None | Some(Err(_))) => match ready!(self.answer.poll_ended(cx)) {
+                Err(fault) => self.fail(fault),
+                Ok(()) => {
+                    warn!(app = %self.name, id = %self.id, "the guest ended and left its content unfinished");
+                    self.fail(GuestFault::Reported.into())
+                }
+            },
+            Poll::Pending => match ready!(self.answer.poll_ended(cx)) {
+                Err(fault) => self.fail(fault),
+                Ok(()) => self.fail(GuestFault::Reported.into()),
+            },
+        }
+    }
+
+    /// Passes a frame on when there is room for it. It is held already, but the guest behind it waits meanwhile; and
+    /// once the guest has ended, nothing is left that could be waited for.
+    fn pass_with_room(&mut self, mut waiting: Waiting, cx: &mut Context<'_>) -> NextFrame {
+        let Some(data) = waiting.frame.data_ref() else { return self.pass(waiting.frame) };
+        let room = match (&mut waiting.room, self.answer.room.try_take(data.len())) {
+            (None, Ok(held)) => return self.pass(waiting.frame.map_data(|data| counted(data, held))),
+            (room, _) => room.get_or_insert_with(|| {
+                let (size, answer) = (data.len(), Arc::clone(&self.answer));
+                // Its answer has begun, so it waits for as long as it takes.
+                Box::pin(async move { answer.room.take(size, &answer).await.unwrap_or_default() })
+            }),
+        };
+        let held = match room.as_mut().poll(cx) {
+            Poll::Ready(held) => held,
+            Poll::Pending if self.answer.poll_ended(cx).is_ready() => None,
+            Poll::Pending => {
+                self.waiting = Some(waiting);
+                return Poll::Pending;
+            }
+        };
+        self.pass(waiting.frame.map_data(|data| counted(data, held)))
+    }
+
+    fn pass(&mut self, frame: Frame<Bytes>) -> NextFrame {
+        if let (Some(expected), Some(data)) = (&mut self.expected, frame.data_ref()) {
+            let Some(left) = expected.checked_sub(data.len() as u64) else {
+                warn!(app = %self.name, id = %self.id, "the guest wrote more than the content-length it gave");
+                return self.fail(GuestFault::ContentLengthMismatch.into());
+            };
+            *expected = left;
+        }
+        self.is_complete = self.expected == Some(0) || frame.is_trailers();
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn end(&mut self) -> NextFrame {
+        if let Some(missing @ 1..) = self.expected {
+            warn!(app = %self.name, id = %self.id, "the guest ended {missing} bytes short of the content-length it gave");
+            return self.fail(GuestFault::ContentLengthMismatch.into());
+        }
+        (self.is_complete, self.is_over) = (true, true);
+        Poll::Ready(None)
+    }
+
+    fn fail(&mut self, fault: Fault) -> NextFrame {
+        self.is_over = true;
+        Poll::Ready(Some(Err(fault)))
+    }
+}
+
+impl Body for Streaming {
+    type Data = Bytes;
+    type Error = Fault;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> NextFrame {
+        let next = self.poll_next(cx);
+        // Behind a frame it is the client that is waited for, until more is asked for.
+        self.notice(!matches!(next, Poll::Ready(Some(Ok(_)))));
+        next
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.expected.map_or_else(SizeHint::default, SizeHint::with_exact)
+    }
+}
+
+impl Drop for Streaming {
+    /// A server that has sent all there is need not ask for the end; the guest is not to be cancelled then.
+    fn drop(&mut self) {
+        self.notice(true);
+        if let Some(guest) = self.guest.take().filter(|_| !self.is_complete) {
+            guest.abandon();
+        }
+    }
+}

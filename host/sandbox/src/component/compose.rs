@@ -1,0 +1,95 @@
+//! Middleware: puts components before an app and makes one component of them, which is then loaded like any other.
+//!
+//! Two kinds, told from the component. One *handles*: it exports the app's handler and imports the next one. One
+//! *filters*: it exports features that it also imports, and everything behind it is told what it says. Whatever nobody
+//! inside answers stays an import of the whole, and so the host's.
+
+mod composer;
+mod error;
+mod role;
+
+use std::path::Path;
+
+use wac_graph::types::are_semver_compatible;
+
+use crate::component::{Outline, World, binary};
+use composer::{Composer, Filter};
+use role::Role;
+
+pub use error::{ComposeError, ComposeWarning};
+
+/// A component that is to be part of a composition.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Its name in errors.
+    pub file: &'a Path,
+    /// Binary or text.
+    pub bytes: &'a [u8],
+}
+
+/// One component made of several.
+#[derive(Debug)]
+pub struct Composition {
+    /// The component. It has not been validated: who loads it does that.
+    pub bytes: Vec<u8>,
+    /// What looks like a mistake and hinders nobody.
+    pub warnings: Vec<ComposeWarning>,
+}
+
+/// Puts `middleware` before `app`: the first stands outermost and sees each request first.
+pub fn compose(app: Part<'_>, middleware: &[Part<'_>]) -> Result<Composition, ComposeError> {
+    let mut composer = Composer::default();
+    let app_binary = binary(app.bytes, app.file)?;
+    let app_outline = Outline::read(&app_binary, app.file)?;
+    let Some(world) = World::of(&app_outline.exports) else {
+        return Err(app_outline.refusal(app.file).into());
+    };
+
+    // From the outermost inwards: who stands further in is told what the filters before it say.
+    let mut filters: Vec<Filter> = Vec::new();
+    let mut handlers = Vec::new();
+    for part in middleware {
+        let binary = binary(part.bytes, part.file)?;
+        let outline = Outline::read(&binary, part.file)?;
+        let role = Role::of(&outline, part.file)?;
+        outline.check_imports(part.file, |import| {
+            let is_told = filters.iter().any(|filter| are_semver_compatible(&filter.feature, import));
+            is_told || role.next(&outline) == Some(import)
+        })?;
+        let component = composer.add(part.file, &binary)?;
+        let instance = composer.instantiate(&component, &mut filters, &outline)?;
+        match role {
+            Role::Filter(features) => {
+                for feature in features {
+                    if !outline.imports.iter().any(|import| are_semver_compatible(import, &feature)) {
+                        let (file, feature) = (part.file.into(), feature.clone());
+                        composer.warnings.push(ComposeWarning::NotImported { file, feature });
+                    }
+                    let node = composer.export_of(&component, instance, &feature)?;
+                    filters.push(Filter { file: part.file, feature, node, is_used: false });
+                }
+            }
+            Role::Handler(its) if its != world => {
+                let (file, app) = (part.file.into(), app.file.into());
+                return Err(ComposeError::OtherWorld { file, world: its, app, app_world: world });
+            }
+            Role::Handler(_) => handlers.push((component, instance, outline)),
+        }
+    }
+    let component = composer.add(app.file, &app_binary)?;
+    let instance = composer.instantiate(&component, &mut filters, &app_outline)?;
+    for Filter { file, feature, .. } in filters.into_iter().filter(|filter| !filter.is_used) {
+        composer.warnings.push(ComposeWarning::Unused { file: file.into(), feature });
+    }
+
+    // From the app outwards: each handler gets the one behind it.
+    let mut export = world.handler(&app_outline.exports).expect("the world was told by it").to_owned();
+    let mut next = composer.export_of(&component, instance, &export)?;
+    for (component, instance, outline) in handlers.iter().rev() {
+        let import = world.next(&outline.imports).expect("the role was told by it");
+        composer.connect(component, *instance, import, next)?;
+        export = world.handler(&outline.exports).expect("the role was told by it").to_owned();
+        next = composer.export_of(component, *instance, &export)?;
+    }
+    composer.finish(next, &export)
+}

@@ -1,0 +1,360 @@
+//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the octets. It is the
+//! same on every server, because an upgrade is a body in each direction.
+
+mod handshake;
+mod pipe;
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error, Message};
+use windhover_contract::Body;
+
+use crate::answer::Answer;
+use crate::answer::buffers::{Held, NoRoom, SMALL, STEP};
+use crate::exchange::leaving::{Leave, Leaving};
+use crate::limits::WebSocketLimits;
+
+pub(crate) use handshake::{Handshake, is_own, offered, other_version};
+use pipe::Pipe;
+
+/// A connection on which messages go both ways.
+pub(crate) struct WebSocket {
+    context: WebSocketContext,
+    pipe: Pipe,
+    incoming: Body,
+    /// How it was closed, once it was.
+    closed: Option<Closed>,
+    keep_alive: Duration,
+    /// When the client's silence is too long.
+    silence: Option<Pin<Box<Sleep>>>,
+    /// Whether it was asked to break it.
+    was_pinged: bool,
+    /// What came last, and waits for room.
+    arrived: Option<Bytes>,
+    /// Octets that have come since the last whole message, and as many of them as have room.
+    unfinished: usize,
+    counted: usize,
+    held: Held,
+    /// Ready when there is more room, which it adds to what was held.
+    growing: Option<Growing>,
+    /// Ready when the server leaves, with what clients are told. `None`: that was done.
+    leaving: Option<Pin<Box<dyn Future<Output = Leave> + Send>>>,
+}
+
+type Growing = Pin<Box<dyn Future<Output = Result<Held, NoRoom>> + Send>>;
+
+/// How a connection was closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Closed {
+    pub(crate) code: u16,
+    pub(crate) reason: String,
+}
+
+/// What came.
+pub(crate) enum Event {
+    Text(String),
+    Binary(Bytes),
+    Closed(Closed),
+    TimedOut,
+}
+
+/// The connection is closed, so nothing is sent.
+pub(crate) struct NotOpen;
+
+impl WebSocket {
+    /// The client's octets come in `incoming`; what is sent to it goes to the exchange's answer.
+    pub(crate) fn new(incoming: Body, limits: &WebSocketLimits, leaving: &Leaving) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0) // each message leaves at once
+            .max_message_size(Some(limits.max_message))
+            .max_frame_size(Some(limits.max_message));
+        Self {
+            context: WebSocketContext::new(Role::Server, Some(config)),
+            pipe: Pipe::default(),
+            incoming,
+            closed: None,
+            keep_alive: limits.keep_alive,
+            silence: None,
+            was_pinged: false,
+            arrived: None,
+            unfinished: 0,
+            counted: 0,
+            held: Held::default(),
+            growing: None,
+            leaving: Some(Box::pin(leaving.begun())),
+        }
+    }
+
+    /// Whether a message may be sent.
+    pub(crate) fn is_open(&self) -> bool {
+        self.closed.is_none() && self.context.can_write()
+    }
+
+    /// The right to go beyond the limit, for a message that is sent, if the part of one that has come has it: the two would
+    /// wait for one another else.
+    pub(crate) fn split_beyond(&mut self) -> Option<Held> {
+        let beyond = self.held.split_beyond()?;
+        self.counted = self.held.size();
+        Some(beyond)
+    }
+
+    /// Whether a part of a message that has come takes room.
+    pub(crate) fn holds_room(&self) -> bool {
+        self.counted > 0
+    }
+
+    /// The next message, or the close; waits until `deadline` at most.
+    pub(crate) async fn receive(&mut self, answer: &Arc<Answer>, deadline: Option<Instant>) -> Event {
+        let mut timeout = deadline.map(|deadline| Box::pin(sleep_until(deadline)));
+        let event = poll_fn(|cx| match self.poll_receive(cx, answer) {
+            Poll::Ready(event) => Poll::Ready(event),
+            Poll::Pending => match timeout.as_mut().map(|timeout| timeout.as_mut().poll(cx)) {
+                Some(Poll::Ready(())) => Poll::Ready(Event::TimedOut),
+                Some(Poll::Pending) | None => Poll::Pending,
+            },
+        })
+        .await;
+        self.stop_growing(answer);
+        event
+    }
+
+    /// Sends a message, which has its room. Waits while the client is slow.
+    pub(crate) async fn send(&mut self, answer: &Answer, kind: Data, payload: Bytes) -> Result<(), NotOpen> {
+        poll_fn(|cx| {
+            self.leave_if_asked(cx);
+            Poll::Ready(())
+        })
+        .await;
+        if !self.is_open() {
+            self.flush(answer).await;
+            return Err(NotOpen);
+        }
+        // Pongs that wait inside. An error would be the pipe's, which takes everything.
+        self.context.flush(&mut self.pipe).map_err(|_| NotOpen)?;
+        // Not by the protocol's own buffer: it would copy a large message, and keep as much for the next one. A server's
+        // frame is its head and the message as it is (RFC 6455 §5.3).
+        let head = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
+        head.format(payload.len() as u64, &mut self.pipe).map_err(|_| NotOpen)?;
+        if payload.len() < SMALL {
+            self.pipe.append(&payload);
+            self.flush(answer).await;
+        } else {
+            self.flush(answer).await;
+            answer.push(payload); // right behind its head
+        }
+        Ok(())
+    }
+
+    /// Sends a close frame. Messages may still come until the client's own.
+    pub(crate) async fn close(&mut self, answer: &Answer, code: u16, reason: &str) -> Result<(), NotOpen> {
+        if !self.is_open() {
+            return Err(NotOpen);
+        }
+        self.write_close(code.into(), reason);
+        self.flush(answer).await;
+        Ok(())
+    }
+
+    /// Ends the connection politely: closes it if nobody has, and waits for the client's close, but not long.
+    pub(crate) async fn finish(mut self, answer: &Arc<Answer>, code: u16) {
+        let closing = async {
+            let _ = self.close(answer, code, "").await;
+            while self.closed.is_none() {
+                self.receive(answer, None).await;
+            }
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, closing).await;
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>) -> Poll<Event> {
+        loop {
+            self.leave_if_asked(cx);
+            if let Some(closed) = self.closed.clone() {
+                ready!(self.poll_flush(cx, answer));
+                return Poll::Ready(Event::Closed(closed));
+            }
+            match self.context.read(&mut self.pipe) {
+                Ok(Message::Text(text)) => {
+                    self.give_room_back();
+                    return Poll::Ready(Event::Text(text.as_str().to_owned()));
+                }
+                Ok(Message::Binary(data)) => {
+                    self.give_room_back();
+                    return Poll::Ready(Event::Binary(data));
+                }
+                Ok(Message::Close(frame)) => self.end_by_client(frame),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Err(Error::Io(_)) => {
+                    // What it has to say by itself (a pong) goes out beside the wait, and does not hold it up, unless
+                    // the client takes none of it: then nothing is taken from the client either.
+                    let flushed = self.poll_flush(cx, answer);
+                    if self.pipe.is_full() {
+                        ready!(flushed);
+                    }
+                    ready!(self.poll_more(cx, answer));
+                }
+                Err(error) => self.end_by_error(&error),
+            }
+        }
+    }
+
+    /// Ready when something has come, or has not come for too long.
+    fn poll_more(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>) -> Poll<()> {
+        loop {
+            if let Some(size) = self.arrived.as_ref().map(Bytes::len) {
+                let has_room = ready!(self.poll_room(cx, answer, self.unfinished + size));
+                let data = self.arrived.take().unwrap_or_default();
+                if has_room {
+                    self.unfinished += size;
+                    self.pipe.push(&data);
+                } else {
+                    self.end_by_error(&Error::Capacity(CapacityError::MessageTooLong { size, max_size: 0 }));
+                }
+                return Poll::Ready(());
+            }
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    self.arrived = Some(data);
+                    (self.silence, self.was_pinged) = (None, false);
+                    continue;
+                }
+                Poll::Ready(Some(Err(_)) | None) => {
+                    self.pipe.end();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {}
+            }
+            let keep_alive = self.keep_alive;
+            let silence = self.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(keep_alive)));
+            ready!(silence.as_mut().poll(cx));
+            if self.was_pinged {
+                self.closed = Some(Closed { code: BROKEN, reason: String::new() });
+                return Poll::Ready(());
+            }
+            let _ = self.context.write(&mut self.pipe, Message::Ping(Bytes::new())); // a closed one need not be asked
+            (self.silence, self.was_pinged) = (None, true);
+            return Poll::Ready(());
+        }
+    }
+
+    /// Waits until there is room for a message of which so much has come. What is small needs none. `false`: there is
+    /// none, and no more time to wait for it.
+    fn poll_room(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>, size: usize) -> Poll<bool> {
+        if size < SMALL || size <= self.counted {
+            return Poll::Ready(true);
+        }
+        let more = (size - self.counted).max(STEP);
+        if !self.held.is_beyond() {
+            let growing = self.growing.get_or_insert_with(|| {
+                let answer = Arc::clone(answer);
+                Box::pin(async move {
+                    let mut held = Held::default();
+                    answer.room.grow(&mut held, more, &answer).await.map(|()| held)
+                })
+            });
+            let grown = ready!(growing.as_mut().poll(cx));
+            self.growing = None;
+            match grown {
+                Ok(held) => self.held.merge(held),
+                Err(NoRoom { .. }) => return Poll::Ready(false),
+            }
+        }
+        self.counted += more;
+        Poll::Ready(true)
+    }
+
+    /// Does not wait for room any more: what nobody waits for must not be given to it.
+    fn stop_growing(&mut self, answer: &Answer) {
+        if self.growing.take().is_some() {
+            answer.lack_room(false);
+        }
+    }
+
+    /// A message is whole, and becomes the guest's. What has come behind it still takes room, unless it is small.
+    fn give_room_back(&mut self) {
+        self.unfinished = self.pipe.unread();
+        if self.unfinished < SMALL {
+            (self.held, self.counted) = (Held::default(), 0);
+        }
+    }
+
+    /// Closes the connection when the server leaves. The client has a moment to close it too (RFC 6455 §7.1.1); the guest
+    /// hears of it then.
+    fn leave_if_asked(&mut self, cx: &mut Context<'_>) {
+        let Some(leaving) = &mut self.leaving else { return };
+        let Poll::Ready(why) = leaving.as_mut().poll(cx) else { return };
+        self.leaving = None;
+        if self.closed.is_none() && self.context.can_write() {
+            self.write_close(why.code().into(), "");
+            // As one who does not answer a ping.
+            (self.silence, self.was_pinged) = (Some(Box::pin(tokio::time::sleep(LAST_WORDS))), true);
+        }
+    }
+
+    fn end_by_client(&mut self, frame: Option<CloseFrame>) {
+        // Its reply, if there is none yet, waits inside; the last octets leave by the flush that follows.
+        let _ = self.context.flush(&mut self.pipe);
+        self.closed = Some(match frame {
+            Some(frame) => Closed { code: frame.code.into(), reason: frame.reason.as_str().to_owned() },
+            None => Closed { code: NO_STATUS, reason: String::new() },
+        });
+    }
+
+    /// RFC 6455 §7.1.7 and §7.4.1: a client that breaks the rules is told which, and nothing more is taken from it.
+    fn end_by_error(&mut self, error: &Error) {
+        let code = match error {
+            Error::Capacity(_) => CloseCode::Size,
+            Error::Utf8(_) => CloseCode::Invalid,
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+            | Error::ConnectionClosed
+            | Error::AlreadyClosed => return self.closed = Some(Closed { code: BROKEN, reason: String::new() }),
+            _ => CloseCode::Protocol,
+        };
+        self.write_close(code, "");
+        self.closed = Some(Closed { code: code.into(), reason: String::new() });
+    }
+
+    fn write_close(&mut self, code: CloseCode, reason: &str) {
+        let frame = CloseFrame { code, reason: reason.into() };
+        let _ = self.context.close(&mut self.pipe, Some(frame)); // the pipe takes everything
+    }
+
+    async fn flush(&mut self, answer: &Answer) {
+        poll_fn(|cx| self.poll_flush(cx, answer)).await;
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, answer: &Answer) -> Poll<()> {
+        let mut piece = self.pipe.take();
+        if piece.is_none() {
+            return Poll::Ready(());
+        }
+        let offered = answer.poll_offer(&mut piece, cx);
+        if let Some(piece) = piece {
+            self.pipe.put_back(&piece);
+        }
+        offered
+    }
+}
+
+/// RFC 6455 §7.4.1: the two codes that are never sent.
+const NO_STATUS: u16 = 1005;
+const BROKEN: u16 = 1006;
+
+/// Held for each connection; larger frames grow it while they come.
+const READ_BUFFER: usize = 4 << 10;
+
+/// How long a client may take to close after it was told to.
+const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -1,0 +1,316 @@
+//! What guests may ask of other servers: nothing, unless it was granted. Redirects are not followed here: a guest that
+//! follows one sends a request like any other, which is judged like any other.
+
+mod address;
+mod client;
+mod content;
+mod places;
+mod request;
+mod rule;
+
+use std::future::{Future, ready};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use tokio::time::timeout;
+use tracing::warn;
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks,
+};
+use windhover_contract::{Trace, TracedCall};
+
+use crate::exchange::Exchange;
+use crate::scheduling::blocking::Blocking;
+use crate::wasi::request::without_connection;
+use client::{Client, kind, may_reach};
+use content::Content;
+use places::Places;
+use request::prepare;
+use rule::Destination;
+
+pub use rule::{OutboundRule, OutboundRuleError};
+
+/// Requests that a guest may send to other servers, and how.
+///
+/// An address that is not of the Internet is reached only where a rule that says so ([`OutboundRule::private`]) names its
+/// host, whatever name leads to it.
+#[derive(Clone, Debug, Default)]
+pub struct Outbound {
+    /// What may be sent. Default: nothing.
+    pub rules: Vec<OutboundRule>,
+    /// Authorities that are trusted besides the system's, as PEM. Default and `None`: no other.
+    pub authorities: Option<Vec<u8>>,
+    /// How.
+    pub limits: OutboundLimits,
+}
+
+/// The limits of outbound requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboundLimits {
+    /// Time that connecting may take: finding the addresses of a name, TCP to them one after the other, and TLS.
+    /// Exceeding it fails with `connection-timeout`. A guest may make it shorter for a request.
+    pub connect_timeout: Duration,
+    /// Time until the head of the answer is here, with connecting. Exceeding it fails with `connection-read-timeout`,
+    /// which a guest can answer for as long as it has time itself ([`crate::SandboxLimits::timeout`]). A guest may make
+    /// it shorter for a request.
+    pub first_byte_timeout: Duration,
+    /// Time between two pieces of an answer's content. Exceeding it fails with `connection-read-timeout`. A guest may
+    /// make it shorter for a request.
+    pub between_bytes_timeout: Duration,
+    /// Requests under way at once for one exchange, until their answers are read or dropped. More wait for one of them.
+    pub max_in_flight: usize,
+    /// Requests of one exchange that may wait for others of it. One more fails with `connection-limit-reached`.
+    pub max_queue: usize,
+    /// How long one waits for others before it fails with `connection-limit-reached`.
+    pub queue_timeout: Duration,
+    /// Fields of an answer. More fail with `HTTP-response-header-section-size`.
+    pub max_response_fields: usize,
+    /// Bytes of the head of an answer, 8 KiB and more. Exceeding it fails with `HTTP-response-header-section-size`, and
+    /// in HTTP/2 with what the client makes of it.
+    pub max_response_fields_size: usize,
+    /// Connections to one host that are kept for later.
+    pub max_idle: usize,
+    /// How long they are kept.
+    pub idle_timeout: Duration,
+}
+
+impl Default for OutboundLimits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            // Ten seconds less than a request of an app may take, so that the app hears of it and can answer.
+            first_byte_timeout: Duration::from_secs(20),
+            between_bytes_timeout: Duration::from_secs(20),
+            max_in_flight: 16,
+            max_queue: 1000, // as for instances: more than any page asks for at once
+            queue_timeout: Duration::from_secs(10),
+            max_response_fields: 1000,          // as many as a guest may send itself
+            max_response_fields_size: 64 << 10, // as .NET's HttpClient
+            max_idle: 32,                       // as nginx's upstream keepalive
+            idle_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Why a deployment cannot send requests.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The authorities.
+    #[error("the authorities for outbound requests cannot be used: {0}")]
+    Authorities(String),
+    /// TLS.
+    #[error("TLS for outbound requests cannot be set up: {0}")]
+    Tls(rustls::Error),
+}
+
+/// What a deployment may send, with its client.
+pub(crate) struct Granted {
+    outbound: Outbound,
+    client: Client,
+    /// The second in which a refusal was last logged.
+    last_refusal: AtomicU64,
+}
+
+impl Granted {
+    pub(crate) fn new(outbound: Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
+        let client = Client::new(&outbound, blocking)?;
+        Ok(Self { outbound, client, last_refusal: AtomicU64::new(0) })
+    }
+
+    async fn send(
+        &self,
+        app: &str,
+        mut request: Request<WasiBody>,
+        options: RequestOptions,
+        exchange: Traced,
+        places: Arc<Places>,
+    ) -> Result<Response<WasiBody>, Error> {
+        prepare(&mut request)?;
+        let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+        if !self.outbound.rules.iter().any(|rule| rule.allows(request.method(), &destination)) {
+            let method = request.method();
+            self.tell(app, &format!("{method} {destination} was refused: no rule of grants.outbound allows it"));
+            return Err(Error::HttpRequestDenied);
+        }
+        if !may_reach(&self.outbound.rules, &destination.host) {
+            self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
+            return Err(Error::DestinationIpProhibited);
+        }
+        let method = request.method().clone();
+        let limits = &self.outbound.limits;
+        let place = places.take(limits).await.ok_or(Error::ConnectionLimitReached)?;
+        let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
+        let between = within(options.between_bytes_timeout, limits.between_bytes_timeout);
+        let first = within(options.first_byte_timeout, limits.first_byte_timeout);
+        let connect = within(options.connect_timeout, limits.connect_timeout);
+        let mut call = exchange.leaves(&mut request);
+        let answered = timeout(first, self.client.send(request, connect)).await;
+        let answered = match answered.unwrap_or(Err(Error::ConnectionReadTimeout)) {
+            Ok(answer) if are_too_many(answer.headers(), limits) => Err(Error::HttpResponseHeaderSectionSize(None)),
+            answered => answered,
+        };
+        match answered {
+            Err(Error::DestinationIpProhibited) => {
+                self.tell(app, &format!("{destination} was refused: {PRIVATE}"));
+            }
+            Err(Error::HttpResponseHeaderSectionSize(_)) => self.tell(
+                app,
+                &format!(
+                    "{destination} failed: its answer has more fields than limits.outbound.max-response-fields, {}, or a \
+                     head larger than max-response-fields-size, {} bytes",
+                    limits.max_response_fields, limits.max_response_fields_size
+                ),
+            ),
+            _ => {}
+        }
+        if let Some(call) = &mut call {
+            match &answered {
+                Ok(answer) => call.answered(answer.status()),
+                Err(error) => call.failed(kind(error)),
+            }
+        }
+        let mut answer = answered?;
+        *answer.headers_mut() = without_connection(std::mem::take(answer.headers_mut()));
+        if !has_content(&method, answer.status()) {
+            // Whatever its sender has written there is not the answer's (RFC 9110 §6.4.1).
+            return Ok(answer.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
+        }
+        Ok(answer.map(|content| Content::new(content, between, place, call).boxed_unsync()))
+    }
+
+    /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
+    fn tell(&self, app: &str, refusal: &str) {
+        let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
+        if self.last_refusal.swap(second, Ordering::Relaxed) != second {
+            warn!(%app, "a request to {refusal}");
+        }
+    }
+}
+
+/// Whether an answer carries content. A 205 does, as far as its framing says: only its sender must not.
+fn has_content(method: &Method, status: StatusCode) -> bool {
+    status == StatusCode::RESET_CONTENT || windhover_contract::Response::has_content(method, status)
+}
+
+/// Whether fields of an answer are more than they may be, or larger: the client reads on for a while beyond that.
+fn are_too_many(fields: &HeaderMap, limits: &OutboundLimits) -> bool {
+    let size: usize = fields.iter().map(|(name, value)| name.as_str().len() + value.len() + ": \r\n".len()).sum();
+    fields.len() > limits.max_response_fields || size > limits.max_response_fields_size
+}
+
+/// Why an address that a rule allows is refused all the same.
+const PRIVATE: &str = "its address is of a private network; a rule that names it with private = true would allow it";
+
+/// The way of one instance's requests to other servers.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    app: Option<Arc<str>>,
+    /// `None`: none leaves.
+    granted: Option<Arc<Granted>>,
+    /// Made when the first request leaves.
+    places: Option<Arc<Places>>,
+    /// The trace that the current exchange is part of.
+    exchange: Traced,
+}
+
+/// The trace that an exchange is part of.
+#[derive(Clone, Default)]
+struct Traced {
+    /// `None`: nobody records it here.
+    trace: Option<Arc<dyn Trace>>,
+    /// What the request's fields say of it (W3C Trace Context).
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Traced {
+    /// Has a request that leaves be part of it.
+    fn leaves(&self, request: &mut Request<WasiBody>) -> Option<Box<dyn TracedCall>> {
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        let fields = request.headers_mut();
+        // Who does not take part in a trace passes it on as it is (§3), unless the guest has one of its own.
+        if self.trace.is_none() && !fields.contains_key(&TRACE[0]) {
+            for (name, value) in &self.fields {
+                fields.append(name, value.clone());
+            }
+        }
+        self.trace.as_ref().map(|trace| trace.leaves(&method, &uri, fields))
+    }
+}
+
+impl Hooks {
+    pub(crate) fn new(app: &Arc<str>, granted: Option<&Arc<Granted>>) -> Self {
+        let app = granted.map(|_| Arc::clone(app));
+        Self { app, granted: granted.cloned(), places: None, exchange: Traced::default() }
+    }
+
+    /// From now on requests are sent for this exchange.
+    pub(crate) fn begin(&mut self, exchange: Option<&Exchange>) {
+        if self.granted.is_none() {
+            return;
+        }
+        self.exchange = exchange.map_or_else(Traced::default, |exchange| {
+            let fields =
+                TRACE.iter().flat_map(|name| exchange.fields.get_all(name).iter().map(move |value| (name, value)));
+            Traced {
+                trace: exchange.features.trace.clone(),
+                fields: fields.map(|(name, value)| (name.clone(), value.clone())).collect(),
+            }
+        });
+    }
+}
+
+impl Hooks {
+    /// Sends a request, if it may leave, and waits for the head of its answer.
+    pub(crate) fn send(
+        &mut self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> impl Future<Output = Result<Response<WasiBody>, Error>> + Send + 'static {
+        let exchange = self.exchange.clone();
+        let granted = self.granted.clone().zip(self.app.clone()).map(|(granted, app)| {
+            let max = granted.outbound.limits.max_in_flight;
+            let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Places::new(max))));
+            (granted, app, places)
+        });
+        async move {
+            let (granted, app, places) = granted.ok_or(Error::HttpRequestDenied)?;
+            granted.send(&app, request, options, exchange, places).await
+        }
+    }
+}
+
+impl WasiHttpHooks for Hooks {
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        // The default makes a new one for each set of fields.
+        static FILTER: LazyLock<ForbiddenHeaderFilter> =
+            LazyLock::new(|| Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name)));
+        Arc::clone(&FILTER)
+    }
+
+    fn p3_outgoing_body_chunk_size(&mut self) -> usize {
+        PIECE
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let response = self.send(request, options.unwrap_or_default());
+        // The pool drives its connections.
+        let nothing = || Box::new(ready(Ok(()))) as Box<dyn Future<Output = Result<(), Error>> + Send>;
+        Box::new(async move { Ok((response.await?, nothing())) })
+    }
+}
+
+type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+/// The first is what the second belongs to.
+static TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
+
+/// The content that leaves a guest at once, before it is known whether there is room for it: as `request.read` takes.
+const PIECE: usize = 64 << 10;

@@ -1,0 +1,135 @@
+//! How a guest's failure becomes a fault: the log gets all of it with the backtrace, the client a status.
+
+use tracing::{debug, error, warn};
+use wasmtime::PoolConcurrencyLimitError;
+use wasmtime_wasi::I32Exit;
+use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
+
+use crate::answer::buffers::NoRoom;
+use crate::exchange::disconnect::{Abandoned, BrokenOff};
+use crate::limits::Refused;
+use crate::memory;
+use crate::store::log::printable;
+use crate::store::state::{CpuTimeExceeded, State};
+use crate::wasi::p2::WaitsForItself;
+
+/// Whether a guest ended so that has answered, and so has done what it was asked: the runtimes of some languages leave
+/// `main` by `exit(0)`. What is missing of its answer then is seen where the content is.
+pub(crate) fn is_success(error: &wasmtime::Error, state: &mut State) -> bool {
+    let has_left = error.downcast_ref::<I32Exit>().is_some_and(|I32Exit(code)| *code == 0);
+    has_left && state.current().is_some_and(|exchange| exchange.answer.has_begun())
+}
+
+/// The fault that `error` ended the exchange with. Logs it.
+pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
+    let (app, id) = (state.deployed().name.clone(), state.log_id());
+    if error.is::<Abandoned>() {
+        debug!(%app, %id, "the guest was ended, because its client has left");
+        return ClientFault::Gone.into();
+    }
+    if error.is::<BrokenOff>() {
+        debug!(%app, %id, "the guest broke the exchange off");
+        return GuestFault::Aborted.into();
+    }
+    if let Some(client) = state.client_fault() {
+        warn!(%app, %id, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
+        return client.into();
+    }
+    if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
+        warn!(%app, %id, "no place in the pool for another instance: {full}");
+        return HostFault::Busy.into();
+    }
+    if let Some(no_room) = error.downcast_ref::<NoRoom>() {
+        warn!(%app, %id, "there is no room for the guest's content: {no_room}");
+        return HostFault::NoRoom.into();
+    }
+    if memory::is_missing(&error) {
+        error!(%app, %id, "an instance could not begin, or not go on: {error:#}");
+        return HostFault::NoRoom.into();
+    }
+    let details = details(&error);
+    if error.is::<WaitsForItself>() {
+        error!(
+            %app, %id,
+            "the guest was ended, because it waits for itself: it has written more content than is held before it called \
+             response-outparam.set or outgoing-handler.handle, and nobody reads until it does; call that first:{details}"
+        );
+        return GuestFault::Trapped.into();
+    }
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        let has_begun = state.current().is_some_and(|exchange| exchange.answer.has_begun());
+        let when = if has_begun { "after it had begun to answer" } else { "instead of answering" };
+        error!(%app, %id, "the guest called exit({code}) {when}");
+        return GuestFault::Trapped.into();
+    }
+    if error.is::<CpuTimeExceeded>() {
+        let limit = state.deployed().limits.max_cpu_time;
+        error!(%app, %id, "the guest exceeded its limit of processor time (max_cpu_time), {limit:?}:{details}");
+        return GuestFault::CpuTimeExceeded.into();
+    }
+    match state.resources.refused() {
+        Some(Refused::All) => {
+            let limit = state.deployed().guest.engine().grown_memory().max();
+            error!(
+                %app, %id,
+                "the guest was ended because of the resources that it holds, because all guests together have as much \
+                 memory as they may have (max_grown_memory), {limit} bytes:{details}"
+            );
+            return HostFault::NoRoom.into();
+        }
+        refused if refused.is_some() || is_out_of_handles(&error) => {
+            let limit = state.deployed().limits.max_resource_memory;
+            error!(
+                %app, %id,
+                "the guest was ended because the resources that it holds (streams, fields, pollables …) take up more \
+                 than their limit (max-resource-memory), {limit} bytes:{details}"
+            );
+            return GuestFault::Trapped.into();
+        }
+        _ => {}
+    }
+    match state.memory.refused {
+        Some(Refused::All) => {
+            let limit = state.deployed().guest.engine().grown_memory().max();
+            error!(
+                %app, %id,
+                "the guest trapped after it was refused memory, because all guests together have as much as they may \
+                 have (max_grown_memory), {limit} bytes:{details}"
+            );
+            return HostFault::NoRoom.into();
+        }
+        Some(Refused::Own) => {
+            let limit = state.deployed().limits.max_memory;
+            error!(
+                %app, %id,
+                "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}"
+            );
+        }
+        None => error!(%app, %id, "the guest trapped:{details}"),
+    }
+    GuestFault::Trapped.into()
+}
+
+/// Whether the guest has as many handles as wasmtime lets it have, which gives this no type.
+fn is_out_of_handles(error: &wasmtime::Error) -> bool {
+    error.chain().any(|cause| cause.to_string().contains("handle limit exceeded"))
+}
+
+/// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. The names in it are the
+/// guest's, so they are cut and escaped like all that it prints.
+fn details(error: &wasmtime::Error) -> String {
+    let mut details = String::new();
+    for line in format!("{error:?}").lines().take_while(|line| *line != "Stack backtrace:") {
+        let line = line.char_indices().nth(MAX_LINE).map_or(line, |(end, _)| &line[..end]);
+        if details.len() + line.len() > MAX_DETAILS {
+            details.push_str("\n…");
+            break;
+        }
+        details.push('\n');
+        details.push_str(&printable(line.as_bytes()));
+    }
+    details
+}
+
+const MAX_LINE: usize = 500;
+const MAX_DETAILS: usize = 16 << 10;

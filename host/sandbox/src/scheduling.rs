@@ -1,0 +1,11 @@
+//! When a guest runs, on which thread, and for how long.
+
+pub(crate) mod admission;
+pub(crate) mod background;
+pub(crate) mod blocking;
+pub(crate) mod clock;
+pub(crate) mod instance_limit;
+pub(crate) mod profile;
+pub(crate) mod rapid_fail;
+pub(crate) mod time_limit;
+pub(crate) mod turns;

@@ -1,0 +1,102 @@
+//! Who may run: at most so many instances at once, a bounded and fair queue before them, and an end to the waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use windhover_contract::{Fault, HostFault};
+
+use crate::SandboxLimits;
+use crate::scheduling::rapid_fail::{Attempt, RapidFail};
+
+/// How many requests one deployment works on at once, and how many wait for that.
+pub(crate) struct Admission {
+    instances: Arc<Semaphore>,
+    max_instances: usize,
+    waiting: AtomicUsize,
+    max_queue: usize,
+    queue_timeout: Duration,
+    rapid_fail: Option<Arc<RapidFail>>,
+}
+
+/// What a deployment has to do at a moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Instances at work.
+    pub at_work: usize,
+    /// Exchanges that wait for one.
+    pub waiting: usize,
+    /// Its guest trapped again and again, and is left alone for a while.
+    pub is_left_alone: bool,
+}
+
+/// The right to have one instance; given back by dropping it.
+pub(crate) struct Permit {
+    _instance: OwnedSemaphorePermit,
+    attempt: Option<Attempt>,
+}
+
+impl Permit {
+    /// Gives it back, and says how it went.
+    pub(crate) fn end(self, ended: &Result<(), Fault>) {
+        if let Some(attempt) = self.attempt {
+            attempt.end(ended);
+        }
+    }
+}
+
+impl Admission {
+    pub(crate) fn new(app: &Arc<str>, limits: &SandboxLimits) -> Self {
+        Self {
+            instances: Arc::new(Semaphore::new(limits.max_instances)),
+            max_instances: limits.max_instances,
+            waiting: AtomicUsize::new(0),
+            max_queue: limits.max_queue,
+            queue_timeout: limits.queue_timeout,
+            rapid_fail: RapidFail::new(app, limits.rapid_fail),
+        }
+    }
+
+    /// Instances at work now, and exchanges that wait for one.
+    pub(crate) fn load(&self) -> Load {
+        Load {
+            at_work: self.max_instances.saturating_sub(self.instances.available_permits()),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            is_left_alone: self.rapid_fail.as_ref().is_some_and(|it| it.is_paused()),
+        }
+    }
+
+    /// Waits for an instance, first come, first served; or says that the deployment is busy, or left alone.
+    pub(crate) async fn admit(&self) -> Result<Permit, HostFault> {
+        let attempt = self.rapid_fail.as_ref().map(RapidFail::admit).transpose()?;
+        Ok(Permit { _instance: self.instance().await?, attempt })
+    }
+
+    async fn instance(&self) -> Result<OwnedSemaphorePermit, HostFault> {
+        if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let _place = Place::take(&self.waiting, self.max_queue).ok_or(HostFault::Busy)?;
+        match tokio::time::timeout(self.queue_timeout, Arc::clone(&self.instances).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(HostFault::Busy),
+        }
+    }
+}
+
+/// A place in the queue, left by dropping it, so that a client who goes away leaves it too.
+pub(crate) struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    pub(crate) fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
+        let place = Place(waiting); // dropped, it gives back what the next line takes
+        if place.0.fetch_add(1, Ordering::Relaxed) < max { Some(place) } else { None }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,5 @@
+//! What a guest's store holds.
+
+pub(crate) mod log;
+pub(crate) mod resources;
+pub(crate) mod state;

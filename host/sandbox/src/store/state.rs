@@ -1,0 +1,209 @@
+//! What a store holds: the current exchange, the limiter, and the WASI side, which is made when it is first asked for,
+//! because many guests never ask.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::warn;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::filesystem::{WasiFilesystemCtxView, WasiFilesystemView};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use windhover_contract::ClientFault;
+
+use crate::Deployed;
+use crate::exchange::Exchange;
+use crate::exchange::log_id::LogId;
+use crate::grants::outbound::Hooks;
+use crate::limits::MemoryLimiter;
+use crate::scheduling::background::found_at_work;
+use crate::store::log::GuestLog;
+use crate::store::resources::{MAX_FIELDS, OPEN_FILE, Resources};
+use crate::wasi::p2;
+
+/// The `T` of every `Store<T>`.
+pub(crate) struct State {
+    /// `None`: the instance rests, or it is in several at once.
+    exchange: Option<Box<Exchange>>,
+    pub(crate) memory: MemoryLimiter,
+    deployed: Arc<Deployed>,
+    pub(crate) resources: Resources,
+    log: GuestLog,
+    wasi: Option<WasiCtx>,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    /// Whether the clock has found the guest at work in the current exchange, or since the last one came in, and what it
+    /// has had of a processor by that.
+    was_found: bool,
+    cpu_time: Duration,
+    /// The clock's ticks when they were last asked for.
+    seen: u32,
+}
+
+/// The guest has computed for as long as it may.
+#[derive(Debug, thiserror::Error)]
+#[error("the limit of processor time is exceeded")]
+pub(crate) struct CpuTimeExceeded;
+
+impl State {
+    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
+        let mut hooks = Hooks::new(&deployed.name, deployed.grants.outbound.as_ref());
+        hooks.begin(exchange.as_deref());
+        let all = deployed.guest.engine().grown_memory();
+        Self {
+            memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(all)),
+            resources: Resources::new(deployed.limits.max_resource_memory, Arc::clone(all)),
+            log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
+            exchange,
+            seen: deployed.guest.clock().ticks(),
+            deployed,
+            wasi: None,
+            http: WasiHttpCtx::new(),
+            hooks,
+            was_found: false,
+            cpu_time: Duration::ZERO,
+        }
+    }
+
+    /// The current exchange. A guest that asks for it is in one exchange at a time, and does not run in between.
+    pub(crate) fn exchange(&mut self) -> &mut Exchange {
+        self.exchange.as_mut().expect("an instance that rests does not run, and one in several exchanges never asks")
+    }
+
+    /// The current exchange, if the instance is in one and no more.
+    pub(crate) fn current(&self) -> Option<&Exchange> {
+        self.exchange.as_deref()
+    }
+
+    /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
+    pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
+        self.memory.refused = None;
+        (self.was_found, self.cpu_time) = (false, Duration::ZERO);
+        self.seen = self.deployed.guest.clock().ticks();
+        self.hooks.begin(exchange.as_deref());
+        self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
+        self.exchange = exchange;
+    }
+
+    /// What the guest has had of a processor, if the clock has ticked since this was asked last, and not only beaten, nor
+    /// while the guest waited.
+    pub(crate) fn ticked(&mut self) -> Option<Duration> {
+        let clock = self.deployed.guest.clock();
+        let now = clock.ticks();
+        let has_ticked = std::mem::replace(&mut self.seen, now) != now;
+        has_ticked.then(|| found_at_work(clock)).flatten()
+    }
+
+    /// The clock has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
+    /// first tick of an exchange, so that a guest that is soon done is not held up because the clock came by.
+    pub(crate) fn tick(&mut self, time: Duration) -> Result<bool, CpuTimeExceeded> {
+        self.deployed.guest.clock().wind(); // it may have gone to sleep while the guest was in a long call of the host
+        let gives_way = std::mem::replace(&mut self.was_found, true);
+        self.cpu_time = self.cpu_time.saturating_add(time);
+        let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
+        let limits = &self.deployed.limits;
+        let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
+        let max = exchange.answer.time.limit().as_secs_f64() * share;
+        if self.cpu_time.as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(gives_way) }
+    }
+
+    /// Ends the current exchange, and frees what the host held for it.
+    pub(crate) fn rest(&mut self) {
+        self.exchange = None;
+    }
+
+    /// Whether the guest has answered the current exchange, or begun to.
+    pub(crate) fn has_answered(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.answer.has_begun())
+    }
+
+    /// Whether the guest has kept the content of the current exchange, and so would hold up its connection.
+    pub(crate) fn keeps_content(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.content.is_kept())
+    }
+
+    /// What the client of the current exchange did wrong.
+    pub(crate) fn client_fault(&self) -> Option<ClientFault> {
+        self.exchange.as_ref()?.content.fault()
+    }
+
+    pub(crate) fn table(&mut self) -> &mut ResourceTable {
+        self.resources.table()
+    }
+
+    /// The same, for a call that may add so many bytes of content.
+    pub(crate) fn table_for(&mut self, content: usize) -> &mut ResourceTable {
+        self.resources.table_for(content)
+    }
+
+    /// The files that the guest has open, for a call that may open another.
+    pub(crate) fn files(&mut self) -> WasiFilesystemCtxView<'_> {
+        self.resources.table_for(OPEN_FILE);
+        self.filesystem()
+    }
+
+    pub(crate) fn hooks(&mut self) -> &mut Hooks {
+        &mut self.hooks
+    }
+
+    pub(crate) fn table_and_hooks(&mut self) -> (&mut ResourceTable, &mut Hooks) {
+        self.table_for_and_hooks(0)
+    }
+
+    pub(crate) fn table_for_and_hooks(&mut self, content: usize) -> (&mut ResourceTable, &mut Hooks) {
+        (self.resources.table_for(content), &mut self.hooks)
+    }
+
+    /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
+    pub(crate) fn has_unfinished_content(&mut self) -> bool {
+        self.resources.iter_mut().any(|resource| p2::is_unfinished(resource))
+    }
+
+    /// What the log calls the current exchange.
+    pub(crate) fn log_id(&self) -> LogId {
+        log_id(&self.exchange)
+    }
+
+    pub(crate) fn deployed(&self) -> &Deployed {
+        &self.deployed
+    }
+}
+
+pub(crate) fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
+    exchange.as_ref().map_or_else(LogId::default, |exchange| LogId::from(&exchange.features))
+}
+
+impl Drop for State {
+    /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
+    fn drop(&mut self) {
+        let Some(exchange) = &self.exchange else { return };
+        if exchange.answer.is_unfinished() && self.resources.iter_mut().any(|resource| p2::is_written_early(resource)) {
+            exchange.answer.hold_back();
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let Self { wasi, log, resources, deployed, .. } = self;
+        let ctx = wasi.get_or_insert_with(|| {
+            // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed,
+            // and what is granted is added.
+            let mut builder = WasiCtx::builder();
+            builder.stdout(log.stdout()).stderr(log.stderr());
+            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
+            if let Err(error) = deployed.grants.give(&mut builder) {
+                warn!(app = %deployed.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
+            }
+            builder.build()
+        });
+        WasiCtxView { ctx, table: resources.table() }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: self.resources.table_for(MAX_FIELDS), hooks: &mut self.hooks }
+    }
+}
