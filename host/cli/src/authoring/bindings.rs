@@ -29,8 +29,8 @@ pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
             let format = wit_bindgen_go::Format::False;
             let mut go = wit_bindgen_go::Opts { quiet: true, format, ..Default::default() }.build();
             let mut files = generate(go.as_mut(), &mut resolve, world, &args.wit)?;
-            for (name, content) in GO_RUNTIME {
-                files.push(name, content);
+            for (name, content) in GO_MODULE {
+                files.push(&format!("pkg/{name}"), content);
             }
             files
         }
@@ -74,18 +74,6 @@ fn write(file: &Path, content: &[u8]) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// What bindings for Go call: `go.bytecodealliance.org/pkg`, of the release of their generator.
-const GO_RUNTIME: [(&str, &[u8]); 12] = [
-    ("pkg/LICENSE", include_bytes!("../../go-runtime/LICENSE")),
-    ("pkg/go.mod", include_bytes!("../../go-runtime/go.mod")),
-    ("pkg/wit/async/async.go", include_bytes!("../../go-runtime/wit/async/async.go")),
-    ("pkg/wit/async/empty.s", include_bytes!("../../go-runtime/wit/async/empty.s")),
-    ("pkg/wit/runtime/empty.s", include_bytes!("../../go-runtime/wit/runtime/empty.s")),
-    ("pkg/wit/runtime/runtime.go", include_bytes!("../../go-runtime/wit/runtime/runtime.go")),
-    ("pkg/wit/types/future.go", include_bytes!("../../go-runtime/wit/types/future.go")),
-    ("pkg/wit/types/option.go", include_bytes!("../../go-runtime/wit/types/option.go")),
-    ("pkg/wit/types/result.go", include_bytes!("../../go-runtime/wit/types/result.go")),
-    ("pkg/wit/types/stream.go", include_bytes!("../../go-runtime/wit/types/stream.go")),
-    ("pkg/wit/types/tuple.go", include_bytes!("../../go-runtime/wit/types/tuple.go")),
-    ("pkg/wit/types/unit.go", include_bytes!("../../go-runtime/wit/types/unit.go")),
-];
+// `static GO_MODULE: &[(&str, &[u8])]`: `go.bytecodealliance.org/pkg`, which bindings for Go call. It is written beside
+// them, so that an app builds without a module proxy.
+include!(concat!(env!("OUT_DIR"), "/go_module.rs"));
