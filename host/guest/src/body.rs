@@ -1,4 +1,4 @@
-//! The content of an answer.
+//! The content of a response.
 
 use std::borrow::Cow;
 use std::fmt::{Debug, Formatter};
@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use crate::features::response::{self, Error};
 use crate::{Content, HeaderMap};
 
-/// The content of an answer: all of it, or what makes it while it is sent.
+/// The content of a response: in memory, or written while the server sends it.
 pub struct Body(Kind);
 
 enum Kind {
@@ -18,18 +18,18 @@ enum Kind {
 type Make = Box<dyn FnOnce(&mut Out) -> io::Result<()>>;
 
 impl Body {
-    /// None.
+    /// No content.
     pub fn empty() -> Self {
         Self(Kind::Whole(Cow::Borrowed(&[])))
     }
 
-    /// Content that `make` writes, piece by piece, while the client takes it; where the client is slow, writing waits.
-    /// An error breaks the answer off, so that the client cannot take a part for the whole.
+    /// Content that `make` writes piece by piece. Writing waits while the client is slow. An error breaks off the
+    /// response, so that the client cannot take a part for the whole.
     pub fn stream(make: impl FnOnce(&mut Out) -> io::Result<()> + 'static) -> Self {
         Self(Kind::Stream(Box::new(make)))
     }
 
-    /// All of it, for tests.
+    /// Returns the whole content, for tests. Runs the function of [`Body::stream`], and returns its error.
     pub fn collect(self) -> io::Result<Vec<u8>> {
         match self.0 {
             Kind::Whole(content) => Ok(content.into_owned()),
@@ -80,7 +80,7 @@ impl From<Vec<u8>> for Body {
 }
 
 impl From<Content> for Body {
-    /// Each piece goes back as it comes. A request that breaks off breaks the answer off.
+    /// Sends each piece back as it comes. If the request breaks off, the response does too.
     fn from(mut content: Content) -> Self {
         Self::stream(move |out| {
             while let Some(piece) = content.piece()? {
@@ -100,17 +100,17 @@ impl Debug for Body {
     }
 }
 
-/// Where content that streams is written to. Each write is a piece that goes to the client, so small ones are better
-/// gathered first, by [`std::io::BufWriter`] for example.
+/// Takes the content that [`Body::stream`] writes. Each write is a piece that the server sends, so combine small ones
+/// first, for example with [`std::io::BufWriter`].
 #[derive(Debug)]
 pub struct Out {
-    /// In place of the current exchange.
+    /// Takes the content in tests, in place of the current exchange.
     memory: Option<Vec<u8>>,
 }
 
 impl Out {
-    /// Sets the fields that are sent behind the content, each of which is named in the `trailer` field of the head; see
-    /// `response.set-trailers` for who gets them.
+    /// Sets the trailer fields, which the server sends after the content. The `trailer` field of the response must name
+    /// each of them. `response.set-trailers` in the WIT says which clients get them. [`Body::collect`] ignores them.
     pub fn set_trailers(&mut self, trailers: &HeaderMap) -> io::Result<()> {
         if self.memory.is_some() {
             return Ok(());
@@ -129,7 +129,7 @@ impl Write for Out {
         Ok(piece.len())
     }
 
-    /// Waits until the server has taken all that was written and is about to send it.
+    /// Waits until the server has taken everything that was written and is about to send it.
     fn flush(&mut self) -> io::Result<()> {
         match self.memory {
             Some(_) => Ok(()),

@@ -5,18 +5,18 @@ use std::io::{self, Read};
 
 use crate::features::request::{self, BodyError};
 
-/// The content of a request, which comes in as it is read. Where nobody reads, it stays with the client.
+/// The content of a request. It is received as it is read; what is not read stays with the client.
 #[derive(Debug, Default)]
 pub struct Content {
-    /// The current exchange has more.
+    /// Whether more may come from the current exchange.
     is_of_exchange: bool,
-    /// What has come and was not read, the next octet last: of [`Read`], and of tests.
+    /// What came and was not read yet, from `at` on: left by [`Read`], or given by a test.
     here: Vec<u8>,
     at: usize,
 }
 
 impl Content {
-    /// None.
+    /// No content.
     pub fn empty() -> Self {
         Self::default()
     }
@@ -25,7 +25,7 @@ impl Content {
         Self { is_of_exchange: true, ..Self::default() }
     }
 
-    /// Waits for the next piece, of at most 64 KiB. `None`: the content has ended.
+    /// Waits for the next piece, at most 64 KiB. `None`: the content has ended.
     pub fn piece(&mut self) -> Result<Option<Vec<u8>>, ContentError> {
         let (here, at) = (std::mem::take(&mut self.here), std::mem::take(&mut self.at));
         if at < here.len() {
@@ -38,7 +38,7 @@ impl Content {
         Ok(Some(piece).filter(|piece| !piece.is_empty()))
     }
 
-    /// Waits for all that is left. More than `max` octets is [`ContentError::TooLarge`].
+    /// Waits for the rest of the content. If it exceeds `max` bytes, the error is [`ContentError::TooLarge`].
     pub fn collect(mut self, max: u32) -> Result<Vec<u8>, ContentError> {
         let mut all = std::mem::take(&mut self.here);
         all.drain(..self.at);
@@ -72,18 +72,18 @@ impl<T: Into<Vec<u8>>> From<T> for Content {
     }
 }
 
-/// Why content cannot be read. As an answer it is the status that says so: a handler may return it.
+/// Why content cannot be read. A handler may return it: as a response it is an empty one with the status given here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentError {
-    /// It is larger than allowed. 413
+    /// 413: the content is larger than allowed.
     TooLarge,
-    /// The client ended or garbled it before its end. 400
+    /// 400: the content ended early or is malformed.
     Incomplete,
-    /// The client sent it too slowly. 408
+    /// 408: the client sent the content too slowly.
     TooSlow,
-    /// It has another reader, such as an upgrade. 500
+    /// 500: the content has another reader, such as an upgrade.
     Taken,
-    /// The client has left, which only an application that imports `lifetime` is told. 500, which nobody reads.
+    /// 500, which nobody reads: the client has disconnected. Only apps that import `lifetime` get this error.
     Aborted,
 }
 

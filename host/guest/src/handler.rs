@@ -1,15 +1,15 @@
-//! What answers a request.
+//! Functions that answer a request.
 
 use crate::features::response::Error;
 use crate::{IntoResponse, Request, Response, request};
 
-/// What answers a request: every function from a [`Request`], or from nothing, to something that can be an answer. One
-/// that takes no request is spared what it costs to have it. `A` is what it takes.
+/// Answers a request. Every function that takes a [`Request`] or nothing, and returns an [`IntoResponse`], is a
+/// handler. If it takes nothing, the request is not built, which saves time. `A` is the type of its arguments.
 pub trait Handler<A> {
-    /// Answers. Panicking gives the client a 500, or breaks off an answer that has begun.
+    /// Answers the request. If it panics, the client gets a 500; if the response has begun, it breaks off.
     ///
-    /// A handler that has answered by a feature itself, `websocket.accept` for example, may return whatever it likes:
-    /// the first answer stands.
+    /// A handler may answer by calling a feature, for example `websocket.accept`. The value that it returns then has no
+    /// effect, because the first response counts.
     fn handle(self, request: impl FnOnce() -> Request) -> Response;
 }
 

@@ -1,5 +1,4 @@
-//! What applications for Windhover are written with in Rust: a handler, the types of the [`http`] crate, and content
-//! that streams.
+//! Applications for Windhover in Rust: a handler, the types of the [`http`] crate, and streaming content.
 //!
 //! ```
 //! use windhover_guest::Request;
@@ -11,9 +10,11 @@
 //! }
 //! ```
 //!
-//! It is built for `wasm32-wasip2`, as a `cdylib`. The WIT of every feature is in [`features`], and a component imports
-//! those whose functions it calls. Where no server is, as in `cargo test`, a handler may be called as the function that
-//! it is, with requests whose [`Content`] is in memory, and its answer read by [`Body::collect`]; features are not there.
+//! Build the crate as a `cdylib` for the target `wasm32-wasip2`. [`features`] has every feature of the WIT; a component
+//! imports those whose functions it calls.
+//!
+//! Tests need no server. In `cargo test`, call the handler as a function, with a request whose [`Content`] is in
+//! memory, and read the response with [`Body::collect`]. Features are not available there.
 
 #![warn(missing_docs)]
 
@@ -33,15 +34,17 @@ pub use handler::Handler;
 pub use handler::serve;
 pub use response::IntoResponse;
 
-/// The current request. Its URI is absolute where the client named a host, and its path is spelled in one way only: dot
-/// segments are removed, and nothing is escaped that need not be, so `/%61dmin` is `/admin`. As in the WIT, `%2F` stays,
-/// and may have been `%252F`. What was sent is told by [`features::request::raw_target`].
+/// A request. Its URI is absolute if the client named a host.
+///
+/// The path has one spelling for each resource: dot segments are removed, and only characters that need it are escaped,
+/// so `/%61dmin` becomes `/admin`. As in the WIT, `%2F` may come from `%2F` or from `%252F`.
+/// [`features::request::raw_target`] is the target as the client sent it.
 pub type Request = http::Request<Content>;
 
-/// An answer.
+/// A response.
 pub type Response = http::Response<Body>;
 
-/// Every feature of the exchange, as the WIT has it. A component imports those that it calls.
+/// The bindings of every feature in the WIT. A component imports those that it calls.
 pub mod features {
     pub use crate::bindings::windhover::http::*;
 }
@@ -60,8 +63,8 @@ pub mod bindings {
     });
 }
 
-/// Makes a handler the application that this component is: anything that is a [`Handler`], such as the name of a
-/// function. It is evaluated for every request.
+/// Exports a [`Handler`], such as the name of a function, as the application of this component. The expression is
+/// evaluated for every request.
 #[macro_export]
 macro_rules! export {
     ($handler:expr) => {

@@ -1,4 +1,4 @@
-//! The current request as one of the `http` crate.
+//! Converts the current request to the type of the `http` crate.
 
 use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{HeaderName, HeaderValue, Method, Version};
@@ -30,7 +30,7 @@ fn version(protocol: &str) -> Version {
     }
 }
 
-/// Absolute where the client has named a host.
+/// Absolute if the client named a host.
 fn uri(head: &RequestHead) -> Uri {
     let mut target = String::new();
     escape(&head.path, is_in_path, &mut target);
@@ -52,8 +52,8 @@ fn uri(head: &RequestHead) -> Uri {
     Uri::from_parts(parts).expect("a target is a URI, with a host or without")
 }
 
-/// Escapes every octet that is not `kept`. In a path the server has undone all escapes but `%2F` and those that are not
-/// UTF-8, so these stay as they are.
+/// Escapes every byte that is not `kept`. In a path the server has decoded all escapes except `%2F` and those that are
+/// not UTF-8, so these stay as they are.
 fn escape(text: &str, kept: impl Fn(u8) -> bool, escaped: &mut String) {
     for (at, octet) in text.bytes().enumerate() {
         match octet {

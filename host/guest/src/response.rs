@@ -1,17 +1,23 @@
-//! What can be an answer.
+//! Values that can be a response.
 
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
 use crate::{Body, ContentError, Response};
 
-/// What can be an answer.
+/// A value that a handler may return.
 ///
-/// Text is `text/plain; charset=utf-8`, octets are `application/octet-stream`. A status is an answer without content, and
-/// before something else it is that with this status. Both sides of a [`Result`] are answers. All else is said by
-/// [`http::Response`].
+/// | value | response |
+/// |---|---|
+/// | `&'static str`, `String` | 200, `text/plain; charset=utf-8` |
+/// | `Vec<u8>` | 200, `application/octet-stream` |
+/// | [`StatusCode`] | this status, no content |
+/// | `(StatusCode, T)` | that of `T`, with this status |
+/// | `Result<T, E>` | that of `T` or `E` |
+/// | [`ContentError`] | the status of the error, no content |
+/// | [`http::Response`] | as it is |
 pub trait IntoResponse {
-    /// The answer.
+    /// Converts the value.
     fn into_response(self) -> Response;
 }
 
