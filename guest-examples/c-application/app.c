@@ -1,4 +1,4 @@
-// A greeting, a look at the request, and an echo that streams.
+// Greets, describes the request, and echoes its content as a stream.
 
 #include "app.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Generated names are long; these are for the shapes that come up again and again.
+// Short names for the generated types that this file uses most.
 typedef windhover_http_request_request_head_t head_t;
 typedef windhover_http_response_error_t error_t;
 
@@ -67,7 +67,7 @@ static void describe(const head_t *head) {
   free(facts);
 }
 
-// Sends each piece back as it comes: the answer begins before the request has ended.
+// Sends each piece back as it arrives, so the response begins before the request has ended.
 static void echo(void) {
   app_string_t name;
   app_string_set(&name, "content-type");
@@ -80,14 +80,14 @@ static void echo(void) {
   app_list_tuple2_string_list_u8_t fields = {&field, 1};
   error_t error;
   if (!windhover_http_response_start(200, &fields, &error))
-    abort(); // nothing was sent before
+    abort(); // impossible: nothing was sent before
   if (has_type)
     app_list_u8_free(&type);
 
   for (;;) {
     app_list_u8_t piece;
     windhover_http_request_body_error_t broken;
-    // A request that breaks off must not become an answer that looks whole: a trap breaks it off too.
+    // If the request breaks off, the response must too, or it would look complete: a trap breaks it off.
     if (!windhover_http_request_read(0, &piece, &broken))
       abort();
     bool is_end = piece.len == 0;
@@ -107,10 +107,10 @@ static void send_text(uint16_t status, const char *text, size_t length) {
   app_list_u8_t content = {(uint8_t *)text, length};
   error_t error;
   if (!windhover_http_response_send(status, &fields, &content, &error))
-    abort(); // nothing was sent before
+    abort(); // impossible: nothing was sent before
 }
 
-// The first value of that name, decoded; false if there is none, or none that fits.
+// Decodes the first value of that name; false if there is none, or if it does not fit.
 static bool query_value(app_string_t query, const char *name, char *value, size_t size) {
   const char *at = (const char *)query.ptr, *end = at + query.len;
   size_t name_length = strlen(name), length = 0;

@@ -1,8 +1,8 @@
-// A greeting, a look at the request, and an echo that streams: a plain `wasi:http/service` 0.3 component, with nothing
-// of Windhover in it.
+// Greets, describes the request, and echoes its content as a stream. A standard `wasi:http/service` 0.3 component: it
+// imports nothing of Windhover.
 //
-// The handler answers at once, and what is still to be sent goes out while its callback is called: whenever something
-// that was waited for has happened.
+// The handler returns the head at once. The host then calls its callback whenever an event has come that it waits for,
+// and the callback sends the rest.
 
 #define _GNU_SOURCE // asprintf
 
@@ -18,14 +18,14 @@ typedef wasi_http_types_future_result_option_own_trailers_error_code_t trailers_
 typedef wasi_http_types_future_result_option_own_trailers_error_code_writer_t trailers_writer_t;
 typedef wasi_http_types_future_result_void_error_code_writer_t outcome_writer_t;
 
-// What is still to be sent, in this order. 0: nothing, or nothing any more.
+// What is still to be sent, in this order. 0: nothing, or it has been sent.
 typedef struct {
   app_waitable_set_t set;
   wasi_http_types_stream_u8_writer_t content;
   char *text;
   size_t length, sent;
-  trailers_writer_t trailers; // that there are none
-  outcome_writer_t outcome;   // that the request was welcome
+  trailers_writer_t trailers; // says that there are none
+  outcome_writer_t outcome;   // says that the request was accepted
 } answer_t;
 
 static wasi_http_types_borrow_request_t borrow(request_t request);
@@ -55,7 +55,7 @@ app_callback_code_t exports_wasi_http_handler_handle(request_t request) {
 
   app_callback_code_t code;
   if (post && path_is(target, "/echo")) {
-    code = echo(request); // which takes the request
+    code = echo(request); // takes ownership of the request
   } else {
     if (get && path_is(target, "/"))
       code = greet(target);
@@ -96,8 +96,8 @@ static app_callback_code_t greet(app_string_t target) {
   return text(200, greeting);
 }
 
-// The stream of the request becomes that of the answer: the bytes never enter the guest's memory. Its trailers, which
-// tell whether the request was whole, become those of the answer, which so is whole only if the request was.
+// The response gets the stream and the trailers of the request, so the bytes do not pass through the guest's memory.
+// The trailers say whether the request was complete, so the response is complete only if the request was.
 static app_callback_code_t echo(request_t request) {
   wasi_http_types_own_headers_t headers = wasi_http_types_method_request_get_headers(borrow(request));
   wasi_http_types_field_name_t name;
@@ -138,7 +138,7 @@ static app_callback_code_t describe(request_t request, app_string_t target, bool
   return text(200, facts);
 }
 
-// Answers with a text, and frees it when it was sent.
+// Answers with a text, and frees it when it has been sent.
 static app_callback_code_t text(uint16_t status, char *text) {
   answer_t *answer = calloc(1, sizeof *answer);
   answer->text = text;
@@ -150,7 +150,7 @@ static app_callback_code_t text(uint16_t status, char *text) {
   return go_on(answer);
 }
 
-// Gives the server the head, and the ends that it reads the rest from.
+// Gives the server the head, and the readable ends of the streams for the rest.
 static void answer_with(uint16_t status, wasi_http_types_field_value_t content_type, wasi_http_types_stream_u8_t content,
                         trailers_t trailers) {
   wasi_http_types_own_headers_t headers = wasi_http_types_constructor_fields();
@@ -162,12 +162,12 @@ static void answer_with(uint16_t status, wasi_http_types_field_value_t content_t
   wasi_http_types_tuple2_own_response_future_result_void_error_code_t response;
   wasi_http_types_static_response_new(headers, &content, trailers, &response);
   wasi_http_types_method_response_set_status_code(wasi_http_types_borrow_response(response.f0), status);
-  wasi_http_types_future_result_void_error_code_drop_readable(response.f1); // whether it was sent does not matter here
+  wasi_http_types_future_result_void_error_code_drop_readable(response.f1); // ignores whether it was sent
   exports_wasi_http_handler_handle_return(
       (exports_wasi_http_handler_result_own_response_error_code_t){.is_err = false, .val.ok = response.f0});
 }
 
-// Sends what can be sent now, and says what is waited for.
+// Sends what can be sent now, and returns what to wait for.
 static app_callback_code_t go_on(answer_t *answer) {
   while (answer->content) {
     app_waitable_status_t status = wasi_http_types_stream_u8_write(
@@ -207,7 +207,7 @@ static app_callback_code_t wait_for(answer_t *answer, uint32_t waitable) {
   return APP_CALLBACK_CODE_WAIT(answer->set);
 }
 
-// Content was taken, or nobody wants it: for HEAD, for example.
+// The server has taken content, or does not want it, for example for HEAD.
 static void content_went(answer_t *answer, app_waitable_status_t status) {
   answer->sent += APP_WAITABLE_COUNT(status);
   if (answer->sent == answer->length || APP_WAITABLE_STATE(status) == APP_WAITABLE_DROPPED) {
@@ -216,13 +216,13 @@ static void content_went(answer_t *answer, app_waitable_status_t status) {
   }
 }
 
-// What stands behind the first question mark; without one, a string at no place.
+// The part after the first question mark; without one, an empty string whose pointer is NULL.
 static app_string_t query_of(app_string_t target) {
   uint8_t *mark = memchr(target.ptr, '?', target.len);
   return mark ? (app_string_t){mark + 1, (size_t)(target.ptr + target.len - mark - 1)} : (app_string_t){NULL, 0};
 }
 
-// The first value of that name, decoded; false if there is none, or none that fits.
+// Decodes the first value of that name; false if there is none, or if it does not fit.
 static bool query_value(app_string_t query, const char *name, char *value, size_t size) {
   const char *at = (const char *)query.ptr, *end = at + query.len;
   size_t name_length = strlen(name), length = 0;
@@ -252,7 +252,7 @@ static bool query_value(app_string_t query, const char *name, char *value, size_
   return true;
 }
 
-// The query is no part of the path.
+// The query is not part of the path.
 static bool path_is(app_string_t target, const char *wanted) {
   app_string_t query = query_of(target);
   size_t length = target.len - (query.ptr ? query.len + 1 : 0);

@@ -1,8 +1,8 @@
-// A greeting, a look at the request, and an echo that streams: a plain `wasi:http/proxy` 0.2 component, with nothing of
-// Windhover in it.
+// Greets, describes the request, and echoes its content as a stream. A standard `wasi:http/proxy` 0.2 component: it
+// imports nothing of Windhover.
 //
-// Each handle has one owner. A child is dropped before its parent (the stream before its body): the host traps a guest
-// that does it the other way round.
+// Each handle has one owner. Drop a child before its parent, such as a stream before its body: otherwise the host
+// traps.
 
 #include "app.h"
 
@@ -73,7 +73,7 @@ static void greet(app_string_t target, response_out_t out) {
   finish(answer);
 }
 
-// Sends each piece back as it arrives; the bytes never enter the guest's memory.
+// Sends each piece back as it arrives. The bytes do not pass through the guest's memory.
 static void echo(request_t request, response_out_t out) {
   wasi_http_types_own_fields_t asked = wasi_http_types_method_incoming_request_headers(borrow(request));
   wasi_http_types_field_name_t name;
@@ -92,7 +92,7 @@ static void echo(request_t request, response_out_t out) {
   }
   wasi_http_types_list_field_value_free(&types);
 
-  // `consume` and `stream` fail only when they are called twice.
+  // `consume` and `stream` fail only if they are called twice.
   wasi_http_types_own_incoming_body_t body;
   wasi_http_types_method_incoming_request_consume(borrow(request), &body);
   wasi_io_streams_own_input_stream_t source;
@@ -103,14 +103,14 @@ static void echo(request_t request, response_out_t out) {
   uint64_t moved;
   wasi_io_streams_stream_error_t error;
   while (wasi_io_streams_method_output_stream_blocking_splice(to, from, 64 * 1024, &moved, &error) &&
-         wasi_io_streams_method_output_stream_flush(to, &error)) // a server may hold back what nobody told it to flush
+         wasi_io_streams_method_output_stream_flush(to, &error)) // otherwise a server may buffer it
     ;
   bool whole = error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED;
   wasi_io_streams_stream_error_free(&error);
   wasi_io_streams_input_stream_drop_own(source);
   wasi_http_types_incoming_body_drop_own(body);
 
-  // A request that broke off must not become an answer that looks whole.
+  // If the request broke off, the response must not look complete.
   if (whole)
     finish(answer);
   else
@@ -121,7 +121,7 @@ static void describe(request_t request, app_string_t target, response_out_t out)
   answer_t answer = start(out, 200, "text/plain; charset=utf-8");
   wasi_http_types_method_t method;
   wasi_http_types_method_incoming_request_method(borrow(request), &method);
-  write_text(answer, method.tag == WASI_HTTP_TYPES_METHOD_HEAD ? "method=HEAD" : "method=GET"); // no other comes here
+  write_text(answer, method.tag == WASI_HTTP_TYPES_METHOD_HEAD ? "method=HEAD" : "method=GET"); // no other method
   wasi_http_types_method_free(&method);
 
   write_text(answer, "\nauthority=");
@@ -167,7 +167,7 @@ static answer_t start(response_out_t out, uint16_t status, const char *content_t
   return start_with_fields(out, status, fields);
 }
 
-// Sends the head. The body is taken first, because `set` gives the response away.
+// Sends the head. Takes the body first, because `set` consumes the response.
 static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http_types_own_fields_t fields) {
   wasi_http_types_own_outgoing_response_t response = wasi_http_types_constructor_outgoing_response(fields);
   wasi_http_types_method_outgoing_response_set_status_code(wasi_http_types_borrow_outgoing_response(response), status);
@@ -181,7 +181,7 @@ static answer_t start_with_fields(response_out_t out, uint16_t status, wasi_http
   return answer;
 }
 
-// A field that the host refuses is left out.
+// Leaves out a field that the host refuses.
 static void set_field(wasi_http_types_own_fields_t fields, const char *name, wasi_http_types_field_value_t value) {
   wasi_http_types_field_name_t field;
   app_string_set(&field, name);
@@ -189,11 +189,11 @@ static void set_field(wasi_http_types_own_fields_t fields, const char *name, was
   wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(fields), &field, &value, &error);
 }
 
-// A failed write means that nobody reads any more; `finish` is then told the same, so it is not an error here.
+// A write fails if the client has disconnected. `finish` then fails too, so this function ignores the error.
 static void write_bytes(answer_t answer, const uint8_t *bytes, size_t length) {
   wasi_io_streams_borrow_output_stream_t stream = wasi_io_streams_borrow_output_stream(answer.stream);
   while (length > 0) {
-    size_t piece = length < 4096 ? length : 4096; // the most that blocking-write-and-flush takes at once
+    size_t piece = length < 4096 ? length : 4096; // the maximum of blocking-write-and-flush
     app_list_u8_t list = {(uint8_t *)bytes, piece};
     wasi_io_streams_stream_error_t error;
     if (!wasi_io_streams_method_output_stream_blocking_write_and_flush(stream, &list, &error)) {
@@ -216,19 +216,19 @@ static void finish(answer_t answer) {
     wasi_http_types_error_code_free(&error);
 }
 
-// A body dropped without `finish` tells the host to cut the answer off.
+// Dropping a body without `finish` tells the host to break off the response.
 static void abandon(answer_t answer) {
   wasi_io_streams_output_stream_drop_own(answer.stream);
   wasi_http_types_outgoing_body_drop_own(answer.body);
 }
 
-// What stands behind the first question mark; without one, a string at no place.
+// The part after the first question mark; without one, an empty string whose pointer is NULL.
 static app_string_t query_of(app_string_t target) {
   uint8_t *mark = memchr(target.ptr, '?', target.len);
   return mark ? (app_string_t){mark + 1, (size_t)(target.ptr + target.len - mark - 1)} : (app_string_t){NULL, 0};
 }
 
-// The first value of that name, decoded; false if there is none, or none that fits.
+// Decodes the first value of that name; false if there is none, or if it does not fit.
 static bool query_value(app_string_t query, const char *name, char *value, size_t size) {
   const char *at = (const char *)query.ptr, *end = at + query.len;
   size_t name_length = strlen(name), length = 0;
@@ -258,7 +258,7 @@ static bool query_value(app_string_t query, const char *name, char *value, size_
   return true;
 }
 
-// The query is no part of the path.
+// The query is not part of the path.
 static bool path_is(app_string_t target, const char *wanted) {
   app_string_t query = query_of(target);
   size_t length = target.len - (query.ptr ? query.len + 1 : 0);

@@ -1,4 +1,4 @@
-// A greeting, a look at the request, and an echo that streams.
+// Greets, describes the request, and echoes its content as a stream.
 
 #include <algorithm>
 #include <charconv>
@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// Generated names are long; these are for the shapes that come up again and again.
+// Short names for the generated types that this file uses most.
 using Head = windhover_http_request_request_head_t;
 using Field = app_tuple2_string_list_u8_t;
 using Error = windhover_http_response_error_t;
@@ -24,7 +24,7 @@ std::string_view view(app_string_t text) { return {reinterpret_cast<const char *
 
 std::string_view view(app_list_u8_t octets) { return {reinterpret_cast<const char *>(octets.ptr), octets.len}; }
 
-// What is lent to a call, which only reads it.
+// An argument that a call only reads.
 template <typename Lent> Lent lend(std::string_view text) {
   return {reinterpret_cast<uint8_t *>(const_cast<char *>(text.data())), text.size()};
 }
@@ -35,10 +35,10 @@ void text(uint16_t status, std::string_view content) {
   auto octets = lend<app_list_u8_t>(content);
   Error error;
   if (!windhover_http_response_send(status, &fields, &octets, &error))
-    std::abort(); // nothing was sent before
+    std::abort(); // impossible: nothing was sent before
 }
 
-// A value of a query: "%C3%AB" is an octet each, and "+" a space.
+// Decodes a value of a query: each "%C3" is a byte, and "+" is a space.
 std::string decoded(std::string_view text) {
   std::string decoded;
   for (size_t at = 0; at < text.size(); at++) {
@@ -88,8 +88,8 @@ std::string facts(const Head &head) {
   return facts;
 }
 
-// Sends each piece back as it comes: the answer begins before the request has ended. A request that breaks off must not
-// become an answer that looks whole: a trap breaks it off too.
+// Sends each piece back as it arrives, so the response begins before the request has ended. If the request breaks off,
+// the response must too, or it would look complete: a trap breaks it off.
 void echo() {
   auto name = lend<app_string_t>("content-type");
   app_list_u8_t asked;

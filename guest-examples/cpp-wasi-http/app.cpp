@@ -1,8 +1,8 @@
-// A greeting, a look at the request, and an echo that streams: a plain `wasi:http/proxy` 0.2 component, with nothing of
-// Windhover in it.
+// Greets, describes the request, and echoes its content as a stream. A standard `wasi:http/proxy` 0.2 component: it
+// imports nothing of Windhover.
 //
-// Each handle has one owner. A child is dropped before its parent (the stream before its body): the host traps a guest
-// that does it the other way round.
+// Each handle has one owner. Drop a child before its parent, such as a stream before its body: otherwise the host
+// traps.
 
 #include <algorithm>
 #include <charconv>
@@ -18,13 +18,13 @@ using namespace std::string_view_literals;
 
 namespace {
 
-// Generated names are long; these are for the shapes that come up again and again.
+// Short names for the generated types that this file uses most.
 using Request = wasi_http_types_own_incoming_request_t;
 using Out = wasi_http_types_own_response_outparam_t;
 
 std::string_view view(app_string_t text) { return {reinterpret_cast<const char *>(text.ptr), text.len}; }
 
-// What is lent to a call, which only reads it.
+// An argument that a call only reads.
 template <typename Lent> Lent lend(std::string_view text) {
   return {reinterpret_cast<uint8_t *>(const_cast<char *>(text.data())), text.size()};
 }
@@ -33,20 +33,20 @@ wasi_http_types_borrow_incoming_request_t borrow(Request request) {
   return wasi_http_types_borrow_incoming_request(request);
 }
 
-// An answer whose head has been sent. It is whole when `finish` is called; dropped before that, the host cuts it off.
+// A response whose head has been sent. `finish` completes it. If it is dropped before, the host breaks it off.
 class Answer {
 public:
   Answer(Out out, uint16_t status, std::string_view content_type) {
     auto fields = wasi_http_types_constructor_fields();
     auto name = lend<app_string_t>("content-type");
     auto value = lend<wasi_http_types_field_value_t>(content_type);
-    wasi_http_types_header_error_t error; // a value that the host refuses is left out
+    wasi_http_types_header_error_t error; // leaves out a value that the host refuses
     wasi_http_types_method_fields_append(wasi_http_types_borrow_fields(fields), &name, &value, &error);
 
     auto response = wasi_http_types_constructor_outgoing_response(fields);
     auto borrowed = wasi_http_types_borrow_outgoing_response(response);
     wasi_http_types_method_outgoing_response_set_status_code(borrowed, status);
-    // The body is taken first, because `set` gives the response away.
+    // Takes the body first, because `set` consumes the response.
     wasi_http_types_method_outgoing_response_body(borrowed, &body);
     wasi_http_types_method_outgoing_body_write(wasi_http_types_borrow_outgoing_body(body), &stream);
     wasi_http_types_result_own_outgoing_response_error_code_t ok{};
@@ -64,10 +64,10 @@ public:
     wasi_http_types_outgoing_body_drop_own(body);
   }
 
-  // A failed write means that nobody reads any more; `finish` is then told the same, so it is not an error here.
+  // A write fails if the client has disconnected. `finish` then fails too, so this function ignores the error.
   void write(std::string_view content) {
     while (!content.empty()) {
-      auto piece = lend<app_list_u8_t>(content.substr(0, 4096)); // the most that is taken at once
+      auto piece = lend<app_list_u8_t>(content.substr(0, 4096)); // the maximum for one call
       wasi_io_streams_stream_error_t error;
       if (!wasi_io_streams_method_output_stream_blocking_write_and_flush(output(), &piece, &error))
         return wasi_io_streams_stream_error_free(&error);
@@ -75,12 +75,13 @@ public:
     }
   }
 
-  // Sends each piece as it arrives; the octets never enter the guest's memory. Whether all of them came.
+  // Sends each piece as it arrives, and returns whether all of them came. The bytes do not pass through the guest's
+  // memory.
   bool splice(wasi_io_streams_borrow_input_stream_t source) {
     uint64_t moved;
     wasi_io_streams_stream_error_t error;
     while (wasi_io_streams_method_output_stream_blocking_splice(output(), source, 64 * 1024, &moved, &error) &&
-           wasi_io_streams_method_output_stream_flush(output(), &error)) // a server may hold back what nobody told it to
+           wasi_io_streams_method_output_stream_flush(output(), &error)) // otherwise a server may buffer it
       ;
     bool is_whole = error.tag == WASI_IO_STREAMS_STREAM_ERROR_CLOSED;
     wasi_io_streams_stream_error_free(&error);
@@ -109,7 +110,7 @@ void text(Out out, uint16_t status, std::string_view content) {
   answer.finish();
 }
 
-// A value of a query: "%C3%AB" is an octet each, and "+" a space.
+// Decodes a value of a query: each "%C3" is a byte, and "+" is a space.
 std::string decoded(std::string_view text) {
   std::string decoded;
   for (size_t at = 0; at < text.size(); at++) {
@@ -169,10 +170,10 @@ std::string content_type(Request request) {
   return type;
 }
 
-// The answer begins before the request has ended.
+// The response begins before the request has ended.
 void echo(Request request, Out out) {
   Answer answer(out, 200, content_type(request));
-  // `consume` and `stream` fail only when they are called twice.
+  // `consume` and `stream` fail only if they are called twice.
   wasi_http_types_own_incoming_body_t body;
   wasi_http_types_method_incoming_request_consume(borrow(request), &body);
   wasi_io_streams_own_input_stream_t source;
@@ -181,7 +182,7 @@ void echo(Request request, Out out) {
   wasi_io_streams_input_stream_drop_own(source);
   wasi_http_types_incoming_body_drop_own(body);
   if (is_whole)
-    answer.finish(); // else a request that broke off would become an answer that looks whole
+    answer.finish(); // not if the request broke off: the response must not look complete then
 }
 
 } // namespace

@@ -1,5 +1,5 @@
-// A greeting, a look at the request, and an echo that streams.
-package export_wit_world // the name by which the bindings find it
+// Greets, describes the request, and echoes its content as a stream.
+package export_wit_world // the bindings import the package by this name
 
 import (
 	"fmt"
@@ -32,7 +32,7 @@ func Handle() {
 }
 
 func greeting(query string) string {
-	values, _ := url.ParseQuery(query) // what is malformed is left out
+	values, _ := url.ParseQuery(query) // ignores malformed parts
 	if values.Has("name") {
 		return fmt.Sprintf("Hello, %s!\n", values.Get("name"))
 	}
@@ -51,8 +51,8 @@ func facts(head windhover_http_request.RequestHead) string {
 	return facts.String()
 }
 
-// Sends each piece back as it comes: the answer begins before the request has ended. A request that breaks off must not
-// become an answer that looks whole: a panic (of Ok, where there is an error) breaks it off too.
+// Sends each piece back as it arrives, so the response begins before the request has ended. If the request breaks off,
+// the response must too, or it would look complete: `Ok` panics on an error, and that breaks it off.
 func echo() {
 	contentType := windhover_http_request.Field("content-type").SomeOr([]byte("application/octet-stream"))
 	windhover_http_response.Start(200, []types.Tuple2[string, []byte]{{F0: "content-type", F1: contentType}}).Ok()

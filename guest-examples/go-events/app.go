@@ -1,5 +1,5 @@
-// Server-sent events: a countdown, and the page that shows it. A client that leaves ends it, at the next write.
-package export_wit_world // the name by which the bindings find it
+// Server-sent events: a countdown, and the page that shows it. If the client disconnects, the next write ends it.
+package export_wit_world // the bindings import the package by this name
 
 import (
 	"fmt"
@@ -33,7 +33,7 @@ func Handle() {
 	}
 }
 
-// What a query asks for, or what is wrong with it.
+// Parses a query, or says what is wrong with it.
 func wanted(query string) (from int, pause time.Duration, problem string) {
 	from, pause = 10, time.Second
 	values, err := url.ParseQuery(query)
@@ -53,7 +53,7 @@ func wanted(query string) (from int, pause time.Duration, problem string) {
 	return from, pause, ""
 }
 
-// Each event has its number, so that a client that lost the connection can say where it was (Last-Event-ID).
+// Each event has a number, so that a client that lost its connection can say where it was (Last-Event-ID).
 func countdown(from int, pause time.Duration) {
 	if last := windhover_http_request.Field("last-event-id"); last.IsSome() {
 		if number, err := strconv.Atoi(string(last.Some())); err == nil && number >= 0 && number < from {
@@ -69,7 +69,7 @@ func countdown(from int, pause time.Duration) {
 		event := fmt.Sprintf("id: %d\ndata: %d\n\n", number, number)
 		windhover_http_response.Write([]byte(event)).Ok()
 		windhover_http_response.Flush().Ok()
-		time.Sleep(pause) // the server runs others meanwhile
+		time.Sleep(pause) // the server runs other requests meanwhile
 	}
 	windhover_http_response.Write([]byte("event: end\ndata: lift-off\n\n")).Ok()
 }

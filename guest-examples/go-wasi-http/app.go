@@ -1,5 +1,5 @@
-// A greeting, a look at the request, and an echo that streams, for any server of `wasi:http/proxy` 0.2.
-package export_wasi_http_incoming_handler // the name by which the bindings find it
+// Greets, describes the request, and echoes its content as a stream, on every server of `wasi:http/proxy` 0.2.
+package export_wasi_http_incoming_handler // the bindings import the package by this name
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func Handle(request *wasi_http_types.IncomingRequest, out *wasi_http_types.Respo
 }
 
 func greeting(query string) string {
-	values, _ := url.ParseQuery(query) // what is malformed is left out
+	values, _ := url.ParseQuery(query) // ignores malformed parts
 	if values.Has("name") {
 		return fmt.Sprintf("Hello, %s!\n", values.Get("name"))
 	}
@@ -52,7 +52,7 @@ func facts(request *wasi_http_types.IncomingRequest, path, query string) string 
 	return facts
 }
 
-// Sends each piece back as it comes: the answer begins before the request has ended.
+// Sends each piece back as it arrives, so the response begins before the request has ended.
 func echo(request *wasi_http_types.IncomingRequest, out *wasi_http_types.ResponseOutparam) {
 	asked := request.Headers()
 	contentType := []byte("application/octet-stream")
@@ -66,24 +66,25 @@ func echo(request *wasi_http_types.IncomingRequest, out *wasi_http_types.Respons
 	sink := start(out, 200, contentType)
 	to := sink.Write().Ok()
 	isWhole := copy(to, from)
-	// Streams are children of their bodies, and are dropped before them.
+	// Drop streams before their bodies, because they are children of these.
 	from.Drop()
 	source.Drop()
 	to.Drop()
 	if isWhole {
 		wasi_http_types.OutgoingBodyFinish(sink, types.None[*wasi_http_types.Fields]())
 	} else {
-		sink.Drop() // unfinished: a request that breaks off must not become an answer that looks whole
+		sink.Drop() // without `finish`: if the request broke off, the response must not look complete
 	}
 }
 
-// Copies until the end; whether that came, and nothing went wrong before. The octets never enter the app's memory.
+// Copies until the end, and returns whether it was reached without an error. The bytes do not pass through the app's
+// memory.
 func copy(to *wasi_io_streams.OutputStream, from *wasi_io_streams.InputStream) bool {
 	for {
 		if moved := to.BlockingSplice(from, 64*1024); moved.IsErr() {
 			return moved.Err().Tag() == wasi_io_streams.StreamError_Closed
 		}
-		if to.Flush().IsErr() { // a server may hold back what nobody told it to flush
+		if to.Flush().IsErr() { // otherwise a server may buffer it
 			return false
 		}
 	}
@@ -92,9 +93,9 @@ func copy(to *wasi_io_streams.OutputStream, from *wasi_io_streams.InputStream) b
 func text(out *wasi_http_types.ResponseOutparam, status uint16, content string) {
 	body := start(out, status, []byte("text/plain; charset=utf-8"))
 	stream := body.Write().Ok()
-	// An error means that nobody reads any more; the server knows already.
+	// An error means that the client has disconnected. The server knows that already.
 	for rest := []byte(content); len(rest) > 0; {
-		piece := rest[:min(len(rest), 4096)] // the most that is taken at once
+		piece := rest[:min(len(rest), 4096)] // the maximum for one call
 		if stream.BlockingWriteAndFlush(piece).IsErr() {
 			break
 		}
@@ -104,10 +105,10 @@ func text(out *wasi_http_types.ResponseOutparam, status uint16, content string) 
 	wasi_http_types.OutgoingBodyFinish(body, types.None[*wasi_http_types.Fields]())
 }
 
-// Sends the head. The body is taken first, because the response is given away.
+// Sends the head. Takes the body first, because `Set` consumes the response.
 func start(out *wasi_http_types.ResponseOutparam, status uint16, contentType []byte) *wasi_http_types.OutgoingBody {
 	fields := wasi_http_types.MakeFields()
-	fields.Append("content-type", contentType) // a value that the server refuses is left out
+	fields.Append("content-type", contentType) // leaves out a value that the server refuses
 	response := wasi_http_types.MakeOutgoingResponse(fields)
 	response.SetStatusCode(status)
 	body := response.Body().Ok()

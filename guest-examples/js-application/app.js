@@ -1,4 +1,4 @@
-// A greeting, a look at the request, and an echo that streams.
+// Greets, describes the request, and echoes its content as a stream.
 
 import { current } from 'windhover:http/connection@0.1.0';
 import { field, head, read } from 'windhover:http/request@0.1.0';
@@ -31,8 +31,8 @@ function facts({ method, scheme, authority, path, query }) {
   return known.map(([name, value]) => `${name}=${value}\n`).join('');
 }
 
-// Sends each piece back as it comes: the answer begins before the request has ended. A request that breaks off is an
-// exception, and the answer breaks off too.
+// Sends each piece back as it arrives, so the response begins before the request has ended. If the request breaks off,
+// `read` throws, and the response breaks off too.
 function echo() {
   start(200, [['content-type', field('content-type') ?? octets('application/octet-stream')]]);
   for (let piece = read(0); piece.length > 0; piece = read(0)) {

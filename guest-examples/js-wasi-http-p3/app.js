@@ -1,5 +1,5 @@
-// A greeting, a look at the request, and an echo that streams: for any server of `wasi:http/service` 0.3. The engine,
-// QuickJS, has the language and what the WIT names, and no `URL`, `fetch` or `TextEncoder`.
+// Greets, describes the request, and echoes its content as a stream, on every server of `wasi:http/service` 0.3. The
+// engine, QuickJS, has the JavaScript language and the imports of the WIT, but no `URL`, `fetch` or `TextEncoder`.
 
 import types from 'wasi:http/types@0.3.0';
 
@@ -34,8 +34,8 @@ function facts(request, method, path, query) {
   return query ? `${facts}query=${query}\n` : facts;
 }
 
-// The stream of the request becomes that of the answer, and its trailers, which tell whether it was whole, those of the
-// answer: which so is whole only if the request was.
+// The response gets the stream and the trailers of the request. The trailers say whether the request was complete, so
+// the response is complete only if the request was.
 function echo(request) {
   const [contentType = utf8('application/octet-stream')] = request.getHeaders().get('content-type');
   const [content, trailers] = Request.consumeBody(request, promise(wit.Future.RESULT_VOID_ERROR_CODE, { tag: 'ok' }));
@@ -51,12 +51,12 @@ function text(status, text) {
 
 function answer(status, contentType, content, trailers) {
   const [response, sent] = Response.new(Fields.fromList([['content-type', contentType]]), content, trailers);
-  sent.drop(); // whether it was sent does not matter here
+  sent.drop(); // ignores whether it was sent
   response.setStatusCode(status);
   return response;
 }
 
-// A future that brings this value.
+// A future that resolves to this value.
 function promise(type, value) {
   const { readable, writable } = wit.Future(type);
   writable.write(value).finally(() => writable.drop());
@@ -74,7 +74,7 @@ function decoded(text) {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));
   } catch {
-    return text; // what is no UTF-8 stays as it was sent
+    return text; // invalid UTF-8 stays as sent
   }
 }
 

@@ -1,4 +1,5 @@
-// A greeting, a look at the request, and an echo that streams: plain Fetch API, for any server of `wasi:http/proxy` 0.2.
+// Greets, describes the request, and echoes its content as a stream. Uses the Fetch API, on every server of
+// `wasi:http/proxy` 0.2.
 
 addEventListener('fetch', (event) => event.respondWith(answer(event.request)));
 

@@ -1,4 +1,4 @@
-"""A greeting, a look at the request, and an echo that streams."""
+"""Greets, describes the request, and echoes its content as a stream."""
 
 from urllib.parse import parse_qs
 
@@ -39,9 +39,9 @@ def facts(head: request.RequestHead) -> str:
 
 
 def echo() -> None:
-    """Each piece goes back as it comes: the answer begins before the request has ended.
+    """Sends each piece back as it arrives, so the response begins before the request has ended.
 
-    A request that breaks off is an exception, and the answer breaks off too.
+    If the request breaks off, `read` raises an exception, and the response breaks off too.
     """
     response.start(200, [("content-type", request.field("content-type") or b"application/octet-stream")])
     while piece := request.read(0):

@@ -1,4 +1,4 @@
-"""An HTML form with an upload: a file of any size is counted and hashed while it comes in, and never held."""
+"""An HTML form with an upload. Counts and hashes a file of any size while it arrives, without storing it."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -53,7 +53,7 @@ def upload() -> None:
 
 
 def parts(boundary: str) -> tuple[str, File | None]:
-    """Reads the content piece by piece: what is in memory is one of them, and the note."""
+    """Reads the content piece by piece. Only one piece and the note are in memory."""
     note, file, here = bytearray(), None, None
     with PushMultipartParser(boundary) as parser:
         while not parser.closed:

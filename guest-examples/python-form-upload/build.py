@@ -1,4 +1,4 @@
-"""python3 build.py OUT.wasm: puts app.py, the packages that it needs and their interpreter into one component."""
+"""python3 build.py OUT.wasm: builds a component from app.py, its packages and the Python interpreter."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from shutil import copy, rmtree
 
 
 def install(wanted: Path, folder: Path) -> Path:
-    """The list is copied last, so a half-finished or outdated install is done again."""
+    """Copies the list last, so an incomplete or outdated installation is repeated."""
     installed = folder / wanted.name
     if not installed.exists() or installed.read_bytes() != wanted.read_bytes():
         rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""A greeting, a look at the request, and an echo that streams: for any server of `wasi:http/service` 0.3."""
+"""Greets, describes the request, and echoes its content as a stream, on every server of `wasi:http/service` 0.3."""
 
 from urllib.parse import parse_qs
 
@@ -50,13 +50,13 @@ def facts(request: Request, path: str, query: str) -> str:
 
 
 def echo(request: Request) -> Response:
-    """Each piece goes back as it comes: the answer begins before the request has ended."""
+    """Sends each piece back as it arrives, so the response begins before the request has ended."""
     headers = request.get_headers()
     content_type = (headers.get("content-type") or [b"application/octet-stream"])[0]
     content, trailers = Request.consume_body(request, outcome_future(lambda: Ok(None))[1])
     writer, reader = byte_stream()
     spawn(copy(content, writer))
-    # The request's trailers tell whether it came to its end, and so whether the answer does.
+    # The trailers of the request say whether it was complete, and so whether the response is.
     return answer(200, [("content-type", content_type)], reader, trailers)
 
 
@@ -69,7 +69,7 @@ async def copy(content: ByteStreamReader, writer: ByteStreamWriter) -> None:
 def text(status: int, content: str) -> Response:
     writer, reader = byte_stream()
     spawn(write(writer, content.encode()))
-    # The future's writer is dropped here, which sends its default: there are no trailers.
+    # Dropping the writer sends the default of the future: no trailers.
     return answer(status, [("content-type", b"text/plain; charset=utf-8")], reader, trailers_future(lambda: Ok(None))[1])
 
 

@@ -1,6 +1,6 @@
-"""A greeting, a look at the request, and an echo that streams: for any server of `wasi:http/proxy` 0.2.
+"""Greets, describes the request, and echoes its content as a stream, on every server of `wasi:http/proxy` 0.2.
 
-A child is given back before its parent, which `with` does: a stream before its body.
+`with` drops a child before its parent, such as a stream before its body.
 """
 
 from urllib.parse import parse_qs
@@ -49,14 +49,14 @@ def facts(request: IncomingRequest, path: str, query: str) -> str:
 
 
 def echo(request: IncomingRequest, response_out: ResponseOutparam) -> None:
-    """The octets pass from stream to stream in the server, while they come in."""
+    """Passes the bytes from stream to stream in the server, as they arrive."""
     with request.headers() as headers:
         content_type = (headers.get("content-type") or [b"application/octet-stream"])[0]
     content, body = request.consume(), start(response_out, 200, content_type)
-    # A failure leaves the body unfinished, and the server breaks the answer off: it must not look whole.
+    # After an error the body stays unfinished, so the server breaks off the response: it must not look complete.
     with content.stream() as source, body.write() as sink:
         while splice(source, sink):
-            sink.flush()  # a server may hold back what nobody told it to flush
+            sink.flush()  # otherwise a server may buffer it
     with IncomingBody.finish(content) as trailers:
         with trailers.subscribe() as told:
             told.block()
@@ -66,7 +66,7 @@ def echo(request: IncomingRequest, response_out: ResponseOutparam) -> None:
 
 
 def splice(source, sink) -> bool:
-    """Whether there may be more."""
+    """Returns whether there may be more."""
     try:
         sink.blocking_splice(source, 64 * 1024)
     except Err as error:
@@ -80,13 +80,13 @@ def text(response_out: ResponseOutparam, status: int, content: str) -> None:
     body = start(response_out, status, b"text/plain; charset=utf-8")
     with body.write() as sink:
         octets = content.encode()
-        for at in range(0, len(octets), 4096):  # the most that this call takes at once
+        for at in range(0, len(octets), 4096):  # the maximum for one call
             sink.blocking_write_and_flush(octets[at : at + 4096])
     OutgoingBody.finish(body, None)
 
 
 def start(response_out: ResponseOutparam, status: int, content_type: bytes) -> OutgoingBody:
-    """Sends the head. The body is taken first, because `set` gives the response away."""
+    """Sends the head. Takes the body first, because `set` consumes the response."""
     response = OutgoingResponse(Fields.from_list([("content-type", content_type)]))
     response.set_status_code(status)
     body = response.body()

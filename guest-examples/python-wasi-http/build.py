@@ -1,4 +1,4 @@
-"""python3 build.py OUT.wasm: puts app.py and its interpreter into one component."""
+"""python3 build.py OUT.wasm: builds a component from app.py and the Python interpreter."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from shutil import copy, rmtree
 
 out, tools, wanted = Path(sys.argv[1]), Path("build/python"), Path("requirements.txt")
 
-# Copied last, so a half-finished or outdated install is done again.
+# Copied last, so an incomplete or outdated installation is repeated.
 installed = tools / wanted
 if not installed.exists() or installed.read_bytes() != wanted.read_bytes():
     rmtree(tools, ignore_errors=True)

@@ -1,4 +1,4 @@
-// node componentize.js OUT.wasm: puts build/app.js and its engine into one component.
+// node componentize.js OUT.wasm: builds a component from build/app.js and the JavaScript engine.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -10,7 +10,7 @@ const { component } = await componentize({
   sourcePath: 'build/app.js',
   witPath: 'wit',
   worldName: 'app',
-  disableFeatures: ['http', 'fetch-event'], // the app answers through Windhover, and asks nobody
+  disableFeatures: ['http', 'fetch-event'], // the app answers through windhover:http, and sends no requests
 });
 await mkdir(dirname(out), { recursive: true });
 await writeFile(out, component);

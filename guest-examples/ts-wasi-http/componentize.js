@@ -1,4 +1,4 @@
-// node componentize.js OUT.wasm: puts build/app.js and its engine into one component.
+// node componentize.js OUT.wasm: builds a component from build/app.js and the JavaScript engine.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';

@@ -1,4 +1,4 @@
-//! A greeting, a look at the request, and an echo that streams.
+//! Greets, describes the request, and echoes its content as a stream.
 
 const std = @import("std");
 const wit = @import("bindings");
@@ -12,7 +12,7 @@ export fn exports_app_handle() void {
 
     var arena = std.heap.ArenaAllocator.init(std.heap.c_allocator);
     defer arena.deinit();
-    // There is nobody to give an error to: a panic is the request's 500.
+    // `handle` cannot return an error. A panic makes the response a 500.
     answer(arena.allocator(), &head) catch |reason| std.debug.panic("{t}", .{reason});
 }
 
@@ -51,8 +51,8 @@ fn facts(gpa: std.mem.Allocator, head: *const Head) ![]const u8 {
     });
 }
 
-/// Sends each piece back as it comes: the answer begins before the request has ended. A request that breaks off must not
-/// become an answer that looks whole: a panic breaks it off too.
+/// Sends each piece back as it arrives, so the response begins before the request has ended. If the request breaks off,
+/// the response must too, or it would look complete: a panic breaks it off.
 fn echo() !void {
     var name = lend(wit.app_string_t, "content-type");
     var asked: wit.app_list_u8_t = undefined;
@@ -103,12 +103,12 @@ fn queryValue(gpa: std.mem.Allocator, query: []const u8, name: []const u8) !?[]c
     return null;
 }
 
-/// What is lent to a call, which only reads it.
+/// An argument that a call only reads.
 fn lend(comptime Lent: type, octets: []const u8) Lent {
     return .{ .ptr = @constCast(octets.ptr), .len = octets.len };
 }
 
-/// A string or a list of octets.
+/// A string or a list of bytes.
 fn view(octets: anytype) []const u8 {
     return if (octets.len == 0) "" else octets.ptr[0..octets.len];
 }

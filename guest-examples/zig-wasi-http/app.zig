@@ -1,8 +1,8 @@
-//! A greeting, a look at the request, and an echo that streams: a plain `wasi:http/proxy` 0.2 component, with nothing of
-//! Windhover in it.
+//! Greets, describes the request, and echoes its content as a stream. A standard `wasi:http/proxy` 0.2 component: it
+//! imports nothing of Windhover.
 //!
-//! Each handle has one owner. A child is dropped before its parent (the stream before its body): the host traps a guest
-//! that does it the other way round.
+//! Each handle has one owner. Drop a child before its parent, such as a stream before its body: otherwise the host
+//! traps.
 
 const std = @import("std");
 const wit = @import("bindings");
@@ -14,7 +14,7 @@ export fn exports_wasi_http_incoming_handler_handle(request: Request, out: Out) 
     defer wit.wasi_http_types_incoming_request_drop_own(request);
     var arena = std.heap.ArenaAllocator.init(std.heap.c_allocator);
     defer arena.deinit();
-    // There is nobody to give an error to: a panic is the request's 500.
+    // `handle` cannot return an error. A panic makes the response a 500.
     handle(arena.allocator(), request, out) catch |reason| std.debug.panic("{t}", .{reason});
 }
 
@@ -63,8 +63,8 @@ fn facts(gpa: std.mem.Allocator, request: Request, method: []const u8, path: []c
     });
 }
 
-/// Sends each piece as it arrives: the answer begins before the request has ended, and the octets never enter the guest's
-/// memory.
+/// Sends each piece as it arrives, so the response begins before the request has ended. The bytes do not pass through
+/// the guest's memory.
 fn echo(request: Request, out: Out) void {
     const fields = wit.wasi_http_types_method_incoming_request_headers(borrow(request));
     var name = lend(wit.wasi_http_types_field_name_t, "content-type");
@@ -74,7 +74,7 @@ fn echo(request: Request, out: Out) void {
     wit.wasi_http_types_list_field_value_free(&types);
     wit.wasi_http_types_fields_drop_own(fields);
 
-    // `consume` and `stream` fail only when they are called twice.
+    // `consume` and `stream` fail only if they are called twice.
     var body: wit.wasi_http_types_own_incoming_body_t = undefined;
     _ = wit.wasi_http_types_method_incoming_request_consume(borrow(request), &body);
     var source: wit.wasi_io_streams_own_input_stream_t = undefined;
@@ -83,7 +83,7 @@ fn echo(request: Request, out: Out) void {
     wit.wasi_io_streams_input_stream_drop_own(source);
     wit.wasi_http_types_incoming_body_drop_own(body);
 
-    // A request that broke off must not become an answer that looks whole.
+    // If the request broke off, the response must not look complete.
     if (is_whole) answer.finish() else answer.abandon();
 }
 
@@ -93,17 +93,17 @@ fn text(out: Out, status: u16, content: []const u8) void {
     answer.finish();
 }
 
-/// An answer whose head has been sent.
+/// A response whose head has been sent.
 const Answer = struct {
     body: wit.wasi_http_types_own_outgoing_body_t,
     stream: wit.wasi_io_streams_own_output_stream_t,
 
-    /// The body is taken first, because `set` gives the response away.
+    /// Takes the body first, because `set` consumes the response.
     fn start(out: Out, status: u16, content_type: []const u8) Answer {
         const fields = wit.wasi_http_types_constructor_fields();
         var name = lend(wit.wasi_http_types_field_name_t, "content-type");
         var value = lend(wit.wasi_http_types_field_value_t, content_type);
-        var refused: wit.wasi_http_types_header_error_t = undefined; // a value that the host refuses is left out
+        var refused: wit.wasi_http_types_header_error_t = undefined; // leaves out a value that the host refuses
         _ = wit.wasi_http_types_method_fields_append(wit.wasi_http_types_borrow_fields(fields), &name, &value, &refused);
 
         const response = wit.wasi_http_types_constructor_outgoing_response(fields);
@@ -117,9 +117,9 @@ const Answer = struct {
         return answer;
     }
 
-    /// A failed write means that nobody reads any more; `finish` is then told the same, so it is not an error here.
+    /// A write fails if the client has disconnected. `finish` then fails too, so this function ignores the error.
     fn write(answer: Answer, content: []const u8) void {
-        var pieces = std.mem.window(u8, content, 4096, 4096); // the most that is taken at once
+        var pieces = std.mem.window(u8, content, 4096, 4096); // the maximum for one call
         while (pieces.next()) |piece| {
             var list = lend(wit.app_list_u8_t, piece);
             var failed: wit.wasi_io_streams_stream_error_t = undefined;
@@ -129,12 +129,12 @@ const Answer = struct {
         }
     }
 
-    /// Whether all of it came.
+    /// Returns whether all of it came.
     fn splice(answer: Answer, source: wit.wasi_io_streams_borrow_input_stream_t) bool {
         var moved: u64 = undefined;
         var failed: wit.wasi_io_streams_stream_error_t = undefined;
         while (wit.wasi_io_streams_method_output_stream_blocking_splice(answer.output(), source, 64 * 1024, &moved, &failed)) {
-            // A server may hold back what nobody told it to flush.
+            // Without a flush, a server may buffer it.
             if (!wit.wasi_io_streams_method_output_stream_flush(answer.output(), &failed)) break;
         }
         defer wit.wasi_io_streams_stream_error_free(&failed);
@@ -147,7 +147,7 @@ const Answer = struct {
         if (!wit.wasi_http_types_static_outgoing_body_finish(answer.body, null, &failed)) wit.wasi_http_types_error_code_free(&failed);
     }
 
-    /// A body dropped without `finish` tells the host to cut the answer off.
+    /// Dropping a body without `finish` tells the host to break off the response.
     fn abandon(answer: Answer) void {
         wit.wasi_io_streams_output_stream_drop_own(answer.stream);
         wit.wasi_http_types_outgoing_body_drop_own(answer.body);
@@ -174,12 +174,12 @@ fn borrow(request: Request) wit.wasi_http_types_borrow_incoming_request_t {
     return wit.wasi_http_types_borrow_incoming_request(request);
 }
 
-/// What is lent to a call, which only reads it.
+/// An argument that a call only reads.
 fn lend(comptime Lent: type, octets: []const u8) Lent {
     return .{ .ptr = @constCast(octets.ptr), .len = octets.len };
 }
 
-/// A string or a list of octets.
+/// A string or a list of bytes.
 fn view(octets: anytype) []const u8 {
     return if (octets.len == 0) "" else octets.ptr[0..octets.len];
 }

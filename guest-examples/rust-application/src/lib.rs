@@ -1,4 +1,4 @@
-//! A greeting, a look at the request, and an echo that streams.
+//! Greets, describes the request, and echoes its content as a stream.
 
 use std::fmt::Write;
 
@@ -39,7 +39,7 @@ fn facts(request: &Request) -> String {
     facts
 }
 
-/// Sends each piece back as it comes: the answer begins before the request has ended.
+/// Sends each piece back as it arrives, so the response begins before the request has ended.
 fn echo(mut request: Request) -> Response {
     let content_type = request.headers_mut().remove(CONTENT_TYPE);
     let mut response = Response::new(request.into_body().into());
@@ -48,7 +48,7 @@ fn echo(mut request: Request) -> Response {
     response
 }
 
-/// By `cargo test`, where a handler is the function that it is. `windhover test` asks the component.
+/// `cargo test` calls the handler as a function. `windhover test` calls the component.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Middleware that asks for a name and a password (RFC 7617) before it lets a request through to the app behind it.
+//! Middleware that asks for a name and a password (RFC 7617) before it passes a request on to the app.
 
 wit_bindgen::generate!({ path: "../../wit", world: "middleware" });
 
@@ -16,11 +16,11 @@ impl Guest for BasicAuth {
     }
 }
 
-/// `Basic` in any case, one space or more, and the base64 of `user:password` (RFC 9110 section 11.4).
+/// `Basic` in any case, one or more spaces, and the base64 of `user:password` (RFC 9110 section 11.4).
 fn is_known(credentials: &[u8]) -> bool {
     let Some((scheme, token)) = credentials.split_at_checked("Basic ".len()) else { return false };
     let expected = BASE64_STANDARD.encode(format!("{USER}:{PASSWORD}"));
-    // In constant time: how long a refusal takes must not tell how much of a guess was right.
+    // In constant time, because the time of a refusal must not reveal how much of a guess was right.
     scheme.eq_ignore_ascii_case(b"Basic ") && token.trim_ascii().ct_eq(expected.as_bytes()).into()
 }
 
@@ -29,11 +29,11 @@ fn ask() {
         ("www-authenticate".into(), r#"Basic realm="Windhover", charset="UTF-8""#.into()),
         ("content-type".into(), "text/plain".into()),
     ];
-    // An error would mean that the client has gone.
+    // An error would mean that the client has disconnected.
     let _ = response::send(401, &fields, b"Who are you?\n");
 }
 
-// Chosen when it is built, by variables of these names: BASIC_AUTH_PASSWORD=secret cargo build …
+// Set by environment variables at build time: BASIC_AUTH_PASSWORD=secret cargo build …
 const USER: &str = match option_env!("BASIC_AUTH_USER") {
     Some(user) => user,
     None => "windhover",

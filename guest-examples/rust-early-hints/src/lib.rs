@@ -1,5 +1,5 @@
-//! Early hints: 103 tells the browser what the page will need, so that it fetches the style sheet while the page is
-//! still being made.
+//! Early hints: a 103 tells the browser what the page will need, so that it fetches the style sheet while the app still
+//! creates the page.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -18,7 +18,7 @@ impl Guest for EarlyHints {
     fn handle() {
         match request::path().as_str() {
             "/" => {
-                // A client of HTTP/1.0 knows no 103 and gets the page alone: a hint is never needed.
+                // HTTP/1.0 has no 103, so its clients get only the page. A hint is optional.
                 let _ = informational::send(103, &[("link", STYLE_SHEET)]);
                 let page = make_page();
                 let fields = [("content-type", "text/html; charset=utf-8".as_bytes()), ("link", STYLE_SHEET)];
@@ -30,7 +30,7 @@ impl Guest for EarlyHints {
     }
 }
 
-/// Where a larger application would ask its database.
+/// A larger application would query its database here.
 fn make_page() -> String {
     let numbers = (1..=10_000u64).sum::<u64>();
     format!(
@@ -43,5 +43,5 @@ fn send(status: u16, fields: &[(&str, &[u8])], content: &[u8]) {
     response::send(status, fields, content).expect("fields are well-formed, and nothing was sent before");
 }
 
-/// RFC 8297: the same field in the hint and in the answer.
+/// RFC 8297: the hint and the response have the same field.
 const STYLE_SHEET: &[u8] = b"</style.css>; rel=preload; as=style";

@@ -1,4 +1,4 @@
-//! What the server tells about the current request, gathered from three features. JSON has the names of the WIT.
+//! Properties of the current request, from three features. The JSON uses the names of the WIT.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct Request {
     pub raw_target: String,
     pub protocol: String,
     pub fields: Vec<(String, String)>,
-    /// In octets. `None`: no content was announced.
+    /// In bytes. `None`: no content was announced.
     pub body_length: Option<u64>,
 }
 
@@ -69,12 +69,12 @@ impl Facts {
     }
 }
 
-/// Counts the content without ever holding more than one piece of it.
+/// Counts the content, with at most one piece of it in memory.
 fn body_length() -> u64 {
     let mut length = 0;
     loop {
-        // A guest that ends here has not answered yet, so the server answers with the status that fits the failure:
-        // 413 for content that is too large.
+        // The guest has not answered yet. If it ends here, the server answers with the status for the error: 413 for
+        // content that is too large.
         let piece = request::read(0).expect("content can be read to its end");
         if piece.is_empty() {
             return length;
@@ -83,7 +83,7 @@ fn body_length() -> u64 {
     }
 }
 
-/// A field's value as text: octets that are not UTF-8 stand as `\xff`.
+/// A field's value as text. Bytes that are not UTF-8 are written as `\xff`.
 fn readable(value: &[u8]) -> String {
     value.utf8_chunks().flat_map(|chunk| [chunk.valid().into(), chunk.invalid().escape_ascii().to_string()]).collect()
 }

@@ -1,4 +1,4 @@
-//! Shows the facts of a request, its connection and its server: as JSON to programs, as a page to people.
+//! Shows the properties of a request, its connection and its server: as JSON for programs, as a page for people.
 
 mod facts;
 mod page;
@@ -28,13 +28,13 @@ impl Guest for Features {
         let fields = [
             ("content-type", content_type.as_bytes()),
             ("vary", b"accept"),
-            ("cache-control", b"no-store"), // the page is about one request and no other
+            ("cache-control", b"no-store"), // the page is about one request
         ];
         response::send(200, &fields, content.as_bytes()).expect("fields are well-formed, and nothing was sent before");
     }
 }
 
-/// Whether `application/json` stands in the Accept field, and before `text/html`. Weights are left to larger guests.
+/// Whether the Accept field names `application/json` before `text/html`. Ignores weights.
 fn wants_json(facts: &Facts) -> bool {
     let accepted = facts.request.fields.iter().filter(|(name, _)| name == "accept");
     let mut types = accepted.flat_map(|(_, value)| value.split(',')).map(|range| {

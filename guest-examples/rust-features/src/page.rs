@@ -1,4 +1,4 @@
-//! The facts as a page. Everything a client sent is hostile until escaped; `html!` escapes each value it is given.
+//! The properties as a page. Everything from a client must be escaped; `html!` escapes each value.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 

@@ -1,5 +1,4 @@
-//! gRPC over HTTP/2, as in its PROTOCOL-HTTP2.md: messages with their length before them, and the outcome behind the
-//! content, in trailers.
+//! gRPC over HTTP/2 (PROTOCOL-HTTP2.md of gRPC): each message follows its length, and the status is in the trailers.
 
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,18 @@ use crate::windhover::http::{lifetime, limits, request, response};
 
 /// The current call: receives its messages, replies with some, and ends.
 pub struct Call {
-    /// Read, and not yet a whole message.
+    /// Received, but not yet a whole message.
     received: Vec<u8>,
-    /// When the client has no more use for a reply.
+    /// The client's deadline.
     deadline: Option<Instant>,
     replies: u32,
 }
 
 impl Call {
-    /// The call that the current request is; `None`: it is no gRPC.
+    /// The current request as a call. `None`: it is not gRPC.
     pub fn requested() -> Option<Self> {
         let content_type = request::field("content-type")?;
-        // `application/grpc+proto` is the same; `application/grpc-web` is something else.
+        // `application/grpc+proto` is gRPC too; `application/grpc-web` is another protocol.
         let rest = content_type.strip_prefix(b"application/grpc")?;
         if request::method() != "POST" || !matches!(rest, [] | [b'+' | b';', ..]) {
             return None;
@@ -31,7 +30,8 @@ impl Call {
         Some(Self { received: Vec::new(), deadline, replies: 0 })
     }
 
-    /// A stream of messages is as long, as slow and as large as its client likes: only each message is bounded.
+    /// Lifts the limits of the exchange: a stream of messages may be as long, slow and large as the client likes. Only
+    /// the size of each message is limited.
     pub fn takes_its_time(&self) {
         limits::set_timeout(None);
         limits::set_min_request_data_rate(None).expect("nothing was read yet");
@@ -43,7 +43,7 @@ impl Call {
         while !self.is_whole()? {
             let piece = request::read(0).map_err(|error| match error {
                 BodyError::TooLarge => Status::new(Code::ResourceExhausted, "the stream is too large"),
-                // In the middle of its content a client that leaves has not ended it.
+                // A client that disconnects in the middle of its content has not completed it.
                 BodyError::Aborted | BodyError::Incomplete => Status::new(Code::Cancelled, "the client has left"),
                 error => Status::new(Code::Internal, format!("the content did not come: {error}")),
             })?;
@@ -74,7 +74,7 @@ impl Call {
         response::write(&framed).map_err(gone)
     }
 
-    /// Waits, unless the client leaves or its deadline passes.
+    /// Waits, unless the client disconnects or its deadline passes.
     pub fn pause(&self, milliseconds: u32) -> Result<(), Status> {
         let left = self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()));
         // Rounded up, so that a deadline within the pause has passed at its end.
@@ -88,13 +88,13 @@ impl Call {
     pub fn end(self, outcome: Result<(), Status>) {
         let Status { code, why } = outcome.err().unwrap_or(Status { code: Code::Ok, why: String::new() });
         if code as u32 == Code::Cancelled as u32 {
-            // Nobody is there to be told; the log is.
+            // The client is gone, so this goes to the log.
             return eprintln!("cancelled after {} replies", self.replies);
         }
         let outcome = [(code as u32).to_string().into_bytes(), escaped(&why), self.replies.to_string().into_bytes()];
         let outcome = TRAILERS.into_iter().zip(outcome.iter().map(Vec::as_slice));
         let trailers: Vec<_> = outcome.filter(|(_, value)| !value.is_empty()).collect();
-        // Without a message, gRPC allows head and trailers to be one, but not every proxy keeps them so.
+        // If there is no message, gRPC allows the status in the head, but not every proxy passes that on.
         self.start().and_then(|()| response::set_trailers(&trailers)).expect("they are well-formed and announced");
     }
 
@@ -103,9 +103,9 @@ impl Call {
         if self.replies > 0 {
             return Ok(());
         }
-        // The caller's metadata with these names come back, to show where metadata are.
+        // Returns the caller's metadata with these names, as an example of metadata.
         let echoed = ["x-echo", "x-echo-bin"].map(|name| (name, request::field(name)));
-        let announced = TRAILERS.join(", "); // only what is announced can follow the content
+        let announced = TRAILERS.join(", "); // only announced fields can be trailers
         let mut fields = vec![("content-type", &b"application/grpc"[..]), ("trailer", announced.as_bytes())];
         fields.extend(echoed.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))));
         response::start(200, &fields)
@@ -136,7 +136,7 @@ impl Call {
     }
 }
 
-/// How a call ends, unless well.
+/// Why a call failed.
 pub struct Status {
     code: Code,
     why: String,
@@ -160,7 +160,7 @@ pub enum Code {
     Internal = 13,
 }
 
-/// Why a reply is not taken.
+/// Why a reply cannot be sent.
 fn gone(error: response::Error) -> Status {
     match error {
         response::Error::Aborted => Status::new(Code::Cancelled, "the client has left"),
@@ -183,7 +183,7 @@ fn timeout(value: &[u8]) -> Option<Duration> {
     })
 }
 
-/// `grpc-message` is ASCII: all else, and `%`, is escaped.
+/// `grpc-message` is ASCII: everything else, and `%`, is escaped.
 fn escaped(why: &str) -> Vec<u8> {
     let octets = why.bytes().flat_map(|octet| match octet {
         b' '..=b'$' | b'&'..=b'~' => vec![octet],
@@ -192,10 +192,10 @@ fn escaped(why: &str) -> Vec<u8> {
     octets.collect()
 }
 
-/// A message's prefix: an octet that says whether it is compressed, and four with its length.
+/// A message's prefix: one byte that says whether it is compressed, and four with its length.
 const PREFIX: usize = 5;
 
-/// The largest message that is taken, in octets: 4 MiB, as gRPC's own implementations.
+/// The largest message, in bytes: 4 MiB, as in gRPC's own implementations.
 const MAX_MESSAGE: usize = 4 << 20;
 
 const TRAILERS: [&str; 3] = ["grpc-status", "grpc-message", "x-replies"];

@@ -1,5 +1,5 @@
-//! A gRPC service with a method of each kind: one message or a stream of them, in either direction. What is gRPC about
-//! it is in `call.rs`; the server speaks HTTP/2, and knows nothing of gRPC.
+//! A gRPC service with a method of each kind: one message or a stream of messages, in either direction. `call.rs`
+//! implements gRPC on top of HTTP/2; the server does not know gRPC.
 
 mod call;
 mod messages;
@@ -22,7 +22,7 @@ export!(Greeter);
 impl Guest for Greeter {
     fn handle() {
         let Some(mut call) = Call::requested() else {
-            // Who does not speak gRPC is told in HTTP's own words.
+            // Clients that do not speak gRPC get an HTTP status.
             let fields: [(&str, &[u8]); 1] = [("content-type", b"text/plain")];
             return response::send(415, &fields, b"This is a gRPC service.\n").expect("nothing was sent before");
         };
@@ -79,5 +79,5 @@ fn chat(call: &mut Call) -> Result<(), Status> {
     Ok(())
 }
 
-/// Names that `GreetAll` holds at once.
+/// The most names that `GreetAll` keeps in memory.
 const MAX_NAMES: usize = 1000;

@@ -1,4 +1,4 @@
-//! The messages of `greeter.proto`, by hand: what a generator would write, without one.
+//! The messages of `greeter.proto`, written by hand as a generator would.
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct Name {

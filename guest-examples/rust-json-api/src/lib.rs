@@ -1,5 +1,5 @@
-//! A JSON API with validation: what an order costs. All that is wrong with a request is told at once, as
-//! `application/problem+json` (RFC 9457).
+//! A JSON API with validation: computes what an order costs. The response lists everything that is wrong with a
+//! request, as `application/problem+json` (RFC 9457).
 
 mod order;
 
@@ -56,5 +56,5 @@ fn with(name: HeaderName, value: &'static str, mut response: Response) -> Respon
 
 const JSON: &str = "application/json";
 
-/// Octets.
+/// In bytes.
 const MOST_CONTENT: u32 = 64 * 1024;

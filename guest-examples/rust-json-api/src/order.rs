@@ -1,4 +1,4 @@
-//! What is ordered, and what it costs. Knows nothing of HTTP.
+//! Orders and prices. Independent of HTTP.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ struct Item {
     quantity: u32,
 }
 
-/// Amounts are cents.
+/// Amounts in cents.
 #[derive(Serialize)]
 pub struct Quote {
     net: u64,

@@ -1,5 +1,5 @@
-//! A filter: tells what stands behind it another remote address than the server would, the one that a proxy has written
-//! into `x-forwarded-for`. Everything else about the connection stays as it is.
+//! A filter that replaces the remote address of the connection by the one that a proxy has written into
+//! `x-forwarded-for`. Everything else about the connection stays the same.
 
 wit_bindgen::generate!({
     inline: "
@@ -31,11 +31,11 @@ impl Guest for RemoteAddress {
     }
 }
 
-/// The first address of `x-forwarded-for`: the client's, if every proxy on the way adds the one that it sees.
+/// The first address of `x-forwarded-for`. It is the client's if every proxy on the way adds the address that it sees.
 fn forwarded() -> Option<Endpoint> {
     let field = request::field("x-forwarded-for")?;
     let first = str::from_utf8(&field).ok()?.split(',').next()?.trim();
-    // Most proxies write no port, and so no brackets.
+    // Most proxies write no port, and then no brackets.
     let (address, port) = match first.parse::<IpAddr>() {
         Ok(address) => (address, 0),
         Err(_) => first.parse::<SocketAddr>().map(|address| (address.ip(), address.port())).ok()?,

@@ -1,5 +1,5 @@
-//! Server-sent events: an answer that goes on for as long as the client listens, an event a second. It notices when the
-//! client leaves, and has the time to say so, and it ends when the server shuts down.
+//! Server-sent events: sends an event each second for as long as the client listens. It logs when the client
+//! disconnects, and ends when the server shuts down.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -17,7 +17,7 @@ export!(Events);
 
 impl Guest for Events {
     fn handle() {
-        // An answer may go on for as long as it takes. Were events rare, it could be silent for as long as this.
+        // A response may last as long as it needs. This also allows long pauses between events.
         limits::set_timeout(None);
         let fields: [(&str, &[u8]); 2] = [("content-type", b"text/event-stream"), ("cache-control", b"no-store")];
         response::start(200, &fields).expect("fields are well-formed, and nothing was sent before");
@@ -26,8 +26,8 @@ impl Guest for Events {
         loop {
             number += 1;
             let event = format!("id: {number}\ndata: This is event {number}.\n\n");
-            // Whoever imports `lifetime` is told that the client has left, by an error or by `true`, and may still put
-            // its things away. Whoever does not import it ends without a word in the call in which it waits.
+            // A guest that imports `lifetime` is notified when the client disconnects, and can clean up. Without the
+            // import, it would end in the call in which it waits.
             let notice = match response::write(event.as_bytes()) {
                 Ok(()) => lifetime::wait_for_notice(SECOND),
                 Err(_) => Some(Notice::ClientLeft),
@@ -35,14 +35,14 @@ impl Guest for Events {
             match notice {
                 None => {}
                 Some(Notice::ClientLeft) => return eprintln!("the client left after event {number}"),
-                // It connects again, and says what it has seen, to whoever answers then.
+                // The client connects again, and names the last event that it received.
                 Some(Notice::ShuttingDown) => return,
             }
         }
     }
 }
 
-/// The last event that this client has seen: it says so when it connects again.
+/// The last event that this client received, which it names when it connects again.
 fn last_seen() -> u64 {
     let id = request::field("last-event-id").unwrap_or_default();
     str::from_utf8(&id).ok().and_then(|id| id.parse().ok()).unwrap_or(0)

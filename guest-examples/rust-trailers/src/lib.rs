@@ -1,5 +1,5 @@
-//! A unary call as gRPC frames it: one message in, one message out, and the outcome in trailers. Trailers come behind
-//! the content, so they can tell what nobody knew at its beginning. (The messages are plain text here, not Protocol
+//! A unary call in the framing of gRPC: one message in, one message out, and the status in the trailers. Trailers
+//! follow the content, so they can contain what was unknown when it began. (The messages are plain text, not Protocol
 //! Buffers.)
 
 wit_bindgen::generate!({
@@ -20,7 +20,7 @@ impl Guest for Greeter {
     fn handle() {
         let fields: [(&str, &[u8]); 2] = [
             ("content-type", b"application/grpc"),
-            ("trailer", b"grpc-status, grpc-message"), // only what is announced here can follow
+            ("trailer", b"grpc-status, grpc-message"), // only announced fields can be trailers
         ];
         response::start(200, &fields).expect("fields are well-formed, and nothing was sent before");
         let trailers = match greet() {
@@ -34,13 +34,13 @@ impl Guest for Greeter {
     }
 }
 
-/// The answer to the request's message; else a gRPC status and why.
+/// The response to the message, or a gRPC status with a reason.
 fn greet() -> Result<String, (&'static str, &'static str)> {
     let content = request::read_all(MAX_MESSAGE).map_err(|error| match error {
         BodyError::TooLarge => (RESOURCE_EXHAUSTED, "the message is too large"),
         _ => (DATA_LOSS, "the message is not whole"),
     })?;
-    // Trailers of the request: a client that makes its message while it sends it can count it only afterwards.
+    // Trailers of the request: a client that creates its message while it sends it knows the length only at the end.
     let trailers = request::trailers().unwrap_or_default();
     if let Some((_, length)) = trailers.iter().find(|(name, _)| name == "x-length")
         && *length != content.len().to_string().as_bytes()
@@ -51,7 +51,8 @@ fn greet() -> Result<String, (&'static str, &'static str)> {
     Ok(format!("Hello, {name}!"))
 }
 
-/// The one message in the content: an octet that says whether it is compressed, four with its length, and it.
+/// The one message in the content: a byte that says whether it is compressed, four bytes with its length, then the
+/// message.
 fn message(content: &[u8]) -> Option<&str> {
     let (header, message) = content.split_first_chunk::<5>()?;
     let [0, length @ ..] = *header else { return None };

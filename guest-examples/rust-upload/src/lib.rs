@@ -1,5 +1,5 @@
-//! Takes a body of any size at `/large`, and what the server allows anywhere else: counts and hashes it piece by piece,
-//! so that it never holds more than one.
+//! Accepts a body of any size at `/large`, and elsewhere up to the server's limit. Counts and hashes it piece by piece,
+//! with one piece in memory.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -20,7 +20,7 @@ impl Guest for Upload {
     fn handle() {
         if request::path() == "/large" {
             limits::set_max_request_body_size(None).expect("nothing was read yet");
-            limits::set_timeout(None); // a large upload takes longer than a usual request
+            limits::set_timeout(None); // a large upload takes longer than other requests
         }
         match receive() {
             Ok((size, hash)) => send(200, &format!("{size} octets, SHA-256 {hash}\n")),
@@ -28,13 +28,14 @@ impl Guest for Upload {
                 let max = limits::max_request_body_size().expect("what has no limit is not too large");
                 send(413, &format!("More than {max} octets are too many here; /large takes any number.\n"));
             }
-            // Whoever ends without an answer lets the server give the one that fits: 400, 408.
+            // The guest has not answered yet. If it ends here, the server answers with the status for the error: 400,
+            // 408.
             Err(error) => panic!("the body did not come: {error}"),
         }
     }
 }
 
-/// Counts and hashes the body while it comes.
+/// Counts and hashes the body while it arrives.
 fn receive() -> Result<(u64, String), BodyError> {
     let (mut size, mut hash) = (0, Sha256::new());
     loop {

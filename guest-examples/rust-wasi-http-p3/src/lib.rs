@@ -1,5 +1,5 @@
-//! A guest of the standard world `wasi:http/service` 0.3. It imports nothing of Windhover, so the same file also runs
-//! on every other server of that world.
+//! A component of the standard world `wasi:http/service` 0.3. It imports nothing of Windhover, so it also runs on other
+//! servers of that world.
 
 use wasip3::http::types::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use wasip3::{wit_bindgen, wit_future, wit_stream};
@@ -51,14 +51,14 @@ fn answer(status: u16, text: &str) -> Response {
     let (_, no_trailers) = wit_future::new(|| Ok(None));
     let (response, _) = Response::new(fields, Some(content), no_trailers);
     response.set_status_code(status).expect("status is a valid one");
-    // The handler returns now, and the content follows: what is left over was not wanted, as for HEAD.
+    // The handler returns now, and the content follows. The server may not take all of it, for example for HEAD.
     let text = text.as_bytes().to_vec();
     wit_bindgen::spawn_local(async move { writer.write_all(text).await });
     response
 }
 
-/// Sends the content back while it still comes in, trailers and all. The streams of the request become those of the
-/// response, so the octets never enter this guest's memory.
+/// Sends the content back while it arrives, with its trailers. The response gets the streams of the request, so the
+/// bytes do not pass through this guest's memory.
 fn echo(request: Request) -> Response {
     let types = request.get_headers().get("content-type");
     let fields: Vec<_> = types.into_iter().map(|value| ("content-type".into(), value)).collect();

@@ -1,5 +1,5 @@
-//! A guest of the standard world `wasi:http/proxy` 0.2. It imports nothing of Windhover, so the same file also runs on
-//! every other server of that world.
+//! A component of the standard world `wasi:http/proxy` 0.2. It imports nothing of Windhover, so it also runs on other
+//! servers of that world.
 
 use std::error::Error;
 use std::io::Write;
@@ -18,7 +18,7 @@ impl Guest for Example {
     fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let target = request.path_with_query().unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-        // An error means that the client has gone or broken off: nobody is left to tell, and the server knows already.
+        // An error means that the client has disconnected or broken off its request. The server knows that already.
         let _ = match (request.method(), path) {
             (Method::Get | Method::Head, "/") => answer(out, 200, &greeting(query)),
             (Method::Get | Method::Head, "/request") => answer(out, 200, &facts(&request, path, query)),
@@ -59,25 +59,25 @@ fn answer(out: ResponseOutparam, status: u16, text: &str) -> Result<(), Box<dyn 
     Ok(())
 }
 
-/// Sends the content back while it still comes in: the answer starts before the first octet is read.
+/// Sends the content back while it arrives. The response starts before the first byte is read.
 fn echo(request: &IncomingRequest, out: ResponseOutparam) -> Result<(), Box<dyn Error>> {
     let types = request.headers().get("content-type");
     let fields: Vec<_> = types.into_iter().map(|value| ("content-type".into(), value)).collect();
     let (source, sink) = (request.consume().expect("taken once"), start(out, 200, &fields));
 
-    // Leaving by `?` drops the sink unfinished. The server then breaks the answer off, so that the client does not
+    // Returning by `?` drops the sink unfinished. The server then breaks off the response, so that the client does not
     // take half of it for the whole.
     let (from, to) = (source.stream().expect("taken once"), sink.write().expect("taken once"));
     loop {
-        // The octets pass from stream to stream inside the server and never enter this guest's memory. A server may
-        // hold back what it was not asked to flush.
+        // The bytes pass from stream to stream inside the server, and not through this guest's memory. Without a flush,
+        // a server may buffer them.
         match to.blocking_splice(&from, PIECE).and_then(|_| to.flush()) {
             Ok(()) => continue,
             Err(StreamError::Closed) => break,
             Err(error) => return Err(error.into()),
         }
     }
-    drop((from, to)); // before their bodies: streams are children
+    drop((from, to)); // streams are children of their bodies, so drop them first
 
     let trailers = IncomingBody::finish(source);
     trailers.subscribe().block();
@@ -94,5 +94,5 @@ fn start(out: ResponseOutparam, status: u16, fields: &[(String, Vec<u8>)]) -> Ou
     body
 }
 
-/// The most that one call moves, in octets: as large as servers' own buffers usually are.
+/// The most that one call copies, in bytes. Usual for buffers of servers.
 const PIECE: u64 = 64 * 1024;

@@ -1,5 +1,5 @@
-//! A WebSocket that sends back what it gets and speaks on its own when it is quiet, and a page with a client for it.
-//! The handshake, the framing, the pings and the limits are the server's work.
+//! A WebSocket that echoes messages, and sends one by itself if none come; with a page that contains a client. The
+//! server does the handshake, framing and pings, and enforces the limits.
 
 wit_bindgen::generate!({
     path: "../../wit",
@@ -21,7 +21,7 @@ impl Guest for Chat {
             Some(offered) => {
                 let subprotocol = offered.iter().find(|protocol| *protocol == "chat").map(String::as_str);
                 websocket::accept(subprotocol, &[]).expect("it was requested, and nothing was sent before");
-                // An error says that the client has gone meanwhile: there is nothing left to do.
+                // An error means that the client has disconnected, so nothing is left to do.
                 let _ = chat();
             }
             None if request::path() == "/" => send(200, "text/html; charset=utf-8", PAGE),
@@ -30,7 +30,7 @@ impl Guest for Chat {
     }
 }
 
-/// Talks until the connection is closed.
+/// Exchanges messages until the connection is closed.
 fn chat() -> Result<(), Error> {
     let tick = tick();
     for number in 1.. {
@@ -50,7 +50,7 @@ fn chat() -> Result<(), Error> {
     Ok(())
 }
 
-/// Sends the text back, or closes where it says `close 4000 and why`.
+/// Sends the text back, or closes the connection if it is `close 4000 and why`.
 fn answer(text: &str) -> Result<(), Error> {
     let wish = text.strip_prefix("close ").and_then(|wish| wish.split_once(' '));
     match wish.and_then(|(code, reason)| Some((code.parse().ok()?, reason))) {
@@ -62,7 +62,7 @@ fn answer(text: &str) -> Result<(), Error> {
     }
 }
 
-/// How long to wait for a message before speaking, in milliseconds: `/?tick=250`, else a second.
+/// How long to wait for a message before sending one, in milliseconds: `/?tick=250`, or one second by default.
 fn tick() -> u32 {
     let query = request::query().unwrap_or_default();
     let given = query.split('&').find_map(|pair| pair.strip_prefix("tick=")?.parse().ok());

@@ -1,4 +1,4 @@
-//! What the page tells about the visitor's request, as text.
+//! Properties of the visitor's request for the page, as text.
 
 use crate::windhover::http::{connection, request, server_addresses};
 
@@ -37,8 +37,8 @@ impl Facts {
         }
     }
 
-    /// The address to type into a terminal. The authority is the visitor's claim: what a shell could take for more
-    /// than a name is not repeated as part of a command.
+    /// The address to type into a terminal. The authority comes from the visitor, so a command must not repeat what a
+    /// shell could execute.
     pub fn origin(&self) -> String {
         let harmless = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
         let authority = match self.authority.as_str() {
@@ -49,7 +49,7 @@ impl Facts {
     }
 }
 
-/// A field's value as text: octets that are not UTF-8 stand as `\xff`.
+/// A field's value as text. Bytes that are not UTF-8 are written as `\xff`.
 fn readable(value: &[u8]) -> String {
     value.utf8_chunks().flat_map(|chunk| [chunk.valid().into(), chunk.invalid().escape_ascii().to_string()]).collect()
 }

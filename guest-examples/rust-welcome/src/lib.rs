@@ -1,5 +1,5 @@
-//! The application that answers when the server was started without one: says that it runs, what it knows about the
-//! visitor's request, and what to do next.
+//! The application of a server that was started without one: says that the server runs, describes the visitor's
+//! request, and says what to do next.
 
 mod facts;
 mod page;
@@ -21,7 +21,7 @@ export!(Welcome);
 impl Guest for Welcome {
     fn handle() {
         let facts = Facts::of_current_request();
-        // HEAD is answered as GET is: the server leaves the content away.
+        // Answers HEAD like GET. The server sends no content for HEAD.
         let readable = matches!(facts.method.as_str(), "GET" | "HEAD");
         match facts.path.as_str() {
             "/" if readable => send(200, HTML, &page::welcome(&facts)),
@@ -35,7 +35,7 @@ impl Guest for Welcome {
 fn send(status: u16, content_type: &str, content: &str) {
     let mut fields: Vec<(&str, &[u8])> = vec![
         ("content-type", content_type.as_bytes()),
-        // Another application will soon answer at this address: neither page nor mark may outlive this one.
+        // Another application will soon have this address, so browsers must not keep the page or the icon.
         ("cache-control", b"no-store"),
         ("content-security-policy", page::POLICY.as_bytes()),
         ("x-content-type-options", b"nosniff"),

@@ -1,4 +1,4 @@
-//! The pages. Everything a client sent is hostile until escaped; `html!` escapes each value it is given.
+//! The pages. Everything from a client must be escaped; `html!` escapes each value.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -107,18 +107,18 @@ fn fact(name: &str, value: &str, feature: &str) -> Markup {
     html! { tr { th scope="row" { (name) } td { (value) } td { (feature) } } }
 }
 
-/// The mark: a kestrel that hovers.
+/// The icon: a hovering kestrel.
 pub const BIRD: &str = include_str!("bird.svg");
 
-/// The content security policy: nothing but the one style and the mark. The digest is that of `style.css`; where the
-/// two differ, a test names the right one.
+/// The content security policy allows the one style sheet and the icon. The digest is that of `style.css`; if they
+/// differ, a test prints the right one.
 pub const POLICY: &str = "default-src 'none'; img-src 'self'; \
                           style-src 'sha256-Wkwd9kKPyxlC3czlXtiQzh/JjfFGh6/7L3495pg2/04='; \
                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("style.css");
 
-/// The file itself, so that the page never shows what does not build.
+/// The file itself, so that the page shows code that compiles.
 const HELLO: &str = include_str!("../../rust-hello/src/lib.rs");
 
 #[cfg(test)]
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_policy_allows_the_style_as_it_is() {
-        // Browsers read CR LF as LF before they take the digest.
+        // Browsers replace CR LF by LF before they compute the digest.
         let digest = BASE64_STANDARD.encode(Sha256::digest(STYLE.replace('\r', "")));
         assert!(POLICY.contains(&format!("style-src 'sha256-{digest}'")), "sha256-{digest}");
     }

@@ -1,4 +1,4 @@
-// A JSON API with validation: which birds were seen, summed up. Routing by Hono, the shape of a request by Zod.
+// A JSON API with validation: counts birds by species. Hono does the routing, Zod the validation.
 
 import { Hono } from 'hono';
 import { HTTPException } from 'hono/http-exception';
@@ -35,7 +35,7 @@ app.notFound((context) => context.json({ title: 'there is nothing here' }, 404))
 app.onError((error, context) => {
   const status = error instanceof HTTPException ? error.status : 500;
   if (status === 500) {
-    console.error(error); // goes to the server's log
+    console.error(error); // appears in the server's log
   }
   return context.json({ title: status === 500 ? 'the app has failed' : error.message }, status);
 });
