@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode};
 use http_body::Frame as Piece;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use windhover_contract::{Body, DataRate, Fault, Limits, Request, Response};
+use windhover_contract::{Body, DataRate, Fault, InRange, Limits, Request, Response};
 use windhover_tests::http2::{Frame, Frames};
 use windhover_tests::{Served, TestServer, bounded, for_each_http2};
 
@@ -43,7 +43,7 @@ for_each_http2! {
     /// Also where all of its answer has left it, and waits to be taken.
     async fn an_application_may_ask_its_client_to_be_faster(server) {
         let change = |limits: &mut Limits| {
-            (limits.min_response_data_rate, limits.http2.stream_send_buffer) = (Some(SLOW), 64 << 20);
+            (limits.min_response_data_rate, limits.http2.stream_send_buffer) = (Some(SLOW), InRange::of(64 << 20));
         };
         for path in ["/endless/fast", "/whole/fast"] {
             let app = App::serve(server.clone().limits(change)).await;
@@ -211,7 +211,7 @@ const FAST: DataRate = within(3);
 
 /// What a client has to take something in. So much a second that what it takes at first gives it less than [`CREDIT`].
 const fn within(seconds: u64) -> DataRate {
-    DataRate { octets_per_second: NonZeroU32::new(1 << 30).expect("it is not 0"), grace: Duration::from_secs(seconds) }
+    DataRate { bytes_per_second: NonZeroU32::new(1 << 30).expect("it is not 0"), grace: Duration::from_secs(seconds) }
 }
 
 /// More than what 64 KiB, the most that is remembered of what a client took, give it at these rates.

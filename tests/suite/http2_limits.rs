@@ -1,14 +1,14 @@
 //! Every limit of HTTP/2, met: what is larger or slower than allowed is refused, what is just within is served. Times
 //! pass by hand.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::time::Duration;
 
 use h2::Reason;
 use http::StatusCode;
 use tokio::sync::Notify;
-use windhover_contract::{Body, DataRate, Drained, Limits, Response};
+use windhover_contract::{Body, DataRate, Drained, InRange, Limits, Response};
 use windhover_http::{Clock, TestClock};
 use windhover_tests::http2::{
     ACK, CONTINUATION, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
@@ -18,7 +18,7 @@ use windhover_tests::{TestServer, bounded, for_each_http2, guest};
 
 for_each_http2! {
     async fn header_sections_that_are_too_large_are_431(server) {
-        let change = |limits: &mut Limits| (limits.max_request_line_size, limits.max_request_fields_size) = (100, 900);
+        let change = |limits: &mut Limits| (limits.max_request_line_size, limits.max_request_fields_size) = (InRange::of(100), InRange::of(900));
         let served = server.limits(change).serve(guest("rust-hello")).await;
         let mut client = served.connect_http2().await;
         for (size, status) in [(600, 200), (1000, 431), (600, 200)] {
@@ -29,7 +29,7 @@ for_each_http2! {
     }
 
     async fn as_many_fields_as_allowed_are_served_and_one_more_is_431(server) {
-        let served = server.limits(|limits| limits.max_request_fields = 5).serve(guest("rust-hello")).await;
+        let served = server.limits(|limits| limits.max_request_fields = InRange::of(5)).serve(guest("rust-hello")).await;
         let mut client = served.connect_http2().await;
         for (count, status) in [(5, 200), (6, 431), (5, 200)] {
             let request = (0..count).fold(client.request("GET", "/"), |request, _| request.header("x", "y"));
@@ -38,7 +38,7 @@ for_each_http2! {
     }
 
     async fn a_path_that_is_too_long_is_414(server) {
-        let served = server.limits(|limits| limits.max_request_line_size = 100).serve(guest("rust-hello")).await;
+        let served = server.limits(|limits| limits.max_request_line_size = InRange::of(100)).serve(guest("rust-hello")).await;
         let mut client = served.connect_http2().await;
         for (size, status) in [(96, 200), (97, 414), (96, 200)] {
             // With GET and the authority.
@@ -64,7 +64,7 @@ for_each_http2! {
 
     /// RFC 9113 §5.1.2.
     async fn one_stream_more_than_allowed_is_refused_and_may_be_tried_again(server) {
-        let served = server.limits(|limits| limits.http2.max_streams = 2).serve(guest("echoes")).await;
+        let served = server.limits(|limits| limits.http2.max_streams = NonZeroU32::new(2).expect("it is not 0")).serve(guest("echoes")).await;
         let mut frames = served.connect_frames().await;
         let head = frames.head("POST", "/");
         for stream in [1, 3] {
@@ -81,7 +81,7 @@ for_each_http2! {
     }
 
     async fn one_connection_more_than_allowed_is_answered_503(server) {
-        let served = server.limits(|limits| limits.max_connections = Some(1)).serve(guest("rust-hello")).await;
+        let served = server.limits(|limits| limits.max_connections = NonZeroUsize::new(1)).serve(guest("rust-hello")).await;
         let mut first = served.connect_http2().await;
         assert_eq!(first.get("/").await.status, 200);
         let mut second = served.connect_http2().await;
@@ -333,7 +333,7 @@ fn by_hand(server: TestServer) -> (TestServer, TestClock) {
 const LONG: Duration = Duration::from_secs(4);
 
 const RATE: DataRate =
-    DataRate { octets_per_second: NonZeroU32::new(1000).expect("it is not 0"), grace: Duration::from_secs(3) };
+    DataRate { bytes_per_second: NonZeroU32::new(1000).expect("it is not 0"), grace: Duration::from_secs(3) };
 
 /// `:status 400` in the static table of HPACK.
 const BAD_REQUEST: u8 = 0x8c;

@@ -1,5 +1,7 @@
 //! Another protocol on a stream of HTTP/2, by extended CONNECT (RFC 8441).
 
+use std::num::NonZeroUsize;
+
 use h2::Reason;
 use h2::ext::Protocol;
 use windhover_contract::Limits;
@@ -124,7 +126,7 @@ for_each_http2! {
     }
 
     async fn one_upgraded_stream_more_than_allowed_is_503(server) {
-        let change = |limits: &mut Limits| limits.max_upgraded_connections = Some(1);
+        let change = |limits: &mut Limits| limits.max_upgraded_connections = NonZeroUsize::new(1);
         let served = server.limits(change).serve(guest("uses-features")).await;
         let mut client = served.connect_http2().await;
         let mut first = open(&mut client, "echo", "/upgrade/echo").await;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::StatusCode;
 use http_body::Frame;
-use windhover_contract::{Body, DataRate, Fault, Response};
+use windhover_contract::{Body, DataRate, Fault, InRange, Response};
 use windhover_tests::{Served, TestServer};
 
 use crate::get;
@@ -38,7 +38,8 @@ async fn held(buffer_size: usize) -> usize {
 
 async fn serve_endless(buffer_size: usize, taken: &Arc<AtomicUsize>) -> Served {
     let taken = Arc::clone(taken);
-    let server = TestServer::http().by_hand().limits(|limits| limits.max_buffer_size = buffer_size);
+    let server =
+        TestServer::http().by_hand().limits(|limits| limits.http1.max_buffer_size = InRange::of(buffer_size as u64));
     let server = server.config(|config| config.workers = NonZeroUsize::MIN);
     server
         .serve_fn(move |request| {

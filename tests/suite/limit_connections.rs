@@ -1,5 +1,7 @@
 //! How many connections there may be, and how many of them may have become something else.
 
+use std::num::NonZeroUsize;
+
 use windhover_contract::Limits;
 use windhover_tests::{for_each_server, guest};
 
@@ -7,7 +9,7 @@ use crate::{HELLO, get};
 
 for_each_server! {
     async fn one_connection_more_than_allowed_is_answered_503_and_the_next_is_served_when_one_has_gone(server) {
-        let served = server.limits(|limits| limits.max_connections = Some(1)).serve(guest("rust-hello")).await;
+        let served = server.limits(|limits| limits.max_connections = NonZeroUsize::new(1)).serve(guest("rust-hello")).await;
         let mut first = served.connect().await;
         first.send(get("/")).await;
         first.expect(HELLO).await;
@@ -31,7 +33,7 @@ for_each_server! {
     }
 
     async fn upgraded_connections_are_counted_apart(server) {
-        let change = |limits: &mut Limits| (limits.max_connections, limits.max_upgraded_connections) = (Some(1), Some(1));
+        let change = |limits: &mut Limits| (limits.max_connections, limits.max_upgraded_connections) = (NonZeroUsize::new(1), NonZeroUsize::new(1));
         let served = server.limits(change).serve(guest("uses-features")).await;
         let ask = "GET /upgrade/echo HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
         let mut upgraded = served.connect().await;

@@ -1,12 +1,13 @@
 //! How many fields a request may have, and how large they may be together.
 
+use windhover_contract::InRange;
 use windhover_tests::{for_each_server, guest};
 
 use crate::{HELLO, get};
 
 for_each_server! {
     async fn fields_of_the_largest_size_are_served_and_one_octet_more_is_431(server) {
-        let served = server.limits(|limits| limits.max_request_fields_size = 100).serve(guest("rust-hello")).await;
+        let served = server.limits(|limits| limits.max_request_fields_size = InRange::of(100)).serve(guest("rust-hello")).await;
         let fields_of = |size: usize| {
             let empty = "host: a\r\nx: \r\n";
             format!("GET / HTTP/1.1\r\n{}\r\n", empty.replace("x: ", &format!("x: {}", "y".repeat(size - empty.len()))))
@@ -44,7 +45,7 @@ for_each_server! {
 
     async fn as_many_fields_as_allowed_are_served_and_one_more_is_431(server) {
         for allowed in [3, 100, 1000] {
-            let served = server.clone().limits(|limits| limits.max_request_fields = allowed).serve(guest("rust-hello")).await;
+            let served = server.clone().limits(|limits| limits.max_request_fields = InRange::of(allowed as u64)).serve(guest("rust-hello")).await;
             let mut wire = served.connect().await;
             let fields = |count: usize| format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x: y\r\n".repeat(count - 1));
             wire.send(fields(allowed)).await;

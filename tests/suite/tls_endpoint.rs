@@ -64,7 +64,7 @@ async fn a_handshake_that_stalls_is_ended_in_its_time() {
         let limit = Duration::from_secs(4);
         let served = TestServer::https()
             .config(move |config| config.clock = clock.clone())
-            .limits(move |limits| limits.tls_handshake_timeout = limit)
+            .limits(move |limits| limits.tls.handshake_timeout = limit)
             .serve(guest("rust-hello"))
             .await;
         let mut wire = Wire::tcp(served.connect_tcp().await);

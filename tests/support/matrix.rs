@@ -333,7 +333,7 @@ impl Served {
             let local = stream.get_ref().0.local_addr()?;
             if let Some(hand) = &self.hand {
                 // The client is done with the handshake before the server is, whose time for it must not pass.
-                let limit = Limits::default().tls_handshake_timeout;
+                let limit = Limits::default().tls.handshake_timeout;
                 bounded("the end of a handshake", hand.wait_until_disarmed_at(limit)).await;
             }
             return Ok((Box::new(stream), local));

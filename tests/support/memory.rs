@@ -12,6 +12,7 @@ mod powers;
 mod response;
 mod upgrade;
 
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,7 +100,8 @@ impl Server for MemoryServer {
         let (drain, draining) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        let room = |max: Option<usize>| Arc::new(Semaphore::new(max.unwrap_or(Semaphore::MAX_PERMITS)));
+        let room =
+            |max: Option<NonZeroUsize>| Arc::new(Semaphore::new(max.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)));
         let (open, upgraded) = (room(self.limits.max_connections), room(self.limits.max_upgraded_connections));
         loop {
             tokio::select! {

@@ -191,7 +191,7 @@ pub struct Serve {
         long, env = "WINDHOVER_MAX_CONNECTIONS", value_name = "NUMBER",
         help = with_default(
             "Connections at the same time; one more gets a 503. 0: unlimited",
-            Limits::default().max_connections.unwrap_or(0),
+            Limits::default().max_connections.map_or(0, NonZeroUsize::get),
         ),
     )]
     pub max_connections: Option<u32>,

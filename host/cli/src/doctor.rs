@@ -120,7 +120,7 @@ fn memory(max_grown_memory: usize, max_buffered: usize) -> Finding {
 
 /// A connection takes one, and one more where a guest reaches out for it.
 fn descriptors(max: u64) -> Finding {
-    let connections = Limits::default().max_connections.map_or(u64::MAX, |max| max as u64);
+    let connections = Limits::default().max_connections.map_or(u64::MAX, |max| max.get() as u64);
     let told = format!("{max} may be open at once; connections may be {connections} by default");
     if max >= connections.saturating_add(SPARE) {
         return Finding { state: State::Good, about: "descriptors", told, remedy: "" };

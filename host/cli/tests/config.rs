@@ -258,7 +258,7 @@ fn values() -> BTreeMap<&'static str, &'static str> {
         ("limits.request-head-timeout", "\"5s\""),
         ("limits.keep-alive-timeout", "\"2m\""),
         ("limits.max-request-body-size", "\"none\""),
-        ("limits.min-request-data-rate", "{ octets-per-second = 5, grace = \"6s\" }"),
+        ("limits.min-request-data-rate", "{ bytes-per-second = 5, grace = \"6s\" }"),
         ("limits.min-response-data-rate", "\"none\""),
         ("limits.max-buffer-size", "\"128KiB\""),
         ("limits.tls-handshake-timeout", "\"5s\""),

@@ -64,7 +64,7 @@ fn each_kind_of_end_is_recorded_as_what_it_was() {
     };
     let written = [
         "[log]\nformat = 'json'\naccess = true\n[server]\ndrain-timeout = '200ms'\n[admin]\nurl = 'http://127.0.0.1:0'\n",
-        "[limits]\nmin-response-data-rate = { octets-per-second = 10000000, grace = '1s' }\n",
+        "[limits]\nmin-response-data-rate = { bytes-per-second = 10000000, grace = '1s' }\n",
         "[endpoints.a]\nurl = 'http://127.0.0.1:0'\n",
         &app("hello", "rust-hello", ""),
         &app("lies", "lies-about-length", ""),

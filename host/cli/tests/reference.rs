@@ -81,7 +81,7 @@ impl<'a> Inner<'a> {
             return match name {
                 "Size" => takes("a size: `64KiB`, `30MB`".to_owned()),
                 "Time" => takes("a time: `500ms`, `30s`, `5m`, `1h`".to_owned()),
-                "Rate" => takes("`{ octets-per-second = NUMBER, grace = TIME }`".to_owned()),
+                "Rate" => takes("`{ bytes-per-second = NUMBER, grace = TIME }`".to_owned()),
                 _ if definition.get("properties").is_some() => {
                     Self { takes: String::new(), section: Some((definition, "")) }
                 }

@@ -39,7 +39,7 @@ pub use features::{
     BodyLimits, Connection, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational, Lifetime,
     Reset, ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
 };
-pub use limits::{DataRate, Http2Limits, Limits};
+pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limits, OutOfRange, TlsLimits};
 pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
 pub use response::Response;

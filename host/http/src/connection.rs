@@ -195,7 +195,7 @@ impl<A: Application> Connections<A> {
             self.draining.begun().await;
             self.clock.alarm(LAST_CHANCE).await;
         };
-        let (begun, time) = (self.clock.now(), self.limits.tls_handshake_timeout);
+        let (begun, time) = (self.clock.now(), self.limits.tls.handshake_timeout);
         let stream = tokio::select! {
             biased;
             // In a box: it is large, and is done when the connection has hardly begun.

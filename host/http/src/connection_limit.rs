@@ -1,6 +1,7 @@
 //! How many connections there are. One that has become something else by an upgrade is counted apart, because it may
 //! last for hours; so is one too many, which is there only to be told so.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,9 +36,9 @@ struct Count {
 impl ConnectionLimit {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            open: Count::up_to(limits.max_connections.unwrap_or(usize::MAX)),
-            upgraded: Count::up_to(limits.max_upgraded_connections.unwrap_or(usize::MAX)),
-            refused: Count::up_to(MAX_REFUSALS),
+            open: Count::up_to(limits.max_connections),
+            upgraded: Count::up_to(limits.max_upgraded_connections),
+            refused: Count::up_to(Some(MAX_REFUSALS)),
         }
     }
 
@@ -102,8 +103,9 @@ impl Drop for UpgradedStream {
 }
 
 impl Count {
-    fn up_to(max: usize) -> Self {
-        Self { now: AtomicUsize::new(0), max }
+    /// `None`: any number.
+    fn up_to(max: Option<NonZeroUsize>) -> Self {
+        Self { now: AtomicUsize::new(0), max: max.map_or(usize::MAX, NonZeroUsize::get) }
     }
 
     fn enter(&self) -> bool {
@@ -121,4 +123,4 @@ const UPGRADED: usize = 1;
 const REFUSED: usize = 2;
 
 /// Refusals under way at once. Beyond that many, connections are closed without a word, so that refusing costs little.
-const MAX_REFUSALS: usize = 64;
+const MAX_REFUSALS: NonZeroUsize = NonZeroUsize::new(64).expect("it is not 0");

@@ -29,7 +29,6 @@ use activity::{Activity, End};
 use exchange::Exchange;
 use reclaimable::Reclaimable;
 use socket::Http1Socket;
-use strict::MAX_FIELDS;
 pub(crate) use strict::length;
 
 use crate::clock::Clock;
@@ -202,16 +201,17 @@ pub(crate) async fn refuse(mut socket: Socket, clock: &Clock) -> io::Error {
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
-    let head = limits.max_request_line_size.saturating_add(limits.max_request_fields_size).saturating_add(EMPTY_LINES);
+    let head = limits.max_request_line_size.as_usize();
+    let head = head.saturating_add(limits.max_request_fields_size.as_usize()).saturating_add(EMPTY_LINES);
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
         // What is larger is refused before hyper sees it: see `gate`.
         .max_header_size(head)
-        .max_buf_size(head.max(limits.max_buffer_size).max(HYPER_MIN_BUFFER_SIZE))
+        .max_buf_size(head.max(limits.http1.max_buffer_size.as_usize()).max(HYPER_MIN_BUFFER_SIZE))
         .half_close(false);
-    if limits.max_request_fields > HYPER_MAX_FIELDS {
-        builder.max_headers(limits.max_request_fields.min(MAX_FIELDS));
+    if limits.max_request_fields.as_usize() > HYPER_MAX_FIELDS {
+        builder.max_headers(limits.max_request_fields.as_usize());
     }
     builder
 }

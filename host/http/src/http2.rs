@@ -287,14 +287,14 @@ fn builder(limits: &Limits) -> server::Builder {
     let own = &limits.http2;
     let mut builder = server::Builder::new();
     builder
-        .max_concurrent_streams(own.max_streams)
-        .max_frame_size(own.max_frame_size)
-        .header_table_size(own.header_table_size)
-        .initial_window_size(own.stream_window)
-        .initial_connection_window_size(own.connection_window)
-        .max_send_buffer_size(own.stream_send_buffer)
+        .max_concurrent_streams(own.max_streams.get())
+        .max_frame_size(own.max_frame_size.as_u32())
+        .header_table_size(own.header_table_size.as_u32())
+        .initial_window_size(own.stream_window.as_u32())
+        .initial_connection_window_size(own.connection_window.as_u32())
+        .max_send_buffer_size(own.stream_send_buffer.as_usize())
         .max_header_list_size(
-            u32::try_from(limits.max_request_line_size.saturating_add(limits.max_request_fields_size))
+            u32::try_from(limits.max_request_line_size.get().saturating_add(limits.max_request_fields_size.get()))
                 .unwrap_or(u32::MAX),
         )
         .max_concurrent_reset_streams(MAX_RESET_STREAMS)

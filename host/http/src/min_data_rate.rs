@@ -88,7 +88,7 @@ impl TokenBucket {
     fn settle(&mut self, now: Instant, taken: u64) {
         let waited = now.saturating_duration_since(self.since);
         let octets = taken.saturating_sub(self.taken);
-        let earned = Duration::from_secs_f64(octets as f64 / f64::from(self.rate.octets_per_second.get()));
+        let earned = Duration::from_secs_f64(octets as f64 / f64::from(self.rate.bytes_per_second.get()));
         let most = self.rate.allows(MAX_CREDIT);
         self.left = self.left.saturating_add(earned).saturating_sub(waited).min(most);
         (self.since, self.taken) = (now, taken);
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     const RATE: DataRate =
-        DataRate { octets_per_second: NonZeroU32::new(100).expect("it is not 0"), grace: Duration::from_secs(5) };
+        DataRate { bytes_per_second: NonZeroU32::new(100).expect("it is not 0"), grace: Duration::from_secs(5) };
 
     /// Waits second after second while the client takes so many octets in each. How long it is given.
     fn endure(

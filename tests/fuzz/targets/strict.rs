@@ -13,7 +13,7 @@ mod room {
 
 use libfuzzer_sys::fuzz_target;
 use room::strict::{Strict, Wrong};
-use windhover_contract::Limits;
+use windhover_contract::{InRange, Limits};
 
 fuzz_target!(|input: &[u8]| {
     let [first, second, octets @ ..] = input else { return };
@@ -74,5 +74,10 @@ fn is_head(octets: &[u8]) {
 
 /// Small, so that they are met.
 fn limits() -> Limits {
-    Limits { max_request_line_size: 64, max_request_fields_size: 200, max_request_fields: 8, ..Limits::default() }
+    Limits {
+        max_request_line_size: InRange::of(64),
+        max_request_fields_size: InRange::of(200),
+        max_request_fields: InRange::of(8),
+        ..Limits::default()
+    }
 }

@@ -38,7 +38,7 @@ impl Head {
             return Err(ClientFault::RequestLine); // no method begins so
         }
         let line = octets.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
-        if line.len() > limits.max_request_line_size {
+        if line.len() > limits.max_request_line_size.as_usize() {
             return Err(ClientFault::RequestLineTooLong);
         }
         let Some(text) = text_of(line)? else { return Ok(None) };
@@ -81,10 +81,10 @@ pub(super) fn parse_fields(octets: &[u8], limits: &Limits) -> Result<Option<(usi
             return Ok(Some((size + 2, fields)));
         }
         size += line.len();
-        if fields.len() >= limits.max_request_fields {
+        if fields.len() >= limits.max_request_fields.as_usize() {
             return Err(ClientFault::FieldsTooMany);
         }
-        if size > limits.max_request_fields_size {
+        if size > limits.max_request_fields_size.as_usize() {
             return Err(ClientFault::FieldsTooLarge);
         }
         let Some(text) = text_of(line)? else { return Ok(None) };

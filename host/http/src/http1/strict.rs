@@ -93,9 +93,9 @@ impl Strict {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             bounds: Bounds {
-                line: limits.max_request_line_size,
-                fields: limits.max_request_fields.min(MAX_FIELDS),
-                fields_size: limits.max_request_fields_size,
+                line: limits.max_request_line_size.as_usize(),
+                fields: limits.max_request_fields.as_usize(),
+                fields_size: limits.max_request_fields_size.as_usize(),
             },
             phase: Phase::RequestLine,
             head: Head::default(),
@@ -380,9 +380,6 @@ impl Strict {
 pub(crate) fn length(value: &[u8]) -> Option<u64> {
     grammar::length(value)
 }
-
-/// What a field section may be configured to hold at most: `http`'s map panics above 24,576.
-pub(crate) const MAX_FIELDS: usize = 10_000;
 
 /// What chunk extensions may take in one content. RFC 9112 §7.1.1 asks for a bound; no client of today sends any, and
 /// without one a client can send much that counts as nothing.

@@ -373,10 +373,10 @@ pub(super) fn are_trimmed(fields: &HeaderMap) -> bool {
 fn check_size(head: &http::request::Parts, limits: &Limits) -> Result<(), ClientFault> {
     let path = head.uri.path_and_query().map_or(0, |path| path.as_str().len());
     let authority = head.uri.authority().map_or(0, |authority| authority.as_str().len());
-    if head.method.as_str().len() + path + authority > limits.max_request_line_size {
+    if head.method.as_str().len() + path + authority > limits.max_request_line_size.as_usize() {
         return Err(ClientFault::RequestLineTooLong);
     }
-    if head.headers.len() > limits.max_request_fields {
+    if head.headers.len() > limits.max_request_fields.as_usize() {
         return Err(ClientFault::FieldsTooMany);
     }
     Ok(())

@@ -66,7 +66,7 @@ pub(crate) struct UnderWay {
 impl Http2Socket {
     pub(crate) fn new(socket: Socket, limits: &Limits, ending: Arc<Ending>) -> (Self, Arc<Wire>) {
         let wire = Arc::new(Wire(Mutex::new(State {
-            traffic: Traffic::new(socket.clock().now(), limits.http2.header_table_size),
+            traffic: Traffic::new(socket.clock().now(), limits.http2.header_table_size.as_u32()),
             flood: None,
             heard: 0,
             write_waits: false,
@@ -230,8 +230,8 @@ impl Drop for UnderWay {
 /// A rate that is no faster than either. `None`: any.
 fn slower(one: Option<DataRate>, other: Option<DataRate>) -> Option<DataRate> {
     let (one, other) = (one?, other?);
-    let octets_per_second = one.octets_per_second.min(other.octets_per_second);
-    Some(DataRate { octets_per_second, grace: one.grace.max(other.grace) })
+    let bytes_per_second = one.bytes_per_second.min(other.bytes_per_second);
+    Some(DataRate { bytes_per_second, grace: one.grace.max(other.grace) })
 }
 
 impl AsyncRead for Http2Socket {

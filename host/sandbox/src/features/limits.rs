@@ -54,15 +54,15 @@ impl Exchange {
 }
 
 fn parse(rate: Option<DataRate>) -> Result<Option<Rate>, Error> {
-    let Some(DataRate { octets_per_second, grace }) = rate else { return Ok(None) };
-    let octets_per_second = NonZeroU32::new(octets_per_second).ok_or(Error::Invalid)?;
-    Ok(Some(Rate { octets_per_second, grace: Duration::from_millis(grace.into()) }))
+    let Some(DataRate { bytes_per_second, grace }) = rate else { return Ok(None) };
+    let bytes_per_second = NonZeroU32::new(bytes_per_second).ok_or(Error::Invalid)?;
+    Ok(Some(Rate { bytes_per_second, grace: Duration::from_millis(grace.into()) }))
 }
 
 impl From<Rate> for DataRate {
     fn from(rate: Rate) -> Self {
         let grace = u32::try_from(rate.grace.as_millis()).unwrap_or(u32::MAX);
-        Self { octets_per_second: rate.octets_per_second.get(), grace }
+        Self { bytes_per_second: rate.bytes_per_second.get(), grace }
     }
 }
 

@@ -80,25 +80,13 @@ impl Check<'_> {
     }
 
     fn limits(&mut self, limits: &Limits) {
-        let mut range = |key: &[&str], size: Size, least: u64, most: u64| {
-            if !(least..=most).contains(&size.0) {
-                let range =
-                    if most == u64::MAX { format!("{} and more", Size(least)) } else { format!("{least} to {most}") };
-                self.is_wrong(key, format!("{size} is out of range; it takes {range}"));
-            }
-        };
-        range(&["limits", "max-buffer-size"], limits.max_buffer_size, 8192, u64::MAX);
-        range(&["limits", "max-request-line-size"], limits.max_request_line_size, 16, u64::MAX);
-        range(&["limits", "max-request-fields-size"], limits.max_request_fields_size, 16, u64::MAX);
-        let http2 = &limits.http2;
-        range(&["limits", "http2", "max-frame-size"], http2.max_frame_size, 16_384, 16_777_215);
-        range(&["limits", "http2", "stream-window"], http2.stream_window, 1, i32::MAX as u64);
-        range(&["limits", "http2", "connection-window"], http2.connection_window, 65_535, i32::MAX as u64);
-        range(&["limits", "http2", "header-table-size"], http2.header_table_size, 0, u32::MAX.into());
-        range(&["limits", "http2", "stream-send-buffer"], http2.stream_send_buffer, 1, u32::MAX.into());
-        let fields = limits.max_request_fields;
-        if fields.get() > 10_000 {
-            self.is_wrong(&["limits", "max-request-fields"], format!("{fields} is out of range; it takes 1 to 10000"));
+        for (key, wrong) in limits.out_of_range() {
+            let range = match wrong.max {
+                u64::MAX => format!("{} and more", Size(wrong.min)),
+                max => format!("{} to {max}", wrong.min),
+            };
+            let key: Vec<_> = ["limits"].into_iter().chain(key.split('.')).collect();
+            self.is_wrong(&key, format!("{} is out of range; it takes {range}", Size(wrong.value)));
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn plain(message: &str) -> String {
     let takes = match expected {
         "a nonzero usize" | "a nonzero u32" => "a number of 1 and more",
         "usize" | "u32" | "u64" => "a number",
-        "struct Rate" => "a table such as { octets-per-second = 240, grace = \"5s\" }",
+        "struct Rate" => "a table such as { bytes-per-second = 240, grace = \"5s\" }",
         "a sequence" => "a list in brackets, such as [\"a\", \"b\"]",
         "a string" | "path string" => "text in quotes",
         "a boolean" => "true or false",

@@ -1,10 +1,16 @@
 use super::*;
+use windhover_contract::InRange;
 
 /// What becomes of a connection's octets: how many are good, of how many heads, and what is wrong behind them.
 type Outcome = (usize, u64, Option<Wrong>);
 
 fn limits() -> Limits {
-    Limits { max_request_line_size: 40, max_request_fields_size: 100, max_request_fields: 4, ..Limits::default() }
+    Limits {
+        max_request_line_size: InRange::of(40),
+        max_request_fields_size: InRange::of(100),
+        max_request_fields: InRange::of(4),
+        ..Limits::default()
+    }
 }
 
 /// Judges octets that come in these pieces.

@@ -1,10 +1,10 @@
 //! The limits of HTTP, as they are written.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use windhover_contract::{DataRate, Http2Limits, Limits as HttpLimits};
+use windhover_contract::{DataRate, Http1Limits, Http2Limits, InRange, Limits as HttpLimits, OutOfRange, TlsLimits};
 
 use super::Server;
 use crate::config::units::{OrNone, Size, Time};
@@ -68,8 +68,8 @@ pub struct Http2 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rate {
-    /// Octets a second.
-    pub octets_per_second: NonZeroU32,
+    /// Bytes a second.
+    pub bytes_per_second: NonZeroU32,
     /// How long a client may be slower before the rate is looked at.
     pub grace: Time,
 }
@@ -78,18 +78,18 @@ impl Default for Limits {
     fn default() -> Self {
         let own = HttpLimits::default();
         Self {
-            max_connections: count(own.max_connections),
-            max_upgraded_connections: count(own.max_upgraded_connections),
-            max_request_line_size: size(own.max_request_line_size),
-            max_request_fields_size: size(own.max_request_fields_size),
-            max_request_fields: count(Some(own.max_request_fields)).0.expect("the default is a limit"),
+            max_connections: count(own.max_connections.map(NonZeroUsize::get)),
+            max_upgraded_connections: count(own.max_upgraded_connections.map(NonZeroUsize::get)),
+            max_request_line_size: Size(own.max_request_line_size.get()),
+            max_request_fields_size: Size(own.max_request_fields_size.get()),
+            max_request_fields: count(Some(own.max_request_fields.as_usize())).0.expect("the default is a limit"),
             request_head_timeout: Time(own.request_head_timeout),
             keep_alive_timeout: Time(own.keep_alive_timeout),
             max_request_body_size: OrNone(own.max_request_body_size.map(Size)),
             min_request_data_rate: rate(own.min_request_data_rate),
             min_response_data_rate: rate(own.min_response_data_rate),
-            max_buffer_size: size(own.max_buffer_size),
-            tls_handshake_timeout: Time(own.tls_handshake_timeout),
+            max_buffer_size: Size(own.http1.max_buffer_size.get()),
+            tls_handshake_timeout: Time(own.tls.handshake_timeout),
             http2: Http2::default(),
         }
     }
@@ -99,12 +99,12 @@ impl Default for Http2 {
     fn default() -> Self {
         let own = Http2Limits::default();
         Self {
-            max_streams: NonZeroU32::new(own.max_streams).expect("the default is positive"),
-            max_frame_size: Size(own.max_frame_size.into()),
-            header_table_size: Size(own.header_table_size.into()),
-            stream_window: Size(own.stream_window.into()),
-            connection_window: Size(own.connection_window.into()),
-            stream_send_buffer: size(own.stream_send_buffer),
+            max_streams: own.max_streams,
+            max_frame_size: Size(own.max_frame_size.get()),
+            header_table_size: Size(own.header_table_size.get()),
+            stream_window: Size(own.stream_window.get()),
+            connection_window: Size(own.connection_window.get()),
+            stream_send_buffer: Size(own.stream_send_buffer.get()),
             keep_alive_ping_after: OrNone(own.keep_alive_ping_after.map(Time)),
             keep_alive_ping_timeout: Time(own.keep_alive_ping_timeout),
         }
@@ -112,48 +112,66 @@ impl Default for Http2 {
 }
 
 impl Limits {
-    /// As a server takes them. What is out of its range is for [`crate::config::meaning`].
+    /// As a server takes them.
     pub(crate) fn to_http(&self, server: &Server) -> HttpLimits {
-        let http2 = &self.http2;
-        let narrow = |size: Size| u32::try_from(size.0).unwrap_or(u32::MAX);
-        HttpLimits {
-            max_connections: self.max_connections.0.map(|max| max.get() as usize),
-            max_upgraded_connections: self.max_upgraded_connections.0.map(|max| max.get() as usize),
-            max_request_line_size: self.max_request_line_size.as_usize(),
-            max_request_fields_size: self.max_request_fields_size.as_usize(),
-            max_request_fields: self.max_request_fields.get() as usize,
+        self.in_range(server).0
+    }
+
+    /// Each number that is out of its range, with its key below `limits`.
+    pub(crate) fn out_of_range(&self) -> Vec<(&'static str, OutOfRange)> {
+        self.in_range(&Server::default()).1
+    }
+
+    /// The limits, with the nearest number for each that is out of its range. The types of the contract know the ranges.
+    fn in_range(&self, server: &Server) -> (HttpLimits, Vec<(&'static str, OutOfRange)>) {
+        let (http2, mut wrong) = (&self.http2, Vec::new());
+        let count = |count: OrNone<NonZeroU32>| count.0.map(|count| count.try_into().expect("a usize holds it"));
+        let limits = HttpLimits {
+            max_connections: count(self.max_connections),
+            max_upgraded_connections: count(self.max_upgraded_connections),
+            max_request_line_size: check(&mut wrong, "max-request-line-size", self.max_request_line_size.0),
+            max_request_fields_size: check(&mut wrong, "max-request-fields-size", self.max_request_fields_size.0),
+            max_request_fields: check(&mut wrong, "max-request-fields", self.max_request_fields.get().into()),
             request_head_timeout: self.request_head_timeout.0,
             keep_alive_timeout: self.keep_alive_timeout.0,
             max_request_body_size: self.max_request_body_size.0.map(|size| size.0),
             min_request_data_rate: self.min_request_data_rate.0.map(Rate::to_http),
             min_response_data_rate: self.min_response_data_rate.0.map(Rate::to_http),
-            max_buffer_size: self.max_buffer_size.as_usize(),
-            tls_handshake_timeout: self.tls_handshake_timeout.0,
-            http2: Http2Limits {
-                max_streams: http2.max_streams.get(),
-                max_frame_size: narrow(http2.max_frame_size),
-                header_table_size: narrow(http2.header_table_size),
-                stream_window: narrow(http2.stream_window),
-                connection_window: narrow(http2.connection_window),
-                stream_send_buffer: http2.stream_send_buffer.as_usize(),
-                keep_alive_ping_after: http2.keep_alive_ping_after.0.map(|time| time.0),
-                keep_alive_ping_timeout: http2.keep_alive_ping_timeout.0,
-            },
             drain_timeout: server.drain_timeout.0,
             drain_idle_grace: server.drain_idle_grace.0,
             drain_answer_timeout: server.drain_answer_timeout.0.map(|time| time.0),
-        }
+            http1: Http1Limits { max_buffer_size: check(&mut wrong, "max-buffer-size", self.max_buffer_size.0) },
+            http2: Http2Limits {
+                max_streams: http2.max_streams,
+                max_frame_size: check(&mut wrong, "http2.max-frame-size", http2.max_frame_size.0),
+                header_table_size: check(&mut wrong, "http2.header-table-size", http2.header_table_size.0),
+                stream_window: check(&mut wrong, "http2.stream-window", http2.stream_window.0),
+                connection_window: check(&mut wrong, "http2.connection-window", http2.connection_window.0),
+                stream_send_buffer: check(&mut wrong, "http2.stream-send-buffer", http2.stream_send_buffer.0),
+                keep_alive_ping_after: http2.keep_alive_ping_after.0.map(|time| time.0),
+                keep_alive_ping_timeout: http2.keep_alive_ping_timeout.0,
+            },
+            tls: TlsLimits { handshake_timeout: self.tls_handshake_timeout.0 },
+        };
+        (limits, wrong)
     }
+}
+
+fn check<const MIN: u64, const MAX: u64>(
+    wrong: &mut Vec<(&'static str, OutOfRange)>,
+    key: &'static str,
+    value: u64,
+) -> InRange<MIN, MAX> {
+    InRange::new(value).unwrap_or_else(|error| {
+        wrong.push((key, error));
+        InRange::nearest(value)
+    })
 }
 
 impl Rate {
     fn to_http(self) -> DataRate {
-        DataRate { octets_per_second: self.octets_per_second, grace: self.grace.0 }
+        DataRate { bytes_per_second: self.bytes_per_second, grace: self.grace.0 }
     }
-}
-
-fn size(octets: usize) -> Size {
-    Size(octets as u64)
 }
 
 fn count(count: Option<usize>) -> OrNone<NonZeroU32> {
@@ -161,7 +179,7 @@ fn count(count: Option<usize>) -> OrNone<NonZeroU32> {
 }
 
 fn rate(rate: Option<DataRate>) -> OrNone<Rate> {
-    OrNone(rate.map(|rate| Rate { octets_per_second: rate.octets_per_second, grace: Time(rate.grace) }))
+    OrNone(rate.map(|rate| Rate { bytes_per_second: rate.bytes_per_second, grace: Time(rate.grace) }))
 }
 
 #[cfg(test)]
@@ -181,7 +199,7 @@ mod tests {
             request-head-timeout = "6s"
             keep-alive-timeout = "7m"
             max-request-body-size = "8MB"
-            min-request-data-rate = { octets-per-second = 9, grace = "10s" }
+            min-request-data-rate = { bytes-per-second = 9, grace = "10s" }
             min-response-data-rate = "none"
             max-buffer-size = "11KiB"
             tls-handshake-timeout = "12s"
@@ -197,27 +215,27 @@ mod tests {
         "#;
         let limits: Limits = toml::from_str(written).expect("it is well formed");
         let seconds = Duration::from_secs;
-        let octets_per_second = NonZeroU32::new(9).expect("it is not 0");
+        let bytes_per_second = NonZeroU32::new(9).expect("it is not 0");
         let expected = HttpLimits {
-            max_connections: Some(1),
+            max_connections: NonZeroUsize::new(1),
             max_upgraded_connections: None,
-            max_request_line_size: 3 << 10,
-            max_request_fields_size: 4 << 10,
-            max_request_fields: 5,
+            max_request_line_size: InRange::of(3 << 10),
+            max_request_fields_size: InRange::of(4 << 10),
+            max_request_fields: InRange::of(5),
             request_head_timeout: seconds(6),
             keep_alive_timeout: seconds(7 * 60),
             max_request_body_size: Some(8_000_000),
-            min_request_data_rate: Some(DataRate { octets_per_second, grace: seconds(10) }),
+            min_request_data_rate: Some(DataRate { bytes_per_second, grace: seconds(10) }),
             min_response_data_rate: None,
-            max_buffer_size: 11 << 10,
-            tls_handshake_timeout: seconds(12),
+            http1: Http1Limits { max_buffer_size: InRange::of(11 << 10) },
+            tls: TlsLimits { handshake_timeout: seconds(12) },
             http2: Http2Limits {
-                max_streams: 13,
-                max_frame_size: 16_400,
-                header_table_size: 15,
-                stream_window: 16 << 10,
-                connection_window: 170_000,
-                stream_send_buffer: 18 << 10,
+                max_streams: NonZeroU32::new(13).expect("it is not 0"),
+                max_frame_size: InRange::of(16_400),
+                header_table_size: InRange::of(15),
+                stream_window: InRange::of(16 << 10),
+                connection_window: InRange::of(170_000),
+                stream_send_buffer: InRange::of(18 << 10),
                 keep_alive_ping_after: Some(seconds(19)),
                 keep_alive_ping_timeout: Duration::from_millis(20),
             },

@@ -6,7 +6,7 @@ use crate::windhover::http::{lifetime, request, response};
 pub fn act(what: &str, query: &str) {
     match what {
         "tell" => {
-            let rate = |rate: Option<DataRate>| rate.map(|rate| (rate.octets_per_second, rate.grace));
+            let rate = |rate: Option<DataRate>| rate.map(|rate| (rate.bytes_per_second, rate.grace));
             super::answer(&format!(
                 "{:?} {:?} {:?} {}",
                 limits::max_request_body_size(),
@@ -28,7 +28,7 @@ pub fn act(what: &str, query: &str) {
             super::answer(&format!("{:?} {size:?} {rate:?} {response}", first.ok()));
         }
         "no-rate" => {
-            let rate = Some(DataRate { octets_per_second: 0, grace: 1 });
+            let rate = Some(DataRate { bytes_per_second: 0, grace: 1 });
             let request = limits::set_min_request_data_rate(rate).map_err(|error| error.name());
             let response = limits::set_min_response_data_rate(rate).map_err(|error| error.name());
             super::answer_with((request, response));
@@ -62,7 +62,7 @@ pub fn act(what: &str, query: &str) {
 
 fn rate(query: &str) -> Option<DataRate> {
     let numbers = super::numbers(query);
-    Some(DataRate { octets_per_second: *numbers.first()?, grace: *numbers.get(1)? })
+    Some(DataRate { bytes_per_second: *numbers.first()?, grace: *numbers.get(1)? })
 }
 
 /// Counts the content.
