@@ -75,8 +75,8 @@ static void echo(void) {
   bool has_type = windhover_http_request_field(&name, &type);
 
   app_tuple2_string_list_u8_t field = {.f0 = name};
-  static const char octets[] = "application/octet-stream";
-  field.f1 = has_type ? type : (app_list_u8_t){(uint8_t *)octets, strlen(octets)};
+  static const char default_type[] = "application/octet-stream";
+  field.f1 = has_type ? type : (app_list_u8_t){(uint8_t *)default_type, strlen(default_type)};
   app_list_tuple2_string_list_u8_t fields = {&field, 1};
   error_t error;
   if (!windhover_http_response_start(200, &fields, &error))
@@ -126,9 +126,9 @@ static bool query_value(app_string_t query, const char *name, char *value, size_
     if (*at == '%' && end - at > 2) {
       memcpy(digits, at + 1, 2);
       char *rest;
-      long octet = strtol(digits, &rest, 16);
+      long byte = strtol(digits, &rest, 16);
       if (rest == digits + 2) {
-        letter = (char)octet;
+        letter = (char)byte;
         at += 2;
       }
     }

@@ -238,9 +238,9 @@ static bool query_value(app_string_t query, const char *name, char *value, size_
     if (*at == '%' && end - at > 2) {
       memcpy(digits, at + 1, 2);
       char *rest;
-      long octet = strtol(digits, &rest, 16);
+      long byte = strtol(digits, &rest, 16);
       if (rest == digits + 2) {
-        letter = (char)octet;
+        letter = (char)byte;
         at += 2;
       }
     }

@@ -22,7 +22,7 @@ using Error = windhover_http_response_error_t;
 
 std::string_view view(app_string_t text) { return {reinterpret_cast<const char *>(text.ptr), text.len}; }
 
-std::string_view view(app_list_u8_t octets) { return {reinterpret_cast<const char *>(octets.ptr), octets.len}; }
+std::string_view view(app_list_u8_t bytes) { return {reinterpret_cast<const char *>(bytes.ptr), bytes.len}; }
 
 // An argument that a call only reads.
 template <typename Lent> Lent lend(std::string_view text) {
@@ -32,9 +32,9 @@ template <typename Lent> Lent lend(std::string_view text) {
 void text(uint16_t status, std::string_view content) {
   Field field{lend<app_string_t>("content-type"), lend<app_list_u8_t>("text/plain; charset=utf-8")};
   app_list_tuple2_string_list_u8_t fields{&field, 1};
-  auto octets = lend<app_list_u8_t>(content);
+  auto bytes = lend<app_list_u8_t>(content);
   Error error;
-  if (!windhover_http_response_send(status, &fields, &octets, &error))
+  if (!windhover_http_response_send(status, &fields, &bytes, &error))
     std::abort(); // impossible: nothing was sent before
 }
 
@@ -42,11 +42,11 @@ void text(uint16_t status, std::string_view content) {
 std::string decoded(std::string_view text) {
   std::string decoded;
   for (size_t at = 0; at < text.size(); at++) {
-    unsigned octet;
+    unsigned byte;
     auto digits = text.substr(at + 1, 2);
     if (text[at] == '%' && digits.size() == 2 &&
-        std::from_chars(digits.data(), digits.data() + 2, octet, 16).ptr == digits.data() + 2) {
-      decoded += static_cast<char>(octet);
+        std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
+      decoded += static_cast<char>(byte);
       at += 2;
     } else {
       decoded += text[at] == '+' ? ' ' : text[at];

@@ -114,11 +114,11 @@ void text(Out out, uint16_t status, std::string_view content) {
 std::string decoded(std::string_view text) {
   std::string decoded;
   for (size_t at = 0; at < text.size(); at++) {
-    unsigned octet;
+    unsigned byte;
     auto digits = text.substr(at + 1, 2);
     if (text[at] == '%' && digits.size() == 2 &&
-        std::from_chars(digits.data(), digits.data() + 2, octet, 16).ptr == digits.data() + 2) {
-      decoded += static_cast<char>(octet);
+        std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
+      decoded += static_cast<char>(byte);
       at += 2;
     } else {
       decoded += text[at] == '+' ? ' ' : text[at];

@@ -34,16 +34,16 @@ function facts({ method, scheme, authority, path, query }) {
 // Sends each piece back as it arrives, so the response begins before the request has ended. If the request breaks off,
 // `read` throws, and the response breaks off too.
 function echo() {
-  start(200, [['content-type', field('content-type') ?? octets('application/octet-stream')]]);
+  start(200, [['content-type', field('content-type') ?? bytes('application/octet-stream')]]);
   for (let piece = read(0); piece.length > 0; piece = read(0)) {
     write(piece);
   }
 }
 
 function text(status, content) {
-  send(status, [['content-type', octets('text/plain; charset=utf-8')]], octets(content));
+  send(status, [['content-type', bytes('text/plain; charset=utf-8')]], bytes(content));
 }
 
-function octets(text) {
+function bytes(text) {
   return new TextEncoder().encode(text);
 }

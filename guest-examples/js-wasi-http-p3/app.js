@@ -84,6 +84,6 @@ function split(text, separator) {
 }
 
 function utf8(text) {
-  const octets = encodeURIComponent(text).match(/%..|./g) ?? [];
-  return Uint8Array.from(octets, (octet) => (octet.length > 1 ? Number.parseInt(octet.slice(1), 16) : octet.charCodeAt(0)));
+  const bytes = encodeURIComponent(text).match(/%..|./g) ?? [];
+  return Uint8Array.from(bytes, (byte) => (byte.length > 1 ? Number.parseInt(byte.slice(1), 16) : byte.charCodeAt(0)));
 }

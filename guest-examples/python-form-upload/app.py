@@ -47,7 +47,7 @@ def upload() -> None:
     page(
         200,
         f"<h1>{escape(file.name)}</h1><p>{escape(note)}</p>"
-        f"<p>{file.size} octets, {file.lines} lines, SHA-256 {file.hash.hexdigest()}</p>"
+        f"<p>{file.size} bytes, {file.lines} lines, SHA-256 {file.hash.hexdigest()}</p>"
         f'<p><a href="/?last={quote(file.name)}">Another</a></p>',
     )
 

@@ -79,9 +79,9 @@ def splice(source, sink) -> bool:
 def text(response_out: ResponseOutparam, status: int, content: str) -> None:
     body = start(response_out, status, b"text/plain; charset=utf-8")
     with body.write() as sink:
-        octets = content.encode()
-        for at in range(0, len(octets), 4096):  # the maximum for one call
-            sink.blocking_write_and_flush(octets[at : at + 4096])
+        data = content.encode()
+        for at in range(0, len(data), 4096):  # the maximum for one call
+            sink.blocking_write_and_flush(data[at : at + 4096])
     OutgoingBody.finish(body, None)
 
 

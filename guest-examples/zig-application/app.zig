@@ -86,9 +86,9 @@ fn text(status: u16, content: []const u8) !void {
         .f1 = lend(wit.app_list_u8_t, "text/plain; charset=utf-8"),
     };
     var fields: wit.app_list_tuple2_string_list_u8_t = .{ .ptr = &field, .len = 1 };
-    var octets = lend(wit.app_list_u8_t, content);
+    var bytes = lend(wit.app_list_u8_t, content);
     var refused: wit.windhover_http_response_error_t = undefined;
-    if (!wit.windhover_http_response_send(status, &fields, &octets, &refused)) return error.AnswerRefused;
+    if (!wit.windhover_http_response_send(status, &fields, &bytes, &refused)) return error.AnswerRefused;
 }
 
 fn queryValue(gpa: std.mem.Allocator, query: []const u8, name: []const u8) !?[]const u8 {
@@ -104,15 +104,15 @@ fn queryValue(gpa: std.mem.Allocator, query: []const u8, name: []const u8) !?[]c
 }
 
 /// An argument that a call only reads.
-fn lend(comptime Lent: type, octets: []const u8) Lent {
-    return .{ .ptr = @constCast(octets.ptr), .len = octets.len };
+fn lend(comptime Lent: type, bytes: []const u8) Lent {
+    return .{ .ptr = @constCast(bytes.ptr), .len = bytes.len };
 }
 
 /// A string or a list of bytes.
-fn view(octets: anytype) []const u8 {
-    return if (octets.len == 0) "" else octets.ptr[0..octets.len];
+fn view(bytes: anytype) []const u8 {
+    return if (bytes.len == 0) "" else bytes.ptr[0..bytes.len];
 }
 
-fn is(octets: []const u8, wanted: []const u8) bool {
-    return std.mem.eql(u8, octets, wanted);
+fn is(bytes: []const u8, wanted: []const u8) bool {
+    return std.mem.eql(u8, bytes, wanted);
 }

@@ -175,15 +175,15 @@ fn borrow(request: Request) wit.wasi_http_types_borrow_incoming_request_t {
 }
 
 /// An argument that a call only reads.
-fn lend(comptime Lent: type, octets: []const u8) Lent {
-    return .{ .ptr = @constCast(octets.ptr), .len = octets.len };
+fn lend(comptime Lent: type, bytes: []const u8) Lent {
+    return .{ .ptr = @constCast(bytes.ptr), .len = bytes.len };
 }
 
 /// A string or a list of bytes.
-fn view(octets: anytype) []const u8 {
-    return if (octets.len == 0) "" else octets.ptr[0..octets.len];
+fn view(bytes: anytype) []const u8 {
+    return if (bytes.len == 0) "" else bytes.ptr[0..bytes.len];
 }
 
-fn is(octets: []const u8, wanted: []const u8) bool {
-    return std.mem.eql(u8, octets, wanted);
+fn is(bytes: []const u8, wanted: []const u8) bool {
+    return std.mem.eql(u8, bytes, wanted);
 }

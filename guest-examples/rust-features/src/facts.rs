@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_not_text_are_shown_escaped() {
+    fn bytes_that_are_not_text_are_shown_escaped() {
         assert_eq!(readable(b"caf\xe9 cr\xe8me"), r"caf\xe9 cr\xe8me");
         assert_eq!(readable("café".as_bytes()), "café");
         assert_eq!(readable(b""), "");

@@ -115,7 +115,7 @@ impl Call {
         match self.prefix() {
             None => Ok(false),
             Some((0, length)) if length <= MAX_MESSAGE => Ok(self.received.len() >= PREFIX + length),
-            Some((0, _)) => Err(Status::new(Code::ResourceExhausted, format!("more than {MAX_MESSAGE} octets"))),
+            Some((0, _)) => Err(Status::new(Code::ResourceExhausted, format!("more than {MAX_MESSAGE} bytes"))),
             Some(_) => Err(Status::new(Code::Unimplemented, "compressed messages are not taken")),
         }
     }
@@ -185,11 +185,11 @@ fn timeout(value: &[u8]) -> Option<Duration> {
 
 /// `grpc-message` is ASCII: everything else, and `%`, is escaped.
 fn escaped(why: &str) -> Vec<u8> {
-    let octets = why.bytes().flat_map(|octet| match octet {
-        b' '..=b'$' | b'&'..=b'~' => vec![octet],
-        _ => format!("%{octet:02X}").into_bytes(),
+    let bytes = why.bytes().flat_map(|byte| match byte {
+        b' '..=b'$' | b'&'..=b'~' => vec![byte],
+        _ => format!("%{byte:02X}").into_bytes(),
     });
-    octets.collect()
+    bytes.collect()
 }
 
 /// A message's prefix: one byte that says whether it is compressed, and four with its length.

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_not_text_are_shown_escaped() {
+    fn bytes_that_are_not_text_are_shown_escaped() {
         assert_eq!(readable(b"caf\xe9"), r"caf\xe9");
     }
 }

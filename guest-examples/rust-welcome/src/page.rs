@@ -156,6 +156,6 @@ mod tests {
     #[test]
     fn the_page_stays_small() {
         let length = welcome(&Facts::sample()).len();
-        assert!(length < 12 * 1024, "{length} octets");
+        assert!(length < 12 * 1024, "{length} bytes");
     }
 }

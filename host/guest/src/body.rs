@@ -47,7 +47,7 @@ impl Body {
             Kind::Stream(make) => {
                 response::start(status, fields)?;
                 if let Err(error) = make(&mut Out { memory: None }) {
-                    panic!("the answer is broken off: {error}");
+                    panic!("the response breaks off: {error}");
                 }
                 Ok(())
             }
@@ -140,8 +140,8 @@ impl Write for Out {
 
 fn refused(error: Error) -> io::Error {
     match error {
-        Error::Aborted => io::Error::new(io::ErrorKind::ConnectionAborted, "the client has left"),
-        error => io::Error::other(format!("the server does not take it: {error:?}")),
+        Error::Aborted => io::Error::new(io::ErrorKind::ConnectionAborted, "the client has disconnected"),
+        error => io::Error::other(format!("the server refuses the call: {error:?}")),
     }
 }
 

@@ -103,10 +103,10 @@ impl Display for ContentError {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::TooLarge => "the content is larger than allowed",
-            Self::Incomplete => "the content ended before its end",
-            Self::TooSlow => "the content came too slowly",
+            Self::Incomplete => "the content ended early",
+            Self::TooSlow => "the client sent the content too slowly",
             Self::Taken => "the content has another reader",
-            Self::Aborted => "the client has left",
+            Self::Aborted => "the client has disconnected",
         })
     }
 }

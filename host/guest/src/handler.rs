@@ -31,6 +31,6 @@ pub fn serve<A>(handler: impl Handler<A>) {
     let fields: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     match body.send(head.status.as_u16(), &fields) {
         Ok(()) | Err(Error::AlreadyStarted) => {}
-        Err(error) => panic!("the server does not take this answer: {error:?}"),
+        Err(error) => panic!("the server refuses the response: {error:?}"),
     }
 }

@@ -36,7 +36,7 @@ fn uri(head: &RequestHead) -> Uri {
     escape(&head.path, is_in_path, &mut target);
     if let Some(query) = &head.query {
         target.push('?');
-        escape(query, |octet| octet == b'%' || octet == b'?' || is_in_path(octet), &mut target);
+        escape(query, |byte| byte == b'%' || byte == b'?' || is_in_path(byte), &mut target);
     }
     if target.is_empty() {
         return Uri::from_static("*"); // `OPTIONS *`
@@ -55,13 +55,13 @@ fn uri(head: &RequestHead) -> Uri {
 /// Escapes every byte that is not `kept`. In a path the server has decoded all escapes except `%2F` and those that are
 /// not UTF-8, so these stay as they are.
 fn escape(text: &str, kept: impl Fn(u8) -> bool, escaped: &mut String) {
-    for (at, octet) in text.bytes().enumerate() {
-        match octet {
-            octet if kept(octet) => escaped.push(char::from(octet)),
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            byte if kept(byte) => escaped.push(char::from(byte)),
             b'%' if is_escape_that_stays(&text.as_bytes()[at..]) => escaped.push('%'),
-            octet => {
+            byte => {
                 escaped.push('%');
-                for digit in [octet >> 4, octet & 15] {
+                for digit in [byte >> 4, byte & 15] {
                     escaped.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
                 }
             }
@@ -70,8 +70,8 @@ fn escape(text: &str, kept: impl Fn(u8) -> bool, escaped: &mut String) {
 }
 
 /// RFC 3986 §3.3, and `/`.
-fn is_in_path(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&octet)
+fn is_in_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
 }
 
 fn is_escape_that_stays(text: &[u8]) -> bool {
