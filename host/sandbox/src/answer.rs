@@ -5,9 +5,11 @@
 
 pub(crate) mod awaited;
 pub(crate) mod buffers;
+pub(crate) mod collection;
 pub(crate) mod file;
 pub(crate) mod pieces;
-pub(crate) mod streaming;
+#[expect(unreachable_pub, reason = "bindgen re-exports what implements a resource as `pub`")]
+pub(crate) mod pipe;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,11 +21,12 @@ use parking_lot::{Mutex, MutexGuard};
 use wasmtime_wasi_http::WasiBody;
 use windhover_contract::Fault;
 
-use crate::answer::buffers::{Held, Room, counted};
+use crate::answer::buffers::{Held, Room, Waiter, counted};
 use crate::answer::file::FilePart;
 use crate::answer::pieces::Pieces;
+use crate::answer::pipe::Outgoing;
 use crate::scheduling::time_limit::TimeLimit;
-use crate::wasi::p2::Outgoing;
+use crate::scheduling::wake::wake;
 
 /// The answer of one exchange, on its way.
 pub(crate) struct Answer {
@@ -218,11 +221,6 @@ impl Answer {
         self.slots().is_held_back
     }
 
-    /// Says whether the guest waits for room for content.
-    pub(crate) fn lack_room(&self, lacks_room: bool) {
-        self.lacks_room.store(lacks_room, Ordering::Relaxed);
-    }
-
     pub(crate) fn lacks_room(&self) -> bool {
         self.lacks_room.load(Ordering::Relaxed)
     }
@@ -282,6 +280,16 @@ impl Answer {
     }
 }
 
+impl Waiter for Answer {
+    fn has_begun(&self) -> bool {
+        Self::has_begun(self)
+    }
+
+    fn lack_room(&self, lacks_room: bool) {
+        self.lacks_room.store(lacks_room, Ordering::Relaxed);
+    }
+}
+
 impl Slots {
     fn take_piece(&mut self) -> Option<Bytes> {
         let piece = self.pieces.pop()?;
@@ -297,13 +305,6 @@ impl Slots {
                 Poll::Pending
             }
         }
-    }
-}
-
-/// Wakes who waits, if anybody does.
-pub(crate) fn wake(waiting: &mut Option<Waker>) {
-    if let Some(waker) = waiting.take() {
-        waker.wake();
     }
 }
 

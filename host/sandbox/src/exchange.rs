@@ -1,5 +1,6 @@
 //! The current exchange as its guest sees it: what came in, and how far the answer is.
 
+pub(crate) mod app;
 pub(crate) mod disconnect;
 pub(crate) mod fields;
 pub(crate) mod leaving;
@@ -17,17 +18,17 @@ use http_body::Body as _;
 use tracing::info;
 use windhover_contract::{Body, ClientFault, Fault, Features, Target};
 
-use crate::Deployed;
 use crate::answer::Answer;
-use crate::answer::buffers::{Collection, NoRoom};
+use crate::answer::buffers::NoRoom;
+use crate::answer::collection::Collection;
+use crate::exchange::app::App;
 use crate::exchange::disconnect::Disconnect;
 use crate::exchange::log_id::LogId;
 use crate::exchange::websocket::WebSocket;
 
 /// One exchange, owned by the store of its guest.
 pub(crate) struct Exchange {
-    /// The deployment's name, for the log.
-    pub(crate) app: Arc<str>,
+    pub(crate) app: Arc<App>,
     pub(crate) method: Method,
     pub(crate) target: Target,
     pub(crate) version: Version,
@@ -42,7 +43,6 @@ pub(crate) struct Exchange {
     pub(crate) websocket: Option<Box<WebSocket>>,
     /// What the guest adds to the record of this exchange.
     pub(crate) tags: Vec<(String, String)>,
-    pub(crate) deployed: Arc<Deployed>,
 }
 
 impl Exchange {
@@ -58,7 +58,7 @@ impl Drop for Exchange {
     /// However it ended, and so also where its guest was cut off: what the guest said of it is recorded.
     fn drop(&mut self) {
         if !self.tags.is_empty() {
-            let (app, id) = (&self.app, LogId::from(&self.features));
+            let (app, id) = (&self.app.name, LogId::from(&self.features));
             let tags: Vec<_> = self.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
             info!(%app, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
         }
@@ -180,7 +180,7 @@ impl Content {
         let mut all = Collection::new(self.expected().min(max), answer);
         loop {
             let piece = match self.read_piece().await {
-                Ok(piece) if piece.is_empty() => return Ok(Ok(all.into_octets())),
+                Ok(piece) if piece.is_empty() => return Ok(Ok(all.into_bytes())),
                 Ok(piece) => piece,
                 Err(error) => return Ok(Err(error)),
             };

@@ -1,6 +1,8 @@
 //! One request in, one response out.
 
-pub(crate) mod run;
+pub(crate) mod handler;
+mod run;
+mod streaming;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -11,42 +13,42 @@ use http_body_util::BodyExt;
 use tracing::{debug, warn};
 use windhover_contract::{Body, ClientFault, Fault, Feature, GuestFault, HostFault, Request, Response};
 
-use crate::Deployed;
 use crate::answer::awaited::awaited;
-use crate::answer::streaming::{Source, Streaming};
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::disconnect::Disconnect;
 use crate::exchange::fields::content_length;
 use crate::exchange::log_id::LogId;
 use crate::exchange::websocket;
 use crate::exchange::{self, Exchange, Progress};
+use crate::invoke::handler::Handler;
 use crate::invoke::run::Run;
+use crate::invoke::streaming::{Source, Streaming};
 use crate::scheduling::time_limit::TimeLimit;
 
 /// Answers a request with a fresh instance of the deployment's guest.
-pub(crate) async fn invoke(deployed: &Arc<Deployed>, request: Request) -> Response {
-    answer(deployed, request).await.unwrap_or_else(Response::from)
+pub(crate) async fn invoke(handler: &Arc<Handler>, request: Request) -> Response {
+    answer(handler, request).await.unwrap_or_else(Response::from)
 }
 
-async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, Fault> {
+async fn answer(handler: &Arc<Handler>, request: Request) -> Result<Response, Fault> {
     let id = LogId::from(&request.features);
-    if !deployed.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
+    if !handler.factory.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
         let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
-        debug!(app = %deployed.name, %id, %fault, "a request was refused");
+        debug!(app = %handler.app.name, %id, %fault, "a request was refused");
         return Err(fault.into());
     }
-    if deployed.guest.needs().contains(&Feature::WebSocket)
+    if handler.factory.guest.needs().contains(&Feature::WebSocket)
         && let Some(refusal) = websocket::other_version(&request)
     {
-        debug!(app = %deployed.name, %id, "a WebSocket of another version than 13 was refused");
+        debug!(app = %handler.app.name, %id, "a WebSocket of another version than 13 was refused");
         return Ok(refusal);
     }
-    let refused = |fault: &HostFault| warn!(app = %deployed.name, %id, %fault, "a request was refused");
-    let permit = deployed.admission.admit().await.inspect_err(refused)?;
+    let refused = |fault: &HostFault| warn!(app = %handler.app.name, %id, %fault, "a request was refused");
+    let permit = handler.admission.admit().await.inspect_err(refused)?;
     let method = request.method.clone();
-    let time = TimeLimit::begin(&deployed.limits, request.features.limits.clone());
-    let answer = Arc::new(Answer::new(time, Arc::clone(&deployed.room)));
-    let run = Run::start(deployed, exchange(deployed, request, Arc::clone(&answer)), permit);
+    let time = TimeLimit::begin(&handler.app.limits, request.features.limits.clone());
+    let answer = Arc::new(Answer::new(time, Arc::clone(&handler.room)));
+    let run = Run::start(handler, exchange(handler, request, Arc::clone(&answer)), permit);
     // Dropped while it waits: the client has left.
     let mut run = Attended(Some(run));
     let head = poll_fn(|cx| {
@@ -60,7 +62,7 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
             (Poll::Pending, Poll::Pending) => Poll::Pending,
             (Poll::Pending, Poll::Ready(Err(fault))) => Poll::Ready(Err(fault)),
             (Poll::Pending, Poll::Ready(Ok(()))) => {
-                warn!(app = %deployed.name, %id, "the guest returned without a response");
+                warn!(app = %handler.app.name, %id, "the guest returned without a response");
                 Poll::Ready(Err(GuestFault::NoResponse.into()))
             }
         }
@@ -68,9 +70,9 @@ async fn answer(deployed: &Arc<Deployed>, request: Request) -> Result<Response, 
     .await;
     if let Err(Fault::Guest(GuestFault::Aborted)) = head {
         // The server breaks the exchange off, as it was asked to; an answer would only be in the way.
-        tokio::time::sleep(deployed.limits.last_words).await;
+        tokio::time::sleep(handler.app.limits.last_words).await;
     }
-    Ok(respond(deployed, head?, &method, run.into_inner(), answer))
+    Ok(respond(handler, head?, &method, run.into_inner(), answer))
 }
 
 /// Whether the answer of a guest that has failed does not stand: not all of it is there. Where the guest has broken it off
@@ -114,26 +116,25 @@ fn is_too_large(request: &Request) -> bool {
 }
 
 /// Boxed, because it passes through many hands.
-fn exchange(deployed: &Arc<Deployed>, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
+fn exchange(handler: &Arc<Handler>, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
     Box::new(Exchange {
-        app: Arc::clone(&deployed.name),
+        app: Arc::clone(&handler.app),
         method: request.method,
         target: request.target,
         version: request.version,
         fields: request.fields,
         features: request.features,
-        content: exchange::Content::new(awaited(request.body, &answer), deployed.limits.max_memory),
+        content: exchange::Content::new(awaited(request.body, &answer), handler.app.limits.max_memory),
         progress: Progress::Unanswered,
         answer,
         disconnect: Disconnect::default(),
         upgraded: None,
         websocket: None,
         tags: Vec::new(),
-        deployed: Arc::clone(deployed),
     })
 }
 
-fn respond(deployed: &Deployed, head: Head, method: &Method, run: Run, answer: Arc<Answer>) -> Response {
+fn respond(handler: &Handler, head: Head, method: &Method, run: Run, answer: Arc<Answer>) -> Response {
     let Head { status, fields, content } = head;
     // What follows a 101 is not its content but the connection in the new protocol, whatever the method was.
     let has_content = Response::has_content(method, status) || status == StatusCode::SWITCHING_PROTOCOLS;
@@ -168,7 +169,7 @@ fn respond(deployed: &Deployed, head: Head, method: &Method, run: Run, answer: A
         },
         Content::Stream(body) => Source::Stream(body),
     };
-    let streaming = Streaming::new(Arc::clone(&deployed.name), answer, source, run, expected);
+    let streaming = Streaming::new(Arc::clone(&handler.app.name), answer, source, run, expected);
     if has_content {
         return Response { status, fields, body: Body::stream(streaming) };
     }

@@ -1,13 +1,9 @@
-//! What a deployment's exchanges may use, with defaults, and the limiter that enforces memory.
+//! What an app's exchanges may use, with defaults. Plain numbers: who enforces one says so where it does.
+
+pub(crate) mod memory;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-
-use wasmtime::ResourceLimiter;
-
-use crate::Reuse;
 
 /// The limits of one deployment. Each applies to one exchange, except for `max_instances` and `max_queue`; where an
 /// instance is reused, what it holds counts over all of its exchanges.
@@ -112,106 +108,56 @@ impl Default for SandboxLimits {
     }
 }
 
-/// What all guests of an engine together have taken beyond what each began with, in their memories and in what the host
-/// holds for them: that is touched nearly always, while of what a guest begins with most is never.
-pub(crate) struct GrownMemory {
-    max: usize,
-    taken: AtomicUsize,
+/// How often an instance is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reuse {
+    /// Each exchange has a fresh instance.
+    #[default]
+    Never,
+    /// An instance answers one exchange after the other.
+    Serial {
+        /// Exchanges that an instance answers, 1 and more. Then a fresh one takes its place.
+        max_requests: u32,
+        /// How long an instance may rest between two exchanges before it is dropped. Zero: none ever rests.
+        idle: Duration,
+    },
+    /// An instance answers several exchanges at once, while each waits for its client: for guests of wasi:http 0.3 that
+    /// import nothing of windhover:http, where *the* exchange would be ambiguous. For others it is [`Reuse::Serial`].
+    ///
+    /// If the guest traps, every exchange that it is in at that moment fails with it. While one computes, the others in
+    /// its instance wait.
+    Concurrent {
+        /// As for [`Reuse::Serial`].
+        max_requests: u32,
+        /// Exchanges that an instance answers at once, 1 and more.
+        max_concurrent: u32,
+        /// As for [`Reuse::Serial`].
+        idle: Duration,
+    },
 }
 
-impl GrownMemory {
-    pub(crate) fn new(max: usize) -> Self {
-        Self { max, taken: AtomicUsize::new(0) }
+impl Reuse {
+    /// Exchanges that an instance answers unless told otherwise: as `wasmtime serve` for wasi:http 0.3.
+    pub const DEFAULT_MAX_REQUESTS: u32 = 128;
+    /// Exchanges that an instance answers at once unless told otherwise: as `wasmtime serve`.
+    pub const DEFAULT_MAX_CONCURRENT: u32 = 16;
+    /// How long an instance rests unless told otherwise: as `wasmtime serve`.
+    pub const DEFAULT_IDLE: Duration = Duration::from_secs(1);
+
+    /// One after the other, with the defaults.
+    pub fn serial() -> Self {
+        Self::Serial { max_requests: Self::DEFAULT_MAX_REQUESTS, idle: Self::DEFAULT_IDLE }
     }
 
-    /// The limit, for the log.
-    pub(crate) fn max(&self) -> usize {
-        self.max
-    }
-
-    pub(crate) fn take(&self, more: usize) -> bool {
-        let take = |taken: usize| taken.checked_add(more).filter(|taken| *taken <= self.max);
-        self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
-    }
-
-    pub(crate) fn give_back(&self, size: usize) {
-        self.taken.fetch_sub(size, Ordering::Relaxed);
-    }
-}
-
-/// Counts and bounds the memory of one instance.
-pub(crate) struct MemoryLimiter {
-    available: usize,
-    grown: usize,
-    all: Arc<GrownMemory>,
-    /// The last memory that the guest asked for and did not get: the likely reason of a trap that follows.
-    pub(crate) refused: Option<Refused>,
-}
-
-/// Why a guest did not get memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// It has as much as it may have.
-    Own,
-    /// All guests together have as much as they may have.
-    All,
-}
-
-impl MemoryLimiter {
-    pub(crate) fn new(max_memory: usize, all: Arc<GrownMemory>) -> Self {
-        Self { available: max_memory, grown: 0, all, refused: None }
-    }
-
-    fn take(&mut self, more: usize, is_first: bool) -> Result<(), Refused> {
-        if more > self.available {
-            return Err(Refused::Own);
+    /// Several at once, with the defaults.
+    pub fn concurrent() -> Self {
+        Self::Concurrent {
+            max_requests: Self::DEFAULT_MAX_REQUESTS,
+            max_concurrent: Self::DEFAULT_MAX_CONCURRENT,
+            idle: Self::DEFAULT_IDLE,
         }
-        if !is_first {
-            if !self.all.take(more) {
-                return Err(Refused::All);
-            }
-            self.grown += more;
-        }
-        self.available -= more;
-        Ok(())
     }
 }
-
-impl Drop for MemoryLimiter {
-    fn drop(&mut self) {
-        self.all.give_back(self.grown);
-    }
-}
-
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|maximum| desired > maximum) {
-            self.refused = Some(Refused::Own);
-            return Ok(false);
-        }
-        let taken = self.take(desired.saturating_sub(current), current == 0);
-        self.refused = taken.err().or(self.refused);
-        Ok(taken.is_ok())
-    }
-
-    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
-        if desired > MAX_TABLE_ELEMENTS || maximum.is_some_and(|maximum| desired > maximum) {
-            return Ok(false);
-        }
-        let more = desired.saturating_sub(current).saturating_mul(TABLE_ELEMENT_SIZE);
-        let taken = self.take(more, current == 0);
-        self.refused = taken.err().or(self.refused);
-        Ok(taken.is_ok())
-    }
-}
-
-/// The pool's tables are this large; growing beyond would fail there, with a less clear error. Programs have one element
-/// for each function that is called by pointer, those in Go for each function: CPython has 10,000, large ones in Go have
-/// more than 100,000.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 1 << 18;
-
-/// What an element takes of an instance's memory.
-pub(crate) const TABLE_ELEMENT_SIZE: usize = size_of::<usize>();
 
 #[cfg(test)]
 mod tests {

@@ -7,72 +7,21 @@
 mod concurrent_pool;
 mod idle_pool;
 pub(crate) mod instance;
+mod slots;
 pub(crate) mod trap;
 mod worker;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tracing::{info, warn};
 use windhover_contract::Fault;
 
 use crate::component::guest::Guest;
 use crate::exchange::Exchange;
-use crate::reuse::instance::Instance;
-use crate::{Deployed, SandboxLimits};
+use crate::limits::{Reuse, SandboxLimits};
+use crate::reuse::instance::InstanceFactory;
 use concurrent_pool::ConcurrentPool;
 use idle_pool::IdlePool;
-
-/// How often an instance is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reuse {
-    /// Each exchange has a fresh instance.
-    #[default]
-    Never,
-    /// An instance answers one exchange after the other.
-    Serial {
-        /// Exchanges that an instance answers, 1 and more. Then a fresh one takes its place.
-        max_requests: u32,
-        /// How long an instance may rest between two exchanges before it is dropped. Zero: none ever rests.
-        idle: Duration,
-    },
-    /// An instance answers several exchanges at once, while each waits for its client: for guests of wasi:http 0.3 that
-    /// import nothing of windhover:http, where *the* exchange would be ambiguous. For others it is [`Reuse::Serial`].
-    ///
-    /// If the guest traps, every exchange that it is in at that moment fails with it. While one computes, the others in
-    /// its instance wait.
-    Concurrent {
-        /// As for [`Reuse::Serial`].
-        max_requests: u32,
-        /// Exchanges that an instance answers at once, 1 and more.
-        max_concurrent: u32,
-        /// As for [`Reuse::Serial`].
-        idle: Duration,
-    },
-}
-
-impl Reuse {
-    /// Exchanges that an instance answers unless told otherwise: as `wasmtime serve` for wasi:http 0.3.
-    pub const DEFAULT_MAX_REQUESTS: u32 = 128;
-    /// Exchanges that an instance answers at once unless told otherwise: as `wasmtime serve`.
-    pub const DEFAULT_MAX_CONCURRENT: u32 = 16;
-    /// How long an instance rests unless told otherwise: as `wasmtime serve`.
-    pub const DEFAULT_IDLE: Duration = Duration::from_secs(1);
-
-    /// One after the other, with the defaults.
-    pub fn serial() -> Self {
-        Self::Serial { max_requests: Self::DEFAULT_MAX_REQUESTS, idle: Self::DEFAULT_IDLE }
-    }
-
-    /// Several at once, with the defaults.
-    pub fn concurrent() -> Self {
-        Self::Concurrent {
-            max_requests: Self::DEFAULT_MAX_REQUESTS,
-            max_concurrent: Self::DEFAULT_MAX_CONCURRENT,
-            idle: Self::DEFAULT_IDLE,
-        }
-    }
-}
 
 /// Where a deployment's exchanges find their instances.
 pub(crate) enum Instances {
@@ -109,12 +58,12 @@ impl Instances {
     }
 
     /// Answers an exchange and ends with it. Dropping the future cancels it.
-    pub(crate) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Box<Exchange>) -> Result<(), Fault> {
+    pub(crate) async fn answer(&self, factory: &Arc<InstanceFactory>, exchange: Box<Exchange>) -> Result<(), Fault> {
         match self {
-            Self::Fresh => Instance::new(deployed, Some(exchange)).await?.answer().await,
+            Self::Fresh => factory.instantiate(Some(exchange)).await?.answer().await,
             // Boxed: what a fresh instance needs is moved with every exchange, and should not have room for these.
-            Self::IdlePool(idle_pool) => Box::pin(idle_pool.answer(deployed, exchange)).await,
-            Self::ConcurrentPool(seats) => Box::pin(seats.answer(deployed, exchange)).await,
+            Self::IdlePool(pool) => Box::pin(pool.answer(factory, exchange)).await,
+            Self::ConcurrentPool(pool) => Box::pin(pool.answer(factory, exchange)).await,
         }
     }
 
@@ -127,8 +76,8 @@ impl Instances {
     pub(crate) fn close(&self) {
         match self {
             Self::Fresh => {}
-            Self::IdlePool(idle_pool) => idle_pool.close(),
-            Self::ConcurrentPool(seats) => seats.close(),
+            Self::IdlePool(pool) => pool.close(),
+            Self::ConcurrentPool(pool) => pool.close(),
         }
     }
 }

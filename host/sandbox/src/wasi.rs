@@ -21,5 +21,5 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi::p2::bindings::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::files)?;
     linker.allow_shadowing(false);
     p2::add_to_linker(linker)?;
-    wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.deployed().grants.config))
+    wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.app().grants.config))
 }

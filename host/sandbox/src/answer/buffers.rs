@@ -20,9 +20,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::SandboxLimits;
-use crate::answer::Answer;
-use crate::scheduling::admission::Place;
+use crate::limits::SandboxLimits;
+use crate::scheduling::queue::QueueSlot;
 
 pub(crate) use machine::{default_max_buffered, default_max_grown_memory};
 
@@ -54,6 +53,15 @@ pub(crate) struct Room {
     waiting: AtomicUsize,
     max_waiting: usize,
     timeout: Duration,
+}
+
+/// What waits for room: the answer of an exchange.
+pub(crate) trait Waiter {
+    /// Whether the client has got something of it already.
+    fn has_begun(&self) -> bool;
+
+    /// Says whether it waits for room now.
+    fn lack_room(&self, lacks_room: bool);
 }
 
 /// There is no room, and no more time to wait for it.
@@ -98,26 +106,26 @@ impl Room {
     }
 
     /// Waits for room for a piece of this size.
-    pub(crate) async fn take(&self, size: usize, answer: &Answer) -> Result<Option<Held>, NoRoom> {
+    pub(crate) async fn take(&self, size: usize, waiter: &impl Waiter) -> Result<Option<Held>, NoRoom> {
         if let Ok(held) = self.try_take(size) {
             return Ok(held);
         }
-        let permit = self.wait(answer, self.acquire(size)).await?;
+        let permit = self.wait(waiter, self.acquire(size)).await?;
         Ok(Some(Held { room: Some(permit), beyond: None }))
     }
 
     /// Waits for room for a piece of this size, for one that keeps other room while it waits.
-    pub(crate) async fn take_besides(&self, size: usize, answer: &Answer) -> Result<Option<Held>, NoRoom> {
+    pub(crate) async fn take_besides(&self, size: usize, waiter: &impl Waiter) -> Result<Option<Held>, NoRoom> {
         if let Ok(held) = self.try_take(size) {
             return Ok(held);
         }
         let mut held = Held::default();
-        self.grow(&mut held, size, answer).await?;
+        self.grow(&mut held, size, waiter).await?;
         Ok(Some(held))
     }
 
     /// Waits for room for as much again as will be there in all, unless that is held already.
-    pub(crate) async fn grow(&self, held: &mut Held, size: usize, answer: &Answer) -> Result<(), NoRoom> {
+    pub(crate) async fn grow(&self, held: &mut Held, size: usize, waiter: &impl Waiter) -> Result<(), NoRoom> {
         if held.beyond.is_some() {
             return Ok(());
         }
@@ -136,7 +144,7 @@ impl Room {
                 permit = beyond => (None, Some(permit.expect("it is never closed"))),
             }
         };
-        let (room, beyond) = self.wait(answer, got).await?;
+        let (room, beyond) = self.wait(waiter, got).await?;
         if let Some(permit) = room {
             held.add(permit);
         }
@@ -151,17 +159,17 @@ impl Room {
 
     /// A guest whose client has heard nothing yet waits as long as one waits for an instance, because the client can be
     /// told to come again; one that has begun its answer, as long as it has time.
-    async fn wait<T>(&self, answer: &Answer, wait: impl Future<Output = T>) -> Result<T, NoRoom> {
+    async fn wait<T>(&self, waiter: &impl Waiter, wait: impl Future<Output = T>) -> Result<T, NoRoom> {
         let full = NoRoom { max: self.buffers.max };
-        answer.lack_room(true);
-        let got = if answer.has_begun() {
-            let _place = Place::take(&self.waiting, usize::MAX);
+        waiter.lack_room(true);
+        let got = if waiter.has_begun() {
+            let _slot = QueueSlot::take(&self.waiting, usize::MAX);
             wait.await
         } else {
-            let Some(_place) = Place::take(&self.waiting, self.max_waiting) else { return Err(full) };
+            let Some(_slot) = QueueSlot::take(&self.waiting, self.max_waiting) else { return Err(full) };
             tokio::time::timeout(self.timeout, wait).await.map_err(|_| full)?
         };
-        answer.lack_room(false);
+        waiter.lack_room(false);
         Ok(got)
     }
 }
@@ -221,45 +229,6 @@ struct Counted {
 impl AsRef<[u8]> for Counted {
     fn as_ref(&self) -> &[u8] {
         &self.octets
-    }
-}
-
-/// Content that is collected, and has room for as much as there is of it.
-pub(crate) struct Collection<'a> {
-    octets: Vec<u8>,
-    counted: usize,
-    held: Held,
-    answer: &'a Answer,
-}
-
-impl<'a> Collection<'a> {
-    /// An empty one that is likely to grow to `expected` octets. What of it stays unused costs no memory, only
-    /// addresses.
-    pub(crate) fn new(expected: usize, answer: &'a Answer) -> Self {
-        let mut octets = Vec::new();
-        let _ = octets.try_reserve_exact(expected); // else it grows as it must
-        Self { octets, counted: 0, held: Held::default(), answer }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.octets.len()
-    }
-
-    /// Adds a piece, once there is room.
-    pub(crate) async fn add(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
-        let size = self.octets.len() + piece.len();
-        if size >= SMALL && size > self.counted {
-            let more = (size - self.counted).max(STEP);
-            self.answer.room.grow(&mut self.held, more, self.answer).await?;
-            self.counted += more;
-        }
-        self.octets.extend_from_slice(piece);
-        Ok(())
-    }
-
-    /// Gives the octets to a guest that takes them at once.
-    pub(crate) fn into_octets(self) -> Vec<u8> {
-        self.octets
     }
 }
 

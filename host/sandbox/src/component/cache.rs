@@ -7,6 +7,7 @@
 //! Beside the code are notes: of an app's file, what must be known of the component in it; of a file of code, that it is
 //! what was stored. A note holds as long as the file is as it was, and then the file is not read.
 
+mod error;
 mod folder;
 mod stamp;
 
@@ -26,31 +27,11 @@ use crate::component::code::{Code, Whole, digest};
 use crate::component::precompiled;
 use folder::Folder;
 
+pub use error::CacheError;
 pub(crate) use stamp::Stamp;
 
 /// A folder of compiled guests.
 pub struct Cache(Folder);
-
-/// Why a folder cannot be a cache.
-#[derive(Debug, thiserror::Error)]
-pub enum CacheError {
-    /// It cannot be made or opened.
-    #[error("cannot use the cache folder {}: {reason}", folder.display())]
-    Io {
-        /// The folder.
-        folder: PathBuf,
-        /// The system's reason.
-        reason: io::Error,
-    },
-    /// Somebody else could put machine code into it.
-    #[error("the cache folder {} is not safe to use: {reason}", folder.display())]
-    Unsafe {
-        /// The folder.
-        folder: PathBuf,
-        /// What is wrong, and the command that mends it.
-        reason: String,
-    },
-}
 
 impl Cache {
     /// The cache in `folder`, which is made (for this user alone) if it is missing.
@@ -168,7 +149,8 @@ fn name(engine: &Engine, facts: &Facts) -> String {
 /// A component with more names than fit is read at each start.
 const MAX_NOTE: u64 = 1 << 20;
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fs;

@@ -4,6 +4,7 @@
 //! the file.
 
 mod image;
+mod owners;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -22,6 +23,8 @@ use std::io::{self, Read, Seek, Write};
 
 use image::{Draft, Image};
 
+pub(crate) use owners::Owners;
+
 /// Reads a file, or a part of one, whose content stands behind a digest of it. What it gives is not known to be what was
 /// written before [`Reading::code`] says so.
 pub(crate) struct Reading<R> {
@@ -32,15 +35,6 @@ pub(crate) struct Reading<R> {
 
 /// Machine code that is what was written: a digest stood beside it, and matched.
 pub(crate) struct Whole(Image);
-
-/// Who may have written a file.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Owners {
-    /// This user.
-    User,
-    /// This user, or the superuser, who installs what others run.
-    UserOrRoot,
-}
 
 /// Says of a file that nobody else can have written it.
 pub(crate) struct Private(());

@@ -8,9 +8,10 @@ use std::io;
 use std::path::Path;
 
 use crate::component::code::{Code, Private, Reading, Whole, digest};
+use crate::component::load_error::LoadError;
 use crate::component::{EngineKind, Footprint, Outline, binary};
-use crate::engine::compiler;
-use crate::{EngineConfig, EngineError, LoadError};
+use crate::engine::config::{EngineConfig, EngineError};
+use crate::engine::settings::compiler;
 
 /// Compiles a component, binary or text, into the content of a `.cwasm` file. `file` is its name in errors.
 ///

@@ -16,6 +16,7 @@ use crate::component::{Outline, World, binary};
 use composer::{Composer, Filter};
 use role::Role;
 
+pub use composer::Composition;
 pub use error::{ComposeError, ComposeWarning};
 
 /// A component that is to be part of a composition.
@@ -25,15 +26,6 @@ pub struct Part<'a> {
     pub file: &'a Path,
     /// Binary or text.
     pub bytes: &'a [u8],
-}
-
-/// One component made of several.
-#[derive(Debug)]
-pub struct Composition {
-    /// The component. It has not been validated: who loads it does that.
-    pub bytes: Vec<u8>,
-    /// What looks like a mistake and hinders nobody.
-    pub warnings: Vec<ComposeWarning>,
 }
 
 /// Puts `middleware` before `app`: the first stands outermost and sees each request first.

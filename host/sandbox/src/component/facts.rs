@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::imports::Imports;
 use super::{EngineKind, Footprint, LoadError, Outline, World, answers_once};
-use crate::Engine;
+use crate::engine::config::EngineConfig;
 
 /// Read from its binary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +32,9 @@ impl Facts {
     }
 
     /// Whether an engine can run it, as far as that is told without compiling it.
-    pub(crate) fn examine(&self, engine: &Engine, file: &Path) -> Result<(World, Imports), LoadError> {
+    pub(crate) fn examine(&self, engine: &EngineConfig, file: &Path) -> Result<(World, Imports), LoadError> {
         let examined = self.outline.examine(file)?;
-        self.footprint.check(engine.config(), file)?;
+        self.footprint.check(engine, file)?;
         Ok(examined)
     }
 }

@@ -10,9 +10,9 @@ use wasmparser::{
 };
 
 use super::LoadError;
-use crate::engine::Capacity;
-use crate::limits::{MAX_TABLE_ELEMENTS, TABLE_ELEMENT_SIZE};
-use crate::{EngineConfig, SandboxLimits};
+use crate::engine::config::{Capacity, EngineConfig};
+use crate::limits::SandboxLimits;
+use crate::limits::memory::{MAX_TABLE_ELEMENTS, TABLE_ELEMENT_SIZE};
 
 /// What an instance of a component takes at least. What it is made of that comes from outside is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,15 +9,18 @@ use wasmtime::component::Component;
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 use windhover_contract::Feature;
 
+use crate::component::cache::Cache;
 use crate::component::compiled::Compiled;
 use crate::component::precompiled;
+use crate::component::source::Source;
 use crate::component::{Facts, Footprint, LoadError, Outline, World, binary, without_code};
+use crate::engine::Engine;
 use crate::engine::Runtime;
 use crate::features::bindings::ApplicationPre;
+use crate::limits::SandboxLimits;
 use crate::scheduling::clock::Clock;
 use crate::store::state::State;
-use crate::wasi::p2::WasiHttpPre;
-use crate::{Cache, Engine, SandboxLimits, Source};
+use crate::wasi::p2::bindings::WasiHttpPre;
 
 /// A component that can answer requests.
 pub struct Guest {
@@ -113,7 +116,7 @@ impl Guest {
         let begin = Instant::now();
         let binary = binary(bytes, file)?;
         let facts = Facts::read(&binary, file)?;
-        facts.examine(engine, file)?; // before it is compiled
+        facts.examine(engine.config(), file)?; // before it is compiled
         let runtime = engine.runtime(facts.kind).map_err(|reason| LoadError::NoEngine { file: file.into(), reason })?;
         let ahead = || Some((precompiled(&runtime.engine, compiled?, file)?, Origin::Ahead));
         let cached = || Some((cache?.get(&runtime.engine, &facts)?, Origin::Cache));
@@ -142,7 +145,7 @@ impl Guest {
         file: &Path,
         begin: Instant,
     ) -> Result<Self, LoadError> {
-        let (world, imports) = facts.examine(engine, file)?;
+        let (world, imports) = facts.examine(engine.config(), file)?;
         // Now, and not at the first request, when there may be no descriptor left for it.
         component
             .initialize_copy_on_write_image()
@@ -224,7 +227,7 @@ impl Guest {
     }
 
     /// What interrupts it.
-    pub(crate) fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Arc<Clock> {
         &self.clock
     }
 

@@ -12,8 +12,8 @@ use std::path::Path;
 use wasmparser::{Validator, WasmFeatures};
 use windhover_contract::Feature;
 
+use crate::component::{LoadError, World};
 use crate::component::{Outline, answers_once, binary, keeps_resources};
-use crate::{LoadError, World};
 
 pub use made_with::MadeWith;
 pub use wants::{Grant, Want};

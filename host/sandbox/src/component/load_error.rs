@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::EngineError;
+use crate::engine::config::EngineError;
 
 /// Why a file cannot be served.
 #[derive(Debug, thiserror::Error)]

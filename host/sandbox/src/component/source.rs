@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::LoadError;
+use crate::component::LoadError;
 use crate::component::cache::Stamp;
 use crate::component::code::{Owners, Private};
 use crate::component::compiled::{Compiled, MAGIC};

@@ -1,6 +1,7 @@
-//! Fields that a guest wants to send: checked before anything of them leaves.
+//! Header fields: what a guest wants to send is checked before anything of it leaves, and what is about a connection
+//! passes to nobody else.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{self, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
 /// Why fields are not sent.
@@ -51,7 +52,49 @@ fn is_connection_level(name: &HeaderName) -> bool {
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
+/// The fields without those that are about the connection, which is the server's (RFC 9110 §7.6.1). `trailer` stays: it
+/// announces what the guest will get.
+pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = fields
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|options| options.to_str().ok())
+        .flat_map(|options| options.split(','))
+        .filter_map(|option| HeaderName::try_from(option.trim_matches([' ', '\t'])).ok())
+        // Not even a client that calls them so can make them the connection's: they say whom and what is asked.
+        .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
+        .collect();
+    for name in named.iter().chain(&ABOUT_THE_CONNECTION) {
+        while fields.remove(name).is_some() {}
+    }
+    fields
+}
+
+/// Fields as guests of `windhover:http` see them.
+pub(crate) fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
+    fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+}
+
+/// What fields take up: names, values, and what is around each.
+pub(crate) fn size_of_fields(fields: &HeaderMap) -> usize {
+    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum()
+}
+
+/// What a field takes up besides its name and value.
+pub(crate) const FIELD: usize = 96;
+
 /// As the WIT says. Far more than any client takes, and little enough to hold for every instance.
 const MAX_FIELDS: usize = 1000;
 const MAX_FIELDS_SIZE: usize = 128 << 10;
 const MAX_NAME_IN_ERROR: usize = 256;
+
+const ABOUT_THE_CONNECTION: [HeaderName; 8] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+    TE,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    header::PROXY_AUTHORIZATION, // for a proxy before this server, never for an application
+];

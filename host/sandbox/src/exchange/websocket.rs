@@ -21,7 +21,7 @@ use tungstenite::{Error, Message};
 use windhover_contract::Body;
 
 use crate::answer::Answer;
-use crate::answer::buffers::{Held, NoRoom, SMALL, STEP};
+use crate::answer::buffers::{Held, NoRoom, SMALL, STEP, Waiter};
 use crate::exchange::leaving::{Leave, Leaving};
 use crate::limits::WebSocketLimits;
 
@@ -262,7 +262,7 @@ impl WebSocket {
                 let answer = Arc::clone(answer);
                 Box::pin(async move {
                     let mut held = Held::default();
-                    answer.room.grow(&mut held, more, &answer).await.map(|()| held)
+                    answer.room.grow(&mut held, more, &*answer).await.map(|()| held)
                 })
             });
             let grown = ready!(growing.as_mut().poll(cx));

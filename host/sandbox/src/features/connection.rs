@@ -6,10 +6,11 @@ use windhover_contract::Feature;
 
 use crate::exchange::Exchange;
 use crate::features::bindings::connection::{Connection, Endpoint, Host};
+use crate::features::offered::offered;
 
 impl Host for Exchange {
     fn current(&mut self) -> wasmtime::Result<Connection> {
-        let connection = self.features.connection.as_deref().ok_or_else(|| super::absent(Feature::Connection))?;
+        let connection = offered(self.features.connection.as_deref(), Feature::Connection)?;
         Ok(Connection {
             id: connection.id.clone(),
             remote: connection.remote.map(Endpoint::from),
@@ -20,6 +21,11 @@ impl Host for Exchange {
 
 impl From<SocketAddr> for Endpoint {
     fn from(address: SocketAddr) -> Self {
-        Self { address: super::ip(address), port: address.port() }
+        Self { address: ip(address), port: address.port() }
     }
+}
+
+/// The address of one end as guests see it: an IPv4 client of a dual-stack socket is an IPv4 client.
+pub(super) fn ip(address: SocketAddr) -> String {
+    address.ip().to_canonical().to_string()
 }

@@ -4,10 +4,11 @@ use windhover_contract::{Feature, TraceContext};
 
 use crate::exchange::Exchange;
 use crate::features::bindings::identifier::{Host, TraceContext as Context};
+use crate::features::offered::offered;
 
 impl Host for Exchange {
     fn request_id(&mut self) -> wasmtime::Result<String> {
-        let identifier = self.features.identifier.as_ref().ok_or_else(|| super::absent(Feature::Identifier))?;
+        let identifier = offered(self.features.identifier.as_ref(), Feature::Identifier)?;
         Ok(identifier.to_string())
     }
 

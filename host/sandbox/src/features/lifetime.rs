@@ -9,6 +9,7 @@ use windhover_contract::{Feature, GuestFault};
 use crate::exchange::Exchange;
 use crate::exchange::disconnect::BrokenOff;
 use crate::features::bindings::lifetime::{Host, Notice};
+use crate::features::offered::offered;
 use crate::scheduling::time_limit::in_milliseconds;
 
 impl Host for Exchange {
@@ -31,7 +32,7 @@ impl Host for Exchange {
     }
 
     fn is_shutting_down(&mut self) -> bool {
-        self.deployed.leaving.has_begun()
+        self.app.leaving.has_begun()
     }
 
     async fn wait_for_notice(&mut self, milliseconds: u32) -> wasmtime::Result<Option<Notice>> {
@@ -43,13 +44,13 @@ impl Host for Exchange {
         if self.disconnect.has_left(&answer) {
             return Ok(Some(Notice::ClientLeft));
         }
-        if self.deployed.leaving.has_begun() {
+        if self.app.leaving.has_begun() {
             return Ok(Some(Notice::ShuttingDown));
         }
         if milliseconds == 0 {
             return Ok(None);
         }
-        let leaving = self.deployed.leaving.begun();
+        let leaving = self.app.leaving.begun();
         let notice = async {
             tokio::select! {
                 biased;
@@ -61,7 +62,7 @@ impl Host for Exchange {
     }
 
     fn abort(&mut self) -> wasmtime::Result<()> {
-        let lifetime = self.features.lifetime.as_ref().ok_or_else(|| super::absent(Feature::Lifetime))?;
+        let lifetime = offered(self.features.lifetime.as_ref(), Feature::Lifetime)?;
         lifetime.abort(GuestFault::Aborted.into());
         Err(BrokenOff.into())
     }

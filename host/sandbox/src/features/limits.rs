@@ -7,6 +7,7 @@ use windhover_contract::{ExchangeLimits, Feature, TooLate};
 
 use crate::exchange::Exchange;
 use crate::features::bindings::limits::{DataRate, Error, Host};
+use crate::features::offered::offered;
 use crate::scheduling::time_limit::in_milliseconds;
 
 type Rate = windhover_contract::DataRate;
@@ -49,7 +50,7 @@ impl Host for Exchange {
 
 impl Exchange {
     fn limits(&self) -> wasmtime::Result<&ExchangeLimits> {
-        self.features.limits.as_deref().ok_or_else(|| super::absent(Feature::Limits))
+        offered(self.features.limits.as_deref(), Feature::Limits)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Version;
 use windhover_contract::ClientFault;
 
+use crate::exchange::fields::to_list;
 use crate::exchange::{ContentError, Exchange};
 use crate::features::bindings::request::{BodyError, Host, RequestHead};
 
@@ -64,7 +65,7 @@ impl Host for Exchange {
     }
 
     fn fields(&mut self) -> Vec<(String, Vec<u8>)> {
-        super::to_list(&self.fields)
+        to_list(&self.fields)
     }
 
     fn field(&mut self, name: String) -> Option<Vec<u8>> {
@@ -91,7 +92,7 @@ impl Host for Exchange {
     }
 
     fn trailers(&mut self) -> Option<Vec<(String, Vec<u8>)>> {
-        self.content.trailers().map(super::to_list)
+        self.content.trailers().map(to_list)
     }
 }
 

@@ -13,6 +13,7 @@ use crate::answer::{Content, Head};
 use crate::exchange::fields::{self, FieldError};
 use crate::exchange::{Exchange, Progress};
 use crate::features::bindings::response::{Error, Host};
+use crate::features::content;
 use crate::store::state::State;
 
 impl Host for Exchange {
@@ -91,7 +92,7 @@ async fn send(
         Ok(head) => head,
         Err(error) => return Ok(Err(error)),
     };
-    let Ok(content) = super::take_out(&mut store, &content).await? else { return Ok(Err(Error::Aborted)) };
+    let Ok(content) = content::take_out(&mut store, &content).await? else { return Ok(Err(Error::Aborted)) };
     let exchange = store.data_mut().exchange();
     exchange.progress = Progress::Sent;
     exchange.begin(head, Content::Whole(content));
@@ -106,7 +107,7 @@ async fn write(mut store: StoreContextMut<'_, State>, content: WasmList<u8>) -> 
     if content.len() == 0 {
         return Ok(Ok(()));
     }
-    Ok(super::write(&mut store, &content).await?.map_err(|_| Error::Aborted))
+    Ok(content::write(&mut store, &content).await?.map_err(|_| Error::Aborted))
 }
 
 /// A head that may be sent.

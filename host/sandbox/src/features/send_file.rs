@@ -18,7 +18,7 @@ use crate::grants::Grants;
 
 impl Host for Exchange {
     async fn stat(&mut self, path: String) -> wasmtime::Result<Result<Metadata, Error>> {
-        let found = with_files(&self.deployed.grants, move |files| open(files, &path)).await;
+        let found = with_files(&self.app.grants, move |files| open(files, &path)).await;
         Ok(found.map(|(_, metadata)| Metadata { size: metadata.len(), modified: modified(&metadata) }))
     }
 
@@ -36,7 +36,7 @@ impl Host for Exchange {
             Ok(head) => head,
             Err(error) => return Ok(Err(Error::Response(error))),
         };
-        let opened = with_files(&self.deployed.grants, move |files| open_range(files, &path, offset, length)).await;
+        let opened = with_files(&self.app.grants, move |files| open_range(files, &path, offset, length)).await;
         let (file, length) = match opened {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
@@ -45,8 +45,8 @@ impl Host for Exchange {
             return Ok(Err(Error::Response(ResponseError::ContentLengthMismatch)));
         }
         let id = LogId::from(&self.features);
-        let blocking = &self.deployed.grants.blocking;
-        let part = match FilePart::open(file, offset, length, blocking, Arc::clone(&self.app), id) {
+        let blocking = &self.app.grants.blocking;
+        let part = match FilePart::open(file, offset, length, blocking, Arc::clone(&self.app.name), id) {
             Ok(part) => part,
             Err(_) => return Ok(Err(Error::NotFound)),
         };

@@ -8,10 +8,12 @@ use windhover_contract::{Feature, Scheme};
 use crate::exchange::Exchange;
 use crate::features::bindings::request::Host as _;
 use crate::features::bindings::server_variables::Host;
+use crate::features::connection::ip;
+use crate::features::offered::offered;
 
 impl Host for Exchange {
     fn get(&mut self, name: String) -> wasmtime::Result<Option<String>> {
-        let own = self.features.server_variables.clone().ok_or_else(|| super::absent(Feature::ServerVariables))?;
+        let own = offered(self.features.server_variables.clone(), Feature::ServerVariables)?;
         if name.len() > MAX_NAME {
             return Ok(None);
         }
@@ -27,10 +29,10 @@ impl Exchange {
             "CONTENT_LENGTH" => self.text_field(&CONTENT_LENGTH),
             "CONTENT_TYPE" => self.text_field(&CONTENT_TYPE),
             "HTTPS" => Some(if self.target.scheme() == Scheme::Https { "on" } else { "off" }.to_owned()),
-            "LOCAL_ADDR" => Some(super::ip(self.local()?)),
+            "LOCAL_ADDR" => Some(ip(self.local()?)),
             "PATH_INFO" => Some(self.path()),
             "QUERY_STRING" => Some(self.query().unwrap_or_default()),
-            "REMOTE_ADDR" => Some(super::ip(self.remote()?)),
+            "REMOTE_ADDR" => Some(ip(self.remote()?)),
             "REMOTE_PORT" => Some(self.remote()?.port().to_string()),
             "REMOTE_USER" => Some(self.features.user.as_ref()?.name.clone()),
             "REQUEST_METHOD" => Some(self.method()),
@@ -39,7 +41,7 @@ impl Exchange {
             "SCRIPT_NAME" => Some(self.path_base()),
             "SERVER_NAME" => Some(match self.target.authority() {
                 Some(authority) => authority.host().to_owned(),
-                None => super::ip(self.local()?),
+                None => ip(self.local()?),
             }),
             "SERVER_PORT" => self.server_port(),
             "SERVER_PROTOCOL" => Some(self.protocol()),

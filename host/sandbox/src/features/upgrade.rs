@@ -12,6 +12,7 @@ use crate::answer::{Content, Head};
 use crate::exchange::fields::FieldError;
 use crate::exchange::{self, Exchange, Progress};
 use crate::features::bindings::upgrade::{Error, Host};
+use crate::features::content;
 use crate::store::state::State;
 
 impl Host for Exchange {
@@ -50,7 +51,7 @@ async fn write(mut store: StoreContextMut<'_, State>, octets: WasmList<u8>) -> w
     if exchange.upgraded.is_none() {
         return Ok(Err(Error::NotAccepted));
     }
-    Ok(super::write(&mut store, &octets).await?.map_err(|_| Error::Closed))
+    Ok(content::write(&mut store, &octets).await?.map_err(|_| Error::Closed))
 }
 
 impl Exchange {

@@ -119,8 +119,8 @@ async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmti
             None => {
                 let wait = async {
                     match holds_room {
-                        true => answer.room.take_besides(size, &answer).await,
-                        false => answer.room.take(size, &answer).await,
+                        true => answer.room.take_besides(size, &*answer).await,
+                        false => answer.room.take(size, &*answer).await,
                     }
                 };
                 match disconnect.wait(&answer, wait).await? {
@@ -165,8 +165,7 @@ impl Exchange {
         };
         handshake.accept(&mut fields, subprotocol);
         let incoming = self.take_over(fields).ok_or(AcceptError::NotRequested)?;
-        self.websocket =
-            Some(Box::new(WebSocket::new(incoming, &self.deployed.limits.websocket, &self.deployed.leaving)));
+        self.websocket = Some(Box::new(WebSocket::new(incoming, &self.app.limits.websocket, &self.app.leaving)));
         Ok(())
     }
 

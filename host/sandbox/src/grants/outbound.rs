@@ -4,9 +4,10 @@
 mod address;
 mod client;
 mod content;
-mod places;
+mod in_flight;
 mod request;
 mod rule;
+mod settings;
 
 use std::future::{Future, ready};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,89 +23,17 @@ use wasmtime_wasi_http::{
 };
 use windhover_contract::{Trace, TracedCall};
 
-use crate::exchange::Exchange;
+use crate::exchange::fields::without_connection;
 use crate::scheduling::blocking::Blocking;
-use crate::wasi::request::without_connection;
-use client::{Client, kind, may_reach};
+use client::{Client, error_type, may_reach};
 use content::Content;
-use places::Places;
+use in_flight::InFlight;
 use request::prepare;
 use rule::Destination;
 
+pub use client::OutboundError;
 pub use rule::{OutboundRule, OutboundRuleError};
-
-/// Requests that a guest may send to other servers, and how.
-///
-/// An address that is not of the Internet is reached only where a rule that says so ([`OutboundRule::private`]) names its
-/// host, whatever name leads to it.
-#[derive(Clone, Debug, Default)]
-pub struct Outbound {
-    /// What may be sent. Default: nothing.
-    pub rules: Vec<OutboundRule>,
-    /// Authorities that are trusted besides the system's, as PEM. Default and `None`: no other.
-    pub authorities: Option<Vec<u8>>,
-    /// How.
-    pub limits: OutboundLimits,
-}
-
-/// The limits of outbound requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboundLimits {
-    /// Time that connecting may take: finding the addresses of a name, TCP to them one after the other, and TLS.
-    /// Exceeding it fails with `connection-timeout`. A guest may make it shorter for a request.
-    pub connect_timeout: Duration,
-    /// Time until the head of the answer is here, with connecting. Exceeding it fails with `connection-read-timeout`,
-    /// which a guest can answer for as long as it has time itself ([`crate::SandboxLimits::timeout`]). A guest may make
-    /// it shorter for a request.
-    pub first_byte_timeout: Duration,
-    /// Time between two pieces of an answer's content. Exceeding it fails with `connection-read-timeout`. A guest may
-    /// make it shorter for a request.
-    pub between_bytes_timeout: Duration,
-    /// Requests under way at once for one exchange, until their answers are read or dropped. More wait for one of them.
-    pub max_in_flight: usize,
-    /// Requests of one exchange that may wait for others of it. One more fails with `connection-limit-reached`.
-    pub max_queue: usize,
-    /// How long one waits for others before it fails with `connection-limit-reached`.
-    pub queue_timeout: Duration,
-    /// Fields of an answer. More fail with `HTTP-response-header-section-size`.
-    pub max_response_fields: usize,
-    /// Bytes of the head of an answer, 8 KiB and more. Exceeding it fails with `HTTP-response-header-section-size`, and
-    /// in HTTP/2 with what the client makes of it.
-    pub max_response_fields_size: usize,
-    /// Connections to one host that are kept for later.
-    pub max_idle: usize,
-    /// How long they are kept.
-    pub idle_timeout: Duration,
-}
-
-impl Default for OutboundLimits {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            // Ten seconds less than a request of an app may take, so that the app hears of it and can answer.
-            first_byte_timeout: Duration::from_secs(20),
-            between_bytes_timeout: Duration::from_secs(20),
-            max_in_flight: 16,
-            max_queue: 1000, // as for instances: more than any page asks for at once
-            queue_timeout: Duration::from_secs(10),
-            max_response_fields: 1000,          // as many as a guest may send itself
-            max_response_fields_size: 64 << 10, // as .NET's HttpClient
-            max_idle: 32,                       // as nginx's upstream keepalive
-            idle_timeout: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Why a deployment cannot send requests.
-#[derive(Debug, thiserror::Error)]
-pub enum OutboundError {
-    /// The authorities.
-    #[error("the authorities for outbound requests cannot be used: {0}")]
-    Authorities(String),
-    /// TLS.
-    #[error("TLS for outbound requests cannot be set up: {0}")]
-    Tls(rustls::Error),
-}
+pub use settings::{Outbound, OutboundLimits};
 
 /// What a deployment may send, with its client.
 pub(crate) struct Granted {
@@ -126,7 +55,7 @@ impl Granted {
         mut request: Request<WasiBody>,
         options: RequestOptions,
         exchange: Traced,
-        places: Arc<Places>,
+        in_flight: Arc<InFlight>,
     ) -> Result<Response<WasiBody>, Error> {
         prepare(&mut request)?;
         let destination = Destination::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
@@ -141,7 +70,7 @@ impl Granted {
         }
         let method = request.method().clone();
         let limits = &self.outbound.limits;
-        let place = places.take(limits).await.ok_or(Error::ConnectionLimitReached)?;
+        let permit = in_flight.acquire(limits).await.ok_or(Error::ConnectionLimitReached)?;
         let within = |own: Option<Duration>, limit: Duration| own.map_or(limit, |own| own.min(limit));
         let between = within(options.between_bytes_timeout, limits.between_bytes_timeout);
         let first = within(options.first_byte_timeout, limits.first_byte_timeout);
@@ -169,7 +98,7 @@ impl Granted {
         if let Some(call) = &mut call {
             match &answered {
                 Ok(answer) => call.answered(answer.status()),
-                Err(error) => call.failed(kind(error)),
+                Err(error) => call.failed(error_type(error)),
             }
         }
         let mut answer = answered?;
@@ -178,7 +107,7 @@ impl Granted {
             // Whatever its sender has written there is not the answer's (RFC 9110 §6.4.1).
             return Ok(answer.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
         }
-        Ok(answer.map(|content| Content::new(content, between, place, call).boxed_unsync()))
+        Ok(answer.map(|content| Content::new(content, between, permit, call).boxed_unsync()))
     }
 
     /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
@@ -211,7 +140,7 @@ pub(crate) struct Hooks {
     /// `None`: none leaves.
     granted: Option<Arc<Granted>>,
     /// Made when the first request leaves.
-    places: Option<Arc<Places>>,
+    in_flight: Option<Arc<InFlight>>,
     /// The trace that the current exchange is part of.
     exchange: Traced,
 }
@@ -243,21 +172,19 @@ impl Traced {
 impl Hooks {
     pub(crate) fn new(app: &Arc<str>, granted: Option<&Arc<Granted>>) -> Self {
         let app = granted.map(|_| Arc::clone(app));
-        Self { app, granted: granted.cloned(), places: None, exchange: Traced::default() }
+        Self { app, granted: granted.cloned(), in_flight: None, exchange: Traced::default() }
     }
 
-    /// From now on requests are sent for this exchange.
-    pub(crate) fn begin(&mut self, exchange: Option<&Exchange>) {
+    /// From now on requests are sent for an exchange with these fields and this trace. `None`: for no exchange, or for
+    /// several at once.
+    pub(crate) fn begin(&mut self, exchange: Option<(&HeaderMap, Option<&Arc<dyn Trace>>)>) {
         if self.granted.is_none() {
             return;
         }
-        self.exchange = exchange.map_or_else(Traced::default, |exchange| {
-            let fields =
-                TRACE.iter().flat_map(|name| exchange.fields.get_all(name).iter().map(move |value| (name, value)));
-            Traced {
-                trace: exchange.features.trace.clone(),
-                fields: fields.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            }
+        self.exchange = exchange.map_or_else(Traced::default, |(fields, trace)| {
+            let fields = TRACE.iter().flat_map(|name| fields.get_all(name).iter().map(move |value| (name, value)));
+            let fields = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+            Traced { trace: trace.cloned(), fields }
         });
     }
 }
@@ -272,12 +199,12 @@ impl Hooks {
         let exchange = self.exchange.clone();
         let granted = self.granted.clone().zip(self.app.clone()).map(|(granted, app)| {
             let max = granted.outbound.limits.max_in_flight;
-            let places = Arc::clone(self.places.get_or_insert_with(|| Arc::new(Places::new(max))));
-            (granted, app, places)
+            let in_flight = Arc::clone(self.in_flight.get_or_insert_with(|| Arc::new(InFlight::new(max))));
+            (granted, app, in_flight)
         });
         async move {
-            let (granted, app, places) = granted.ok_or(Error::HttpRequestDenied)?;
-            granted.send(&app, request, options, exchange, places).await
+            let (granted, app, in_flight) = granted.ok_or(Error::HttpRequestDenied)?;
+            granted.send(&app, request, options, exchange, in_flight).await
         }
     }
 }

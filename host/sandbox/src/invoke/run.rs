@@ -13,12 +13,12 @@ use tokio::time::{Instant, Sleep};
 use tracing::warn;
 use windhover_contract::{ClientFault, Fault, Feature, GuestFault, HostFault, Lifetime};
 
-use crate::Deployed;
 use crate::answer::Answer;
 use crate::exchange::Exchange;
 use crate::exchange::log_id::LogId;
+use crate::invoke::handler::Handler;
 use crate::scheduling::admission::Permit;
-use crate::scheduling::background::{Work, has_trapped};
+use crate::scheduling::background::Work;
 use crate::scheduling::time_limit::Overrun;
 
 /// A call under way. Dropping it cancels the guest and frees all it held.
@@ -44,24 +44,24 @@ pub(crate) struct Run {
 
 impl Run {
     /// Readies a call; nothing happens before the first poll.
-    pub(crate) fn start(deployed: &Arc<Deployed>, exchange: Box<Exchange>, permit: Permit) -> Self {
+    pub(crate) fn start(handler: &Arc<Handler>, exchange: Box<Exchange>, permit: Permit) -> Self {
         Self {
             alarm: None,
             overrun: None,
-            is_told: deployed.guest.needs().contains(&Feature::Lifetime),
-            last_words: deployed.limits.last_words,
+            is_told: handler.factory.guest.needs().contains(&Feature::Lifetime),
+            last_words: handler.app.limits.last_words,
             end_of_last_words: None,
-            name: Arc::clone(&deployed.name),
+            name: Arc::clone(&handler.app.name),
             id: LogId::from(&exchange.features),
             answer: Arc::clone(&exchange.answer),
             lifetime: exchange.features.lifetime.clone(),
             is_content: false,
-            call: Ok(Work::new(deployed, {
-                let deployed = Arc::clone(deployed);
-                let steps = waiting_for_steps(&deployed, &exchange);
+            call: Ok(Work::new(&handler.app.scheduler, {
+                let handler = Arc::clone(handler);
+                let steps = waiting_for_steps(&handler, &exchange);
                 async move {
                     let ended = {
-                        let mut answering = pin!(deployed.instances.answer(&deployed, exchange));
+                        let mut answering = pin!(handler.instances.answer(&handler.factory, exchange));
                         poll_fn(|cx| {
                             let polled = answering.as_mut().poll(cx);
                             if let Some(answer) = &steps {
@@ -72,7 +72,7 @@ impl Run {
                         .await
                     };
                     if let Err(Fault::Guest(GuestFault::Trapped)) = ended {
-                        has_trapped(&deployed);
+                        handler.app.scheduler.has_trapped();
                     }
                     permit.end(&ended); // when the store is gone, not when the answer has been sent
                     ended
@@ -231,9 +231,9 @@ impl Run {
 
 /// The answer whose head waits for the end of its step: where the client waits to be asked for its content. A guest that
 /// is in several exchanges at once has no steps of its own.
-fn waiting_for_steps(deployed: &Deployed, exchange: &Exchange) -> Option<Arc<Answer>> {
+fn waiting_for_steps(handler: &Handler, exchange: &Exchange) -> Option<Arc<Answer>> {
     exchange.features.expect_continue.as_ref()?;
-    if deployed.instances.are_shared() {
+    if handler.instances.are_shared() {
         return None;
     }
     exchange.answer.wait_for_step();

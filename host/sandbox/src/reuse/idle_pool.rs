@@ -9,9 +9,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tracing::warn;
 use windhover_contract::{Fault, GuestFault};
 
-use crate::Deployed;
 use crate::exchange::Exchange;
-use crate::reuse::instance::Instance;
+use crate::reuse::instance::{Instance, InstanceFactory};
 
 /// The idle instances of a deployment: no more than were at work at once.
 pub(crate) struct IdlePool {
@@ -42,17 +41,17 @@ impl IdlePool {
     }
 
     /// Answers with an instance that rests, the one that did so for the shortest time, or with a fresh one.
-    pub(super) async fn answer(&self, deployed: &Arc<Deployed>, exchange: Box<Exchange>) -> Result<(), Fault> {
+    pub(super) async fn answer(&self, factory: &InstanceFactory, exchange: Box<Exchange>) -> Result<(), Fault> {
         let (mut instance, has_rested) = match self.take() {
             Some(mut instance) => {
                 instance.begin(exchange);
                 (instance, true)
             }
-            None => (Instance::new(deployed, Some(exchange)).await?, false),
+            None => (factory.instantiate(Some(exchange)).await?, false),
         };
         let ended = instance.answer().await;
         if has_rested {
-            self.judge(&deployed.name, &ended, instance.has_answered());
+            self.judge(&factory.app.name, &ended, instance.has_answered());
         }
         ended?;
         if instance.rest() < self.max_requests {

@@ -10,9 +10,9 @@ use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 use wasmtime_wasi_http::p3::bindings::Service;
 use windhover_contract::{Fault, HostFault};
 
-use crate::Deployed;
-use crate::component::guest::Kind;
+use crate::component::guest::{Guest, Kind};
 use crate::exchange::Exchange;
+use crate::exchange::app::App;
 use crate::features::bindings::Application;
 use crate::reuse::trap;
 use crate::scheduling::background::{give_way, let_others_in};
@@ -21,8 +21,15 @@ use crate::scheduling::instance_limit::InstancePermit;
 use crate::scheduling::turns::poll_in_turns;
 use crate::store::resources::RESOURCE;
 use crate::store::state::{State, log_id};
-use crate::wasi::p2::{self, WasiHttp};
+use crate::wasi::p2::bindings::WasiHttp;
+use crate::wasi::p2::handler;
 use crate::wasi::p3::Call;
+
+/// Makes the instances of an app.
+pub(crate) struct InstanceFactory {
+    pub(crate) app: Arc<App>,
+    pub(crate) guest: Guest,
+}
 
 /// An instance, and the exchange that it is in.
 pub(crate) struct Instance {
@@ -40,51 +47,54 @@ pub(crate) enum Instantiated {
     WasiHttp3(Service),
 }
 
-impl Instance {
+impl InstanceFactory {
     /// A fresh instance, for an exchange or for several at once.
-    pub(crate) async fn new(deployed: &Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Result<Self, Fault> {
-        let instances = deployed.guest.engine().instances();
+    pub(crate) async fn instantiate(&self, exchange: Option<Box<Exchange>>) -> Result<Instance, Fault> {
+        let Self { app, guest } = self;
+        let instances = guest.engine().instances();
         let Some(permit) = instances.acquire() else {
-            let (app, id, max) = (&deployed.name, log_id(&exchange), instances.max());
+            let (app, id, max) = (&app.name, log_id(&exchange), instances.max());
             warn!(%app, %id, "all {max} instances of the server are at work (max-instances)");
             return Err(HostFault::Busy.into());
         };
-        let mut store = Store::new(deployed.guest.runtime(), State::new(Arc::clone(deployed), exchange));
+        let mut store = Store::new(guest.runtime(), State::new(Arc::clone(app), exchange));
         store.limiter(|state| &mut state.memory);
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(|mut store| {
             let_others_in();
             let Some(time) = store.data_mut().ticked() else { return Ok(UpdateDeadline::Continue(1)) };
-            if let Some(profile) = store.data().deployed().profile.get() {
+            if let Some(profile) = store.data().app().profile.get() {
                 profile.take(&WasmBacktrace::capture(&store));
             }
             let gives_way = store.data_mut().tick(time)?;
             Ok(if gives_way { UpdateDeadline::YieldCustom(1, give_way()) } else { UpdateDeadline::Continue(1) })
         });
         // What one call may copy into the host: no more than the guest itself may hold.
-        store.set_hostcall_fuel(deployed.limits.max_memory);
+        store.set_hostcall_fuel(app.limits.max_memory);
         // Handles take up a fifth of what is counted for a resource, and are there twice while one is lent. This bounds
         // those that the guest makes of resources of its own, of which the host hears nothing.
-        let handles = (deployed.limits.max_resource_memory / RESOURCE).saturating_mul(2);
+        let handles = (app.limits.max_resource_memory / RESOURCE).saturating_mul(2);
         store.set_max_component_handles(handles);
         if let Some(table) = store.concurrent_resource_table() {
             table.set_max_capacity(handles);
         }
-        match inside(deployed.grants.blocking_guests(), instantiate(&deployed.guest.kind, &mut store)).await {
-            Ok(guest) => Ok(Self { store, guest, answered: 0, _permit: permit }),
+        match inside(app.grants.blocking_guests(), instantiate(&guest.kind, &mut store)).await {
+            Ok(guest) => Ok(Instance { store, guest, answered: 0, _permit: permit }),
             Err(error) => Err(trap::fault(error, store.data_mut())),
         }
     }
+}
 
+impl Instance {
     /// Answers the exchange and ends with it.
     pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
         let Self { store, guest, answered, .. } = self;
         *answered = answered.saturating_add(1);
-        let blocking = store.data().deployed().grants.blocking_guests();
+        let blocking = store.data().app().grants.blocking_guests();
         let call = async {
             match guest {
                 Instantiated::Application(guest) => guest.call_handle(&mut *store).await,
-                Instantiated::WasiHttp(guest) => p2::call(store, guest).await,
+                Instantiated::WasiHttp(guest) => handler::call(store, guest).await,
                 Instantiated::WasiHttp3(guest) => Box::pin(call_wasi_http3(store, guest)).await, // large, and seldom
             }
         };
@@ -146,7 +156,7 @@ async fn instantiate(kind: &Kind, store: &mut Store<State>) -> wasmtime::Result<
 }
 
 async fn call_wasi_http3(store: &mut Store<State>, guest: &Service) -> wasmtime::Result<()> {
-    let app = Arc::clone(&store.data().deployed().name);
+    let app = Arc::clone(&store.data().app().name);
     let (call, request) = Call::new(app, store.data_mut().exchange());
     let mut running = pin!(store.run_concurrent(async |accessor| call.run(accessor, guest, request).await));
     let ended = poll_fn(|cx| poll_in_turns(cx, |cx| running.as_mut().poll(cx))).await.flatten();

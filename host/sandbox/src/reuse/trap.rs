@@ -7,11 +7,11 @@ use windhover_contract::{ClientFault, Fault, GuestFault, HostFault};
 
 use crate::answer::buffers::NoRoom;
 use crate::exchange::disconnect::{Abandoned, BrokenOff};
-use crate::limits::Refused;
+use crate::limits::memory::Refused;
 use crate::memory;
+use crate::scheduling::stuck::WaitsForItself;
 use crate::store::log::printable;
 use crate::store::state::{CpuTimeExceeded, State};
-use crate::wasi::p2::WaitsForItself;
 
 /// Whether a guest ended so that has answered, and so has done what it was asked: the runtimes of some languages leave
 /// `main` by `exit(0)`. What is missing of its answer then is seen where the content is.
@@ -22,7 +22,7 @@ pub(crate) fn is_success(error: &wasmtime::Error, state: &mut State) -> bool {
 
 /// The fault that `error` ended the exchange with. Logs it.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
-    let (app, id) = (state.deployed().name.clone(), state.log_id());
+    let (app, id) = (state.app().name.clone(), state.log_id());
     if error.is::<Abandoned>() {
         debug!(%app, %id, "the guest was ended, because its client has left");
         return ClientFault::Gone.into();
@@ -63,13 +63,13 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         return GuestFault::Trapped.into();
     }
     if error.is::<CpuTimeExceeded>() {
-        let limit = state.deployed().limits.max_cpu_time;
+        let limit = state.app().limits.max_cpu_time;
         error!(%app, %id, "the guest exceeded its limit of processor time (max_cpu_time), {limit:?}:{details}");
         return GuestFault::CpuTimeExceeded.into();
     }
     match state.resources.refused() {
         Some(Refused::All) => {
-            let limit = state.deployed().guest.engine().grown_memory().max();
+            let limit = state.app().grown_memory.max();
             error!(
                 %app, %id,
                 "the guest was ended because of the resources that it holds, because all guests together have as much \
@@ -78,7 +78,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             return HostFault::NoRoom.into();
         }
         refused if refused.is_some() || is_out_of_handles(&error) => {
-            let limit = state.deployed().limits.max_resource_memory;
+            let limit = state.app().limits.max_resource_memory;
             error!(
                 %app, %id,
                 "the guest was ended because the resources that it holds (streams, fields, pollables …) take up more \
@@ -90,7 +90,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     }
     match state.memory.refused {
         Some(Refused::All) => {
-            let limit = state.deployed().guest.engine().grown_memory().max();
+            let limit = state.app().grown_memory.max();
             error!(
                 %app, %id,
                 "the guest trapped after it was refused memory, because all guests together have as much as they may \
@@ -99,7 +99,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             return HostFault::NoRoom.into();
         }
         Some(Refused::Own) => {
-            let limit = state.deployed().limits.max_memory;
+            let limit = state.app().limits.max_memory;
             error!(
                 %app, %id,
                 "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}"

@@ -1,6 +1,6 @@
 //! The task that owns an instance of several exchanges, and drives all of them.
 //!
-//! Each exchange keeps its own time and gives its seat up when it is over: a guest that computes stops everything in
+//! Each exchange keeps its own time and gives its slot up when it is over: a guest that computes stops everything in
 //! its store, also what would watch the time there. What is left to this task is the time after the answers.
 
 use std::future::poll_fn;
@@ -13,35 +13,26 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use parking_lot::{Mutex, MutexGuard};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::warn;
 use wasmtime::component::Accessor;
 use wasmtime_wasi_http::p3::Request;
 use wasmtime_wasi_http::p3::bindings::Service;
-use windhover_contract::Fault;
 
-use super::{ConcurrentPool, Instances};
-use crate::Deployed;
-use crate::reuse::instance::{Instance, Instantiated};
-use crate::reuse::trap;
+use super::instance::{Instance, InstanceFactory, Instantiated};
+use super::slots::{End, Slots, Work};
+use super::trap;
 use crate::scheduling::turns::poll_in_turns;
 use crate::store::state::State;
 use crate::wasi::p3::Call;
 
-/// How an exchange hears of its end.
-type End = oneshot::Sender<Result<(), Fault>>;
-
-/// What an exchange asks of an instance.
-pub(super) struct Work {
-    pub(super) call: Arc<Call>,
-    pub(super) request: Box<Request>,
-    pub(super) ended: End,
-}
-
 /// One instance's task, before it works.
 pub(super) struct Worker {
-    pub(super) deployed: Arc<Deployed>,
+    pub(super) factory: Arc<InstanceFactory>,
+    pub(super) slots: Arc<Slots>,
+    /// How long the instance may be without an exchange.
+    pub(super) idle: Duration,
     pub(super) id: u64,
     pub(super) works: mpsc::UnboundedReceiver<Work>,
     pub(super) is_busy: Arc<AtomicBool>,
@@ -76,7 +67,7 @@ impl Shared {
 
 impl Worker {
     pub(super) async fn work(mut self) {
-        let fault = match Instance::new(&self.deployed, None).await {
+        let fault = match self.factory.instantiate(None).await {
             Err(fault) => fault,
             Ok(mut instance) => {
                 let shared = Shared::default();
@@ -86,10 +77,10 @@ impl Worker {
                         // Before the store goes, so that what is cut off is known to be.
                         let under_way = std::mem::take(&mut *lock(&shared.under_way));
                         under_way.iter().for_each(|(call, _)| call.leave());
-                        self.seats().shut(self.id);
+                        self.slots.shut(self.id);
                         let fault = trap::fault(error, instance.store.data_mut());
                         if under_way.len() > 1 {
-                            warn!(app = %self.deployed.name, "{} exchanges fail with that instance", under_way.len());
+                            warn!(app = %self.factory.app.name, "{} exchanges fail with that instance", under_way.len());
                         }
                         drop(instance);
                         for (_, ended) in under_way {
@@ -100,7 +91,7 @@ impl Worker {
                 }
             }
         };
-        self.seats().shut(self.id);
+        self.slots.shut(self.id);
         while let Some(work) = self.works.recv().await {
             let _ = work.ended.send(Err(fault.clone())); // it came too late to be begun
         }
@@ -108,9 +99,10 @@ impl Worker {
 
     /// Drives the instance until it is to go. An error ends all exchanges in it.
     async fn drive(&mut self, instance: &mut Instance, shared: &Shared) -> wasmtime::Result<()> {
-        let Instantiated::WasiHttp3(guest) = &instance.guest else { unreachable!("only such guests have seats") };
-        let (id, is_busy, deployed) = (self.id, Arc::clone(&self.is_busy), Arc::clone(&self.deployed));
-        let blocking = deployed.grants.blocking_guests();
+        let Instantiated::WasiHttp3(guest) = &instance.guest else { unreachable!("only such guests are shared") };
+        let (id, idle, is_busy) = (self.id, self.idle, Arc::clone(&self.is_busy));
+        let (app, slots) = (Arc::clone(&self.factory.app), Arc::clone(&self.slots));
+        let blocking = app.grants.blocking_guests();
         let works = &mut self.works;
         let mut inside =
             pin!(instance.store.run_concurrent(async |accessor| serve(accessor, guest, works, shared).await));
@@ -130,27 +122,23 @@ impl Worker {
             let now = *lock(&shared.rest);
             if now != rest {
                 rest = now;
-                let time = if rest == Rest::Idle { seats(&deployed).idle } else { deployed.limits.idle_timeout };
+                let time = if rest == Rest::Idle { idle } else { app.limits.idle_timeout };
                 end.as_mut().reset(Instant::now() + time.min(FAR));
             }
             if rest == Rest::None {
                 return Poll::Pending;
             }
             ready!(end.as_mut().poll(cx));
-            if !seats(&deployed).leave(id) {
+            if !slots.remove_if_unused(id) {
                 return Poll::Pending; // somebody has come in at the last moment, and wakes
             }
             if rest == Rest::Finishing {
-                warn!(app = %deployed.name, "the guest works on after its answers for longer than it may (idle-timeout): {:?}",
-                    deployed.limits.idle_timeout);
+                warn!(app = %app.name, "the guest works on after its answers for longer than it may (idle-timeout): {:?}",
+                    app.limits.idle_timeout);
             }
             Poll::Ready(Ok(()))
         })
         .await
-    }
-
-    fn seats(&self) -> &ConcurrentPool {
-        seats(&self.deployed)
     }
 }
 
@@ -212,13 +200,6 @@ async fn run(
     poll_fn(|cx| call.poll_content(cx)).await;
     call.complete();
     Ok(call)
-}
-
-fn seats(deployed: &Deployed) -> &ConcurrentPool {
-    match &deployed.instances {
-        Instances::ConcurrentPool(seats) => seats,
-        Instances::Fresh | Instances::IdlePool(_) => unreachable!("only a deployment with seats has workers"),
-    }
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use windhover_contract::{Fault, HostFault};
 
 use crate::SandboxLimits;
+use crate::scheduling::queue::QueueSlot;
 use crate::scheduling::rapid_fail::{Attempt, RapidFail};
 
 /// How many requests one deployment works on at once, and how many wait for that.
@@ -77,26 +78,10 @@ impl Admission {
         if let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = Place::take(&self.waiting, self.max_queue).ok_or(HostFault::Busy)?;
+        let _slot = QueueSlot::take(&self.waiting, self.max_queue).ok_or(HostFault::Busy)?;
         match tokio::time::timeout(self.queue_timeout, Arc::clone(&self.instances).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             _ => Err(HostFault::Busy),
         }
-    }
-}
-
-/// A place in the queue, left by dropping it, so that a client who goes away leaves it too.
-pub(crate) struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    pub(crate) fn take(waiting: &'a AtomicUsize, max: usize) -> Option<Self> {
-        let place = Place(waiting); // dropped, it gives back what the next line takes
-        if place.0.fetch_add(1, Ordering::Relaxed) < max { Some(place) } else { None }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -20,11 +20,9 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use crate::Deployed;
 use crate::scheduling::clock::{BEAT, Clock, TICK};
 
-pub(crate) use placement::Placement;
-use placement::{SHORT, Trial};
+use placement::{Placement, SHORT, Trial};
 
 /// The threads of a process that guests compute on. They are started when the first guest needs them.
 pub(crate) struct Background {
@@ -86,12 +84,26 @@ pub(crate) fn let_others_in() {
     }
 }
 
-/// Says, in a guest's step, that it has trapped.
-pub(crate) fn has_trapped(deployed: &Deployed) {
-    if IS_BACKGROUND.get() {
-        deployed.placement.has_trapped();
-    } else {
-        deployed.placement.has_trapped_in_front(deployed.guest.clock().now());
+/// Decides where the guests of one app run, and interrupts them.
+pub(crate) struct Scheduler {
+    pub(crate) clock: Arc<Clock>,
+    placement: Placement,
+    background: Arc<Background>,
+}
+
+impl Scheduler {
+    pub(crate) fn new(clock: &Arc<Clock>, background: &Arc<Background>) -> Self {
+        let (clock, background) = (Arc::clone(clock), Arc::clone(background));
+        Self { clock, placement: Placement::default(), background }
+    }
+
+    /// Says, in a guest's step, that it has trapped.
+    pub(crate) fn has_trapped(&self) {
+        if IS_BACKGROUND.get() {
+            self.placement.has_trapped();
+        } else {
+            self.placement.has_trapped_in_front(self.clock.now());
+        }
     }
 }
 
@@ -136,7 +148,7 @@ thread_local! {
 /// once here, and there when the guest waits or at its next tick.
 pub(crate) struct Work<T> {
     place: Place<T>,
-    deployed: Arc<Deployed>,
+    scheduler: Arc<Scheduler>,
 }
 
 enum Place<T> {
@@ -147,10 +159,10 @@ enum Place<T> {
 }
 
 impl<T: Send + 'static> Work<T> {
-    pub(crate) fn new(deployed: &Arc<Deployed>, work: impl Future<Output = T> + Send + 'static) -> Self {
-        let deployed = Arc::clone(deployed);
+    pub(crate) fn new(scheduler: &Arc<Scheduler>, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let scheduler = Arc::clone(scheduler);
         let work = Box::pin(work);
-        Self { place: Place::Here(Steps::new(work, &deployed)), deployed }
+        Self { place: Place::Here(Steps::new(work, &scheduler)), scheduler }
     }
 }
 
@@ -158,19 +170,19 @@ impl<T: Send + 'static> Future for Work<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { place, deployed } = &mut *self;
+        let Self { place, scheduler } = &mut *self;
         loop {
             match place {
                 Place::Here(steps) => {
-                    let placement = &deployed.placement;
+                    let placement = &scheduler.placement;
                     let is_tried = placement.is_to_compute() && !steps.is_back;
-                    steps.trial = is_tried.then(|| placement.tries(deployed.guest.clock().now())).flatten();
+                    steps.trial = is_tried.then(|| placement.tries(scheduler.clock.now())).flatten();
                     let stays = steps.trial.is_some() || !is_tried;
                     let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
                     if polled.is_ready() || stays && !steps.has_computed {
                         return polled;
                     }
-                    let Some(background) = deployed.guest.engine().background() else {
+                    let Some(background) = scheduler.background.handle() else {
                         return if stays { polled } else { Pin::new(steps).poll(cx) };
                     };
                     if let Place::Here(steps) = mem::replace(place, Place::Nowhere) {
@@ -225,7 +237,7 @@ impl<T> Future for There<T> {
 /// The work itself, wherever it is done.
 struct Steps<T> {
     work: Pin<Box<dyn Future<Output = T> + Send>>,
-    deployed: Arc<Deployed>,
+    scheduler: Arc<Scheduler>,
     /// It has computed for a tick and more, at a stretch.
     has_computed: bool,
     /// It gave way at the end of its last step.
@@ -237,19 +249,19 @@ struct Steps<T> {
 }
 
 impl<T> Steps<T> {
-    fn new(work: Pin<Box<dyn Future<Output = T> + Send>>, deployed: &Arc<Deployed>) -> Self {
-        let deployed = Arc::clone(deployed);
-        Self { work, deployed, has_computed: false, gave_way: false, trial: None, is_back: false }
+    fn new(work: Pin<Box<dyn Future<Output = T> + Send>>, scheduler: &Arc<Scheduler>) -> Self {
+        let scheduler = Arc::clone(scheduler);
+        Self { work, scheduler, has_computed: false, gave_way: false, trial: None, is_back: false }
     }
 
     /// Whether it waits, after a step in the background, and its next one may be in the foreground.
     fn may_be_back(&self) -> bool {
-        let Deployed { placement, guest, .. } = &*self.deployed;
-        !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(guest.clock().now()))
+        let Scheduler { placement, clock, .. } = &*self.scheduler;
+        !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(clock.now()))
     }
 
     fn back(self) -> Self {
-        Self { is_back: true, ..Self::new(self.work, &self.deployed) }
+        Self { is_back: true, ..Self::new(self.work, &self.scheduler) }
     }
 }
 
@@ -257,8 +269,8 @@ impl<T> Future for Steps<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { work, deployed, has_computed, gave_way, trial, is_back } = &mut *self;
-        let (clock, placement) = (deployed.guest.clock(), &deployed.placement);
+        let Self { work, scheduler, has_computed, gave_way, trial, is_back } = &mut *self;
+        let (clock, placement) = (&*scheduler.clock, &scheduler.placement);
         clock.wind();
         BEGAN.set(clock.ticks());
         FOUND.set(None);

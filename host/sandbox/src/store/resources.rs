@@ -8,13 +8,13 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use http::HeaderMap;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi_http::{FieldMap, p3};
 
-use crate::limits::{GrownMemory, Refused};
-use crate::wasi::p2;
+use crate::exchange::fields::size_of_fields;
+use crate::limits::memory::{GrownMemory, Refused};
+use crate::wasi::p2::messages;
 
 /// The resources of one instance.
 pub(crate) struct Resources {
@@ -116,12 +116,7 @@ fn content(resource: &(dyn Any + Send)) -> usize {
     if resource.is::<Descriptor>() {
         return OPEN_FILE;
     }
-    p2::content(resource)
-}
-
-/// What fields take up: names, values, and what is around each.
-pub(crate) fn size_of_fields(fields: &HeaderMap) -> usize {
-    fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum()
+    messages::content(resource)
 }
 
 /// What a resource without content takes up: its place in the table, and a small allocation.
@@ -132,9 +127,6 @@ const FEW: usize = 2;
 
 /// What an instance may hold before it is counted for the first time: more than most exchanges make.
 const FIRST: usize = 1 << 20;
-
-/// What a field takes up besides its name and value.
-pub(crate) const FIELD: usize = 96;
 
 /// What one call of wasi:http may make of fields: as wasmtime-wasi-http limits them.
 pub(crate) const MAX_FIELDS: usize = 128 << 10;

@@ -4,30 +4,31 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tracing::warn;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::filesystem::{WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use windhover_contract::ClientFault;
+use windhover_contract::{ClientFault, Trace};
 
-use crate::Deployed;
 use crate::exchange::Exchange;
+use crate::exchange::app::App;
 use crate::exchange::log_id::LogId;
 use crate::grants::outbound::Hooks;
-use crate::limits::MemoryLimiter;
+use crate::limits::memory::MemoryLimiter;
 use crate::scheduling::background::found_at_work;
 use crate::store::log::GuestLog;
 use crate::store::resources::{MAX_FIELDS, OPEN_FILE, Resources};
-use crate::wasi::p2;
+use crate::wasi::p2::messages;
 
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {
     /// `None`: the instance rests, or it is in several at once.
     exchange: Option<Box<Exchange>>,
     pub(crate) memory: MemoryLimiter,
-    deployed: Arc<Deployed>,
+    app: Arc<App>,
     pub(crate) resources: Resources,
     log: GuestLog,
     wasi: Option<WasiCtx>,
@@ -47,17 +48,17 @@ pub(crate) struct State {
 pub(crate) struct CpuTimeExceeded;
 
 impl State {
-    pub(crate) fn new(deployed: Arc<Deployed>, exchange: Option<Box<Exchange>>) -> Self {
-        let mut hooks = Hooks::new(&deployed.name, deployed.grants.outbound.as_ref());
-        hooks.begin(exchange.as_deref());
-        let all = deployed.guest.engine().grown_memory();
+    pub(crate) fn new(app: Arc<App>, exchange: Option<Box<Exchange>>) -> Self {
+        let mut hooks = Hooks::new(&app.name, app.grants.outbound.as_ref());
+        hooks.begin(trace_of(&exchange));
+        let all = &app.grown_memory;
         Self {
-            memory: MemoryLimiter::new(deployed.limits.max_memory, Arc::clone(all)),
-            resources: Resources::new(deployed.limits.max_resource_memory, Arc::clone(all)),
-            log: GuestLog::new(Arc::clone(&deployed.name), log_id(&exchange), deployed.limits.max_log),
+            memory: MemoryLimiter::new(app.limits.max_memory, Arc::clone(all)),
+            resources: Resources::new(app.limits.max_resource_memory, Arc::clone(all)),
+            log: GuestLog::new(Arc::clone(&app.name), log_id(&exchange), app.limits.max_log),
             exchange,
-            seen: deployed.guest.clock().ticks(),
-            deployed,
+            seen: app.scheduler.clock.ticks(),
+            app,
             wasi: None,
             http: WasiHttpCtx::new(),
             hooks,
@@ -80,16 +81,16 @@ impl State {
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
         (self.was_found, self.cpu_time) = (false, Duration::ZERO);
-        self.seen = self.deployed.guest.clock().ticks();
-        self.hooks.begin(exchange.as_deref());
-        self.log.begin(log_id(&exchange), self.deployed.limits.max_log);
+        self.seen = self.app.scheduler.clock.ticks();
+        self.hooks.begin(trace_of(&exchange));
+        self.log.begin(log_id(&exchange), self.app.limits.max_log);
         self.exchange = exchange;
     }
 
     /// What the guest has had of a processor, if the clock has ticked since this was asked last, and not only beaten, nor
     /// while the guest waited.
     pub(crate) fn ticked(&mut self) -> Option<Duration> {
-        let clock = self.deployed.guest.clock();
+        let clock = &self.app.scheduler.clock;
         let now = clock.ticks();
         let has_ticked = std::mem::replace(&mut self.seen, now) != now;
         has_ticked.then(|| found_at_work(clock)).flatten()
@@ -98,11 +99,11 @@ impl State {
     /// The clock has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
     /// first tick of an exchange, so that a guest that is soon done is not held up because the clock came by.
     pub(crate) fn tick(&mut self, time: Duration) -> Result<bool, CpuTimeExceeded> {
-        self.deployed.guest.clock().wind(); // it may have gone to sleep while the guest was in a long call of the host
+        self.app.scheduler.clock.wind(); // it may have gone to sleep while the guest was in a long call of the host
         let gives_way = std::mem::replace(&mut self.was_found, true);
         self.cpu_time = self.cpu_time.saturating_add(time);
         let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
-        let limits = &self.deployed.limits;
+        let limits = &self.app.limits;
         let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
         let max = exchange.answer.time.limit().as_secs_f64() * share;
         if self.cpu_time.as_secs_f64() > max { Err(CpuTimeExceeded) } else { Ok(gives_way) }
@@ -157,7 +158,7 @@ impl State {
 
     /// Whether the guest holds an outgoing body that it has neither finished nor dropped.
     pub(crate) fn has_unfinished_content(&mut self) -> bool {
-        self.resources.iter_mut().any(|resource| p2::is_unfinished(resource))
+        self.resources.iter_mut().any(|resource| messages::is_unfinished(resource))
     }
 
     /// What the log calls the current exchange.
@@ -165,9 +166,14 @@ impl State {
         log_id(&self.exchange)
     }
 
-    pub(crate) fn deployed(&self) -> &Deployed {
-        &self.deployed
+    pub(crate) fn app(&self) -> &App {
+        &self.app
     }
+}
+
+/// What outbound requests of an exchange need to know of it.
+fn trace_of(exchange: &Option<Box<Exchange>>) -> Option<(&HeaderMap, Option<&Arc<dyn Trace>>)> {
+    exchange.as_ref().map(|exchange| (&exchange.fields, exchange.features.trace.as_ref()))
 }
 
 pub(crate) fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
@@ -178,7 +184,9 @@ impl Drop for State {
     /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
     fn drop(&mut self) {
         let Some(exchange) = &self.exchange else { return };
-        if exchange.answer.is_unfinished() && self.resources.iter_mut().any(|resource| p2::is_written_early(resource)) {
+        if exchange.answer.is_unfinished()
+            && self.resources.iter_mut().any(|resource| messages::is_written_early(resource))
+        {
             exchange.answer.hold_back();
         }
     }
@@ -186,15 +194,15 @@ impl Drop for State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let Self { wasi, log, resources, deployed, .. } = self;
+        let Self { wasi, log, resources, app, .. } = self;
         let ctx = wasi.get_or_insert_with(|| {
             // The builder's defaults are the policy: no arguments, environment, folders, input; what is left is closed,
             // and what is granted is added.
             let mut builder = WasiCtx::builder();
             builder.stdout(log.stdout()).stderr(log.stderr());
             builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-            if let Err(error) = deployed.grants.give(&mut builder) {
-                warn!(app = %deployed.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
+            if let Err(error) = app.grants.give(&mut builder) {
+                warn!(app = %app.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
             }
             builder.build()
         });

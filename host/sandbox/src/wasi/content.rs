@@ -15,7 +15,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::answer::wake;
+use crate::scheduling::wake::wake;
 
 /// The side that is read. Dropping it says that nothing more is wanted.
 pub(super) struct Content(Arc<Mutex<Inner>>);

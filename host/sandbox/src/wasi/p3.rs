@@ -23,7 +23,7 @@ use super::content::{Watch, watched};
 use super::request;
 use crate::answer::{Answer, Content, Head};
 use crate::exchange::Exchange;
-use crate::exchange::fields::content_length;
+use crate::exchange::fields::{content_length, without_connection};
 use crate::exchange::log_id::LogId;
 use crate::grants::outbound::Hooks;
 use crate::store::state::State;
@@ -59,7 +59,7 @@ impl Call {
         };
         let path = exchange.target.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         let (method, authority) = (exchange.method.clone(), request::authority(exchange));
-        let fields = request::without_connection(request::fields(exchange));
+        let fields = without_connection(request::fields(exchange));
         let content =
             request::content(exchange).unwrap_or_else(|| Empty::new().map_err(|never| match never {}).boxed_unsync());
         let fields = FieldMap::new_immutable(&mut Hooks::default(), fields);

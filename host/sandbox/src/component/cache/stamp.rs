@@ -57,7 +57,8 @@ impl Stamp {
 /// More than the steps in which any file system counts time.
 const SETTLED: Duration = Duration::from_secs(2);
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
 

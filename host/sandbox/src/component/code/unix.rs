@@ -4,7 +4,7 @@ use std::fs::File;
 
 use rustix::fs::{Mode, Stat};
 
-use super::Owners;
+use super::owners::Owners;
 
 /// Why somebody else may have written it. `None`: nobody else can.
 pub(super) fn distrust(file: &File, owners: Owners) -> Option<String> {

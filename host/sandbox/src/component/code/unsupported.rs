@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::Owners;
+use super::owners::Owners;
 
 pub(super) fn distrust(_: &File, _: Owners) -> Option<String> {
     Some("on this system Windhover cannot tell who has written it".to_owned())

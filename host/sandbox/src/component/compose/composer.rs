@@ -6,9 +6,18 @@ use std::path::{Path, PathBuf};
 use wac_graph::types::{Package, are_semver_compatible};
 use wac_graph::{CompositionGraph, EncodeError, EncodeOptions, NodeId, PackageId};
 
-use super::{ComposeError, ComposeWarning, Composition};
-use crate::LoadError;
+use super::error::{ComposeError, ComposeWarning};
+use crate::component::LoadError;
 use crate::component::Outline;
+
+/// One component made of several.
+#[derive(Debug)]
+pub struct Composition {
+    /// The component. It has not been validated: who loads it does that.
+    pub bytes: Vec<u8>,
+    /// What looks like a mistake and hinders nobody.
+    pub warnings: Vec<ComposeWarning>,
+}
 
 /// A feature as a middleware tells it to all that stands behind.
 pub(super) struct Filter<'a> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::component::names;
-use crate::{LoadError, World};
+use crate::component::{LoadError, World};
 
 /// Why components cannot be put together.
 #[derive(Debug, thiserror::Error)]

@@ -26,8 +26,19 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use super::address::is_public;
 use super::rule::OutboundRule;
-use super::{Outbound, OutboundError};
+use super::settings::Outbound;
 use crate::scheduling::blocking::Blocking;
+
+/// Why a deployment cannot send requests.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    /// The authorities.
+    #[error("the authorities for outbound requests cannot be used: {0}")]
+    Authorities(String),
+    /// TLS.
+    #[error("TLS for outbound requests cannot be set up: {0}")]
+    Tls(rustls::Error),
+}
 
 /// The client of a deployment.
 pub(super) struct Client(Pool<Connector, WasiBody>);
@@ -228,7 +239,7 @@ fn cause(error: &(dyn StdError + 'static)) -> Error {
 }
 
 /// What an error is called where few names may be: as in wasi:http.
-pub(super) fn kind(error: &Error) -> &'static str {
+pub(super) fn error_type(error: &Error) -> &'static str {
     match error {
         Error::ConnectionLimitReached => "connection-limit-reached",
         Error::ConnectionReadTimeout => "connection-read-timeout",

@@ -1,4 +1,4 @@
-//! The content of an answer from elsewhere: it comes in time, and holds a place among the requests under way.
+//! The content of an answer from elsewhere: it comes in time, and counts as a request in flight until it ends.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -12,14 +12,14 @@ use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
 use windhover_contract::TracedCall;
 
-use super::client::kind;
+use super::client::error_type;
 
 /// The content of an answer.
 pub(super) struct Content {
     content: Incoming,
     between: Duration,
     silence: Option<Pin<Box<Sleep>>>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
     /// Ends with it.
     call: Option<Box<dyn TracedCall>>,
 }
@@ -29,16 +29,16 @@ impl Content {
     pub(super) fn new(
         content: Incoming,
         between: Duration,
-        place: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         call: Option<Box<dyn TracedCall>>,
     ) -> Self {
-        Self { content, between, silence: None, _place: place, call }
+        Self { content, between, silence: None, _permit: permit, call }
     }
 
     /// It is not whole.
     fn failed(&mut self, error: Error) -> Error {
         if let Some(call) = &mut self.call {
-            call.failed(kind(&error));
+            call.failed(error_type(&error));
         }
         error
     }

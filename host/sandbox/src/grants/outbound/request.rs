@@ -8,7 +8,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use wasmtime_wasi_http::Error;
 
-use crate::wasi::request::without_connection;
+use crate::exchange::fields::without_connection;
 
 /// Brings a request into the form in which it may leave.
 pub(super) fn prepare<B>(request: &mut Request<B>) -> Result<(), Error> {

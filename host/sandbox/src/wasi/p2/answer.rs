@@ -1,60 +1,20 @@
 //! `response-outparam`, `outgoing-response` and `outgoing-body` of wasi:http 0.2.
 
-use std::sync::Arc;
-
-use http::{Method, StatusCode};
+use http::StatusCode;
 use tracing::warn;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::DynOutputStream;
-use wasmtime_wasi_http::FieldMap;
-use windhover_contract::{ClientFault, Fault, GuestFault, Response};
+use wasmtime_wasi_http::{Error, FieldMap};
+use windhover_contract::{ClientFault, Fault, GuestFault};
 
 use super::bindings::types::{ErrorCode, HostOutgoingBody, HostOutgoingResponse, HostResponseOutparam};
-use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
-use crate::answer::{Answer, Content, Head};
+use super::error::code;
+use super::messages::{OutgoingResponse, ResponseOutparam};
+use crate::answer::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
+use crate::answer::{Content, Head};
 use crate::exchange::fields::content_length;
-use crate::exchange::log_id::LogId;
-use crate::store::resources::size_of_fields;
+use crate::exchange::fields::size_of_fields;
 use crate::store::state::State;
-
-/// `response-outparam`.
-pub struct ResponseOutparam {
-    /// For the log.
-    pub(super) app: Arc<str>,
-    pub(super) id: LogId,
-    pub(super) answer: Arc<Answer>,
-}
-
-/// `outgoing-response`.
-pub struct OutgoingResponse {
-    status: StatusCode,
-    fields: FieldMap,
-    /// Of the request. `None`: the instance is in no exchange.
-    method: Option<Method>,
-    /// `None`: the guest has not asked for it.
-    content: Option<Outgoing>,
-}
-
-impl OutgoingResponse {
-    /// Tells the content whether anybody will get it. Known again whenever the status changes: a guest may finish the
-    /// content before it gives the response away.
-    fn judge_content(&self) {
-        if let Some(content) = &self.content {
-            let method = self.method.as_ref().unwrap_or(&Method::GET);
-            content.forbid(!Response::has_content(method, self.status));
-        }
-    }
-
-    /// Whether the guest has written content that nobody can read yet.
-    pub(crate) fn is_written(&self) -> bool {
-        self.content.as_ref().is_some_and(Outgoing::has_content)
-    }
-
-    /// What it may hold beyond itself.
-    pub(super) fn held(&self) -> usize {
-        size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
-    }
-}
 
 impl ResponseOutparam {
     fn set(self, response: Result<OutgoingResponse, ErrorCode>) {
@@ -83,7 +43,7 @@ impl ResponseOutparam {
 
 /// The content of a response whose guest has not asked for it.
 fn nothing() -> Outgoing {
-    let (body, content) = pipe(None, ErrorCode::HttpResponseBodySize);
+    let (body, content) = pipe(None, Error::HttpResponseBodySize);
     body.finish(None).expect("nothing is expected of it");
     content
 }
@@ -159,7 +119,7 @@ impl HostOutgoingResponse for State {
         if response.content.is_some() {
             return Ok(Err(()));
         }
-        let (body, content) = pipe(content_length(&response.fields), ErrorCode::HttpResponseBodySize);
+        let (body, content) = pipe(content_length(&response.fields), Error::HttpResponseBodySize);
         response.content = Some(content);
         response.judge_content();
         Ok(Ok(self.table().push(body)?))
@@ -184,7 +144,7 @@ impl HostOutgoingBody for State {
     ) -> wasmtime::Result<Result<(), ErrorCode>> {
         let body = self.table().delete(body)?;
         let trailers = trailers.map(|trailers| self.table().delete(trailers)).transpose()?;
-        Ok(body.finish(trailers.map(Into::into)))
+        Ok(body.finish(trailers.map(Into::into)).map_err(|error| code(&error)))
     }
 
     fn drop(&mut self, body: Resource<OutgoingBody>) -> wasmtime::Result<()> {

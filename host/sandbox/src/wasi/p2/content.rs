@@ -10,10 +10,9 @@ use http::HeaderMap;
 use http_body::Body;
 use parking_lot::{Mutex, MutexGuard};
 use wasmtime_wasi::p2::{DynInputStream, InputStream, Pollable, StreamError, StreamResult};
-use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::{Error, WasiBody};
 
-use super::bindings::types::ErrorCode;
-use super::error::code;
+use crate::answer::pipe::told;
 
 /// `incoming-body`.
 pub struct IncomingBody {
@@ -34,7 +33,7 @@ struct Content {
     piece: Bytes,
     trailers: Option<HeaderMap>,
     /// Why it is not whole.
-    failure: Option<ErrorCode>,
+    failure: Option<Arc<Error>>,
     /// The stream has told of it.
     is_told: bool,
 }
@@ -59,7 +58,7 @@ impl IncomingBody {
 
 impl FutureTrailers {
     /// The trailers. `None`: they are not here yet; inside that, `None`: they have been taken.
-    pub(super) fn take(&mut self) -> Option<Option<Result<Option<HeaderMap>, ErrorCode>>> {
+    pub(super) fn take(&mut self) -> Option<Option<Result<Option<HeaderMap>, Arc<Error>>>> {
         let Some(content) = &self.0 else { return Some(None) };
         let mut content = lock(content);
         if content.poll_skip(&mut Context::from_waker(Waker::noop())).is_pending() {
@@ -89,7 +88,7 @@ impl Content {
                     }
                 },
                 Some(Err(error)) => {
-                    self.failure = Some(code(error));
+                    self.failure = Some(Arc::new(error));
                     self.body = None;
                 }
                 None => self.body = None,
@@ -123,9 +122,9 @@ impl InputStream for Stream {
         }
         match &content.failure {
             Some(failure) if !content.is_told => {
-                let failure = failure.clone();
+                let failure = Arc::clone(failure);
                 content.is_told = true;
-                Err(StreamError::LastOperationFailed(failure.into()))
+                Err(StreamError::LastOperationFailed(told(failure)))
             }
             _ => Err(StreamError::Closed),
         }

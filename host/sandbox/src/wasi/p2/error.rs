@@ -1,5 +1,7 @@
 //! What went wrong between the host and another, as guests are told it.
 
+use std::sync::Arc;
+
 use wasmtime::component::Resource;
 use wasmtime_wasi_http::Error;
 
@@ -7,7 +9,7 @@ use super::bindings::types::{DnsErrorPayload, ErrorCode, Host};
 use crate::store::state::State;
 
 /// What wasi:http 0.2 calls an error of our own content or of our own client.
-pub(super) fn code(error: Error) -> ErrorCode {
+pub(super) fn code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionLimitReached => ErrorCode::ConnectionLimitReached,
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
@@ -16,13 +18,16 @@ pub(super) fn code(error: Error) -> ErrorCode {
         Error::ConnectionTimeout => ErrorCode::ConnectionTimeout,
         Error::DestinationIpProhibited => ErrorCode::DestinationIpProhibited,
         Error::DestinationUnavailable => ErrorCode::DestinationUnavailable,
-        Error::DnsError { rcode, info_code } => ErrorCode::DnsError(DnsErrorPayload { rcode, info_code }),
+        Error::DnsError { rcode, info_code } => {
+            ErrorCode::DnsError(DnsErrorPayload { rcode: rcode.clone(), info_code: *info_code })
+        }
         Error::HttpProtocolError => ErrorCode::HttpProtocolError,
-        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(size),
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
         Error::HttpRequestDenied => ErrorCode::HttpRequestDenied,
         Error::HttpRequestMethodInvalid => ErrorCode::HttpRequestMethodInvalid,
         Error::HttpRequestUriInvalid => ErrorCode::HttpRequestUriInvalid,
-        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(size),
+        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
+        Error::HttpResponseHeaderSectionSize(size) => ErrorCode::HttpResponseHeaderSectionSize(*size),
         Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
         Error::TlsCertificateError => ErrorCode::TlsCertificateError,
         Error::TlsProtocolError => ErrorCode::TlsProtocolError,
@@ -32,6 +37,6 @@ pub(super) fn code(error: Error) -> ErrorCode {
 
 impl Host for State {
     fn http_error_code(&mut self, error: Resource<wasmtime::Error>) -> wasmtime::Result<Option<ErrorCode>> {
-        Ok(self.table().get(&error)?.downcast_ref().cloned())
+        Ok(self.table().get(&error)?.downcast_ref::<Arc<Error>>().map(|error| code(error)))
     }
 }

@@ -5,7 +5,8 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_http::{FieldMap, FieldMapError};
 
 use super::bindings::types::{HeaderError, HostFields};
-use crate::store::resources::{FIELD, MAX_FIELDS, size_of_fields};
+use crate::exchange::fields::{FIELD, size_of_fields};
+use crate::store::resources::MAX_FIELDS;
 use crate::store::state::State;
 
 type Told<T> = wasmtime::Result<Result<T, HeaderError>>;

@@ -1,63 +1,21 @@
 //! `incoming-request` and `incoming-body` of wasi:http 0.2.
 
-use std::sync::Arc;
-
 use http::HeaderMap;
-use http::uri::Authority;
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynInputStream, DynPollable, subscribe};
-use wasmtime_wasi_http::{FieldMap, WasiBody};
-use windhover_contract::ExpectContinue;
+use wasmtime_wasi_http::FieldMap;
 
 use super::bindings::types::{ErrorCode, HostFutureTrailers, HostIncomingBody, HostIncomingRequest, Method, Scheme};
 use super::content::{FutureTrailers, IncomingBody};
-use crate::store::resources::size_of_fields;
+use super::error::code;
+use super::messages::{Fields, IncomingRequest};
+use crate::exchange::fields::size_of_fields;
+use crate::exchange::fields::without_connection;
 use crate::store::state::State;
-use crate::wasi::request::without_connection;
-
-/// `incoming-request`.
-pub struct IncomingRequest {
-    pub(super) method: http::Method,
-    pub(super) target: windhover_contract::Target,
-    pub(super) authority: Authority,
-    pub(super) fields: Fields,
-    /// `None`: there is none.
-    pub(super) content: Option<WasiBody>,
-    /// `None`: the client does not wait to be asked for it.
-    pub(super) expect_continue: Option<Arc<dyn ExpectContinue>>,
-    pub(super) is_consumed: bool,
-}
-
-/// The fields of a request: as they came, until the guest asks for them.
-pub(super) enum Fields {
-    Raw(HeaderMap),
-    Asked(FieldMap),
-}
-
-impl IncomingRequest {
-    /// What it holds beyond itself.
-    pub(super) fn held(&self) -> usize {
-        match &self.fields {
-            Fields::Raw(fields) => size_of_fields(fields),
-            Fields::Asked(fields) => size_of_fields(fields),
-        }
-    }
-}
 
 impl HostIncomingRequest for State {
     fn method(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Method> {
-        Ok(match &self.table().get(&request)?.method {
-            &http::Method::GET => Method::Get,
-            &http::Method::HEAD => Method::Head,
-            &http::Method::POST => Method::Post,
-            &http::Method::PUT => Method::Put,
-            &http::Method::DELETE => Method::Delete,
-            &http::Method::CONNECT => Method::Connect,
-            &http::Method::OPTIONS => Method::Options,
-            &http::Method::TRACE => Method::Trace,
-            &http::Method::PATCH => Method::Patch,
-            other => Method::Other(other.to_string()),
-        })
+        Ok(Method::from(&self.table().get(&request)?.method))
     }
 
     fn path_with_query(&mut self, request: Resource<IncomingRequest>) -> wasmtime::Result<Option<String>> {
@@ -140,12 +98,29 @@ impl HostFutureTrailers for State {
                 Some(Ok(Ok(Some(self.table_for(size_of_fields(&fields)).push(fields)?))))
             }
             Some(Some(Ok(None))) => Some(Ok(Ok(None))),
-            Some(Some(Err(code))) => Some(Ok(Err(code))),
+            Some(Some(Err(error))) => Some(Ok(Err(code(&error)))),
         })
     }
 
     fn drop(&mut self, trailers: Resource<FutureTrailers>) -> wasmtime::Result<()> {
         self.table().delete(trailers)?;
         Ok(())
+    }
+}
+
+impl From<&http::Method> for Method {
+    fn from(method: &http::Method) -> Self {
+        match method {
+            &http::Method::GET => Self::Get,
+            &http::Method::HEAD => Self::Head,
+            &http::Method::POST => Self::Post,
+            &http::Method::PUT => Self::Put,
+            &http::Method::DELETE => Self::Delete,
+            &http::Method::CONNECT => Self::Connect,
+            &http::Method::OPTIONS => Self::Options,
+            &http::Method::TRACE => Self::Trace,
+            &http::Method::PATCH => Self::Patch,
+            other => Self::Other(other.to_string()),
+        }
     }
 }

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use http::uri::{Authority, Builder, Scheme as UriScheme};
-use http::{HeaderMap, Request, Response, Uri};
-use http_body_util::{BodyExt, Empty};
+
 use wasmtime::component::Resource;
 use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
-use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
-use wasmtime_wasi_http::{Error, FieldMap, RequestOptions, WasiBody};
+use wasmtime_wasi::runtime::spawn;
+use wasmtime_wasi_http::{Error, FieldMap, RequestOptions};
 
 use super::bindings::outgoing_handler;
 use super::bindings::types::{
@@ -17,88 +16,11 @@ use super::bindings::types::{
 };
 use super::content::IncomingBody;
 use super::error::code;
-use super::pipe::{MAX_HELD, Outgoing, OutgoingBody, pipe};
+use super::messages::{FutureResponse, IncomingResponse, OutgoingRequest};
+use crate::answer::pipe::{MAX_HELD, OutgoingBody, pipe};
 use crate::exchange::fields::content_length;
-use crate::store::resources::size_of_fields;
+use crate::exchange::fields::size_of_fields;
 use crate::store::state::State;
-
-/// `outgoing-request`.
-pub struct OutgoingRequest {
-    method: Method,
-    scheme: Option<Scheme>,
-    authority: Option<String>,
-    path: Option<String>,
-    fields: FieldMap,
-    /// `None`: the guest has not asked for it.
-    content: Option<Outgoing>,
-}
-
-/// `future-incoming-response`.
-pub enum FutureResponse {
-    /// With what the request holds at most, until it has left.
-    Pending(AbortOnDropJoinHandle<Answered>, usize),
-    Ready(Answered),
-    Taken,
-}
-
-/// `incoming-response`.
-pub struct IncomingResponse {
-    status: u16,
-    fields: FieldMap,
-    /// `None`: it was taken.
-    content: Option<WasiBody>,
-}
-
-impl FutureResponse {
-    /// What it may hold beyond itself.
-    pub(super) fn held(&self) -> usize {
-        match self {
-            Self::Pending(_, held) => *held,
-            Self::Ready(Ok(response)) => size_of_fields(response.headers()),
-            Self::Ready(Err(_)) | Self::Taken => 0,
-        }
-    }
-}
-
-impl IncomingResponse {
-    /// What it holds beyond itself.
-    pub(super) fn held(&self) -> usize {
-        size_of_fields(&self.fields)
-    }
-}
-
-type Answered = Result<Response<WasiBody>, Error>;
-
-impl OutgoingRequest {
-    /// What it may hold beyond itself.
-    pub(super) fn held(&self) -> usize {
-        size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
-    }
-
-    /// The request as it is sent.
-    fn build(self) -> Result<Request<WasiBody>, ErrorCode> {
-        let Self { method, scheme, authority, path, fields, content } = self;
-        if content.is_none() && content_length(&fields).is_some_and(|length| length > 0) {
-            return Err(ErrorCode::HttpRequestBodySize(Some(0)));
-        }
-        let authority = authority.unwrap_or_default();
-        let uri = Uri::builder().scheme(uri_scheme(scheme)?).authority(authority);
-        let uri =
-            uri.path_and_query(path.as_deref().unwrap_or("/")).build().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
-        let content = match content {
-            Some(content) => {
-                content.depart();
-                content.boxed_unsync()
-            }
-            None => Empty::new().map_err(|never| match never {}).boxed_unsync(),
-        };
-        let mut request = Request::new(content);
-        *request.method_mut() = own_method(method).ok_or(ErrorCode::HttpRequestMethodInvalid)?;
-        *request.uri_mut() = uri;
-        *request.headers_mut() = HeaderMap::from(fields);
-        Ok(request)
-    }
-}
 
 fn own_method(method: Method) -> Option<http::Method> {
     Some(match method {
@@ -115,18 +37,6 @@ fn own_method(method: Method) -> Option<http::Method> {
     })
 }
 
-/// Without one, https.
-fn uri_scheme(scheme: Option<Scheme>) -> Result<UriScheme, ErrorCode> {
-    match scheme {
-        None | Some(Scheme::Https) => Ok(UriScheme::HTTPS),
-        Some(Scheme::Http) => Ok(UriScheme::HTTP),
-        Some(Scheme::Other(name)) => match UriScheme::try_from(name.as_str()) {
-            Ok(scheme) if scheme == UriScheme::HTTP || scheme == UriScheme::HTTPS => Ok(scheme),
-            _ => Err(ErrorCode::HttpProtocolError),
-        },
-    }
-}
-
 impl outgoing_handler::Host for State {
     fn handle(
         &mut self,
@@ -139,7 +49,7 @@ impl outgoing_handler::Host for State {
         let held = request.held();
         let request = match request.build() {
             Ok(request) => request,
-            Err(code) => return Ok(Err(code)),
+            Err(error) => return Ok(Err(code(&error))),
         };
         let response = FutureResponse::Pending(spawn(hooks.send(request, options)), held);
         Ok(Ok(table.push(response)?))
@@ -150,8 +60,14 @@ impl HostOutgoingRequest for State {
     fn new(&mut self, fields: Resource<FieldMap>) -> wasmtime::Result<Resource<OutgoingRequest>> {
         let mut fields = self.table().delete(fields)?;
         fields.set_immutable();
-        let request =
-            OutgoingRequest { method: Method::Get, scheme: None, authority: None, path: None, fields, content: None };
+        let request = OutgoingRequest {
+            method: http::Method::GET,
+            scheme: None,
+            authority: None,
+            path: None,
+            fields,
+            content: None,
+        };
         Ok(self.table().push(request)?)
     }
 
@@ -160,20 +76,18 @@ impl HostOutgoingRequest for State {
         if request.content.is_some() {
             return Ok(Err(()));
         }
-        let (body, content) = pipe(content_length(&request.fields), ErrorCode::HttpRequestBodySize);
+        let (body, content) = pipe(content_length(&request.fields), Error::HttpRequestBodySize);
         request.content = Some(content);
         Ok(Ok(self.table().push(body)?))
     }
 
     fn method(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Method> {
-        Ok(self.table().get(&request)?.method.clone())
+        Ok(Method::from(&self.table().get(&request)?.method))
     }
 
     fn set_method(&mut self, request: Resource<OutgoingRequest>, method: Method) -> wasmtime::Result<Result<(), ()>> {
         let request = self.table().get_mut(&request)?;
-        if own_method(method.clone()).is_none() {
-            return Ok(Err(()));
-        }
+        let Some(method) = own_method(method) else { return Ok(Err(())) };
         request.method = method;
         Ok(Ok(()))
     }
@@ -196,7 +110,12 @@ impl HostOutgoingRequest for State {
     }
 
     fn scheme(&mut self, request: Resource<OutgoingRequest>) -> wasmtime::Result<Option<Scheme>> {
-        Ok(self.table().get(&request)?.scheme.clone())
+        let scheme = self.table().get(&request)?.scheme.as_ref();
+        Ok(scheme.map(|scheme| match scheme.as_str() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            other => Scheme::Other(other.to_owned()),
+        }))
     }
 
     fn set_scheme(
@@ -205,11 +124,15 @@ impl HostOutgoingRequest for State {
         scheme: Option<Scheme>,
     ) -> wasmtime::Result<Result<(), ()>> {
         let request = self.table().get_mut(&request)?;
-        if let Some(Scheme::Other(name)) = &scheme
-            && UriScheme::try_from(name.as_str()).is_err()
-        {
-            return Ok(Err(()));
-        }
+        let scheme = match scheme {
+            None => None,
+            Some(Scheme::Http) => Some(UriScheme::HTTP),
+            Some(Scheme::Https) => Some(UriScheme::HTTPS),
+            Some(Scheme::Other(name)) => match UriScheme::try_from(name.as_str()) {
+                Ok(scheme) => Some(scheme),
+                Err(_) => return Ok(Err(())),
+            },
+        };
         request.scheme = scheme;
         Ok(Ok(()))
     }
@@ -270,11 +193,11 @@ impl HostFutureIncomingResponse for State {
         };
         let (head, content) = match answered {
             Ok(response) => response.into_parts(),
-            Err(error) => return Ok(Some(Ok(Err(code(error))))),
+            Err(error) => return Ok(Some(Ok(Err(code(&error))))),
         };
         let fields = FieldMap::new_immutable(hooks, head.headers);
         let response = IncomingResponse { status: head.status.as_u16(), fields, content: Some(content) };
-        Ok(Some(Ok(Ok(self.table_for(response.held()).push(response)?))))
+        Ok(Some(Ok(Ok(self.table_for(size_of_fields(&response.fields)).push(response)?))))
     }
 
     fn drop(&mut self, response: Resource<FutureResponse>) -> wasmtime::Result<()> {

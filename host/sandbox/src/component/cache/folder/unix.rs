@@ -9,15 +9,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
 
-use super::{Entry, MAX_SIZE};
-use crate::CacheError;
+use super::entry::{Entry, MAX_SIZE};
+use crate::component::cache::error::CacheError;
 use crate::component::code::{Owners, Private, distrust_stat};
 
 /// An open folder that was found private.
-pub(in crate::component::cache) struct Folder(OwnedFd);
+pub(crate) struct Folder(OwnedFd);
 
 impl Folder {
-    pub(in crate::component::cache) fn open(path: &Path) -> Result<Self, CacheError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CacheError> {
         let failed = |reason| CacheError::Io { folder: path.into(), reason };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -34,7 +34,7 @@ impl Folder {
     }
 
     /// Opens a file. `Ok(None)`: there is none. `Err`: there is, and it cannot be trusted or read.
-    pub(in crate::component::cache) fn open_file(&self, name: &str) -> Result<Option<Entry>, String> {
+    pub(crate) fn open_file(&self, name: &str) -> Result<Option<Entry>, String> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = match rustix::fs::openat(&self.0, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
@@ -57,7 +57,7 @@ impl Folder {
     }
 
     /// Stores a file whole or not at all, also when the machine stops meanwhile. It is as it was stored when this ends.
-    pub(in crate::component::cache) fn write(&self, name: &str, content: &[&[u8]]) -> io::Result<File> {
+    pub(crate) fn write(&self, name: &str, content: &[&[u8]]) -> io::Result<File> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let draft = format!("{name}.{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -71,7 +71,7 @@ impl Folder {
     }
 
     /// Removes a file, if it can.
-    pub(in crate::component::cache) fn remove(&self, name: &str) {
+    pub(crate) fn remove(&self, name: &str) {
         let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::empty());
     }
 

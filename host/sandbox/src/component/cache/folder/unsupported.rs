@@ -4,27 +4,27 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::Entry;
-use crate::CacheError;
+use super::entry::Entry;
+use crate::component::cache::error::CacheError;
 
 /// Never made.
-pub(in crate::component::cache) enum Folder {}
+pub(crate) enum Folder {}
 
 impl Folder {
-    pub(in crate::component::cache) fn open(path: &Path) -> Result<Self, CacheError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, CacheError> {
         let reason = io::Error::new(io::ErrorKind::Unsupported, "there is no cache on this system yet");
         Err(CacheError::Io { folder: path.into(), reason })
     }
 
-    pub(in crate::component::cache) fn open_file(&self, _: &str) -> Result<Option<Entry>, String> {
+    pub(crate) fn open_file(&self, _: &str) -> Result<Option<Entry>, String> {
         match *self {}
     }
 
-    pub(in crate::component::cache) fn write(&self, _: &str, _: &[&[u8]]) -> io::Result<File> {
+    pub(crate) fn write(&self, _: &str, _: &[&[u8]]) -> io::Result<File> {
         match *self {}
     }
 
-    pub(in crate::component::cache) fn remove(&self, _: &str) {
+    pub(crate) fn remove(&self, _: &str) {
         match *self {}
     }
 }

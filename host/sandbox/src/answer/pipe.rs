@@ -12,10 +12,9 @@ use parking_lot::{Mutex, MutexGuard};
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi_http::Error;
 
-use super::bindings::types::ErrorCode;
-use super::stuck::leave;
 use crate::answer::pieces::{Pieces, READ_AHEAD};
-use crate::answer::wake;
+use crate::scheduling::stuck::leave;
+use crate::scheduling::wake::wake;
 
 /// The guest's side: `outgoing-body`. Dropping it breaks the content off, unless it was finished.
 pub struct OutgoingBody {
@@ -36,7 +35,7 @@ struct Pipe {
     /// Nobody gets the content, because its message has none: so it need not be what was promised.
     is_forbidden: AtomicBool,
     /// What it is told that breaks its promise.
-    mismatch: fn(Option<u64>) -> ErrorCode,
+    mismatch: fn(Option<u64>) -> Error,
 }
 
 #[derive(Default)]
@@ -59,19 +58,19 @@ enum End {
 }
 
 /// The two sides of content that is `expected` to have a certain size; who writes another is told `mismatch`.
-pub(super) fn pipe(expected: Option<u64>, mismatch: fn(Option<u64>) -> ErrorCode) -> (OutgoingBody, Outgoing) {
+pub(crate) fn pipe(expected: Option<u64>, mismatch: fn(Option<u64>) -> Error) -> (OutgoingBody, Outgoing) {
     let pipe = Arc::new(Pipe { inner: Mutex::default(), expected, is_forbidden: AtomicBool::new(false), mismatch });
     (OutgoingBody { pipe: Arc::clone(&pipe), has_stream: true }, Outgoing(pipe))
 }
 
 impl OutgoingBody {
     /// What writes it, once.
-    pub(super) fn stream(&mut self) -> Option<DynOutputStream> {
+    pub(crate) fn stream(&mut self) -> Option<DynOutputStream> {
         std::mem::replace(&mut self.has_stream, false).then(|| Box::new(Stream(Arc::clone(&self.pipe))) as _)
     }
 
     /// Says that this is all. `Err`: it is not what was promised, and so is broken off.
-    pub(super) fn finish(self, trailers: Option<HeaderMap>) -> Result<(), ErrorCode> {
+    pub(crate) fn finish(self, trailers: Option<HeaderMap>) -> Result<(), Error> {
         let mut inner = self.pipe.lock();
         if self.pipe.expected().is_some_and(|expected| expected != inner.written) {
             return Err((self.pipe.mismatch)(Some(inner.written)));
@@ -141,7 +140,7 @@ impl OutputStream for Stream {
         wake(&mut inner.reader);
         match expected {
             Some(expected) if inner.written > expected => {
-                Err(StreamError::LastOperationFailed(mismatch(Some(inner.written)).into()))
+                Err(StreamError::LastOperationFailed(told(mismatch(Some(inner.written)))))
             }
             _ => Ok(()),
         }
@@ -167,7 +166,7 @@ impl Pollable for Stream {
 
 impl Outgoing {
     /// Says that it is on its way to whoever reads it.
-    pub(super) fn depart(&self) {
+    pub(crate) fn depart(&self) {
         self.0.lock().has_reader = true;
     }
 
@@ -185,12 +184,12 @@ impl Outgoing {
     }
 
     /// Says whether the message has content at all.
-    pub(super) fn forbid(&self, is_forbidden: bool) {
+    pub(crate) fn forbid(&self, is_forbidden: bool) {
         self.0.is_forbidden.store(is_forbidden, Ordering::Relaxed);
     }
 
     /// Whether the guest has written anything that nobody has taken.
-    pub(super) fn has_content(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         !self.0.lock().pieces.is_empty()
     }
 }
@@ -241,8 +240,13 @@ impl Drop for Outgoing {
     }
 }
 
+/// An error as a stream gives it to its guest, which may ask what it means in terms of HTTP: it is told of an `Arc<Error>`.
+pub(crate) fn told(error: impl Into<Arc<Error>>) -> wasmtime::Error {
+    wasmtime::Error::new(error.into())
+}
+
 /// The most that is held of what was written and not taken.
-pub(super) const MAX_HELD: usize = READ_AHEAD + PIECE;
+pub(crate) const MAX_HELD: usize = READ_AHEAD + PIECE;
 
 /// What a guest may write at once, before it is known whether there is room for it: as `request.read` takes.
 const PIECE: usize = 64 << 10;
@@ -257,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_left_of_a_promise_is_known_whatever_was_promised() {
         for promised in [5, u64::MAX] {
-            let (mut body, mut content) = pipe(Some(promised), ErrorCode::HttpRequestBodySize);
+            let (mut body, mut content) = pipe(Some(promised), Error::HttpRequestBodySize);
             let mut stream = body.stream().expect("it is taken once");
             stream.write(Bytes::from_static(b"abc")).expect("there is room");
             assert_eq!(content.size_hint().exact(), Some(promised));

@@ -21,7 +21,7 @@ thread_local! {
 }
 
 /// Leaves a waker with content that is full and has no reader yet.
-pub(super) fn leave(waiting: &mut Option<Waker>, waker: &Waker) {
+pub(crate) fn leave(waiting: &mut Option<Waker>, waker: &Waker) {
     if !waiting.as_ref().is_some_and(|waiting| waiting.will_wake(waker)) {
         *waiting = Some(waker.clone());
         LEFT.set(LEFT.get() + 1);

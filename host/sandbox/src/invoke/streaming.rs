@@ -162,7 +162,7 @@ impl Streaming {
             (room, _) => room.get_or_insert_with(|| {
                 let (size, answer) = (data.len(), Arc::clone(&self.answer));
                 // Its answer has begun, so it waits for as long as it takes.
-                Box::pin(async move { answer.room.take(size, &answer).await.unwrap_or_default() })
+                Box::pin(async move { answer.room.take(size, &*answer).await.unwrap_or_default() })
             }),
         };
         let held = match room.as_mut().poll(cx) {

@@ -1,0 +1,10 @@
+//! Whose files Windhover takes machine code from.
+
+/// Who may have written a file.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Owners {
+    /// This user.
+    User,
+    /// This user, or the superuser, who installs what others run.
+    UserOrRoot,
+}
