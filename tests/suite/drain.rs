@@ -11,10 +11,10 @@ use http::StatusCode;
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use windhover_contract::{Application, Body, Drained, Fault, Request, Response, Server};
+use windhover_contract::{Application, Body, Drained, Fault, Request, Response, Server, ServerHandle};
 use windhover_http::{HttpConfig, HttpServer};
 use windhover_tests::http2::{GOAWAY, HEADERS, RST_STREAM};
-use windhover_tests::{Hold, Served, TestServer, bounded, for_each_http2, for_each_server, guest};
+use windhover_tests::{Hold, Served, bounded, for_each_http2, for_each_server, guest};
 
 use crate::{HELLO, SECOND, get};
 
@@ -230,7 +230,8 @@ async fn in_steps(served: &Served, step: Duration, wait: impl Future<Output = ()
 async fn who_has_connected_before_the_server_leaves_is_answered() {
     let endpoints = vec!["http://127.0.0.1:0".into()];
     let server = HttpServer::bind(HttpConfig { endpoints, ..HttpConfig::default() }).expect("a free port");
-    let address = server.addresses().iter().next().expect("it is bound").trim_start_matches("http://").to_owned();
+    let addresses = server.handle().addresses();
+    let address = addresses.iter().next().expect("it is bound").trim_start_matches("http://").to_owned();
     let mut clients = Vec::new();
     for _ in 0..50 {
         let mut client = TcpStream::connect(&address).await.expect("it listens");
@@ -246,15 +247,14 @@ async fn who_has_connected_before_the_server_leaves_is_answered() {
     }
 }
 
-/// From the moment that its readiness turns.
-#[tokio::test]
-async fn answers_say_that_nothing_follows_when_the_server_is_about_to_leave() {
-    for server in [TestServer::http(), TestServer::https()] {
+for_each_server! {
+    /// From the moment that its readiness turns.
+    async fn answers_say_that_nothing_follows_when_the_server_is_about_to_leave(server) {
         let served = server.serve(guest("rust-hello")).await;
         let mut used = served.connect().await;
         used.send(get("/")).await;
         used.expect(HELLO).await;
-        served.give_notice();
+        served.announce_shutdown();
         let new = served.connect().await; // it still serves
         for mut wire in [used, new] {
             wire.send(get("/")).await;
@@ -263,18 +263,15 @@ async fn answers_say_that_nothing_follows_when_the_server_is_about_to_leave() {
         }
         assert_eq!(served.shutdown().await, Drained::Clean);
     }
-}
 
-/// A connection that was told nothing is not closed for that: its client may be about to ask.
-#[tokio::test]
-async fn the_grace_of_idle_connections_counts_from_the_notice() {
-    for server in [TestServer::http(), TestServer::https()] {
+    /// A connection that was told nothing is not closed for that: its client may be about to ask.
+    async fn the_grace_of_idle_connections_counts_from_the_announcement(server) {
         let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 10 * SECOND);
         let mut served = server.serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
-        served.give_notice();
+        served.announce_shutdown();
         served.hand().jump(8 * SECOND);
         wire.expect_nothing_yet().await;
         served.begin_shutdown();
@@ -292,7 +289,7 @@ for_each_http2! {
         let mut used = served.connect_frames().await;
         used.get(1, "/empty").await;
         used.receive_kind(HEADERS).await;
-        served.give_notice();
+        served.announce_shutdown();
         assert_eq!(used.receive_kind(GOAWAY).await.reason(), Reason::NO_ERROR);
         used.get(3, "/empty").await;
         used.receive_kind(HEADERS).await; // it was on its way

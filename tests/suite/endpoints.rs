@@ -8,8 +8,10 @@ use http::StatusCode;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use windhover_contract::{Application, Body, Drained, Limits, Request, Response, Server};
-use windhover_http::{Clock, EndpointConfig, EndpointsHandle, HttpConfig, HttpServer, TestClock};
+use windhover_contract::{
+    Application, Body, Drained, EndpointsChanged, Limits, Request, Response, Server, ServerHandle,
+};
+use windhover_http::{Clock, EndpointConfig, HttpConfig, HttpHandle, HttpServer, TestClock};
 use windhover_tests::{Wire, bounded};
 
 use crate::{SECOND, get, ok};
@@ -100,7 +102,7 @@ async fn protocols_change_for_those_who_come_from_now_on() {
     let mut old = connect(&first).await;
     expect_addresses(&mut old, &[&first]).await;
     let only_http2 = EndpointConfig { protocols: windhover_http::Protocols::Http2, ..(&*first).into() };
-    let changed = serving.handle.change(vec![only_http2]).await.expect("it is bound already");
+    let changed = serving.handle.change_endpoints(vec![only_http2]).await.expect("it is bound already");
     assert_eq!(changed, Default::default());
     let mut new = connect(&first).await;
     new.send(get("/")).await;
@@ -113,7 +115,7 @@ async fn a_server_that_has_left_does_not_change() {
     let serving = Serving::start();
     let handle = serving.handle.clone();
     assert_eq!(serving.leave().await, Drained::Clean);
-    let reason = handle.change(vec![ANY_PORT.into()]).await.expect_err("nobody is there").to_string();
+    let reason = handle.change_endpoints(vec![ANY_PORT.into()]).await.expect_err("nobody is there").to_string();
     assert_eq!(reason, "the server has ended");
 }
 
@@ -122,7 +124,7 @@ struct Serving {
     application: Arc<Addresses>,
     clock: TestClock,
     first: String,
-    handle: EndpointsHandle,
+    handle: HttpHandle,
     shutdown: oneshot::Sender<()>,
     served: JoinHandle<std::io::Result<Drained>>,
 }
@@ -144,7 +146,7 @@ impl Serving {
         let application = Arc::new(Addresses::default());
         let (shutdown, asked) = oneshot::channel::<()>();
         Self {
-            handle: server.endpoints_handle(),
+            handle: server.handle(),
             served: tokio::spawn(server.serve(Arc::clone(&application), async { drop(asked.await) })),
             application,
             clock: by_hand,
@@ -153,9 +155,9 @@ impl Serving {
         }
     }
 
-    async fn change(&self, urls: &[&str]) -> Result<windhover_http::EndpointsChanged, windhover_http::BindError> {
+    async fn change(&self, urls: &[&str]) -> Result<EndpointsChanged, windhover_http::BindError> {
         let endpoints = urls.iter().map(|url| EndpointConfig::from(*url)).collect();
-        bounded("the endpoints to change", self.handle.change(endpoints)).await
+        bounded("the endpoints to change", self.handle.change_endpoints(endpoints)).await
     }
 
     async fn leave(self) -> Drained {

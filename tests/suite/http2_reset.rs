@@ -32,7 +32,7 @@ for_each_http2! {
                 response.body = request.body; // what comes goes back, and then nothing more comes
                 tokio::spawn(async move {
                     tokio::task::yield_now().await;
-                    reset.reset(Reason::CANCEL.into());
+                    reset.reset(u32::from(Reason::CANCEL).into());
                 });
                 std::future::ready(response)
             })
@@ -53,7 +53,7 @@ for_each_http2! {
                 response.body = Body::full(vec![b'x'; 1 << 20]);
                 tokio::spawn(async move {
                     begins.notified().await;
-                    reset.reset(Reason::CANCEL.into());
+                    reset.reset(u32::from(Reason::CANCEL).into());
                 });
                 std::future::ready(response)
             })
@@ -156,7 +156,7 @@ for_each_http2! {
                 let (reset, tells) = (request.features.reset.expect("HTTP/2 has it"), Arc::clone(&tells));
                 tokio::spawn(async move {
                     tells.notified().await;
-                    reset.reset(Reason::CANCEL.into());
+                    reset.reset(u32::from(Reason::CANCEL).into());
                 });
                 let mut response = Response::empty(StatusCode::OK);
                 response.body = Body::full("whole");

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use windhover_contract::{Feature, Limits, Server};
+use windhover_contract::{Feature, Server};
 use windhover_sandbox::{Guest, LoadError, World};
 use windhover_tests::{MemoryServer, TestServer, engine, guest, guest_file};
 
@@ -32,13 +32,11 @@ fn the_imports_are_the_requirements() {
 
 #[test]
 fn a_guest_that_needs_what_the_server_lacks_is_refused_by_name() {
-    let (server, _client) = MemoryServer::bind(Limits::default());
-    assert!(guest("facts").require(|feature| server.offers(feature)).is_ok());
-    let server = server.without(Feature::Connection);
-    assert!(guest("rust-hello").require(|feature| server.offers(feature)).is_ok());
+    assert!(guest("facts").require(MemoryServer::offers).is_ok());
+    let offers = |feature| feature != Feature::Connection;
+    assert!(guest("rust-hello").require(offers).is_ok());
     for guest in [guest("facts"), guest("wasi-with-features")] {
-        let refusal =
-            guest.require(|feature| server.offers(feature)).expect_err("the server lacks a feature").to_string();
+        let refusal = guest.require(offers).expect_err("the server lacks a feature").to_string();
         assert!(refusal.contains("needs the feature windhover:http/connection"), "{refusal}");
         assert!(refusal.contains(&guest.file().display().to_string()), "{refusal}");
     }

@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
-use windhover_contract::{Application, Drained, Limits, Request, Response, Server};
-use windhover_http::{Clock, EndpointConfig, HttpConfig, HttpServer, LeaveNotice, TestClock, TlsConfig};
+use windhover_contract::{Application, Drained, Limits, Request, Response, Server, ServerHandle};
+use windhover_http::{Clock, EndpointConfig, HttpConfig, HttpServer, TestClock, TlsConfig};
 use windhover_sandbox::{Grants, Guest, Leave, Sandbox, SandboxLimits};
 
 use crate::memory::Facts;
@@ -256,16 +256,14 @@ fn start(
     let mut config = HttpConfig { endpoints, limits, workers: NonZeroUsize::MIN, clock, ..HttpConfig::default() };
     changes.config.iter().for_each(|change| change(&mut config));
     let server = HttpServer::bind(config).expect("the loopback address has a free port");
-    let address = server.addresses().iter().next().expect("one URL is one address");
+    let addresses = server.handle().addresses();
+    let address = addresses.iter().next().expect("one URL is one address");
     let address = address.split_once("://").expect("it is a URL").1.to_owned();
     let client = match secured {
         None => Client::Tcp(address),
         Some(secured) => Client::Tls(address, secured),
     };
-    let notice = server.leave_notice();
-    let mut served = Served::start(server, client, application);
-    served.notice = Some(notice);
-    served
+    Served::start(server, client, application)
 }
 
 /// A server at work. Dropping it aborts everything.
@@ -274,7 +272,7 @@ pub struct Served {
     client: Client,
     hand: Option<TestClock>,
     sandbox: Option<Arc<Sandbox>>,
-    notice: Option<LeaveNotice>,
+    announce_shutdown: Box<dyn Fn() + Send + Sync>,
     /// Octets that a client's system takes that are not read. `None`: as many as it likes.
     window: Option<u32>,
     shutdown: Option<oneshot::Sender<()>>,
@@ -289,7 +287,8 @@ enum Client {
 
 impl Served {
     fn start(server: impl Server, client: Client, application: impl Application) -> Self {
-        let addresses = server.addresses().iter().map(str::to_owned).collect();
+        let handle = server.handle();
+        let addresses = handle.addresses().iter().map(str::to_owned).collect();
         let (shutdown, begun) = oneshot::channel::<()>();
         let serving = server.serve(Arc::new(application), async {
             let _ = begun.await; // an error: the handle was dropped, and everything ends with it
@@ -300,7 +299,7 @@ impl Served {
             client,
             hand: None,
             sandbox: None,
-            notice: None,
+            announce_shutdown: Box::new(move || handle.announce_shutdown()),
             window: None,
             shutdown: Some(shutdown),
             serving,
@@ -436,8 +435,8 @@ impl Served {
     }
 
     /// Tells the server that it is about to leave.
-    pub fn give_notice(&self) {
-        self.notice.as_ref().expect("only the HTTP server is told").give();
+    pub fn announce_shutdown(&self) {
+        (self.announce_shutdown)();
     }
 
     /// Tells the guests that they are about to be shut down.

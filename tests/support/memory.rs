@@ -5,6 +5,7 @@ mod client;
 mod connection;
 mod content;
 mod framing;
+mod handle;
 mod head;
 mod offer;
 mod pipe;
@@ -12,25 +13,32 @@ mod powers;
 mod response;
 mod upgrade;
 
-use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use windhover_contract::{Application, Connection, Drained, Feature, Limits, Server, ServerAddresses, ServerVariables};
+use windhover_contract::{
+    Application, Connection, Drained, EndpointsChanged, Ends, Feature, Limit, Limits, Server, ServerAddresses,
+    ServerVariables,
+};
 use windhover_http::Clock;
 
 use client::Arrived;
 pub use client::{MemoryClient, MemoryConnection};
+use handle::{Change, Phase, Room};
+pub use handle::{MemoryEndpoint, MemoryHandle};
 pub use offer::Facts;
 use offer::Offer;
 
 /// A server whose clients come through a [`MemoryClient`].
 pub struct MemoryServer {
-    accepted: mpsc::Receiver<Arrived>,
-    addresses: Arc<ServerAddresses>,
+    endpoints: Vec<MemoryEndpoint>,
+    addresses: watch::Sender<Arc<ServerAddresses>>,
+    changes: mpsc::Receiver<Change>,
+    handle: MemoryHandle,
     limits: Arc<Limits>,
     variables: Arc<ServerVariables>,
     facts: Facts,
@@ -40,20 +48,16 @@ pub struct MemoryServer {
 impl MemoryServer {
     /// A server, and the way to it.
     pub fn bind(limits: Limits) -> (Self, MemoryClient) {
-        static BOUND: AtomicU64 = AtomicU64::new(0);
-        let address = format!("memory:{}", BOUND.fetch_add(1, Ordering::Relaxed));
-        let (connections, accepted) = mpsc::channel(BACKLOG);
-        let addresses = Arc::new(ServerAddresses::from_iter([address]));
+        let (endpoint, client) = MemoryEndpoint::new();
+        let endpoints = vec![endpoint];
+        let (addresses, bound) = watch::channel(addresses_of(&endpoints));
+        let (sender, changes) = mpsc::channel(1);
+        let phase = Arc::new(watch::channel(Phase::Serving).0);
+        let handle = MemoryHandle { changes: sender, addresses: bound, phase, room: Room::new(&limits) };
         let variables = [("SERVER_SOFTWARE".to_owned(), "memory".to_owned())];
         let variables = Arc::new(ServerVariables::from_iter(variables));
         let (limits, facts, clock) = (Arc::new(limits), Facts::default(), Clock::default());
-        let server = Self { accepted, addresses, limits, variables, facts, clock };
-        (server, MemoryClient::new(connections))
-    }
-
-    /// The same server without a feature, for tests of what happens to a guest that needs it.
-    pub fn without(self, feature: Feature) -> Self {
-        self.with(|facts| facts.lacks = Some(feature))
+        (Self { endpoints, addresses, changes, handle, limits, variables, facts, clock }, client)
     }
 
     /// The same server with other facts.
@@ -73,22 +77,38 @@ impl MemoryServer {
         static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let id = format!("memory-{}", CONNECTIONS.fetch_add(1, Ordering::Relaxed));
         Offer {
-            connection: Arc::new(Connection { id, remote: None, local: None }),
-            addresses: Arc::clone(&self.addresses),
+            connection: Arc::new(Connection::new(id, Ends::default())),
+            addresses: Arc::clone(&self.addresses.borrow()),
             variables: Arc::clone(&self.variables),
             facts: self.facts.clone(),
             exchanges: 0,
         }
     }
+
+    /// Accepts on other endpoints from now on. Connections of those that go are not drained by themselves.
+    fn change(&mut self, endpoints: Vec<MemoryEndpoint>) -> EndpointsChanged {
+        let address = |endpoint: &MemoryEndpoint| endpoint.address.clone();
+        let closed = self.endpoints.iter().map(address).collect();
+        self.endpoints = endpoints;
+        self.addresses.send_replace(addresses_of(&self.endpoints));
+        EndpointsChanged { opened: self.endpoints.iter().map(address).collect(), closed }
+    }
 }
 
 impl Server for MemoryServer {
-    fn addresses(&self) -> &ServerAddresses {
-        &self.addresses
+    type Handle = MemoryHandle;
+
+    fn offers(_: Feature) -> bool {
+        true
     }
 
-    fn offers(&self, feature: Feature) -> bool {
-        self.facts.offers(feature)
+    /// It speaks HTTP/1.x only.
+    fn enforces(limit: Limit) -> bool {
+        !matches!(limit, Limit::Http2 | Limit::Tls)
+    }
+
+    fn handle(&self) -> MemoryHandle {
+        self.handle.clone()
     }
 
     /// Must be polled inside a tokio runtime with time.
@@ -97,41 +117,54 @@ impl Server for MemoryServer {
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<Drained> {
-        let (drain, draining) = watch::channel(false);
         let mut connections = JoinSet::new();
         let mut shutdown = pin!(shutdown);
-        let room =
-            |max: Option<NonZeroUsize>| Arc::new(Semaphore::new(max.map_or(Semaphore::MAX_PERMITS, NonZeroUsize::get)));
-        let (open, upgraded) = (room(self.limits.max_connections), room(self.limits.max_upgraded_connections));
+        let Room { open, upgraded, .. } = self.handle.room.clone();
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
-                Some(Arrived { pipe, gone }) = self.accepted.recv() => {
-                    let Ok(place) = Arc::clone(&open).try_acquire_owned() else {
+                Some(Change { endpoints, done }) = self.changes.recv() => drop(done.send(self.change(endpoints))),
+                Arrived { pipe, gone } = accept(&mut self.endpoints) => {
+                    let Ok(permit) = Arc::clone(&open).try_acquire_owned() else {
                         connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits), self.clock.clone()));
                         continue;
                     };
                     let connection = connection::Connection {
-                        place: Some(place),
+                        permit: Some(permit),
                         upgraded: Arc::clone(&upgraded),
                         application: Arc::clone(&application),
                         offer: self.offer(),
                         limits: Arc::clone(&self.limits),
                         clock: self.clock.clone(),
-                        draining: draining.clone(),
+                        phase: self.handle.phase.subscribe(),
                     };
                     connections.spawn(connection.serve(pipe, gone));
                 }
                 Some(_) = connections.join_next() => {}
             }
         }
-        drop(self.accepted); // from here on connecting is refused
-        drain.send_replace(true);
+        drop(self.endpoints); // from here on connecting is refused
+        self.handle.phase.send_replace(Phase::Draining);
         let all_ended = async { while connections.join_next().await.is_some() {} };
         let _ = self.clock.timeout(self.limits.drain_timeout, all_ended).await;
         Ok(Drained::from_abandoned(connections.len())) // and dropping them aborts them
     }
 }
 
-/// Connections that wait to be accepted.
-const BACKLOG: usize = 64;
+/// The next that connects to any of them.
+async fn accept(endpoints: &mut [MemoryEndpoint]) -> Arrived {
+    std::future::poll_fn(|cx| {
+        let mut arrived = endpoints.iter_mut().map(|endpoint| endpoint.accepted.poll_recv(cx));
+        arrived
+            .find_map(|arrived| match arrived {
+                Poll::Ready(Some(arrived)) => Some(Poll::Ready(arrived)),
+                _ => None,
+            })
+            .unwrap_or(Poll::Pending)
+    })
+    .await
+}
+
+fn addresses_of(endpoints: &[MemoryEndpoint]) -> Arc<ServerAddresses> {
+    Arc::new(endpoints.iter().map(|endpoint| endpoint.address.clone()).collect())
+}

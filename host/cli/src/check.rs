@@ -8,7 +8,7 @@ mod table;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use windhover_contract::Feature;
+use windhover_contract::{Feature, Server as _};
 use windhover_http::HttpServer;
 use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect};
 
@@ -116,6 +116,6 @@ fn kind(problem: &LoadError) -> &'static str {
 const APP: &str = "app";
 
 /// The servers that there are, and what each can offer.
-const SERVERS: [(&str, Offers); 1] = [("Windhover HTTP server", HttpServer::can_offer)];
+const SERVERS: [(&str, Offers); 1] = [("Windhover HTTP server", HttpServer::offers)];
 
 type Offers = fn(Feature) -> bool;

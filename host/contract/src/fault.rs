@@ -1,5 +1,7 @@
 //! A failure with an owner, and the status it is answered with.
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 /// A failure of one exchange. The owner decides how loud it is: a client's is routine, a guest's is named in the log
@@ -196,6 +198,21 @@ impl Fault {
             Self::Guest(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(HostFault::Internal) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Host(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// How long a client should wait before it tries again (Retry-After, RFC 9110 §10.2.3), in whole seconds. `None`:
+    /// trying again would not help, or at once.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Host(fault) = self else { return None };
+        match fault {
+            HostFault::Failing { seconds } => Some(Duration::from_secs((*seconds).into())),
+            HostFault::Busy
+            | HostFault::TooManyConnections
+            | HostFault::NotLoaded
+            | HostFault::NoRoom
+            | HostFault::Leaving => Some(Duration::from_secs(1)),
+            HostFault::Internal => None,
         }
     }
 

@@ -20,7 +20,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use authentication::User;
-pub use connection::Connection;
+pub use connection::{Connection, Ends};
 pub use expect_continue::ExpectContinue;
 pub use identifier::{Identifier, TraceContext};
 pub use informational::Informational;

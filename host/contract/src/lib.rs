@@ -1,4 +1,4 @@
-//! What servers and applications agree on: plain types and two traits.
+//! What servers and applications agree on: plain types and a few traits.
 //!
 //! A [`Server`] speaks HTTP and hands each exchange to an [`Application`] as a [`Request`] whose [`Features`] say what
 //! else the server knows. Nothing in this crate knows an HTTP library, a runtime, WebAssembly or an operating system,
@@ -36,13 +36,14 @@ pub use application::Application;
 pub use body::Body;
 pub use fault::{ClientFault, Fault, GuestFault, HostFault};
 pub use features::{
-    BodyLimits, Connection, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational, Lifetime,
-    Reset, ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade, UpgradeKind, User,
+    BodyLimits, Connection, Ends, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational,
+    Lifetime, Reset, ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade,
+    UpgradeKind, User,
 };
-pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limits, OutOfRange, TlsLimits};
+pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limit, Limits, OutOfRange, TlsLimits};
 pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
 pub use response::Response;
-pub use server::{Drained, Server};
+pub use server::{ConnectionCounts, Drained, EndpointsChanged, Server, ServerHandle};
 pub use target::{Host, KnownHost, PathBase, PathBaseError, Scheme, Target, is_same_authority};
 pub use trailers::{keep_trailers, may_be_trailer};

@@ -1,6 +1,5 @@
 //! Who hears of what no application sees.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Version;
@@ -8,21 +7,21 @@ use http::Version;
 use crate::{Connection, Fault};
 
 /// Hears what a server does without an application: requests that it refuses by itself, handshakes, ends of connections.
-/// Called on the threads that serve, so it must not wait. The empty methods hear nothing.
+/// Called on the threads that serve, so it must not wait. The default of each method does nothing.
 pub trait Observer: Send + Sync + 'static {
-    /// A request was refused before any application saw it. What it asked for may not even have been a request.
-    fn rejected(&self, fault: &Fault, connection: &Connection, version: Version) {
-        let _ = (fault, connection, version);
+    /// A request was refused before any application saw it. What came may not even have been a request.
+    fn rejected(&self, connection: &Connection, fault: &Fault, version: Version) {
+        let _ = (connection, fault, version);
     }
 
-    /// A TLS handshake has ended. `failure`: why it failed, in words. `remote`: with whom; `None`: it has no address.
-    fn handshake(&self, took: Duration, failure: Option<&str>, remote: Option<SocketAddr>) {
-        let _ = (took, failure, remote);
+    /// A TLS handshake has ended, after this time. `failure`: why it failed, as text.
+    fn handshake(&self, connection: &Connection, took: Duration, failure: Option<&str>) {
+        let _ = (connection, took, failure);
     }
 
-    /// A connection has ended, after so long.
-    fn connection_ended(&self, lasted: Duration, end: ConnectionEnd<'_>) {
-        let _ = (lasted, end);
+    /// A connection has ended, after this time.
+    fn connection_ended(&self, connection: &Connection, lasted: Duration, end: ConnectionEnd<'_>) {
+        let _ = (connection, lasted, end);
     }
 }
 
@@ -31,7 +30,7 @@ pub trait Observer: Send + Sync + 'static {
 pub enum ConnectionEnd<'a> {
     /// Between two exchanges: the client has left, or has been silent for as long as it may, or the server leaves.
     Closed,
-    /// Otherwise. Why, in words.
+    /// Otherwise. Why, as text.
     Broken(&'a str),
     /// At once: there were as many as [`crate::Limits::max_connections`] allows.
     Refused,

@@ -3,7 +3,7 @@
 use http::header::{CONTENT_LENGTH, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::{Body, Fault, HostFault};
+use crate::{Body, Fault};
 
 /// One final response. The server adds framing (`content-length`, `transfer-encoding`, `date`, `connection`) as its
 /// protocol asks, and drops the body where HTTP has none ([`Response::has_content`]).
@@ -55,11 +55,10 @@ impl Response {
 /// a page with details would tell a stranger about the inside.
 impl From<Fault> for Response {
     fn from(fault: Fault) -> Self {
-        let seconds = if let Fault::Host(HostFault::Failing { seconds }) = fault { seconds } else { 1 };
         let mut response = Self::empty(fault.status());
         response.fields.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        if response.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        if let Some(time) = fault.retry_after() {
+            response.fields.insert(RETRY_AFTER, HeaderValue::from(time.as_secs()));
         }
         response
     }

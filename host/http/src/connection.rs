@@ -14,7 +14,8 @@ use tokio::io::ReadBuf;
 use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{
-    Application, Connection, ConnectionEnd, HostFault, KnownHost, Limits, Observer, ServerAddresses, ServerVariables,
+    Application, Connection, ConnectionEnd, Ends, HostFault, KnownHost, Limits, Observer, ServerAddresses,
+    ServerVariables,
 };
 
 use crate::clock::Clock;
@@ -82,17 +83,22 @@ impl<A: Application> Connections<A> {
     pub(crate) fn serve(&self, arrival: Arrival) -> impl Future<Output = ()> + Send + use<A> {
         let own = self.clone();
         async move {
-            let (remote, is_refused) = (arrival.remote, arrival.permit.is_refused());
+            let is_refused = arrival.permit.is_refused();
             let (clock, observer) = (own.clock.clone(), own.observer.clone());
             let begun = clock.now();
+            let socket = Ends { remote: arrival.remote, local: arrival.stream.local() };
+            let connection = Arc::new(Connection::new(next_id(), socket));
             let ending = Arc::new(Ending::new(own.ending.clone()));
             let ended = if is_refused {
-                debug!(?remote, "a connection is refused: there are as many as there may be");
-                clock.timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, ending))).await.unwrap_or(Ok(()))
+                debug!(remote = ?socket.remote, "a connection is refused: there are as many as there may be");
+                clock
+                    .timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, Arc::clone(&connection), ending)))
+                    .await
+                    .unwrap_or(Ok(()))
             } else {
                 let overdue = pin!(overdue(arrival.settings.draining.clone(), &clock, own.limits.drain_timeout));
                 let mut overdue = PollOnWake::new(overdue);
-                let mut serving = pin!(own.serve_one(arrival, Arc::clone(&ending)));
+                let mut serving = pin!(own.serve_one(arrival, Arc::clone(&connection), Arc::clone(&ending)));
                 tokio::select! {
                     biased;
                     ended = &mut serving => ended,
@@ -103,7 +109,7 @@ impl<A: Application> Connections<A> {
                 }
             };
             if let Err(reason) = &ended {
-                debug!(?remote, %reason, "a connection ended before its time");
+                debug!(remote = ?socket.remote, %reason, "a connection ended before its time");
             }
             if let Some(observer) = observer {
                 let end = match &ended {
@@ -111,22 +117,26 @@ impl<A: Application> Connections<A> {
                     Ok(()) => ConnectionEnd::Closed,
                     Err(reason) => ConnectionEnd::Broken(reason),
                 };
-                observer.connection_ended(clock.now() - begun, end);
+                observer.connection_ended(&connection, clock.now() - begun, end);
             }
         }
     }
 
-    async fn serve_one(mut self, arrival: Arrival, ending: Arc<Ending>) -> Result<(), String> {
-        let Arrival { stream, remote, permit, settings } = arrival;
+    async fn serve_one(
+        mut self,
+        arrival: Arrival,
+        connection: Arc<Connection>,
+        ending: Arc<Ending>,
+    ) -> Result<(), String> {
+        let Arrival { stream, permit, settings, .. } = arrival;
         self.draining = self.draining.or(&settings.draining);
-        let local = stream.local();
         let stream = stream.register().map_err(|failure| failure.to_string())?;
         let Some((socket, protocol, tls)) =
-            self.greet(stream, &settings, remote).await.map_err(|failure| failure.to_string())?
+            self.greet(stream, &settings, &connection).await.map_err(|failure| failure.to_string())?
         else {
             return Ok(());
         };
-        self.speak(socket, protocol, tls, Ends { remote, local }, permit, ending).await
+        self.speak(socket, protocol, tls, connection, permit, ending).await
     }
 
     /// Serves a client that comes through a pipe, as one that comes without TLS.
@@ -135,8 +145,8 @@ impl<A: Application> Connections<A> {
         let mut socket = Socket::new(Stream::Memory(pipe), self.clock.clone());
         match self.find_out(&mut socket).await.map_err(|failure| failure.to_string())? {
             Some(protocol) => {
-                let ends = Ends { remote: None, local: None };
-                self.speak(socket, protocol, None, ends, permit, Arc::default()).await
+                let connection = Arc::new(Connection::new(next_id(), Ends::default()));
+                self.speak(socket, protocol, None, connection, permit, Arc::default()).await
             }
             None => Ok(()),
         }
@@ -147,12 +157,12 @@ impl<A: Application> Connections<A> {
         socket: Socket,
         protocol: Protocol,
         tls: Option<Arc<windhover_contract::Tls>>,
-        ends: Ends,
+        connection: Arc<Connection>,
         permit: Permit,
         ending: Arc<Ending>,
     ) -> Result<(), String> {
         let context = ConnectionContext {
-            connection: Arc::new(Connection { id: next_id(), remote: ends.remote, local: ends.local }),
+            connection,
             tls,
             server_addresses: Arc::clone(&self.addresses.borrow()),
             server_variables: self.variables,
@@ -174,7 +184,7 @@ impl<A: Application> Connections<A> {
         &mut self,
         stream: Stream,
         settings: &EndpointSettings,
-        remote: Option<SocketAddr>,
+        connection: &Connection,
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
         let Some(tls) = &settings.tls else {
             let mut socket = Socket::new(stream, self.clock.clone());
@@ -204,7 +214,7 @@ impl<A: Application> Connections<A> {
                 let shaken = shaken.unwrap_or_else(too_long);
                 if let Some(observer) = &self.observer {
                     let failure = shaken.as_ref().err().map(ToString::to_string);
-                    observer.handshake(self.clock.now() - begun, failure.as_deref(), remote);
+                    observer.handshake(connection, self.clock.now() - begun, failure.as_deref());
                 }
                 shaken?
             }
@@ -247,12 +257,6 @@ impl<A: Application> Connections<A> {
         socket.put_back(first);
         Ok(Some(protocol))
     }
-}
-
-/// Both ends of a connection, where they have addresses.
-struct Ends {
-    remote: Option<SocketAddr>,
-    local: Option<SocketAddr>,
 }
 
 /// Ends when a connection of an address that is not served any more has had its time to finish. When all of the server

@@ -31,7 +31,7 @@ struct Phase {
 /// Tells a server that it is about to leave, while it still serves as before: from then on its answers say that their
 /// connections close, so that clients go elsewhere, or come back by a connection of whoever follows.
 #[derive(Clone, Debug)]
-pub struct LeaveNotice {
+pub(crate) struct LeaveNotice {
     source: Weak<Source>,
     clock: Clock,
 }
@@ -80,7 +80,7 @@ impl Drop for Drain {
 
 impl LeaveNotice {
     /// Says so. Saying it again, or to a server that has ended, changes nothing.
-    pub fn give(&self) {
+    pub(crate) fn give(&self) {
         let Some(source) = self.source.upgrade() else { return };
         source.is_closing.store(true, Ordering::Relaxed);
         source.phase.send_modify(|phase| {

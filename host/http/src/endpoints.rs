@@ -3,10 +3,10 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::error;
-use windhover_contract::ServerAddresses;
+use windhover_contract::{EndpointsChanged, ServerAddresses};
 
 use crate::connection::EndpointSettings;
 use crate::drain::{Drain, Draining};
@@ -36,47 +36,6 @@ struct BoundEndpoint {
     _draining: Drain,
 }
 
-/// Changes where a server listens, also while it serves.
-#[derive(Clone, Debug)]
-pub struct EndpointsHandle(mpsc::Sender<Change>);
-
-/// What has become of a server's addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EndpointsChanged {
-    /// Addresses that are served now and were not before.
-    pub opened: Vec<String>,
-    /// Addresses that were served before and are not any more.
-    pub closed: Vec<String>,
-}
-
-/// A change that somebody waits for.
-#[derive(Debug)]
-pub(crate) struct Change {
-    pub(crate) endpoints: Vec<EndpointConfig>,
-    pub(crate) done: oneshot::Sender<Result<EndpointsChanged, BindError>>,
-}
-
-impl EndpointsHandle {
-    pub(crate) fn new() -> (Self, mpsc::Receiver<Change>) {
-        let (sender, receiver) = mpsc::channel(1);
-        (Self(sender), receiver)
-    }
-
-    /// Makes the server listen on these endpoints and on no other, from the time that this returns.
-    ///
-    /// An endpoint that is among the old ones goes on as it is; where only its certificate or its protocols are others,
-    /// they hold for connections that come from now on. One that is not among the new ones is closed, and its connections
-    /// are drained as when the server leaves: exchanges in flight finish within [`windhover_contract::Limits::drain_timeout`].
-    ///
-    /// An error is the first endpoint that cannot be bound; then all is as it was. Waits until the server serves;
-    /// [`BindError::Ended`] if it does not any more.
-    pub async fn change(&self, endpoints: Vec<EndpointConfig>) -> Result<EndpointsChanged, BindError> {
-        let (done, changed) = oneshot::channel();
-        self.0.send(Change { endpoints, done }).await.map_err(|_| BindError::Ended)?;
-        changed.await.unwrap_or(Err(BindError::Ended))
-    }
-}
-
 impl Endpoints {
     /// Binds every endpoint, or none: the first that fails is the error, and what was bound before it is closed.
     pub(crate) fn bind(configs: Vec<EndpointConfig>, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
@@ -101,7 +60,7 @@ impl Endpoints {
         close(&mut self.bound).await;
     }
 
-    /// As [`EndpointsHandle::change`] says.
+    /// As [`windhover_contract::ServerHandle::change_endpoints`] says.
     pub(crate) async fn change(
         &mut self,
         configs: Vec<EndpointConfig>,

@@ -43,7 +43,7 @@ impl ConnectionContext {
     pub(crate) fn rejected(&self, fault: &Fault, version: Version) {
         debug!(%fault, "a request was refused");
         if let Some(observer) = &self.observer {
-            observer.rejected(fault, &self.connection, version);
+            observer.rejected(&self.connection, fault, version);
         }
     }
 

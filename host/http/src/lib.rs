@@ -17,6 +17,7 @@ mod ending;
 mod endpoint;
 mod endpoints;
 mod exchange;
+mod handle;
 mod http1;
 mod http2;
 #[cfg(feature = "in-memory")]
@@ -41,12 +42,11 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use windhover_contract::{Application, Drained, Feature, Limits, Observer, Server, ServerAddresses};
+use windhover_contract::{Application, Drained, Feature, Limit, Limits, Observer, Server, ServerAddresses};
 
 pub use clock::{Alarm, Clock, TestClock};
-pub use drain::LeaveNotice;
 pub use endpoint::{BindError, Endpoint, EndpointConfig};
-pub use endpoints::{EndpointsChanged, EndpointsHandle};
+pub use handle::HttpHandle;
 #[cfg(feature = "in-memory")]
 pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
@@ -58,7 +58,8 @@ pub use tls::{
 
 use connection_limit::ConnectionLimit;
 use drain::{Drain, Draining};
-use endpoints::{Change, Endpoints};
+use endpoints::Endpoints;
+use handle::Change;
 
 /// What an [`HttpServer`] is made of.
 #[derive(Clone)]
@@ -93,9 +94,9 @@ impl Default for HttpConfig {
 /// A server whose sockets are bound and which has not begun to accept.
 pub struct HttpServer {
     endpoints: Endpoints,
-    addresses: ServerAddresses,
-    handle: EndpointsHandle,
+    addresses: watch::Sender<Arc<ServerAddresses>>,
     changes: mpsc::Receiver<Change>,
+    handle: HttpHandle,
     limits: Limits,
     workers: NonZeroUsize,
     clock: Clock,
@@ -104,58 +105,34 @@ pub struct HttpServer {
     drain: (Drain, Draining),
 }
 
-/// How many connections a server has, also while it serves.
-#[derive(Clone, Debug)]
-pub struct ConnectionCount(Arc<ConnectionLimit>);
-
-impl ConnectionCount {
-    /// Those that speak HTTP.
-    pub fn open(&self) -> usize {
-        self.0.open()
-    }
-
-    /// Those that speak another protocol after an upgrade, and streams of HTTP/2 that do.
-    pub fn upgraded(&self) -> usize {
-        self.0.upgraded()
-    }
-}
-
 impl HttpServer {
     /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
         let endpoints = Endpoints::bind(config.endpoints, config.inherited)?;
-        let (handle, changes) = EndpointsHandle::new();
+        let (addresses, bound) = watch::channel(Arc::new(endpoints.addresses()));
+        let connection_limit = Arc::new(ConnectionLimit::new(&config.limits));
+        let drain = Drain::new();
+        let notice = drain.0.notice(config.clock.clone());
+        let (handle, changes) = HttpHandle::new(bound, Arc::clone(&connection_limit), notice);
         Ok(Self {
-            addresses: endpoints.addresses(),
             endpoints,
-            handle,
+            addresses,
             changes,
-            connection_limit: Arc::new(ConnectionLimit::new(&config.limits)),
-            drain: Drain::new(),
+            handle,
             limits: config.limits,
             workers: config.workers,
             clock: config.clock,
             observer: config.observer,
+            connection_limit,
+            drain,
         })
     }
+}
 
-    /// Changes where it listens while it serves.
-    pub fn endpoints_handle(&self) -> EndpointsHandle {
-        self.handle.clone()
-    }
+impl Server for HttpServer {
+    type Handle = HttpHandle;
 
-    /// Tells it, while it serves, that it is about to be shut down.
-    pub fn leave_notice(&self) -> LeaveNotice {
-        self.drain.0.notice(self.clock.clone())
-    }
-
-    /// How many connections it has.
-    pub fn connection_count(&self) -> ConnectionCount {
-        ConnectionCount(Arc::clone(&self.connection_limit))
-    }
-
-    /// What [`Server::offers`] says, before there is a server to ask.
-    pub fn can_offer(feature: Feature) -> bool {
+    fn offers(feature: Feature) -> bool {
         match feature {
             Feature::Authentication
             | Feature::Connection
@@ -171,15 +148,14 @@ impl HttpServer {
             | Feature::WebSocket => true,
         }
     }
-}
 
-impl Server for HttpServer {
-    fn addresses(&self) -> &ServerAddresses {
-        &self.addresses
+    /// All of them.
+    fn enforces(_: Limit) -> bool {
+        true
     }
 
-    fn offers(&self, feature: Feature) -> bool {
-        Self::can_offer(feature)
+    fn handle(&self) -> HttpHandle {
+        self.handle.clone()
     }
 
     /// Must be polled inside a tokio runtime with I/O and time.
@@ -188,12 +164,11 @@ impl Server for HttpServer {
         application: Arc<A>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<Drained> {
-        let Self { mut endpoints, mut changes, .. } = self;
-        let (addresses, known_addresses) = watch::channel(Arc::new(self.addresses));
+        let Self { mut endpoints, mut changes, addresses, .. } = self;
         let workers = worker::Workers::start(
             self.workers,
             application,
-            known_addresses,
+            addresses.subscribe(),
             Arc::new(self.limits),
             self.clock,
             self.observer,

@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use tracing::warn;
+use windhover_contract::Server;
 use windhover_http::HttpServer;
 use windhover_sandbox::{
     Access as FolderAccess, Cache, Engine, EngineConfig, Grants, Guest, Origin, Outbound, Sandbox,
@@ -57,7 +58,7 @@ impl Loader {
             None => self.read(component, &app.middleware)?,
         };
         self.progress.end(); // what is printed next is about what is there
-        guest.require(HttpServer::can_offer)?;
+        guest.require(HttpServer::offers)?;
         guest.require_room(&app.to_sandbox(self.max_instances))?;
         let grants = grants(app)?;
         let how = match guest.origin() {

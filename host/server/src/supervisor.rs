@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::{Interval, interval};
 use tracing::{error, info, warn};
-use windhover_contract::{Drained, Observer, Server};
+use windhover_contract::{Drained, Observer, Server, ServerHandle};
 use windhover_http::{HttpConfig, HttpServer};
 
 use crate::Reread;
@@ -52,16 +52,16 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     let Start { config, telemetry, endpoints, server, loader, deployments } = start;
     let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, layer.clone()));
     if let Some((metrics, _)) = &admin {
-        let pipeline = Arc::downgrade(&pipeline);
+        let (pipeline, handle) = (Arc::downgrade(&pipeline), server.handle());
         let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
-        metrics.watch(server.connection_count(), apps);
+        metrics.watch(move || handle.connections(), apps);
     }
     let readiness = admin.map(|(_, readiness)| readiness).unwrap_or_default();
-    let server_addresses: Vec<_> = server.addresses().iter().map(ToString::to_string).collect();
+    let handle = server.handle();
+    let server_addresses: Vec<_> = handle.addresses().iter().map(ToString::to_string).collect();
     for address in &server_addresses {
         say(&format!("Listening on {address}"));
     }
-    let (handle, leave_notice) = (server.endpoints_handle(), server.leave_notice());
     let (shutdown, asked) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
         let _ = asked.await;
@@ -73,7 +73,7 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     readiness.set(true);
     service_manager::ready();
     let mut watchdog = service_manager::watchdog_interval().map(tokio::time::interval);
-    let mut watch = Watch::new(reread, config, endpoints, handle, loader, deployments, Arc::clone(&pipeline));
+    let mut watch = Watch::new(reread, config, endpoints, handle.clone(), loader, deployments, Arc::clone(&pipeline));
     if is_reload_asked {
         watch.reload();
     }
@@ -89,7 +89,7 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
         }
     }
     readiness.set(false);
-    leave_notice.give();
+    handle.announce_shutdown();
     service_manager::stopping();
     let pre_stop_delay = watch.pre_stop_delay();
     if !pre_stop_delay.is_zero() {
@@ -144,6 +144,9 @@ impl Start {
         let endpoints = Endpoints::default().next(&config.written)?;
         telemetry.watch_certificates(&endpoints);
         let http = http_config(&config.written, &endpoints);
+        for limit in http.limits.unenforced(HttpServer::enforces) {
+            warn!("limits: {} is set, and this server does not enforce it", limit.name());
+        }
         let server = HttpServer::bind(HttpConfig { observer, inherited: inherited(), ..http })?;
         progress.expect(config.written.apps.len());
         let loader = Loader::open(&config.written)?.telling(progress);
@@ -215,7 +218,7 @@ impl Administered {
         let Self { server, metrics } = self;
         let readiness = Arc::new(Readiness::default());
         let admin = Admin { metrics: Arc::clone(&metrics), readiness: Arc::clone(&readiness) };
-        for address in server.addresses().iter() {
+        for address in server.handle().addresses().iter() {
             say(&format!("Administered at {address}"));
         }
         tokio::spawn(async move {

@@ -7,7 +7,6 @@ pub(crate) mod metrics;
 pub(crate) mod record;
 pub(crate) mod traces;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,7 +78,7 @@ impl Telemetry {
 }
 
 impl Observer for Telemetry {
-    fn rejected(&self, fault: &Fault, connection: &Connection, version: Version) {
+    fn rejected(&self, connection: &Connection, fault: &Fault, version: Version) {
         if let Some(metrics) = &self.metrics {
             metrics.rejected(fault);
         }
@@ -88,19 +87,19 @@ impl Observer for Telemetry {
         }
     }
 
-    fn handshake(&self, took: Duration, failure: Option<&str>, remote: Option<SocketAddr>) {
+    fn handshake(&self, connection: &Connection, took: Duration, failure: Option<&str>) {
         if let Some(metrics) = &self.metrics {
             metrics.handshake(took, failure.is_some());
         }
         if let Some(reason) = failure
             && let Some(untold) = self.handshakes.take(Instant::now())
         {
-            let client = remote.map(|remote| remote.to_string()).unwrap_or_default();
+            let client = connection.remote().map(|remote| remote.to_string()).unwrap_or_default();
             info!(client, untold, "a TLS handshake failed: {reason}");
         }
     }
 
-    fn connection_ended(&self, lasted: Duration, end: ConnectionEnd<'_>) {
+    fn connection_ended(&self, _: &Connection, lasted: Duration, end: ConnectionEnd<'_>) {
         if let Some(metrics) = &self.metrics {
             metrics.connection_ended(lasted, end);
         }

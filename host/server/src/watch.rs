@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info, warn};
-use windhover_http::EndpointsHandle;
+use windhover_contract::ServerHandle;
+use windhover_http::HttpHandle;
 
 use crate::Reread;
 use crate::config::Config;
@@ -42,7 +43,7 @@ struct Watched {
     /// A file that has changed is read when it has stayed the same for one look: it may still be written.
     changing: Option<FileStamp>,
     endpoints: Endpoints,
-    handle: EndpointsHandle,
+    handle: HttpHandle,
     loader: Loader,
     deployments: Deployments,
     pipeline: Arc<Pipeline>,
@@ -53,7 +54,7 @@ impl Watch {
         reread: Reread,
         config: Config,
         endpoints: Endpoints,
-        handle: EndpointsHandle,
+        handle: HttpHandle,
         loader: Loader,
         deployments: Deployments,
         pipeline: Arc<Pipeline>,
@@ -159,7 +160,7 @@ impl Watched {
     /// Makes all as another configuration says, or, if its endpoints cannot be served, nothing.
     fn change(&mut self, config: Config, file: &Path) -> anyhow::Result<()> {
         let endpoints = self.endpoints.next(&config.written)?;
-        let changed = Handle::current().block_on(self.handle.change(endpoints.configs()))?;
+        let changed = Handle::current().block_on(self.handle.change_endpoints(endpoints.configs()))?;
         changed.opened.iter().for_each(|address| info!("listening on {address}"));
         changed.closed.iter().for_each(|address| info!("not listening on {address} any more"));
         self.pipeline.telemetry().watch_certificates(&endpoints);

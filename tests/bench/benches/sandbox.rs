@@ -9,7 +9,9 @@ use divan::counter::ItemsCount;
 use http::{HeaderMap, Method, Version};
 use http_body_util::BodyExt;
 use tokio::runtime::Runtime;
-use windhover_contract::{Application, Body, Connection, Features, Identifier, KnownHost, Request, Scheme, Target};
+use windhover_contract::{
+    Application, Body, Connection, Ends, Features, Identifier, KnownHost, Request, Scheme, Target,
+};
 use windhover_sandbox::{Engine, EngineConfig, Grants, Guest, Reuse, Sandbox, SandboxLimits};
 
 // As in the server.
@@ -80,7 +82,7 @@ fn request(target: &str) -> Request {
     let fields = HeaderMap::from_iter([(http::header::HOST, "a".parse().expect("it is a value"))]);
     let target = Target::resolve(Scheme::Http, &method, uri, version, &fields, &KnownHost::default());
     let address = || Some(([127, 0, 0, 1], 8080).into());
-    let connection = Arc::new(Connection { id: "bench".to_owned(), remote: address(), local: address() });
+    let connection = Arc::new(Connection::new("bench".to_owned(), Ends { remote: address(), local: address() }));
     let features = Features {
         connection: Some(Arc::clone(&connection)),
         server_addresses: Some(Arc::new(["http://127.0.0.1:8080".to_owned()].into_iter().collect())),

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use http::{HeaderValue, Method, StatusCode};
-use windhover_contract::{Application, Body, Request, Response, Server};
+use windhover_contract::{Application, Body, Request, Response, Server, ServerHandle};
 use windhover_http::{HttpConfig, HttpServer};
 
 use crate::native::LARGE;
@@ -28,7 +28,7 @@ impl Application for Hello {
 pub(crate) fn serve() -> anyhow::Result<()> {
     let endpoints = vec!["http://127.0.0.1:0".into()];
     let server = HttpServer::bind(HttpConfig { endpoints, workers: NonZeroUsize::MIN, ..HttpConfig::default() })?;
-    for address in server.addresses().iter() {
+    for address in server.handle().addresses().iter() {
         println!("Listening on {address}");
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

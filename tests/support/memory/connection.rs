@@ -17,6 +17,7 @@ use windhover_http::Clock;
 
 use super::content::{Content, Handed, Unread};
 use super::framing::Framing;
+use super::handle::Phase;
 use super::head::{Head, Refusal};
 use super::offer::Offer;
 use super::pipe::{Broken, Reader, Writer};
@@ -26,14 +27,14 @@ use super::upgrade::{Asking, asking};
 
 pub(super) struct Connection<A> {
     /// Among those that speak HTTP.
-    pub(super) place: Option<OwnedSemaphorePermit>,
-    /// The places of those that speak something else.
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// The permits of those that speak something else.
     pub(super) upgraded: Arc<Semaphore>,
     pub(super) application: Arc<A>,
     pub(super) offer: Offer,
     pub(super) limits: Arc<Limits>,
     pub(super) clock: Clock,
-    pub(super) draining: watch::Receiver<bool>,
+    pub(super) phase: watch::Receiver<Phase>,
 }
 
 impl<A: Application> Connection<A> {
@@ -62,7 +63,7 @@ impl<A: Application> Connection<A> {
         let head = tokio::select! {
             biased;
             head = reader.timed_head() => head,
-            () = grace_over(&mut self.draining, &self.limits, &self.clock) => return Err(Broken),
+            () = grace_over(&mut self.phase, &self.limits, &self.clock) => return Err(Broken),
         };
         let head = match head {
             Ok(Some(head)) => head,
@@ -162,7 +163,7 @@ impl<A: Application> Connection<A> {
             writer.write(CONTINUE).await?;
             is_asked = true;
         }
-        asked.keep_alive &= !*self.draining.borrow();
+        asked.keep_alive &= *self.phase.borrow() == Phase::Serving;
         let limits = writer.limits.body();
         let is_too_much = matches!((length, limits.max_size), (Some(length), Some(max)) if length > max);
         // RFC 9110 §10.1.1: a client that was not asked may send its content or not, and nobody can tell.
@@ -176,7 +177,7 @@ impl<A: Application> Connection<A> {
             biased;
             () = powers.aborted() => Err(Broken),
             responded = respond(response, *asked, writer) => responded,
-            () = overdue(self.draining.clone(), &self.limits, &self.clock) => Err(Broken),
+            () = overdue(self.phase.clone(), &self.limits, &self.clock) => Err(Broken),
         }
     }
 
@@ -231,40 +232,41 @@ impl<A: Application> Connection<A> {
     ) -> Result<Reader, Broken> {
         request.body = Body::empty();
         let Unread { reader, .. } = handed.unread.await.map_err(|_| Broken)?;
-        if self.offer.has_upgrade() {
-            request.features.upgrade = Some(upgrade);
-        }
+        request.features.upgrade = Some(upgrade);
         let (response, _) = self.handle(request, handed.first_read, &powers, writer).await?;
         if response.status != StatusCode::SWITCHING_PROTOCOLS {
-            asked.keep_alive &= !*self.draining.borrow();
+            asked.keep_alive &= *self.phase.borrow() == Phase::Serving;
             respond(response, asked, writer).await?;
             return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
         }
-        let Ok(place) = Arc::clone(&self.upgraded).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.upgraded).try_acquire_owned() else {
             respond(Response::from(Fault::from(HostFault::Busy)), asked, writer).await?;
             return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
         };
-        self.place = Some(place);
+        self.permit = Some(permit);
         asking.accept(reader);
         tokio::select! {
             biased;
             () = powers.aborted() => Err(Broken),
             switched = switch(response, writer) => switched.and(Err(Broken)),
-            () = overdue(self.draining.clone(), &self.limits, &self.clock) => Err(Broken),
+            () = overdue(self.phase.clone(), &self.limits, &self.clock) => Err(Broken),
         }
     }
 }
 
 /// Ends when the server drains and a connection on which nothing happens has had its grace.
-async fn grace_over(draining: &mut watch::Receiver<bool>, limits: &Limits, clock: &Clock) {
-    drop(draining.wait_for(|draining| *draining).await);
-    clock.alarm(limits.drain_idle_grace.min(limits.drain_timeout / 2)).await;
+async fn grace_over(phase: &mut watch::Receiver<Phase>, limits: &Limits, clock: &Clock) {
+    drop(phase.wait_for(|phase| *phase != Phase::Serving).await);
+    let since = clock.now();
+    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
+    let grace = limits.drain_idle_grace.min(limits.drain_timeout / 2);
+    clock.alarm(grace.saturating_sub(clock.now() - since)).await;
 }
 
 /// Ends when the server drains and an answer that has begun has had its time.
-async fn overdue(mut draining: watch::Receiver<bool>, limits: &Limits, clock: &Clock) {
+async fn overdue(mut phase: watch::Receiver<Phase>, limits: &Limits, clock: &Clock) {
     let Some(limit) = limits.drain_answer_timeout else { return std::future::pending().await };
-    drop(draining.wait_for(|draining| *draining).await);
+    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
     clock.alarm(limit).await;
 }
 

@@ -1,11 +1,11 @@
-//! What the server in memory knows and can do: everything, as long as a test does not take it away. Facts that come
+//! What the server in memory knows and can do: everything. Facts that come
 //! from a wire (TLS, a user) are what a test says.
 
 use std::sync::Arc;
 
 use http::Version;
 use windhover_contract::{
-    Connection, ExchangeLimits, ExpectContinue, Feature, Features, Identifier, Informational, Lifetime, Reset, Scheme,
+    Connection, ExchangeLimits, ExpectContinue, Features, Identifier, Informational, Lifetime, Reset, Scheme,
     ServerAddresses, ServerVariables, Tls, User,
 };
 
@@ -29,23 +29,11 @@ pub struct Facts {
     pub user: Option<Arc<User>>,
     /// Whether the protocol has error codes, as if it were HTTP/2.
     pub has_reset: bool,
-    /// A feature that is not offered.
-    pub lacks: Option<Feature>,
-}
-
-impl Facts {
-    pub(super) fn offers(&self, feature: Feature) -> bool {
-        self.lacks != Some(feature)
-    }
 }
 
 impl Offer {
     pub(super) fn scheme(&self) -> Scheme {
         if self.facts.tls.is_some() { Scheme::Https } else { Scheme::Http }
-    }
-
-    pub(super) fn has_upgrade(&self) -> bool {
-        self.facts.offers(Feature::Upgrade)
     }
 
     /// The features of the connection's next exchange.
@@ -57,23 +45,21 @@ impl Offer {
         powers: &Arc<Powers>,
     ) -> Features {
         self.exchanges += 1;
-        let offers = |feature| self.facts.offers(feature);
         let powers = || Arc::clone(powers);
-        let has_interim_responses = version != Version::HTTP_10 && offers(Feature::Informational);
+        let has_interim_responses = version != Version::HTTP_10;
         Features {
-            connection: offers(Feature::Connection).then(|| Arc::clone(&self.connection)),
-            server_addresses: offers(Feature::ServerAddresses).then(|| Arc::clone(&self.addresses)),
+            connection: Some(Arc::clone(&self.connection)),
+            server_addresses: Some(Arc::clone(&self.addresses)),
             tls: self.facts.tls.clone(),
-            identifier: offers(Feature::Identifier)
-                .then(|| Identifier { connection: Arc::clone(&self.connection), number: self.exchanges }),
-            lifetime: offers(Feature::Lifetime).then(|| powers() as Arc<dyn Lifetime>),
+            identifier: Some(Identifier { connection: Arc::clone(&self.connection), number: self.exchanges }),
+            lifetime: Some(powers() as Arc<dyn Lifetime>),
             reset: self.facts.has_reset.then(|| powers() as Arc<dyn Reset>),
             expect_continue: expects_continue.then(|| powers() as Arc<dyn ExpectContinue>),
             informational: has_interim_responses.then(|| powers() as Arc<dyn Informational>),
-            limits: offers(Feature::Limits).then(|| Arc::clone(limits)),
+            limits: Some(Arc::clone(limits)),
             upgrade: None,
             user: self.facts.user.clone(),
-            server_variables: offers(Feature::ServerVariables).then(|| Arc::clone(&self.variables)),
+            server_variables: Some(Arc::clone(&self.variables)),
             trace: None,
         }
     }

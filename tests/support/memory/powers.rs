@@ -14,7 +14,7 @@ pub(super) struct Powers {
     aborted: Notify,
     why: Mutex<Option<Fault>>,
     /// The last error code that the application has chosen. This server has no use for it.
-    code: Mutex<Option<u32>>,
+    code: Mutex<Option<u64>>,
     interim: Mutex<Interim>,
     is_asked: Notify,
     will_read: AtomicBool,
@@ -102,7 +102,7 @@ impl Lifetime for Powers {
 }
 
 impl Reset for Powers {
-    fn reset(&self, code: u32) {
+    fn reset(&self, code: u64) {
         *self.code.lock() = Some(code);
         self.abort(GuestFault::Aborted.into());
     }

@@ -5,6 +5,7 @@ use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use windhover_contract::Server;
 use windhover_http::HttpServer;
 use windhover_sandbox::{Guest, inspect};
 
@@ -45,7 +46,7 @@ pub(crate) fn build(args: &authoring::Build) -> anyhow::Result<ExitCode> {
             &whole.bytes,
             &whole.name,
             &app.to_sandbox(config.written.server.max_instances),
-            HttpServer::can_offer,
+            HttpServer::offers,
         )?;
         say(&format!("{outcome} in {:.1} s", took.as_secs_f32()));
     }

@@ -2,13 +2,59 @@
 
 use std::net::SocketAddr;
 
-/// The connection as seen on the socket (ASP.NET Core: `IHttpConnectionFeature`).
+/// The connection of an exchange (ASP.NET Core: `IHttpConnectionFeature`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Identifies the connection: unique in this process, the same for every exchange on it. Opaque; for logs.
     pub id: String,
-    /// The other end. `None`: the transport has no addresses (a Unix socket, a pipe in memory).
+    /// The ends of the socket. A server reports these and no others.
+    pub socket: Ends,
+    /// The ends as a trusted proxy reports them for one exchange. `None`: no proxy did. A server leaves it `None`;
+    /// whoever trusts the proxy sets it before an application sees the request.
+    pub told: Option<Ends>,
+}
+
+/// Both ends of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ends {
+    /// The client's. `None`: unknown, or the transport has no addresses (a Unix socket, a pipe in memory).
     pub remote: Option<SocketAddr>,
-    /// This end. `None` as above.
+    /// The server's. `None` as above.
     pub local: Option<SocketAddr>,
+}
+
+impl Connection {
+    /// A connection whose socket has these ends.
+    pub fn new(id: String, socket: Ends) -> Self {
+        Self { id, socket, told: None }
+    }
+
+    /// The client's address: as a trusted proxy reports it, else the socket's.
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.ends().remote
+    }
+
+    /// The address that the client connected to: as a trusted proxy reports it, else the socket's.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.ends().local
+    }
+
+    fn ends(&self) -> &Ends {
+        self.told.as_ref().unwrap_or(&self.socket)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_are_the_sockets_until_a_proxy_reports_others() {
+        let ends = |remote: &str| Ends { remote: remote.parse().ok(), local: None };
+        let mut connection = Connection::new("1".to_owned(), ends("127.0.0.1:1"));
+        assert_eq!(connection.remote(), connection.socket.remote);
+        connection.told = Some(ends("192.0.2.1:2"));
+        assert_eq!(connection.remote(), "192.0.2.1:2".parse().ok());
+        assert_eq!(connection.socket, ends("127.0.0.1:1"));
+    }
 }

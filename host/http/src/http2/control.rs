@@ -164,8 +164,9 @@ impl Lifetime for Control {
 }
 
 impl Reset for Control {
-    fn reset(&self, code: u32) {
-        self.cut(Reason::from(code), GuestFault::Aborted.into());
+    fn reset(&self, code: u64) {
+        let reason = u32::try_from(code).map_or(Reason::INTERNAL_ERROR, Reason::from);
+        self.cut(reason, GuestFault::Aborted.into());
     }
 }
 

@@ -13,8 +13,8 @@ impl Host for Exchange {
         let connection = offered(self.features.connection.as_deref(), Feature::Connection)?;
         Ok(Connection {
             id: connection.id.clone(),
-            remote: connection.remote.map(Endpoint::from),
-            local: connection.local.map(Endpoint::from),
+            remote: connection.remote().map(Endpoint::from),
+            local: connection.local().map(Endpoint::from),
         })
     }
 }

@@ -12,7 +12,7 @@ impl Host for Exchange {
     fn reset(&mut self, code: u32) -> wasmtime::Result<Result<(), Error>> {
         match &self.features.reset {
             Some(reset) => {
-                reset.reset(code);
+                reset.reset(code.into());
                 Err(BrokenOff.into())
             }
             None => Ok(Err(Error::NotPossible)),

@@ -69,11 +69,11 @@ impl Exchange {
     }
 
     fn local(&self) -> Option<SocketAddr> {
-        self.features.connection.as_ref()?.local
+        self.features.connection.as_ref()?.local()
     }
 
     fn remote(&self) -> Option<SocketAddr> {
-        self.features.connection.as_ref()?.remote
+        self.features.connection.as_ref()?.remote()
     }
 }
 

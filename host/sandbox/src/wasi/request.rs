@@ -15,7 +15,7 @@ pub(super) fn authority(exchange: &Exchange) -> Authority {
     if let Some(authority) = exchange.target.authority() {
         return authority.clone();
     }
-    let local = exchange.features.connection.as_deref().and_then(|connection| connection.local);
+    let local = exchange.features.connection.as_deref().and_then(|connection| connection.local());
     local
         .and_then(|address| Authority::try_from(address.to_string()).ok())
         .unwrap_or(Authority::from_static("localhost"))

@@ -14,7 +14,7 @@ use crate::config::file::Format;
 pub(super) fn exchange(record: &Record, format: Format) {
     let (app, version) = record.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
     let fault = record.broken_off();
-    let client = record.connection.as_ref().and_then(|connection| connection.remote).map(|remote| remote.to_string());
+    let client = record.connection.as_ref().and_then(|connection| connection.remote()).map(|remote| remote.to_string());
     info!(
         target: TARGET,
         method = record.method.as_str(),
@@ -39,7 +39,7 @@ pub(super) fn exchange(record: &Record, format: Format) {
 
 /// The line of a request that no application saw.
 pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version) {
-    let client = connection.remote.map(|remote| remote.to_string());
+    let client = connection.remote().map(|remote| remote.to_string());
     info!(
         target: TARGET,
         protocol = protocol(version),

@@ -19,8 +19,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use windhover_contract::{ConnectionEnd, Fault};
-use windhover_http::{ConnectionCount, Tls};
+use windhover_contract::{ConnectionCounts, ConnectionEnd, Fault};
+use windhover_http::Tls;
 
 use super::method::known_method;
 use super::protocol;
@@ -139,8 +139,12 @@ impl Metrics {
     }
 
     /// Tells about these too, from now on.
-    pub(crate) fn watch(&self, connections: ConnectionCount, apps: impl Fn() -> Vec<Arc<App>> + Send + Sync + 'static) {
-        let _ = self.watched.server.set((connections, Box::new(apps))); // once is enough
+    pub(crate) fn watch(
+        &self,
+        connections: impl Fn() -> ConnectionCounts + Send + Sync + 'static,
+        apps: impl Fn() -> Vec<Arc<App>> + Send + Sync + 'static,
+    ) {
+        let _ = self.watched.server.set((Box::new(connections), Box::new(apps))); // once is enough
     }
 
     /// Tells until when the certificates of these endpoints are valid, in place of those before.
@@ -232,11 +236,12 @@ fn connection_seconds() -> Histogram {
 /// What is asked for when somebody asks, once there is something to ask.
 #[derive(Default)]
 struct Watched {
-    server: OnceLock<(ConnectionCount, Box<Apps>)>,
+    server: OnceLock<(Box<Connections>, Box<Apps>)>,
     /// By the endpoint's name.
     certificates: Mutex<Vec<(String, Arc<Tls>)>>,
 }
 
+type Connections = dyn Fn() -> ConnectionCounts + Send + Sync;
 type Apps = dyn Fn() -> Vec<Arc<App>> + Send + Sync;
 
 impl fmt::Debug for Watched {
@@ -252,9 +257,10 @@ impl Collector for Watched {
         ConstCounter::new(log::dropped_lines()).encode(metric)?;
         self.encode_certificates(&mut encoder)?;
         let Some((connections, apps)) = self.server.get() else { return Ok(()) };
-        gauge(&mut encoder, "windhover_active_connections", "Connections that speak HTTP", connections.open())?;
+        let connections = connections();
+        gauge(&mut encoder, "windhover_active_connections", "Connections that speak HTTP", connections.open)?;
         let help = "Connections that speak another protocol";
-        gauge(&mut encoder, "windhover_upgraded_connections", help, connections.upgraded())?;
+        gauge(&mut encoder, "windhover_upgraded_connections", help, connections.upgraded)?;
         let apps = apps();
         let help = "Instances at work, and requests that wait for one";
         let mut family = encoder.encode_descriptor("windhover_instances", help, None, MetricType::Gauge)?;

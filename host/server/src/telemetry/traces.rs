@@ -134,7 +134,7 @@ impl Span {
             self.set("server.address", host);
             port.into_iter().for_each(|port| self.set("server.port", i64::from(port)));
         }
-        if let Some(remote) = record.connection.as_ref().and_then(|connection| connection.remote) {
+        if let Some(remote) = record.connection.as_ref().and_then(|connection| connection.remote()) {
             self.set("client.address", remote.ip().to_string());
         }
         if let Some((app, version)) = &record.app {
