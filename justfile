@@ -5,6 +5,11 @@ set shell := ["bash", "-euo", "pipefail", "-c"]
 wasm := "wasm32-wasip2"
 guests := "target/guests"
 
+# What tests and CI build with in place of the profile's own settings.
+unoptimised := "--config .ci/unoptimised.toml"
+# `just ci` sets it to that for all of its parts.
+config := ""
+
 # rustup's errors become pages of backtrace with it.
 export RUST_BACKTRACE := "0"
 
@@ -20,14 +25,14 @@ serve *ARGS: build
 run EXAMPLE *ARGS: build guests
     @target/release/windhover serve {{ guests }}/{{ wasm }}/release/{{ replace(EXAMPLE, "-", "_") }}.wasm {{ ARGS }}
 
-# Run all tests
-test: build guests
+# Run all tests, of what is built unoptimised: target/release/windhover too, until the next `just build`
+test: setup guests
     #!/usr/bin/env bash
     set -euo pipefail
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --release --workspace --locked
+        cargo nextest run {{ unoptimised }} --release --workspace --locked
     else
-        cargo test --release --workspace --locked
+        cargo test {{ unoptimised }} --release --workspace --locked
     fi
     # Examples with tests of their own, which run here and not in WebAssembly.
     export CARGO_TARGET_DIR="$PWD/{{ guests }}"
@@ -39,7 +44,7 @@ test: build guests
 
 # Build windhover
 build: setup
-    @cargo build --release --locked --package windhover --package windhover-guest
+    @cargo build {{ config }} --release --locked --package windhover --package windhover-guest
 
 # Build windhover as it is to be deployed, optimised across all crates: target/dist/windhover (all anew, thirteen minutes)
 dist: setup
@@ -58,7 +63,7 @@ guests: setup
 # Check formatting, lints, that the rooms depend only as drawn, and the dependencies' licences, sources and versions
 check: setup floors deny
     cargo fmt --all --check
-    cargo clippy --release --workspace --all-targets --locked --quiet -- --deny warnings
+    cargo clippy {{ config }} --release --workspace --all-targets --locked --quiet -- --deny warnings
     for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml tests/fuzz/Cargo.toml; do \
         cargo fmt --all --check --manifest-path "$manifest"; \
     done
@@ -86,9 +91,17 @@ floors:
     exit $fails
 
 # Begin, build and test an app in each language as a new user would, and run all of them on every server (needs clang-19 with libc++, Node.js, Python with pip); --write renews the table in guest-examples/README.md
-languages *ARGS: build
+languages *ARGS: build language-apps (language-behaviours ARGS)
+
+# The first half: the apps
+[private]
+language-apps:
     @tests/languages/run.sh target/release/windhover {{ guests }}/languages
-    @WINDHOVER_GUESTS="$PWD/{{ guests }}/languages" cargo test --release --locked --quiet --workspace --test languages -- {{ ARGS }}
+
+# The second half: the same requests to each of them
+[private]
+language-behaviours *ARGS:
+    @WINDHOVER_GUESTS="$PWD/{{ guests }}/languages" cargo test {{ unoptimised }} --release --locked --quiet --workspace --test languages -- {{ ARGS }}
 
 # Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
 interop: build guests
@@ -96,7 +109,7 @@ interop: build guests
 
 # Write docs/configuration-reference.md from the schema of the configuration
 reference: setup
-    @WINDHOVER_WRITE_REFERENCE=1 cargo test --release --locked --quiet --workspace --test reference
+    @WINDHOVER_WRITE_REFERENCE=1 cargo test {{ unoptimised }} --release --locked --quiet --workspace --test reference
 
 # Look for what a fresh instance must not know while the kernel swaps the server's memory out, and moves it (needs Python, and root for both)
 isolation: build guests
@@ -186,14 +199,42 @@ advisories: deny
 ci:
     #!/usr/bin/env bash
     set -euo pipefail
+    just() { "{{ just_executable() }}" --justfile "{{ justfile() }}" config='{{ unoptimised }}' "$@"; }
+    logs=$(mktemp -d)
+    trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$logs"' EXIT
     parts=()
-    for part in build guests check test isolation languages interop; do
-        SECONDS=0
-        "{{ just_executable() }}" --justfile "{{ justfile() }}" "$part"
-        parts+=("$part $SECONDS s")
+    ended() { # PART SECONDS
+        parts+=("$1 $2 s")
         echo "ci: ${parts[-1]}"
-    done
-    echo "ci: all passed, in a row:$(printf ' %s,' "${parts[@]}")"
+    }
+    part() {
+        local began=$SECONDS
+        just "$1"
+        ended "$1" $((SECONDS - began))
+    }
+    # What leaves a core idle for half of its time runs beside another part; what it says is shown when it has ended.
+    beside() { (time just "$1") >"$logs/$1" 2>&1 & }
+    joined() { # PART, and the process that does it
+        local failed=0
+        wait "$2" || failed=$?
+        cat "$logs/$1"
+        [ $failed = 0 ] || { echo "ci: $1 failed" >&2; exit $failed; }
+        ended "$1" "$(sed -n 's/^real\t\([0-9]*\)m\([0-9]*\).*/\1 \2/p' "$logs/$1" | awk '{ print $1 * 60 + $2 }')"
+    }
+    just setup
+    beside guests
+    guests=$!
+    part build
+    joined guests $guests
+    part test
+    beside language-apps
+    apps=$!
+    part check
+    joined language-apps $apps
+    part language-behaviours
+    part isolation
+    part interop
+    echo "ci: all passed, in $SECONDS s:$(printf ' %s,' "${parts[@]}")"
 
 # Add what Rust needs for guests, and say what is missing
 setup:
