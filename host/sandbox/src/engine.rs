@@ -21,7 +21,7 @@ use crate::scheduling::background::Background;
 use crate::scheduling::clock::Clock;
 use crate::scheduling::instance_limit::InstanceLimit;
 use crate::store::state::State;
-use crate::{features, wasi};
+use crate::{features, grants, wasi};
 
 /// Compiles guests and holds the pool that their instances come from. Cheap to clone; one is enough for a process.
 #[derive(Clone)]
@@ -144,5 +144,6 @@ fn link(engine: &wasmtime::Engine, has_concurrency: bool) -> wasmtime::Result<Li
     if has_concurrency {
         wasi::p3::add_to_linker(&mut linker)?;
     }
+    grants::link(&mut linker, has_concurrency)?;
     Ok(linker)
 }

@@ -8,18 +8,11 @@ pub(crate) mod p3;
 pub(crate) mod request;
 
 use wasmtime::component::Linker;
-use wasmtime_wasi::filesystem::WasiFilesystem;
-use wasmtime_wasi_config::WasiConfig;
 
 use crate::store::state::State;
 
-/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2, and `wasi:config` 0.2.0-rc.1.
+/// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `io`, `random` and `sockets` 0.2.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    // Once more: open files are counted.
-    linker.allow_shadowing(true);
-    wasmtime_wasi::p2::bindings::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::files)?;
-    linker.allow_shadowing(false);
-    p2::add_to_linker(linker)?;
-    wasmtime_wasi_config::add_to_linker(linker, |state| WasiConfig::from(&state.app().grants.config))
+    p2::add_to_linker(linker)
 }

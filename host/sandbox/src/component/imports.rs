@@ -5,6 +5,7 @@ use std::path::Path;
 use windhover_contract::Feature;
 
 use super::{LoadError, Wasi};
+use crate::grants::config;
 
 /// The imports of one component.
 pub(crate) struct Imports {
@@ -53,13 +54,15 @@ impl Imports {
                 None => Err("this version of Windhover does not have this feature; a newer one may"),
             },
             ("next", "") | ("wasi:http", "incoming-handler" | "handler") => Err(MIDDLEWARE),
-            (package, _) if package.starts_with("wasi:") && Wasi::is_draft(version) && !is_config(package, version) => {
+            (package, _)
+                if package.starts_with("wasi:") && Wasi::is_draft(version) && !config::is_linked(package, version) =>
+            {
                 Err(DRAFT_OF_WASI)
             }
             ("wasi:http", "types" | "outgoing-handler") if wasi == Some(Wasi::V0_2) => Ok(()),
             ("wasi:http", "types" | "client") if wasi == Some(Wasi::V0_3) => Ok(()),
             // A draft that all hosts have as it is.
-            (package, "store") if is_config(package, version) => Ok(()),
+            (package, "store") if config::is_linked(package, version) => Ok(()),
             ("wasi:io", _) if wasi == Some(Wasi::V0_3) => Err("WASI 0.3 has no wasi:io; build the guest anew"),
             (package, _) if LINKED_WASI.contains(&package) && wasi.is_some() => Ok(()),
             ("wasi_snapshot_preview1", _) => {
@@ -79,10 +82,6 @@ const PATCH: u32 = 0;
 fn is_served(version: &str) -> bool {
     let patch = version.strip_prefix("0.1.").and_then(|patch| patch.parse::<u32>().ok());
     patch.is_some_and(|patch| (0..=PATCH).contains(&patch))
-}
-
-fn is_config(package: &str, version: &str) -> bool {
-    package == "wasi:config" && version == "0.2.0-rc.1"
 }
 
 /// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.

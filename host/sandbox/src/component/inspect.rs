@@ -16,7 +16,7 @@ use crate::component::{LoadError, World};
 use crate::component::{Outline, answers_once, binary, keeps_resources};
 
 pub use made_with::MadeWith;
-pub use wants::{Grant, Want};
+pub use wants::Want;
 
 /// A component, looked at.
 #[derive(Debug)]

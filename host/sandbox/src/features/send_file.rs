@@ -62,7 +62,7 @@ async fn with_files<T: Send + 'static>(
     ask: impl FnOnce(&Dir) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     let own = Arc::clone(grants);
-    let asked = grants.blocking.call(move || ask(own.files.as_ref().ok_or(Error::NotFound)?));
+    let asked = grants.blocking.call(move || ask(own.files.folder().ok_or(Error::NotFound)?));
     asked.await.unwrap_or(Err(Error::NotFound))
 }
 

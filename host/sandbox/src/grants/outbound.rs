@@ -1,4 +1,4 @@
-//! What guests may ask of other servers: nothing, unless it was granted. Redirects are not followed here: a guest that
+//! Requests to other servers, by `wasi:http`, with which it is linked: none, unless they are granted. Redirects are not followed here: a guest that
 //! follows one sends a request like any other, which is judged like any other.
 
 mod address;
@@ -23,6 +23,7 @@ use wasmtime_wasi_http::{
 };
 use windhover_contract::{Trace, TracedCall};
 
+use super::grant::{Grant, Granted};
 use crate::exchange::fields::without_connection;
 use crate::scheduling::blocking::Blocking;
 use client::{Client, error_type, may_reach};
@@ -35,16 +36,38 @@ pub use client::OutboundError;
 pub use rule::{OutboundRule, OutboundRuleError};
 pub use settings::{Outbound, OutboundLimits};
 
-/// What a deployment may send, with its client.
-pub(crate) struct Granted {
+/// The requests of a guest to other servers.
+#[derive(Default)]
+pub(crate) struct OutboundHttp(Option<Arc<Allowed>>);
+
+impl OutboundHttp {
+    pub(super) fn open(outbound: Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
+        Ok(Self(Some(Arc::new(Allowed::new(outbound, blocking)?))))
+    }
+}
+
+impl Granted for OutboundHttp {
+    const GRANT: Grant = Grant {
+        name: "outbound HTTP",
+        option: Some("grants.outbound"),
+        interfaces: &["wasi:http/outgoing-handler", "wasi:http/client"],
+    };
+
+    fn describe(&self) -> Option<String> {
+        self.0.as_ref().map(|allowed| format!("rules: {}", allowed.outbound.rules.len()))
+    }
+}
+
+/// What an app may send, with its client.
+struct Allowed {
     outbound: Outbound,
     client: Client,
     /// The second in which a refusal was last logged.
     last_refusal: AtomicU64,
 }
 
-impl Granted {
-    pub(crate) fn new(outbound: Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
+impl Allowed {
+    fn new(outbound: Outbound, blocking: &Arc<Blocking>) -> Result<Self, OutboundError> {
         let client = Client::new(&outbound, blocking)?;
         Ok(Self { outbound, client, last_refusal: AtomicU64::new(0) })
     }
@@ -138,7 +161,7 @@ const PRIVATE: &str = "its address is of a private network; a rule that names it
 pub(crate) struct Hooks {
     app: Option<Arc<str>>,
     /// `None`: none leaves.
-    granted: Option<Arc<Granted>>,
+    granted: Option<Arc<Allowed>>,
     /// Made when the first request leaves.
     in_flight: Option<Arc<InFlight>>,
     /// The trace that the current exchange is part of.
@@ -170,9 +193,9 @@ impl Traced {
 }
 
 impl Hooks {
-    pub(crate) fn new(app: &Arc<str>, granted: Option<&Arc<Granted>>) -> Self {
-        let app = granted.map(|_| Arc::clone(app));
-        Self { app, granted: granted.cloned(), in_flight: None, exchange: Traced::default() }
+    pub(crate) fn new(app: &Arc<str>, granted: &OutboundHttp) -> Self {
+        let app = granted.0.as_ref().map(|_| Arc::clone(app));
+        Self { app, granted: granted.0.clone(), in_flight: None, exchange: Traced::default() }
     }
 
     /// From now on requests are sent for an exchange with these fields and this trace. `None`: for no exchange, or for

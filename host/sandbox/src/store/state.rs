@@ -17,6 +17,7 @@ use crate::exchange::Exchange;
 use crate::exchange::app::App;
 use crate::exchange::log_id::LogId;
 use crate::grants::outbound::Hooks;
+use crate::grants::{GrantStore, Grants};
 use crate::limits::memory::MemoryLimiter;
 use crate::scheduling::background::found_at_work;
 use crate::store::log::GuestLog;
@@ -49,7 +50,7 @@ pub(crate) struct CpuTimeExceeded;
 
 impl State {
     pub(crate) fn new(app: Arc<App>, exchange: Option<Box<Exchange>>) -> Self {
-        let mut hooks = Hooks::new(&app.name, app.grants.outbound.as_ref());
+        let mut hooks = Hooks::new(&app.name, &app.grants.outbound);
         hooks.begin(trace_of(&exchange));
         let all = &app.grown_memory;
         Self {
@@ -138,12 +139,6 @@ impl State {
         self.resources.table_for(content)
     }
 
-    /// The files that the guest has open, for a call that may open another.
-    pub(crate) fn files(&mut self) -> WasiFilesystemCtxView<'_> {
-        self.resources.table_for(OPEN_FILE);
-        self.filesystem()
-    }
-
     pub(crate) fn hooks(&mut self) -> &mut Hooks {
         &mut self.hooks
     }
@@ -192,6 +187,19 @@ impl Drop for State {
     }
 }
 
+impl GrantStore for State {
+    type Grants = Grants;
+
+    fn grants(&self) -> &Grants {
+        &self.app.grants
+    }
+
+    fn files(&mut self) -> WasiFilesystemCtxView<'_> {
+        self.resources.table_for(OPEN_FILE);
+        self.filesystem()
+    }
+}
+
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let Self { wasi, log, resources, app, .. } = self;
@@ -200,8 +208,7 @@ impl WasiView for State {
             // and what is granted is added.
             let mut builder = WasiCtx::builder();
             builder.stdout(log.stdout()).stderr(log.stderr());
-            builder.allow_tcp(false).allow_udp(false).allow_ip_name_lookup(false);
-            if let Err(error) = app.grants.give(&mut builder) {
+            if let Err(error) = app.grants.prepare(&mut builder) {
                 warn!(app = %app.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
             }
             builder.build()

@@ -12,7 +12,6 @@ use tokio::sync::oneshot;
 use tracing::warn;
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, Linker};
-use wasmtime_wasi::filesystem::WasiFilesystem;
 use wasmtime_wasi_http::p3::bindings::Service;
 use wasmtime_wasi_http::p3::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p3::{Request, Response};
@@ -31,10 +30,6 @@ use crate::store::state::State;
 /// Links `wasi:cli`, `clocks`, `filesystem`, `http`, `random` and `sockets` 0.3.
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     wasmtime_wasi::p3::add_to_linker(linker)?;
-    // Once more: open files are counted.
-    linker.allow_shadowing(true);
-    wasmtime_wasi::p3::bindings::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::files)?;
-    linker.allow_shadowing(false);
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }
 
