@@ -182,7 +182,7 @@ impl Answer {
         Poll::Pending
     }
 
-    /// Octets of content that nobody has taken yet.
+    /// Bytes of content that nobody has taken yet.
     pub(crate) fn ahead(&self) -> u64 {
         self.slots().pieces.size() as u64
     }

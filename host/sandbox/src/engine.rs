@@ -1,4 +1,4 @@
-//! One engine a process: how guests are compiled, where their memory comes from, and the clock that interrupts them.
+//! One engine a process: how guests are compiled, where their memory comes from, and the ticker that interrupts them.
 //! Inside it are up to four of wasmtime's, each made when the first guest needs it: with concurrency and without, because
 //! one that can do several things at once in an instance is slower for the guests that do not; and with memories of our
 //! own or of wasmtime's pool, because what resets them fastest depends on how much data a guest begins with.
@@ -18,8 +18,8 @@ use crate::engine::settings::{base, with_memory};
 use crate::limits::memory::GrownMemory;
 use crate::memory;
 use crate::scheduling::background::Background;
-use crate::scheduling::clock::Clock;
 use crate::scheduling::instance_limit::InstanceLimit;
+use crate::scheduling::ticker::Ticker;
 use crate::store::state::State;
 use crate::{features, grants, wasi};
 
@@ -42,11 +42,11 @@ struct Inner {
 pub(crate) struct Runtime {
     pub(crate) engine: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) ticker: Arc<Ticker>,
 }
 
 impl Engine {
-    /// Starts an engine, and with it the clock of all of its guests.
+    /// Starts an engine, and with it the ticker of all of its guests.
     pub fn new(config: &EngineConfig) -> Result<Self, EngineError> {
         let first = EngineKind::default();
         let (runtime, no_pool) = Runtime::new(config, first)?;
@@ -130,8 +130,8 @@ impl Runtime {
             }
         };
         let linker = link(&engine, kind.has_concurrency).map_err(EngineError)?;
-        let clock = Clock::start(engine.weak()).map_err(|failure| EngineError(failure.into()))?;
-        Ok((Self { engine, linker, clock: Arc::new(clock) }, no_pool))
+        let ticker = Ticker::spawn(engine.weak()).map_err(|failure| EngineError(failure.into()))?;
+        Ok((Self { engine, linker, ticker: Arc::new(ticker) }, no_pool))
     }
 }
 

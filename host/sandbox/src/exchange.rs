@@ -71,7 +71,7 @@ pub(crate) enum Progress {
     Unanswered,
     /// `send`: all is said.
     Sent,
-    /// `start`: content may follow, exactly `remaining` octets of it if the guest gave itself a length.
+    /// `start`: content may follow, exactly `remaining` bytes of it if the guest gave itself a length.
     Started { remaining: Option<u64>, allows_content: bool, trailers: Vec<String> },
     /// `upgrade.accept`: the connection is the guest's.
     Upgraded,
@@ -162,7 +162,7 @@ impl Content {
         self.fault_elsewhere.as_ref().is_some_and(|cell| Arc::strong_count(cell) > 1)
     }
 
-    /// The next piece: at least one octet, at most `max`. Empty: the end.
+    /// The next piece: at least one byte, at most `max`. Empty: the end.
     pub(crate) async fn read(&mut self, max: usize) -> Result<Bytes, ContentError> {
         if self.surplus.is_empty() {
             self.surplus = poll_fn(|cx| self.poll_pieces(cx, max)).await?;
@@ -170,7 +170,7 @@ impl Content {
         Ok(self.surplus.split_to(self.surplus.len().min(max)))
     }
 
-    /// All that is left, if it is at most `max` octets. It has room in the host while it is collected.
+    /// All that is left, if it is at most `max` bytes. It has room in the host while it is collected.
     pub(crate) async fn read_all(
         &mut self,
         max: usize,

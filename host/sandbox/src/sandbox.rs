@@ -40,7 +40,7 @@ impl Sandbox {
             limits,
             grants: Arc::new(grants),
             leaving: Leaving::default(),
-            scheduler: Arc::new(Scheduler::new(guest.clock(), engine.background())),
+            scheduler: Arc::new(Scheduler::new(guest.ticker(), engine.background())),
             grown_memory: Arc::clone(engine.grown_memory()),
             has_current_exchange: guest.has_current_exchange(),
             profile: OnceLock::new(),

@@ -22,7 +22,7 @@ pub(crate) fn awaited(body: Body, answer: &Arc<Answer>) -> Body {
 struct Awaited {
     body: Body,
     answer: Arc<Answer>,
-    /// Octets.
+    /// Bytes.
     received: u64,
     is_waited_for: bool,
 }

@@ -200,7 +200,7 @@ impl Held {
         Some(Self { room: None, beyond: Some(self.beyond.take()?) })
     }
 
-    /// Octets that have room within the limit.
+    /// Bytes that have room within the limit.
     pub(crate) fn size(&self) -> usize {
         self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * UNIT
     }
@@ -213,22 +213,22 @@ impl Held {
     }
 }
 
-/// Octets that have room for as long as anybody holds a part of them.
-pub(crate) fn counted(octets: Bytes, held: Option<Held>) -> Bytes {
+/// Bytes that have room for as long as anybody holds a part of them.
+pub(crate) fn counted(bytes: Bytes, held: Option<Held>) -> Bytes {
     match held {
-        None => octets,
-        Some(held) => Bytes::from_owner(Counted { octets, _held: held }),
+        None => bytes,
+        Some(held) => Bytes::from_owner(Counted { bytes, _held: held }),
     }
 }
 
 struct Counted {
-    octets: Bytes,
+    bytes: Bytes,
     _held: Held,
 }
 
 impl AsRef<[u8]> for Counted {
     fn as_ref(&self) -> &[u8] {
-        &self.octets
+        &self.bytes
     }
 }
 

@@ -16,7 +16,7 @@ use windhover_contract::{Fault, HostFault};
 use crate::exchange::log_id::LogId;
 use crate::scheduling::blocking::{Blocking, Call};
 
-/// So many octets of a file, from where it stands.
+/// So many bytes of a file, from where it stands.
 pub(crate) struct FilePart {
     left: u64,
     stage: Stage,
@@ -33,7 +33,7 @@ enum Stage {
 }
 
 impl FilePart {
-    /// `length` octets from `offset` on. Does not ask the disk yet.
+    /// `length` bytes from `offset` on. Does not ask the disk yet.
     pub(crate) fn open(
         mut file: File,
         offset: u64,

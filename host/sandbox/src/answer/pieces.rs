@@ -30,7 +30,7 @@ impl Pieces {
         self.queue.is_empty()
     }
 
-    /// Octets in all of them.
+    /// Bytes in all of them.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -83,11 +83,11 @@ impl http_body::Body for Whole {
     }
 }
 
-/// The octets that a guest may be ahead of its client before it waits: twice the largest piece that it is likely to
+/// The bytes that a guest may be ahead of its client before it waits: twice the largest piece that it is likely to
 /// write, so that it makes the next while one is sent.
 pub(crate) const READ_AHEAD: usize = 128 << 10;
 
-/// A guest that writes octet by octet waits before what is around the pieces is larger than they are.
+/// A guest that writes byte by byte waits before what is around the pieces is larger than they are.
 const MAX_PIECES: usize = 64;
 
 /// Pieces are put together up to this size: from there on the copy would cost more than sending them one by one.
@@ -128,8 +128,8 @@ mod tests {
         for sizes in [&[][..], &[5], &[3, 4], &[WORTH_A_COPY, 1], &[10_000, 20_000, 30_000]] {
             let mut pieces = Pieces::default();
             let mut all = Vec::new();
-            for (octet, size) in (b'a'..).zip(sizes) {
-                let piece = vec![octet; *size];
+            for (byte, size) in (b'a'..).zip(sizes) {
+                let piece = vec![byte; *size];
                 all.extend_from_slice(&piece);
                 pieces.push(piece.into());
             }

@@ -143,11 +143,11 @@ mod tests {
         };
         let (first, code) = read(&file).expect("it is all there");
         assert_eq!(first, b"12345678");
-        assert!(code.expect("it is what was written").0.octets().expect("it is here") == content[8..]);
+        assert!(code.expect("it is what was written").0.bytes().expect("it is here") == content[8..]);
         for changed in [0, DIGEST, DIGEST + 8, file.len() - 1] {
             let mut file = file.clone();
             file[changed] ^= 1;
-            assert!(read(&file).expect("it is all there").1.is_none(), "octet {changed}");
+            assert!(read(&file).expect("it is all there").1.is_none(), "byte {changed}");
         }
         assert!(read(&file[..file.len() - 1]).expect("nobody knows how much there was").1.is_none());
         for size in [0, DIGEST - 1, DIGEST + 7] {
@@ -164,6 +164,6 @@ mod tests {
         let path = code.0.path().expect("this system shows processes");
         let mut opened = File::options().write(true).open(path).expect("its owner may open it");
         assert!(opened.write_all(b"evil").is_err() && opened.set_len(0).is_err());
-        assert_eq!(code.0.octets().expect("it is here"), b"code");
+        assert_eq!(code.0.bytes().expect("it is here"), b"code");
     }
 }

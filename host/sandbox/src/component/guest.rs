@@ -18,7 +18,7 @@ use crate::engine::Engine;
 use crate::engine::Runtime;
 use crate::features::bindings::ApplicationPre;
 use crate::limits::SandboxLimits;
-use crate::scheduling::clock::Clock;
+use crate::scheduling::ticker::Ticker;
 use crate::store::state::State;
 use crate::wasi::p2::bindings::WasiHttpPre;
 
@@ -27,7 +27,7 @@ pub struct Guest {
     file: PathBuf,
     engine: Engine,
     runtime: wasmtime::Engine,
-    clock: Arc<Clock>,
+    ticker: Arc<Ticker>,
     pub(crate) kind: Kind,
     needs: Vec<Feature>,
     footprint: Footprint,
@@ -158,7 +158,7 @@ impl Guest {
             file: file.into(),
             engine: engine.clone(),
             runtime: runtime.engine.clone(),
-            clock: Arc::clone(&runtime.clock),
+            ticker: Arc::clone(&runtime.ticker),
             kind,
             needs: imports.features,
             footprint: facts.footprint,
@@ -227,8 +227,8 @@ impl Guest {
     }
 
     /// What interrupts it.
-    pub(crate) fn clock(&self) -> &Arc<Clock> {
-        &self.clock
+    pub(crate) fn ticker(&self) -> &Arc<Ticker> {
+        &self.ticker
     }
 
     /// Whether it can ask Windhover about *the* exchange that it is in.

@@ -20,7 +20,7 @@ pub(crate) fn load(engine: &Engine, code: &Code<'_>) -> wasmtime::Result<Compone
         return Ok(component);
     }
     // A system may forbid to run what is mapped from such a file.
-    let octets = code.image().octets()?;
+    let bytes = code.image().bytes()?;
     // SAFETY: as above.
-    unsafe { Component::deserialize(engine, octets) }
+    unsafe { Component::deserialize(engine, bytes) }
 }

@@ -1,4 +1,4 @@
-//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the octets. It is the
+//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the bytes. It is the
 //! same on every server, because an upgrade is a body in each direction.
 
 mod handshake;
@@ -42,7 +42,7 @@ pub(crate) struct WebSocket {
     was_pinged: bool,
     /// What came last, and waits for room.
     arrived: Option<Bytes>,
-    /// Octets that have come since the last whole message, and as many of them as have room.
+    /// Bytes that have come since the last whole message, and as many of them as have room.
     unfinished: usize,
     counted: usize,
     held: Held,
@@ -73,7 +73,7 @@ pub(crate) enum Event {
 pub(crate) struct NotOpen;
 
 impl WebSocket {
-    /// The client's octets come in `incoming`; what is sent to it goes to the exchange's answer.
+    /// The client's bytes come in `incoming`; what is sent to it goes to the exchange's answer.
     pub(crate) fn new(incoming: Body, limits: &WebSocketLimits, leaving: &Leaving) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -305,7 +305,7 @@ impl WebSocket {
     }
 
     fn end_by_client(&mut self, frame: Option<CloseFrame>) {
-        // Its reply, if there is none yet, waits inside; the last octets leave by the flush that follows.
+        // Its reply, if there is none yet, waits inside; the last bytes leave by the flush that follows.
         let _ = self.context.flush(&mut self.pipe);
         self.closed = Some(match frame {
             Some(frame) => Closed { code: frame.code.into(), reason: frame.reason.as_str().to_owned() },

@@ -5,7 +5,7 @@ use crate::features::bindings::telemetry::{Error, Host};
 
 impl Host for Exchange {
     fn set_tag(&mut self, name: String, value: String) -> Result<(), Error> {
-        let is_name = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'.' | b'_' | b'-');
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(is_name) {
             return Err(Error::InvalidName);
         }

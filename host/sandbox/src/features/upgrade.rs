@@ -29,7 +29,7 @@ impl Host for Exchange {
         let Some(upgraded) = &mut self.upgraded else { return Ok(Err(Error::NotAccepted)) };
         let answer = Arc::clone(&self.answer);
         Ok(match self.disconnect.wait(&answer, upgraded.read(super::request::piece(max))).await? {
-            Ok(Ok(octets)) => Ok(octets.into()),
+            Ok(Ok(bytes)) => Ok(bytes.into()),
             Ok(Err(_)) | Err(_) => Err(Error::Closed),
         })
     }
@@ -41,17 +41,17 @@ impl Host for Exchange {
 
 /// Links what takes content, as in `response`.
 pub(super) fn add_content_to_linker(upgrade: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
-    upgrade.func_wrap_async("write", |store, (octets,): (WasmList<u8>,)| {
-        Box::new(async move { Ok((write(store, octets).await?,)) })
+    upgrade.func_wrap_async("write", |store, (bytes,): (WasmList<u8>,)| {
+        Box::new(async move { Ok((write(store, bytes).await?,)) })
     })
 }
 
-async fn write(mut store: StoreContextMut<'_, State>, octets: WasmList<u8>) -> wasmtime::Result<Result<(), Error>> {
+async fn write(mut store: StoreContextMut<'_, State>, bytes: WasmList<u8>) -> wasmtime::Result<Result<(), Error>> {
     let exchange = store.data_mut().exchange();
     if exchange.upgraded.is_none() {
         return Ok(Err(Error::NotAccepted));
     }
-    Ok(content::write(&mut store, &octets).await?.map_err(|_| Error::Closed))
+    Ok(content::write(&mut store, &bytes).await?.map_err(|_| Error::Closed))
 }
 
 impl Exchange {

@@ -179,5 +179,5 @@ fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
-/// A control frame holds 125 octets, two of which are the code (RFC 6455 §5.5).
+/// A control frame holds 125 bytes, two of which are the code (RFC 6455 §5.5).
 const MAX_REASON: usize = 123;

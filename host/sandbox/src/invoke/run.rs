@@ -26,7 +26,7 @@ pub(crate) struct Run {
     /// `Err`: how it ended.
     call: Result<Work<Result<(), Fault>>, Result<(), Fault>>,
     /// Made at the first wait: most guests never wait. Rings when the time is to be looked at.
-    alarm: Option<Pin<Box<Sleep>>>,
+    timer: Option<Pin<Box<Sleep>>>,
     /// Which time is over.
     overrun: Option<Overrun>,
     /// Whether the guest wants to hear that its client has left.
@@ -46,7 +46,7 @@ impl Run {
     /// Readies a call; nothing happens before the first poll.
     pub(crate) fn start(handler: &Arc<Handler>, exchange: Box<Exchange>, permit: Permit) -> Self {
         Self {
-            alarm: None,
+            timer: None,
             overrun: None,
             is_told: handler.factory.guest.needs().contains(&Feature::Lifetime),
             last_words: handler.app.limits.last_words,
@@ -89,7 +89,7 @@ impl Run {
         };
         let ended = match Pin::new(call).poll(cx) {
             Poll::Ready(ended) => ended,
-            Poll::Pending => match self.poll_alarm(cx) {
+            Poll::Pending => match self.poll_timer(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => {
                     self.answer.leave_unfinished();
@@ -101,13 +101,13 @@ impl Run {
             },
         };
         self.call = Err(ended.clone()); // here the store is dropped
-        self.alarm = None;
+        self.timer = None;
         Poll::Ready(ended)
     }
 
     /// Ready when the guest's time is over.
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut is_due = self.alarm.is_none() | self.answer.time.is_changed();
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut is_due = self.timer.is_none() | self.answer.time.is_changed();
         if self.is_told && self.end_of_last_words.is_none() && self.answer.poll_abandoned(cx).is_ready() {
             self.end_of_last_words = Some(Instant::now() + self.last_words);
             is_due = true;
@@ -125,13 +125,13 @@ impl Run {
                         return Poll::Ready(());
                     }
                 };
-                match &mut self.alarm {
-                    Some(alarm) => alarm.as_mut().reset(next),
-                    alarm => *alarm = Some(Box::pin(tokio::time::sleep_until(next))),
+                match &mut self.timer {
+                    Some(timer) => timer.as_mut().reset(next),
+                    timer => *timer = Some(Box::pin(tokio::time::sleep_until(next))),
                 }
             }
-            if let Some(alarm) = &mut self.alarm {
-                ready!(alarm.as_mut().poll(cx));
+            if let Some(timer) = &mut self.timer {
+                ready!(timer.as_mut().poll(cx));
             }
             is_due = true;
         }

@@ -1,5 +1,5 @@
-//! Instances that are idle between two exchanges. Nothing of them runs meanwhile: what a guest left undone stands still
-//! until its next exchange.
+//! Instances that are idle between two exchanges. Nothing in them runs meanwhile: work that a guest left unfinished goes on
+//! with its next exchange.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
@@ -12,37 +12,37 @@ use windhover_contract::{Fault, GuestFault};
 use crate::exchange::Exchange;
 use crate::reuse::instance::{Instance, InstanceFactory};
 
-/// The idle instances of a deployment: no more than were at work at once.
+/// The idle instances of an app: no more than were in use at once.
 pub(crate) struct IdlePool {
     max_requests: u32,
-    idle: Duration,
-    places: Arc<Mutex<Places>>,
-    /// An instance that rested has answered.
+    idle_timeout: Duration,
+    idle: Arc<Mutex<Idle>>,
+    /// An instance has answered more than one exchange.
     is_proven: AtomicBool,
 }
 
 #[derive(Default)]
-struct Places {
-    /// The longest rested first.
-    resting: Vec<Resting>,
-    /// Somebody will look for those that have rested too long.
-    is_swept: bool,
+struct Idle {
+    /// The one that is idle for longest comes first.
+    instances: Vec<IdleInstance>,
+    /// A task drops those that are idle for too long.
+    has_cleanup: bool,
     is_closed: bool,
 }
 
-struct Resting {
+struct IdleInstance {
     instance: Instance,
     since: Instant,
 }
 
 impl IdlePool {
-    pub(super) fn new(max_requests: u32, idle: Duration) -> Self {
-        Self { max_requests, idle, places: Arc::default(), is_proven: AtomicBool::new(false) }
+    pub(super) fn new(max_requests: u32, idle_timeout: Duration) -> Self {
+        Self { max_requests, idle_timeout, idle: Arc::default(), is_proven: AtomicBool::new(false) }
     }
 
-    /// Answers with an instance that rests, the one that did so for the shortest time, or with a fresh one.
+    /// Answers with the instance that became idle last, or with a fresh one.
     pub(super) async fn answer(&self, factory: &InstanceFactory, exchange: Box<Exchange>) -> Result<(), Fault> {
-        let (mut instance, has_rested) = match self.take() {
+        let (mut instance, is_reused) = match self.take() {
             Some(mut instance) => {
                 instance.begin(exchange);
                 (instance, true)
@@ -50,27 +50,27 @@ impl IdlePool {
             None => (factory.instantiate(Some(exchange)).await?, false),
         };
         let ended = instance.answer().await;
-        if has_rested {
+        if is_reused {
             self.judge(&factory.app.name, &ended, instance.has_answered());
         }
         ended?;
-        if instance.rest() < self.max_requests {
+        if instance.end_exchange() < self.max_requests {
             self.put(instance);
         }
         Ok(())
     }
 
     pub(super) fn close(&self) {
-        let mut places = lock(&self.places);
-        places.is_closed = true;
-        let resting = std::mem::take(&mut places.resting);
-        drop(places);
-        drop(resting);
+        let mut idle = lock(&self.idle);
+        idle.is_closed = true;
+        let instances = std::mem::take(&mut idle.instances);
+        drop(idle);
+        drop(instances);
     }
 
-    /// Some engines answer once and never again, which each of their instances would show anew. So if the first one that
-    /// rested fails, none rests from now on; once one has answered, a failure is of its exchange alone, and no client can
-    /// end the reuse by causing one.
+    /// Some engines answer once and never again, and each of their instances would fail in turn. So if the first instance
+    /// that is reused fails, the pool closes. Once one has answered, a failure concerns its exchange alone, and no client
+    /// can end the reuse by causing one.
     fn judge(&self, app: &str, ended: &Result<(), Fault>, has_answered: bool) {
         if self.is_proven.load(Ordering::Relaxed) {
             return;
@@ -80,7 +80,7 @@ impl IdlePool {
             Ok(()) | Err(Fault::Guest(GuestFault::Trapped)) => {}
             Err(_) => return, // of the client, or of the host
         }
-        if !std::mem::replace(&mut lock(&self.places).is_closed, true) {
+        if !std::mem::replace(&mut lock(&self.idle).is_closed, true) {
             warn!(
                 %app,
                 "an instance that had answered a request failed at its next one, so this guest cannot be reused: from now \
@@ -91,60 +91,60 @@ impl IdlePool {
     }
 
     fn take(&self) -> Option<Instance> {
-        let last = lock(&self.places).resting.pop()?;
-        (last.since.elapsed() < self.idle).then_some(last.instance)
+        let last = lock(&self.idle).instances.pop()?;
+        (last.since.elapsed() < self.idle_timeout).then_some(last.instance)
     }
 
     fn put(&self, instance: Instance) {
-        let mut places = lock(&self.places);
-        if places.is_closed || self.idle.is_zero() {
-            return drop(places); // and then the instance, which takes longer than a lock should be held
+        let mut idle = lock(&self.idle);
+        if idle.is_closed || self.idle_timeout.is_zero() {
+            return drop(idle); // before the instance, which takes longer than a lock should be held
         }
-        places.resting.push(Resting { instance, since: Instant::now() });
-        if !places.is_swept {
-            places.is_swept = true;
-            tokio::spawn(sweep(Arc::downgrade(&self.places), self.idle));
+        idle.instances.push(IdleInstance { instance, since: Instant::now() });
+        if !idle.has_cleanup {
+            idle.has_cleanup = true;
+            tokio::spawn(clean_up(Arc::downgrade(&self.idle), self.idle_timeout));
         }
     }
 }
 
-/// Drops what has rested too long, until nothing rests.
-async fn sweep(places: Weak<Mutex<Places>>, idle: Duration) {
-    let sweeper = Sweeper(places);
+/// Drops instances that are idle for too long, until none is idle.
+async fn clean_up(idle: Weak<Mutex<Idle>>, timeout: Duration) {
+    let cleanup = Cleanup(idle);
     loop {
-        tokio::time::sleep(idle).await;
-        let Some(places) = sweeper.0.upgrade() else { return };
-        let mut places = lock(&places);
-        let fresh = places.resting.partition_point(|resting| resting.since.elapsed() >= idle);
-        let tired: Vec<_> = places.resting.drain(..fresh).collect();
-        places.is_swept = !places.resting.is_empty();
-        let is_over = !places.is_swept;
-        drop(places);
-        drop(tired);
+        tokio::time::sleep(timeout).await;
+        let Some(idle) = cleanup.0.upgrade() else { return };
+        let mut idle = lock(&idle);
+        let fresh = idle.instances.partition_point(|instance| instance.since.elapsed() >= timeout);
+        let old: Vec<_> = idle.instances.drain(..fresh).collect();
+        idle.has_cleanup = !idle.instances.is_empty();
+        let is_over = !idle.has_cleanup;
+        drop(idle);
+        drop(old);
         if is_over {
-            return sweeper.leave();
+            return cleanup.end();
         }
     }
 }
 
-/// A runtime may end with the sweeper in it; then the next one to put something sends another.
-struct Sweeper(Weak<Mutex<Places>>);
+/// A runtime may end with the task in it. Then the next instance that becomes idle starts another.
+struct Cleanup(Weak<Mutex<Idle>>);
 
-impl Sweeper {
-    /// Leaves without a word: another may be at work already.
-    fn leave(mut self) {
+impl Cleanup {
+    /// Ends without a change: another task may run already.
+    fn end(mut self) {
         self.0 = Weak::new();
     }
 }
 
-impl Drop for Sweeper {
+impl Drop for Cleanup {
     fn drop(&mut self) {
-        if let Some(places) = self.0.upgrade() {
-            lock(&places).is_swept = false;
+        if let Some(idle) = self.0.upgrade() {
+            lock(&idle).has_cleanup = false;
         }
     }
 }
 
-fn lock(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
-    places.lock()
+fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
+    idle.lock()
 }

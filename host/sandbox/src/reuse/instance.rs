@@ -119,23 +119,24 @@ impl Instance {
         self.store.data().has_answered()
     }
 
-    /// Puts an instance that rested into another exchange.
+    /// Begins another exchange with an instance that was idle.
     pub(crate) fn begin(&mut self, exchange: Box<Exchange>) {
         self.store.data_mut().begin(Some(exchange));
-        // The clock went on while it rested, and its first turn is not to end at once.
+        // The ticker went on while the instance was idle, and must not interrupt its first step at once.
         self.store.set_epoch_deadline(1);
     }
 
-    /// Takes it out of its exchange. The number of exchanges that it has answered; as if it were very many, if it did not
-    /// answer this one, keeps so much that the next one may fail by it, or what the connection of this one waits for.
-    pub(crate) fn rest(&mut self) -> u32 {
+    /// Ends its exchange. Returns the number of exchanges that it has answered. That is `u32::MAX` if the instance cannot
+    /// be used again: it did not answer this exchange, it keeps content that the connection waits for, or it holds so much
+    /// that the next exchange may fail.
+    pub(crate) fn end_exchange(&mut self) -> u32 {
         let state = self.store.data_mut();
-        let is_worn = !state.has_answered()
+        let is_spent = !state.has_answered()
             || state.has_unfinished_content()
             || state.keeps_content()
             || state.resources.are_many();
-        state.rest();
-        if is_worn { u32::MAX } else { self.answered }
+        state.end();
+        if is_spent { u32::MAX } else { self.answered }
     }
 }
 

@@ -42,12 +42,12 @@ pub(super) struct Worker {
 #[derive(Default)]
 struct Shared {
     under_way: Mutex<Vec<(Arc<Call>, End)>>,
-    rest: Mutex<Rest>,
+    idleness: Mutex<Idleness>,
 }
 
 /// What the instance does when it is in no exchange.
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Rest {
+enum Idleness {
     #[default]
     None,
     /// The guest goes on after its answers.
@@ -57,7 +57,7 @@ enum Rest {
 
 impl Shared {
     /// Tells the exchange of a call that this has ended.
-    fn tell(&self, ended: &Arc<Call>) {
+    fn end(&self, ended: &Arc<Call>) {
         let mut under_way = lock(&self.under_way);
         if let Some(at) = under_way.iter().position(|(call, _)| Arc::ptr_eq(call, ended)) {
             let _ = under_way.swap_remove(at).1.send(Ok(()));
@@ -106,8 +106,8 @@ impl Worker {
         let works = &mut self.works;
         let mut inside =
             pin!(instance.store.run_concurrent(async |accessor| serve(accessor, guest, works, shared).await));
-        let mut rest = Rest::None;
-        let mut end = pin!(tokio::time::sleep(Duration::ZERO));
+        let mut idleness = Idleness::None;
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             is_busy.store(true, Ordering::Relaxed);
             let mut poll = || poll_in_turns(cx, |cx| inside.as_mut().poll(cx));
@@ -119,20 +119,20 @@ impl Worker {
             if let Poll::Ready(ended) = polled {
                 return Poll::Ready(ended.flatten());
             }
-            let now = *lock(&shared.rest);
-            if now != rest {
-                rest = now;
-                let time = if rest == Rest::Idle { idle } else { app.limits.idle_timeout };
-                end.as_mut().reset(Instant::now() + time.min(FAR));
+            let now = *lock(&shared.idleness);
+            if now != idleness {
+                idleness = now;
+                let time = if idleness == Idleness::Idle { idle } else { app.limits.idle_timeout };
+                timer.as_mut().reset(Instant::now() + time.min(FAR));
             }
-            if rest == Rest::None {
+            if idleness == Idleness::None {
                 return Poll::Pending;
             }
-            ready!(end.as_mut().poll(cx));
+            ready!(timer.as_mut().poll(cx));
             if !slots.remove_if_unused(id) {
                 return Poll::Pending; // somebody has come in at the last moment, and wakes
             }
-            if rest == Rest::Finishing {
+            if idleness == Idleness::Finishing {
                 warn!(app = %app.name, "the guest works on after its answers for longer than it may (idle-timeout): {:?}",
                     app.limits.idle_timeout);
             }
@@ -156,7 +156,7 @@ async fn serve(
         loop {
             while let Poll::Ready(Some(ended)) = calls.poll_next_unpin(cx) {
                 match ended {
-                    Ok(call) => shared.tell(&call),
+                    Ok(call) => shared.end(&call),
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
@@ -168,7 +168,7 @@ async fn serve(
             let is_closed = match work {
                 Poll::Ready(Some(Work { call, request, ended })) => {
                     accessor.with(|mut access| access.get().begin(None));
-                    *lock(&shared.rest) = Rest::None;
+                    *lock(&shared.idleness) = Idleness::None;
                     lock(&shared.under_way).push((Arc::clone(&call), ended));
                     calls.push(run(accessor, guest, call, *request));
                     continue;
@@ -183,7 +183,7 @@ async fn serve(
             if is_done && is_closed {
                 return Poll::Ready(Ok(()));
             }
-            *lock(&shared.rest) = if is_done { Rest::Idle } else { Rest::Finishing };
+            *lock(&shared.idleness) = if is_done { Idleness::Idle } else { Idleness::Finishing };
             return Poll::Pending;
         }
     })

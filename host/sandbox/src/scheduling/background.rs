@@ -20,7 +20,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tracing::warn;
 
-use crate::scheduling::clock::{BEAT, Clock, TICK};
+use crate::scheduling::ticker::{FAST_TICK, TICK, Ticker};
 
 use placement::{Placement, SHORT, Trial};
 
@@ -75,7 +75,7 @@ pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(tokio::task::yield_now())
 }
 
-/// Says, in a guest's step, that the clock has beaten. In the background, whoever waits for this core has it then: a
+/// Says, in a guest's step, that the ticker has beaten. In the background, whoever waits for this core has it then: a
 /// kernel that shares it out fairly lets a guest go on for milliseconds while a thread that serves is waiting, if that has
 /// had more of late.
 pub(crate) fn let_others_in() {
@@ -86,15 +86,15 @@ pub(crate) fn let_others_in() {
 
 /// Decides where the guests of one app run, and interrupts them.
 pub(crate) struct Scheduler {
-    pub(crate) clock: Arc<Clock>,
+    pub(crate) ticker: Arc<Ticker>,
     placement: Placement,
     background: Arc<Background>,
 }
 
 impl Scheduler {
-    pub(crate) fn new(clock: &Arc<Clock>, background: &Arc<Background>) -> Self {
-        let (clock, background) = (Arc::clone(clock), Arc::clone(background));
-        Self { clock, placement: Placement::default(), background }
+    pub(crate) fn new(ticker: &Arc<Ticker>, background: &Arc<Background>) -> Self {
+        let (ticker, background) = (Arc::clone(ticker), Arc::clone(background));
+        Self { ticker, placement: Placement::default(), background }
     }
 
     /// Says, in a guest's step, that it has trapped.
@@ -102,18 +102,18 @@ impl Scheduler {
         if IS_BACKGROUND.get() {
             self.placement.has_trapped();
         } else {
-            self.placement.has_trapped_in_front(self.clock.now());
+            self.placement.has_trapped_in_front(self.ticker.now());
         }
     }
 }
 
-/// What the guest has had of a processor, if the clock has ticked in the step that is under way: one that has just been
+/// What the guest has had of a processor, if the ticker has ticked in the step that is under way: one that has just been
 /// waiting is interrupted for what passed meanwhile, which is no work of its own. To be asked when it is interrupted.
 ///
 /// A tick stands for all of the time since the one before, but for no more than this thread has had of a processor since
 /// that was last looked at: where others compute, it waits in the middle of short steps too.
-pub(crate) fn found_at_work(clock: &Clock) -> Option<Duration> {
-    if clock.ticks() == BEGAN.get() {
+pub(crate) fn found_at_work(ticker: &Ticker) -> Option<Duration> {
+    if ticker.ticks() == BEGAN.get() {
         return None;
     }
     let before = LOOKED_AT.get();
@@ -128,10 +128,10 @@ thread_local! {
     /// Whether this thread is one of the background.
     static IS_BACKGROUND: Cell<bool> = const { Cell::new(false) };
 
-    /// What the clock showed when the step began that is under way on this thread.
+    /// What the ticker showed when the step began that is under way on this thread.
     static BEGAN: Cell<u32> = const { Cell::new(0) };
 
-    /// What this thread had had of a processor when the clock first found a guest at work in that step.
+    /// What this thread had had of a processor when the ticker first found a guest at work in that step.
     static FOUND: Cell<Option<Duration>> = const { Cell::new(None) };
 
     /// What this thread had had of a processor when that was last looked at.
@@ -147,22 +147,22 @@ thread_local! {
 /// A guest's work: it begins where it is polled, and goes on in the background if it takes long. Dropping it ends it: at
 /// once here, and there when the guest waits or at its next tick.
 pub(crate) struct Work<T> {
-    place: Place<T>,
+    location: Location<T>,
     scheduler: Arc<Scheduler>,
 }
 
-enum Place<T> {
-    Here(Steps<T>),
-    There(JoinHandle<Ended<T>>),
+enum Location<T> {
+    Foreground(Steps<T>),
+    InBackground(JoinHandle<Ended<T>>),
     /// On its way.
-    Nowhere,
+    Moving,
 }
 
 impl<T: Send + 'static> Work<T> {
     pub(crate) fn new(scheduler: &Arc<Scheduler>, work: impl Future<Output = T> + Send + 'static) -> Self {
         let scheduler = Arc::clone(scheduler);
         let work = Box::pin(work);
-        Self { place: Place::Here(Steps::new(work, &scheduler)), scheduler }
+        Self { location: Location::Foreground(Steps::new(work, &scheduler)), scheduler }
     }
 }
 
@@ -170,13 +170,13 @@ impl<T: Send + 'static> Future for Work<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Self { place, scheduler } = &mut *self;
+        let Self { location, scheduler } = &mut *self;
         loop {
-            match place {
-                Place::Here(steps) => {
+            match location {
+                Location::Foreground(steps) => {
                     let placement = &scheduler.placement;
                     let is_tried = placement.is_to_compute() && !steps.is_back;
-                    steps.trial = is_tried.then(|| placement.tries(scheduler.clock.now())).flatten();
+                    steps.trial = is_tried.then(|| placement.tries(scheduler.ticker.now())).flatten();
                     let stays = steps.trial.is_some() || !is_tried;
                     let polled = if stays { Pin::new(&mut *steps).poll(cx) } else { Poll::Pending };
                     if polled.is_ready() || stays && !steps.has_computed {
@@ -185,19 +185,19 @@ impl<T: Send + 'static> Future for Work<T> {
                     let Some(background) = scheduler.background.handle() else {
                         return if stays { polled } else { Pin::new(steps).poll(cx) };
                     };
-                    if let Place::Here(steps) = mem::replace(place, Place::Nowhere) {
-                        *place = Place::There(background.spawn(There(Some(steps))));
+                    if let Location::Foreground(steps) = mem::replace(location, Location::Moving) {
+                        *location = Location::InBackground(background.spawn(InBackground(Some(steps))));
                     }
                 }
-                Place::There(there) => match ready!(Pin::new(there).poll(cx)) {
+                Location::InBackground(task) => match ready!(Pin::new(task).poll(cx)) {
                     Ok(Ended::Done(ended)) => return Poll::Ready(ended),
-                    Ok(Ended::Back(steps)) => *place = Place::Here(steps),
+                    Ok(Ended::Back(steps)) => *location = Location::Foreground(steps),
                     Err(failure) => match failure.try_into_panic() {
                         Ok(panic) => resume_unwind(panic), // a host call's, which ends the exchange as it would here
                         Err(_) => unreachable!("the background is there as long as its engine"),
                     },
                 },
-                Place::Nowhere => unreachable!("it stays nowhere"),
+                Location::Moving => unreachable!("it does not stay so"),
             }
         }
     }
@@ -205,8 +205,8 @@ impl<T: Send + 'static> Future for Work<T> {
 
 impl<T> Drop for Work<T> {
     fn drop(&mut self) {
-        if let Place::There(there) = &self.place {
-            there.abort();
+        if let Location::InBackground(task) = &self.location {
+            task.abort();
         }
     }
 }
@@ -219,9 +219,9 @@ enum Ended<T> {
 }
 
 /// Work in the background; `None`: it has ended.
-struct There<T>(Option<Steps<T>>);
+struct InBackground<T>(Option<Steps<T>>);
 
-impl<T> Future for There<T> {
+impl<T> Future for InBackground<T> {
     type Output = Ended<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended<T>> {
@@ -256,8 +256,8 @@ impl<T> Steps<T> {
 
     /// Whether it waits, after a step in the background, and its next one may be in the foreground.
     fn may_be_back(&self) -> bool {
-        let Scheduler { placement, clock, .. } = &*self.scheduler;
-        !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(clock.now()))
+        let Scheduler { placement, ticker, .. } = &*self.scheduler;
+        !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(ticker.now()))
     }
 
     fn back(self) -> Self {
@@ -270,15 +270,15 @@ impl<T> Future for Steps<T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         let Self { work, scheduler, has_computed, gave_way, trial, is_back } = &mut *self;
-        let (clock, placement) = (&*scheduler.clock, &scheduler.placement);
-        clock.wind();
-        BEGAN.set(clock.ticks());
+        let (ticker, placement) = (&*scheduler.ticker, &scheduler.placement);
+        ticker.start();
+        BEGAN.set(ticker.ticks());
         FOUND.set(None);
         GIVES_WAY.set(false);
         if IS_BACKGROUND.get() {
-            let _hurry = clock.hurry();
+            let _fast = ticker.start_fast();
             let time = processor_time();
-            if time.saturating_sub(LAST_PAUSE.get()) > BEAT {
+            if time.saturating_sub(LAST_PAUSE.get()) > FAST_TICK {
                 LAST_PAUSE.set(time);
                 let_others_in();
             }
@@ -293,12 +293,12 @@ impl<T> Future for Steps<T> {
         *has_computed = GIVES_WAY.get() && began.or(FOUND.get()).is_some_and(|time| since(time) > TICK / 2);
         *gave_way = GIVES_WAY.get();
         match (trial, began) {
-            (Some(trial), Some(began)) => placement.was_tried(trial, since(began), clock.now()),
-            (None, Some(began)) if is_back => placement.has_come_back(since(began), clock.now()),
+            (Some(trial), Some(began)) => placement.was_tried(trial, since(began), ticker.now()),
+            (None, Some(began)) if is_back => placement.has_come_back(since(began), ticker.now()),
             _ if *has_computed => placement.has_computed(),
             // Half of the ticks that fall into a step that is just too long are not counted.
             _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => placement.took(TICK * 2),
-            _ => placement.fades(),
+            _ => placement.was_short(),
         }
         polled
     }

@@ -47,7 +47,7 @@ pub struct Sample {
 
 impl Profile {
     /// The time between two looks, while a guest works.
-    pub const INTERVAL: Duration = crate::scheduling::clock::TICK;
+    pub const INTERVAL: Duration = crate::scheduling::ticker::TICK;
 
     /// How long it has been recorded.
     pub fn age(&self) -> Duration {

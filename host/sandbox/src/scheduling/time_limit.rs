@@ -59,7 +59,7 @@ enum Phase {
 struct Content {
     /// The least rate, if there is one; known from the first wait on.
     rate: Option<Option<DataRate>>,
-    /// Octets that had come by the last wait.
+    /// Bytes that had come by the last wait.
     received: u64,
     /// In all waits that are over.
     waited: Duration,
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn what_a_client_is_given_for_its_content_is_not_counted_and_no_more() {
-        // The grace is five seconds, and 24,000 octets have a hundred.
+        // The grace is five seconds, and 24,000 bytes have a hundred.
         for (received, allowed) in [(0, 5), (24_000, 100)] {
             let time = time(|_| (), &Limits::default());
             time.wait_for_content(0, time.begin);

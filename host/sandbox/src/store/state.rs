@@ -35,11 +35,11 @@ pub(crate) struct State {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Hooks,
-    /// Whether the clock has found the guest at work in the current exchange, or since the last one came in, and what it
+    /// Whether the ticker has found the guest at work in the current exchange, or since the last one came in, and what it
     /// has had of a processor by that.
     was_found: bool,
     cpu_time: Duration,
-    /// The clock's ticks when they were last asked for.
+    /// The ticker's ticks when they were last asked for.
     seen: u32,
 }
 
@@ -58,7 +58,7 @@ impl State {
             resources: Resources::new(app.limits.max_resource_memory, Arc::clone(all)),
             log: GuestLog::new(Arc::clone(&app.name), log_id(&exchange), app.limits.max_log),
             exchange,
-            seen: app.scheduler.clock.ticks(),
+            seen: app.scheduler.ticker.ticks(),
             app,
             wasi: None,
             http: WasiHttpCtx::new(),
@@ -82,25 +82,25 @@ impl State {
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
         (self.was_found, self.cpu_time) = (false, Duration::ZERO);
-        self.seen = self.app.scheduler.clock.ticks();
+        self.seen = self.app.scheduler.ticker.ticks();
         self.hooks.begin(trace_of(&exchange));
         self.log.begin(log_id(&exchange), self.app.limits.max_log);
         self.exchange = exchange;
     }
 
-    /// What the guest has had of a processor, if the clock has ticked since this was asked last, and not only beaten, nor
+    /// What the guest has had of a processor, if the ticker has ticked since this was asked last, and not only beaten, nor
     /// while the guest waited.
     pub(crate) fn ticked(&mut self) -> Option<Duration> {
-        let clock = &self.app.scheduler.clock;
-        let now = clock.ticks();
+        let ticker = &self.app.scheduler.ticker;
+        let now = ticker.ticks();
         let has_ticked = std::mem::replace(&mut self.seen, now) != now;
-        has_ticked.then(|| found_at_work(clock)).flatten()
+        has_ticked.then(|| found_at_work(ticker)).flatten()
     }
 
-    /// The clock has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
-    /// first tick of an exchange, so that a guest that is soon done is not held up because the clock came by.
+    /// The ticker has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
+    /// first tick of an exchange, so that a guest that is soon done is not held up because the ticker came by.
     pub(crate) fn tick(&mut self, time: Duration) -> Result<bool, CpuTimeExceeded> {
-        self.app.scheduler.clock.wind(); // it may have gone to sleep while the guest was in a long call of the host
+        self.app.scheduler.ticker.start(); // it may have gone to sleep while the guest was in a long call of the host
         let gives_way = std::mem::replace(&mut self.was_found, true);
         self.cpu_time = self.cpu_time.saturating_add(time);
         let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
@@ -111,7 +111,7 @@ impl State {
     }
 
     /// Ends the current exchange, and frees what the host held for it.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.exchange = None;
     }
 

@@ -93,8 +93,8 @@ fn single(fields: &HeaderMap, name: HeaderName) -> Option<&HeaderValue> {
     Some(value)
 }
 
-/// RFC 6455 §4.1: 16 octets in base64: 22 digits and two signs of filling.
+/// RFC 6455 §4.1: 16 bytes in base64: 22 digits and two signs of filling.
 fn is_key(key: &[u8]) -> bool {
-    let is_digit = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+    let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     key.len() == 24 && key.ends_with(b"==") && key[..22].iter().all(is_digit)
 }

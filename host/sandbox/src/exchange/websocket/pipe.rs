@@ -1,4 +1,4 @@
-//! The octets between a body and the protocol: what came and was not yet understood, what is to be sent and was not yet
+//! The bytes between a body and the protocol: what came and was not yet understood, what is to be sent and was not yet
 //! taken. Nothing here waits.
 
 use std::io::{self, Read, Write};

@@ -13,7 +13,7 @@ use std::time::Duration;
 #[derive(Default)]
 pub(crate) struct Placement {
     /// Grows by the time that steps take, in [`SHORT`]s, and shrinks by one with each that is short.
-    sum: AtomicU8,
+    load: AtomicU8,
     /// When the next trial may be, in microseconds.
     next_trial: AtomicU64,
 }
@@ -25,14 +25,14 @@ pub(super) struct Trial(u64);
 impl Placement {
     /// Whether they are to begin in the background.
     pub(super) fn is_to_compute(&self) -> bool {
-        self.sum.load(Ordering::Relaxed) >= MAX / 2
+        self.load.load(Ordering::Relaxed) >= MAX / 2
     }
 
     /// A step of one took so long.
     pub(super) fn took(&self, time: Duration) {
         let more = u8::try_from(time.as_micros() / SHORT.as_micros()).unwrap_or(MAX);
-        let sum = |sum: u8| Some(sum.saturating_add(more).min(MAX));
-        let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, sum);
+        let load = |load: u8| Some(load.saturating_add(more).min(MAX));
+        let _ = self.load.fetch_update(Ordering::Relaxed, Ordering::Relaxed, load);
     }
 
     /// One computed for so long that it was moved: others begin there too, until they turn out to be short.
@@ -52,9 +52,9 @@ impl Placement {
     }
 
     /// One has made way for others.
-    pub(super) fn fades(&self) {
-        if self.sum.load(Ordering::Relaxed) > 0 {
-            let _ = self.sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.checked_sub(1));
+    pub(super) fn was_short(&self) {
+        if self.load.load(Ordering::Relaxed) > 0 {
+            let _ = self.load.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |load| load.checked_sub(1));
         }
     }
 
@@ -77,7 +77,7 @@ impl Placement {
         if time > SHORT {
             self.was_long(time, now);
         } else {
-            self.fades();
+            self.was_short();
             // Not what was made of it meanwhile, by a trap.
             let _ = self.next_trial.compare_exchange(trial.0, 0, Ordering::Relaxed, Ordering::Relaxed);
         }
@@ -133,7 +133,7 @@ mod tests {
             let placement = Placement::default();
             for _ in 0..1000 {
                 placement.took(SHORT * 20);
-                (0..short).for_each(|_| placement.fades());
+                (0..short).for_each(|_| placement.was_short());
             }
             placement.is_to_compute()
         };
@@ -147,7 +147,7 @@ mod tests {
             let placement = Placement::default();
             for _ in 0..1000 {
                 placement.has_trapped_in_front(NOW);
-                (0..=well).for_each(|_| placement.fades());
+                (0..=well).for_each(|_| placement.was_short());
             }
             placement.is_to_compute()
         };

@@ -47,10 +47,10 @@ impl Image {
         path.exists().then_some(path)
     }
 
-    pub(crate) fn octets(&self) -> io::Result<Vec<u8>> {
-        let mut octets = Vec::new();
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
         (&self.0).rewind()?;
-        (&self.0).read_to_end(&mut octets)?;
-        Ok(octets)
+        (&self.0).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }

@@ -33,10 +33,10 @@ impl Write for Draft {
 impl Image {
     /// What is in a file that stays as it is.
     pub(crate) fn of(mut file: File) -> io::Result<Self> {
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         file.rewind()?;
-        file.read_to_end(&mut octets)?;
-        Ok(Self(octets))
+        file.read_to_end(&mut bytes)?;
+        Ok(Self(bytes))
     }
 
     /// Where it can be opened: nowhere.
@@ -44,7 +44,7 @@ impl Image {
         None
     }
 
-    pub(crate) fn octets(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn bytes(&self) -> io::Result<Vec<u8>> {
         Ok(self.0.clone())
     }
 }

@@ -17,7 +17,7 @@ pub(super) const SHORTEST: Duration = Duration::from_micros(100);
 pub(super) fn shorten() -> io::Result<()> {
     let mut attributes = attributes()?;
     attributes.sched_runtime = SHORTEST.as_nanos() as u64;
-    // SAFETY: the call reads what its second argument points to, as many octets as that says itself: the whole structure,
+    // SAFETY: the call reads what its second argument points to, as many bytes as that says itself: the whole structure,
     // which lives until the call has returned.
     checked(unsafe { libc::syscall(libc::SYS_sched_setattr, THIS_THREAD, &raw const attributes, NO_FLAGS) })
 }
@@ -35,7 +35,7 @@ fn attributes() -> io::Result<libc::sched_attr> {
         sched_period: 0,
     };
     let (at, size) = (&raw mut attributes, attributes.size);
-    // SAFETY: the call writes to where its second argument points, at most as many octets as the third says: the whole
+    // SAFETY: the call writes to where its second argument points, at most as many bytes as the third says: the whole
     // structure, which nothing else refers to meanwhile, and of which every pattern of bits is a value.
     checked(unsafe { libc::syscall(libc::SYS_sched_getattr, THIS_THREAD, at, size, NO_FLAGS) })?;
     Ok(attributes)
