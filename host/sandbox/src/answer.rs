@@ -1,7 +1,7 @@
-//! Where a guest leaves its answer and the exchange picks it up.
+//! Passes an answer from the guest that writes it to the exchange that sends it.
 //!
-//! A slot for the head and a few pieces of content: a guest that is faster than its client waits here. While the head is
-//! awaited both sides are the same task; afterwards a guest that is still at work has a task of its own.
+//! One slot for the head, and a few pieces of content: a guest that is faster than its client waits here. Until the
+//! head is there, both sides run in one task. Afterwards a guest that still works has a task of its own.
 
 pub(crate) mod awaited;
 pub(crate) mod buffers;

@@ -1,4 +1,4 @@
-//! A component before it runs: read, checked, composed, compiled, kept in the cache, and linked.
+//! Everything about a component before it runs: reading, checking, composing, compiling, caching and linking it.
 
 mod binary;
 pub(crate) mod cache;

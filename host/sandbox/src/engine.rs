@@ -1,7 +1,7 @@
-//! One engine a process: how guests are compiled, where their memory comes from, and the ticker that interrupts them.
-//! Inside it are up to four of wasmtime's, each made when the first guest needs it: with concurrency and without, because
-//! one that can do several things at once in an instance is slower for the guests that do not; and with memories of our
-//! own or of wasmtime's pool, because what resets them fastest depends on how much data a guest begins with.
+//! One engine per process: it compiles guests, and owns the memory pool, the ticker and the limits of the process.
+//! Inside are up to four engines of wasmtime, each made when the first guest needs it. They differ in two settings.
+//! Concurrency within an instance slows down guests that do not use it. And whether our own memories or wasmtime's pool
+//! are reset faster depends on the amount of initial data.
 
 pub(crate) mod config;
 pub(crate) mod settings;

@@ -1,4 +1,4 @@
-//! The current exchange as its guest sees it: what came in, and how far the answer is.
+//! The current exchange as its guest sees it: the request, and the progress of the answer.
 
 pub(crate) mod app;
 pub(crate) mod disconnect;

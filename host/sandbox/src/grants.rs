@@ -1,7 +1,7 @@
-//! What an app gives its guest beyond the exchange itself: nothing, unless it is named here.
+//! Everything that an app grants its guest beyond the exchange itself. By default that is nothing.
 //!
-//! Each grant is a file: how guests import it, how it is opened, linked, prepared for an instance, and described. A new
-//! grant is a new file and a line in the list below.
+//! Each grant is one file: how guests import it, and how it is opened, linked, prepared for an instance, and described.
+//! A new grant is a new file and one line in the list below.
 
 pub(crate) mod config;
 mod environment;

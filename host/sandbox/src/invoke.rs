@@ -1,4 +1,4 @@
-//! One request in, one response out.
+//! Answers one request: admission, a run of the guest, and the response.
 
 pub(crate) mod handler;
 mod run;

@@ -1,8 +1,8 @@
-//! The guest's world: wasmtime. Runs components that answer HTTP requests, each request in an instance of its own.
+//! Runs guests with wasmtime: components that answer HTTP requests, by default each request in an instance of its own.
 //!
-//! Three lifetimes, three types: an [`Engine`] a process, a [`Guest`] a component file, and inside a [`Sandbox`] one
-//! call an exchange. Promises: a guest has nothing that was not granted; what it does, however hostile, ends as its own
-//! exchange's [`windhover_contract::Fault`]; all it held is freed when its exchange ends.
+//! Three types have three lifetimes: an [`Engine`] that of the process, a [`Guest`] that of a component file, and a
+//! [`Sandbox`] makes one call per exchange. A guest has only what it was granted. Whatever it does, only its own
+//! exchange fails, with a [`windhover_contract::Fault`]. Everything that it held is freed when its exchange ends.
 
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]

@@ -1,4 +1,4 @@
-//! What an app's exchanges may use, with defaults. Plain numbers: who enforces one says so where it does.
+//! The limits of an app's exchanges, with defaults. The files that enforce a limit refer to it by name.
 
 pub(crate) mod memory;
 

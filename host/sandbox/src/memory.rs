@@ -1,8 +1,9 @@
-//! Linear memories, and stacks, of guests with little data: each is used by one instance after the other, and in between
-//! is reset completely, at the price of the pages that were written. On Linux alone.
+//! Linear memories and stacks for guests with little data, on Linux only. Instances use them one after the other. In
+//! between they are reset completely, at a cost that depends on the pages that were written.
 //!
-//! wasmtime's own pool either clears what was not written too, or leaks what the kernel has swapped out (`engine.rs`).
-//! For guests with much data it is better all the same: it maps that data, where here it is copied for each instance.
+//! wasmtime's own pool either clears pages that were not written too, or leaks data that the kernel has swapped out
+//! (`engine/settings.rs`). For guests with much data the pool is better all the same: it maps that data, which is
+//! copied for each instance here.
 
 #[cfg(target_os = "linux")]
 mod hosted;

@@ -1,8 +1,8 @@
-//! Whether an instance answers more than one exchange. Never, by default: what one request leaves behind, in memory or
-//! in a mind that was turned, the next one cannot find. A deployment that trusts its guest may trade that for speed.
+//! Decides whether an instance answers more than one exchange. By default it does not, so no request finds anything
+//! that an earlier one left behind. An app that trusts its guest may trade that for speed.
 //!
-//! An instance that trapped, or whose exchange ran out of time or lost its client, is not used again: wasmtime cannot
-//! cancel one call of an instance and leave the instance whole.
+//! An instance that trapped, ran out of time or lost its client is not used again: wasmtime cannot cancel one call of
+//! an instance and keep the instance usable.
 
 mod concurrent_pool;
 mod idle_pool;

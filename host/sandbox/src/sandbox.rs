@@ -1,4 +1,4 @@
-//! What answers an app's requests, as its server sees it.
+//! The application that a server calls.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,4 +1,4 @@
-//! When a guest runs, on which thread, and for how long.
+//! Decides when a guest runs, on which thread, and for how long.
 
 pub(crate) mod admission;
 pub(crate) mod background;

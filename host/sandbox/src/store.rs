@@ -1,4 +1,4 @@
-//! What a guest's store holds.
+//! What the store of a guest holds.
 
 pub(crate) mod log;
 pub(crate) mod resources;

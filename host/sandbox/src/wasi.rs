@@ -1,5 +1,5 @@
-//! WASI 0.2 for every guest: linked in full, because runtimes import far more than they use, and granted nothing. Its
-//! `wasi:http` is ours, in `p2`; what 0.3 adds is in `p3`.
+//! WASI 0.2 for every guest. All of it is linked, because runtimes import far more than they use, and nothing is
+//! granted. `p2` has our own `wasi:http` 0.2; `p3` has what WASI 0.3 adds.
 
 mod content;
 #[expect(unreachable_pub, reason = "bindgen re-exports what implements a resource as `pub`")]

@@ -1,4 +1,4 @@
-//! A request's content, of which the exchange's time knows when the guest waits for it.
+//! A request's content. Tells the time limit of the exchange when the guest waits for content.
 
 use std::pin::Pin;
 use std::sync::Arc;

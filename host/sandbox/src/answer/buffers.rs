@@ -1,15 +1,15 @@
-//! What the host holds of content beyond its guests' own memory: answers on their way, requests that are collected,
-//! messages of WebSockets that are sent, or that have come in part. One limit for the process, because all of it is the
-//! process' memory.
+//! Limits the content that the host holds outside of the guests' memory: answers that clients have not taken, requests
+//! that are collected, WebSocket messages that are sent or have arrived in part. All of them use the memory of the
+//! process, so the process has one limit.
 //!
-//! Who wants to hand a piece over waits until there is room, first come, first served, and the piece stays in the
-//! guest's memory meanwhile. Small pieces are not counted and never wait, so whatever slow clients hold, small answers
-//! go on. A piece that is larger than all the room there is waits until nothing else is held, and then has it alone.
+//! To pass a piece on, a task waits until there is room, first come, first served. The piece stays in the guest's
+//! memory meanwhile. Small pieces are not counted and never wait, so slow clients do not delay small answers. A piece
+//! that is larger than all the room waits until nothing else is held, then has all of it.
 //!
-//! Nothing can wait for ever: a guest that waits for room holds only pieces that are on their way already, and those
-//! leave at their clients' pace, whatever the guest does. Who collects a request, or a message, does keep what it has while
-//! it wants more; so one at a time may go beyond the limit, and that one waits for nothing but its client. And a client's
-//! pace has limits of its own.
+//! No wait is endless. A guest that waits for room holds only pieces that are on their way, and those leave at the pace
+//! of their clients, whatever the guest does. A task that collects a request or a message keeps what it has while it
+//! waits for more. So one such task at a time may exceed the limit, and then waits for its client only. The pace of
+//! clients has limits of its own.
 
 mod machine;
 

@@ -1,4 +1,4 @@
-//! Content that the host collects for a guest, within the room that there is for content.
+//! Collects content for a guest, within the room for content.
 
 use crate::answer::Answer;
 use crate::answer::buffers::{Held, NoRoom, SMALL, STEP};

@@ -1,5 +1,4 @@
-//! A part of a file as content: read piece by piece, by a thread that may wait for the disk, as fast as the client
-//! takes it.
+//! Sends a part of a file as content. A thread that may block reads it piece by piece, as fast as the client takes it.
 
 use std::fs::File;
 use std::future::Future;

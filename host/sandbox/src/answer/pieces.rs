@@ -1,5 +1,5 @@
-//! Content that a guest has written and nobody has taken yet: it runs ahead of its client by a little, so that the two
-//! need not wait for each other at each piece, and by no more.
+//! Content that a guest has written and that is not sent yet. A guest may run a little ahead of its client, so that the
+//! two do not wait for each other at each piece.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;

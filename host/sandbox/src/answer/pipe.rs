@@ -1,4 +1,4 @@
-//! Content on its way out of a guest: what it writes on one side, whoever sends it on the other.
+//! Content on its way out of a guest: the guest writes at one end, the exchange or the HTTP client reads at the other.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Tells what a file is before it is compiled, so that the commonest mistakes get a plain answer.
+//! Recognizes what a file is before it is compiled, so that common mistakes get a clear error.
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -1,11 +1,11 @@
-//! Compiled guests on disk, because a JavaScript or Python guest takes seconds to compile and milliseconds to load.
+//! Caches compiled guests on disk. A guest in JavaScript or Python takes seconds to compile, and milliseconds to load.
 //!
-//! Machine code cannot be checked, so the promise is about its origin: it is loaded only from a folder and a file that
-//! this user alone can write, and only if it is byte for byte what was stored. Anything else is removed, said in the
-//! log, and compiled anew. A cache that cannot be used costs time and nothing else.
+//! Machine code cannot be verified, so its origin has to be trusted: it is loaded only from a folder and a file that no
+//! other user can write, and only if it is byte for byte what was stored. Otherwise the file is removed, the log says
+//! why, and the guest is compiled again. A cache that cannot be used costs time and nothing else.
 //!
-//! Beside the code are notes: of an app's file, what must be known of the component in it; of a file of code, that it is
-//! what was stored. A note holds as long as the file is as it was, and then the file is not read.
+//! Notes stand beside the code. The note of an app's file holds the facts about its component; the note of a file of
+//! code says that the code was verified. A note is valid while its file is unchanged, and then the file is not read.
 
 mod error;
 mod folder;

@@ -1,7 +1,6 @@
-//! Machine code that may be run. It cannot be checked, so two things are asked of the file that it comes from: nobody
-//! else can have written it, and it is, by its digest, what was written. Then it must stay as it is: a file of the cache
-//! is only ever replaced, so that is what runs; of any other a copy is made that nobody can change, whatever becomes of
-//! the file.
+//! Machine code that may be run. It cannot be verified, so its file must fulfil two conditions: no other user can have
+//! written it, and its digest matches. After that it must not change. A file of the cache is only ever replaced, so the
+//! file itself runs. Of any other file, a copy runs that nobody can change.
 
 mod image;
 mod owners;

@@ -1,7 +1,7 @@
-//! A component and its machine code in one file, `.cwasm`: a server that starts from it compiles nothing.
+//! A component and its machine code in one file, `.cwasm`. A server that starts from it compiles nothing.
 //!
-//! The component is in it too, so whatever looks at apps looks at these; and where the machine code does not fit this
-//! machine, or may not be trusted, the component is compiled as any other, and the log says why.
+//! The file contains the component too, so every tool that reads apps can read it. If the machine code does not fit
+//! this machine, or cannot be trusted, the component is compiled, and the log says why.
 
 use std::fs::File;
 use std::io;

@@ -1,8 +1,8 @@
-//! Middleware: puts components before an app and makes one component of them, which is then loaded like any other.
+//! Composes middleware and an app into one component, which is then loaded like any other.
 //!
-//! Two kinds, told from the component. One *handles*: it exports the app's handler and imports the next one. One
-//! *filters*: it exports features that it also imports, and everything behind it is told what it says. Whatever nobody
-//! inside answers stays an import of the whole, and so the host's.
+//! The component shows which of two kinds a middleware is. A *handler* exports the app's handler and imports the next
+//! one. A *filter* exports features that it also imports, and replaces them for every component behind it. Imports that
+//! no component answers stay imports of the composition, which the host answers.
 
 mod composer;
 mod error;

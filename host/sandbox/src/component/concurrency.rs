@@ -1,5 +1,5 @@
-//! Tells from a component's binary whether it needs an engine with concurrency: the one without is faster for guests that
-//! do one thing after the other.
+//! Finds out from the binary whether a component needs an engine with concurrency. An engine without it is faster for
+//! guests that do one thing at a time.
 
 use wasmparser::{
     BinaryReaderError, CanonicalFunction, CanonicalOption, ComponentDefinedType, ComponentType,

@@ -1,4 +1,4 @@
-//! What must be known of a component beside its machine code.
+//! The facts about a component that loading needs besides its machine code.
 
 use std::path::Path;
 

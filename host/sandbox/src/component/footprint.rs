@@ -1,5 +1,5 @@
-//! What an instance of a component takes at least, read without compiling it, and whether there is room for that. `serve`
-//! and `check` both ask here.
+//! Finds out without compiling how much an instance of a component needs at least, and whether there is room for it.
+//! `serve` and `check` both use it.
 
 use std::path::Path;
 

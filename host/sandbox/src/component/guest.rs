@@ -1,4 +1,4 @@
-//! One component file, checked, compiled and linked: once a deployment, so that an exchange only instantiates.
+//! A component file, checked, compiled and linked once per app, so that an exchange only instantiates it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What a component imports: which of it are features, and which of it the host does not have.
+//! The imports of a component: which of them are features, and which of them the host lacks.
 
 use std::path::Path;
 

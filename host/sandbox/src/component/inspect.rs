@@ -1,8 +1,8 @@
-//! What can be told about a component without running it and without compiling it, so that a large one takes no longer
-//! than a small one.
+//! Reports everything about a component that can be found without running or compiling it, so a large one takes no
+//! longer than a small one.
 //!
-//! Whether this host can run it is asked of the same code that loads guests. One thing only an engine can tell: whether
-//! imports and exports of the right names have the right types ([`crate::Guest::check`]).
+//! The code that loads guests decides whether this host can run it. Only an engine can find out whether imports and
+//! exports with the right names have the right types ([`crate::Guest::check`]).
 
 mod made_with;
 mod wants;

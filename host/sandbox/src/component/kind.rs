@@ -1,4 +1,4 @@
-//! Which of wasmtime's engines a component is for, told from its binary before it is compiled: they compile differently.
+//! Chooses one of wasmtime's engines for a component, from its binary. The engines compile differently.
 
 use serde::{Deserialize, Serialize};
 use wasmparser::{BinaryReaderError, DataKind, Parser, Payload};

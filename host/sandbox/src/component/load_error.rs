@@ -1,4 +1,4 @@
-//! Why a file cannot be served: each message names the file, what is wrong with it, and what to do.
+//! Errors of loading. Each names the file, what is wrong with it, and what to do.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
-//! Tells from a component's binary whether its engine answers once and never again, so that its instances cannot be
-//! reused: StarlingMonkey, which componentize-js and others build in, where it answers by the `fetch` event. What it does
-//! after its first answer is to return without one.
+//! Finds out from the binary whether the engine of a component answers only once, so that its instances cannot be
+//! reused. StarlingMonkey does, which componentize-js and others embed, if it answers by the `fetch` event: at the
+//! second call it returns without an answer.
 
 use wasmparser::{BinaryReaderError, Parser, Payload};
 

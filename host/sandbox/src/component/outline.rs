@@ -1,5 +1,5 @@
-//! The names that a component imports and exports, read without compiling it: enough to tell what it is, what it needs,
-//! and whether this host has it. `serve`, `check` and the composition all ask here.
+//! The names that a component imports and exports, read without compiling it. They show what it is, what it needs, and
+//! whether this host has it. `serve`, `check` and compositions all use it.
 
 use std::path::Path;
 

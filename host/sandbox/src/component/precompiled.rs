@@ -1,4 +1,4 @@
-//! A file of unsafe code: it runs machine code that somebody compiled before.
+//! Loads machine code that was compiled before. A file of unsafe code.
 
 #![expect(unsafe_code, reason = "wasmtime cannot check machine code; whoever calls it must know where it comes from")]
 

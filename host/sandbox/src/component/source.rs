@@ -1,4 +1,4 @@
-//! An app as a file: a component, or a component with its machine code.
+//! The file of an app: a component, or a component with its machine code.
 
 use std::borrow::Cow;
 use std::fs::File;

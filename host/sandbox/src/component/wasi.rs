@@ -1,4 +1,4 @@
-//! Which WASI a name is of: told in one place, for imports, exports, and the engine that a component needs.
+//! The version of WASI that a name belongs to: one place for imports, exports, and the choice of an engine.
 
 /// A version of WASI that this host has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! A component without its machine code: with all of its names and types, and functions that do nothing. So it is compiled
-//! in a moment, and whether it can be linked is asked of the engine that would run it.
+//! Removes the machine code from a component: names and types stay, functions do nothing. It compiles at once, and the
+//! engine that would run the component checks whether it can be linked.
 
 use wasmparser::{BinaryReader, BinaryReaderError};
 

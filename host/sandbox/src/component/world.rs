@@ -1,5 +1,4 @@
-//! The world that a component was written for: how its handler is called. Told from the names it exports, never by a
-//! flag.
+//! The world that a component was written for: how its handler is called. Its exports show it, so no flag is needed.
 
 use std::fmt;
 

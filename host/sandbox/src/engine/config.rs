@@ -1,4 +1,4 @@
-//! What an engine is made for, and what the machine has for it.
+//! The configuration of an engine, and what the machine can do for it.
 
 use std::num::NonZeroUsize;
 use std::thread;

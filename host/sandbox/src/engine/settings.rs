@@ -1,4 +1,4 @@
-//! The settings of wasmtime's engines: how code is compiled, and where the memory of instances comes from.
+//! The settings of wasmtime's engines: how they compile code, and where the memory of instances comes from.
 
 #[cfg(target_os = "linux")]
 use std::sync::Arc;

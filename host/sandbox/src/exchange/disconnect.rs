@@ -1,7 +1,7 @@
-//! Whether the client is still there, and what a guest hears of it.
+//! Detects that the client has disconnected, and tells the guest.
 //!
-//! A guest that does not import `lifetime` hears nothing: it is dropped where it waits. One that does is told once, by
-//! the call in which it waits or by asking; what it calls after that to reach its client ends it.
+//! A guest that does not import `lifetime` is not told: it is dropped where it waits. A guest that imports it is told
+//! once, by the call in which it waits or because it asks. A later call that needs the client ends the guest.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

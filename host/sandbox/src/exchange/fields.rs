@@ -1,5 +1,5 @@
-//! Header fields: what a guest wants to send is checked before anything of it leaves, and what is about a connection
-//! passes to nobody else.
+//! Header fields. The fields that a guest wants to send are checked before anything is sent. Fields about a connection
+//! are not passed on.
 
 use http::header::{self, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};

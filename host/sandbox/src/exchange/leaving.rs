@@ -1,4 +1,4 @@
-//! That a deployment leaves, as those hear of it who would otherwise stay for hours.
+//! Tells exchanges that may last for hours that their app is being shut down or replaced.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Which exchange a line of the log is about.
+//! Identifies an exchange in log lines.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! WebSocket (RFC 6455) over an accepted upgrade: tungstenite knows the protocol, this file moves the bytes. It is the
-//! same on every server, because an upgrade is a body in each direction.
+//! WebSocket (RFC 6455) over an accepted upgrade. tungstenite implements the protocol; this file moves the bytes. It
+//! works on every server, because an upgrade is a body in each direction.
 
 mod handshake;
 mod pipe;

@@ -1,5 +1,5 @@
-//! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous; what can wait suspends the guest; what
-//! may find its feature absent, or its client gone, can trap.
+//! The WIT of `wit/` as Rust, and nothing else. Pure getters are synchronous. Functions that may wait suspend the
+//! guest. Functions trap if their feature is absent or the client is gone.
 
 mod generated {
     wasmtime::component::bindgen!({

@@ -1,4 +1,4 @@
-//! Takes content out of a guest's memory, where it stays until there is room for it in the host's.
+//! Copies content out of a guest's memory. It stays there until the host has room for it.
 
 use std::future::poll_fn;
 use std::sync::Arc;

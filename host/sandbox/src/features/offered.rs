@@ -1,4 +1,4 @@
-//! What a server may lack.
+//! Features that a server may lack.
 
 use windhover_contract::Feature;
 

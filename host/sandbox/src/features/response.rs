@@ -1,4 +1,4 @@
-//! `wit/response.wit`: what a guest may answer, checked before anything of it leaves.
+//! `wit/response.wit`. Everything that a guest answers is checked before anything is sent.
 
 use std::future::poll_fn;
 use std::sync::Arc;

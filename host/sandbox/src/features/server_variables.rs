@@ -1,4 +1,5 @@
-//! `wit/server-variables.wit`: the names of CGI (RFC 3875 §4.1) for what the exchange knows, and what the server adds.
+//! `wit/server-variables.wit`: CGI names (RFC 3875 §4.1) for facts about the exchange, and variables that the server
+//! adds.
 
 use std::net::SocketAddr;
 

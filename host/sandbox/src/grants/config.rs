@@ -1,4 +1,4 @@
-//! Values that the guest gets by name, by `wasi:config/store`.
+//! Named values, by `wasi:config/store`.
 
 use wasmtime::component::Linker;
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};

@@ -1,5 +1,5 @@
-//! Requests to other servers, by `wasi:http`, with which it is linked: none, unless they are granted. Redirects are not followed here: a guest that
-//! follows one sends a request like any other, which is judged like any other.
+//! Requests to other servers, by `wasi:http`, which also links it. Redirects are not followed here: a guest that
+//! follows one sends another request, which is checked like any other.
 
 mod address;
 mod client;

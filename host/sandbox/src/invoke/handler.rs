@@ -1,4 +1,4 @@
-//! All that answers the requests of an app.
+//! Everything that answers the requests of an app.
 
 use std::sync::Arc;
 

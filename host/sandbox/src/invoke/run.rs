@@ -1,5 +1,5 @@
-//! One guest at work on one exchange: its call, its time. Polled by the exchange while that waits for the head,
-//! so a guest that answers at once costs no task; one that is at work longer gets a task of its own.
+//! Runs a guest for one exchange, within its time. Until the head is there, the exchange polls it, so a guest that
+//! answers at once costs no task. A guest that works on longer gets a task of its own.
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};

@@ -1,4 +1,4 @@
-//! The content of an answer whose guest may still be at work on it.
+//! Streams the content of an answer while the guest may still produce it.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! What wasmtime asks of whoever brings memories and stacks of its own. A file of unsafe code: wasmtime runs machine code
-//! on what is promised here.
+//! Implements wasmtime's traits for memories and stacks. A file of unsafe code: wasmtime runs machine code on these
+//! promises.
 
 #![expect(unsafe_code, reason = "wasmtime cannot check what it is given")]
 

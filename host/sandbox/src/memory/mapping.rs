@@ -1,5 +1,5 @@
-//! A range of address space, and which of its pages hold something. A file of unsafe code: it asks the kernel for memory
-//! by address, and clears it by address.
+//! A range of address space, and which of its pages hold data. A file of unsafe code: it maps and clears memory by
+//! address.
 
 #![expect(unsafe_code, reason = "memory that a guest's machine code addresses is no Rust value")]
 

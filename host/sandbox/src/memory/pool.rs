@@ -1,4 +1,4 @@
-//! Memories that wait for their next instance.
+//! Memories that the next instances reuse.
 
 use std::io;
 use std::ops::Range;

@@ -1,5 +1,5 @@
-//! Things that wait for their next use, by what they are fit for: those that this thread put away last come first, because
-//! they are in its core's cache, and threads do not wait for each other.
+//! Sharded free lists: objects that this thread freed last are reused first, because they are in the cache of its core,
+//! and threads do not wait for each other.
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! Stacks for the machine code of guests, used again as they are: nothing of a stack is visible to a guest.
+//! Stacks for the machine code of guests. They are reused without a reset, because guests cannot see a stack.
 
 use std::io;
 use std::sync::Arc;

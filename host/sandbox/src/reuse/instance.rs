@@ -1,5 +1,5 @@
-//! One instance of a guest, in a store of its own. It answers one exchange after the other, if it is asked to; dropping
-//! it frees all it held.
+//! An instance of a guest, in a store of its own. It answers one exchange, or several one after the other. Dropping it
+//! frees everything that it holds.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,5 +1,5 @@
-//! The instances of an app that answer several exchanges at once, each with so many slots. The pool gives slots away, and
-//! the task of an instance gives up the instance itself.
+//! The slots of instances that answer several exchanges at once. The pool assigns slots; the task of an instance
+//! removes the instance.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,4 +1,4 @@
-//! How a guest's failure becomes a fault: the log gets all of it with the backtrace, the client a status.
+//! Turns a guest's failure into a fault. The log gets all details with the backtrace, the client gets a status.
 
 use tracing::{debug, error, warn};
 use wasmtime::PoolConcurrencyLimitError;

@@ -1,7 +1,7 @@
-//! The task that owns an instance of several exchanges, and drives all of them.
+//! The task that owns a shared instance and drives all exchanges in it.
 //!
-//! Each exchange keeps its own time and gives its slot up when it is over: a guest that computes stops everything in
-//! its store, also what would watch the time there. What is left to this task is the time after the answers.
+//! Each exchange checks its own time and frees its slot when the time is over: a guest that computes blocks its store,
+//! and with it everything that could check the time there. This task checks only the time after the answers.
 
 use std::future::poll_fn;
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! Who may run: at most so many instances at once, a bounded and fair queue before them, and an end to the waiting.
+//! Admits exchanges: a limit of instances at once, a bounded and fair queue, and a limit for the wait.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

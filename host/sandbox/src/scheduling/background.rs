@@ -1,9 +1,9 @@
-//! Guests that compute go on in the background: on threads of a lower priority, so that nothing else waits for them.
+//! Moves guests that compute to background threads with a lower priority, so that nothing else waits for them.
 //!
-//! A thread that serves connections is left after a tick or two. Were the guest to give way there and come back, each
-//! such guest would take a tick between two looks at the sockets, and everybody else's answers with it; here the kernel
-//! gives the core to whoever serves, at once. An app whose guests often compute has them begin here. A guest comes back
-//! when it waits and its app's guests are short again, or one of them is to be tried.
+//! A guest leaves the thread that serves connections after one or two ticks. If it only yielded there, the sockets and
+//! all other answers would wait for a tick each time. From a background thread, the kernel takes the core at once when
+//! a serving thread needs it. If the guests of an app often compute, they begin in the background. A guest returns when
+//! it waits, and its app's guests have short steps again or one of them is due for a trial.
 
 mod placement;
 

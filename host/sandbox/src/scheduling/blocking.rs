@@ -1,11 +1,11 @@
-//! Calls of the system that may block for long, for the guests of one deployment: on files, and on names of other servers.
+//! System calls that may block for long, for the guests of one app: files and name lookups.
 //!
-//! Each deployment has threads of its own for them, and so many at once at most, so that one whose disk or name server
-//! hangs holds up its own requests and no others. Its first such call starts them.
+//! Each app has threads of its own for them, and a limit of calls at once. If its disk or name server hangs, it delays
+//! its own requests only. The first call starts the threads.
 //!
-//! Calls of `wasi:filesystem` are wasmtime's, which blocks in threads of the runtime that is entered when the guest is
-//! polled. So a guest with folders is polled with the deployment's own entered ([`Blocking::inside`]): its timers and
-//! sockets are that runtime's too, and wake it up wherever it is.
+//! wasmtime implements `wasi:filesystem`, and blocks in threads of the runtime that is entered when the guest is
+//! polled. So a guest with folders is polled inside the runtime of its app ([`Blocking::inside`]). That runtime then
+//! drives the guest's timers and sockets too, and wakes it wherever it runs.
 
 use std::future::{Future, poll_fn};
 use std::io;

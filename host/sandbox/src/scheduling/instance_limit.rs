@@ -1,4 +1,4 @@
-//! How many instances there are at once, of all deployments together.
+//! Limits the instances of all apps together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! Where the time of guests goes: what a guest is doing is looked at when a tick of the clock falls into its work, at the
-//! next function that it enters or the next turn of a loop.
+//! Records where guests spend their time. A sample is taken when a tick interrupts a guest: at the next function entry
+//! or loop iteration.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A bounded queue that is nothing but its length: its order is kept by what the tasks in it wait for.
+//! A bounded queue that counts only its length. What the tasks wait for keeps their order.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,5 +1,5 @@
-//! A guest that traps again and again is left alone for a while, and for longer each time: it would only use up the
-//! processor and the log. As IIS does with its worker processes, whose word this is.
+//! Pauses a guest that traps repeatedly, for longer each time, because it would only use CPU time and fill the log. IIS
+//! does this with its worker processes, and calls it rapid-fail protection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

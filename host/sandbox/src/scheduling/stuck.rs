@@ -1,7 +1,8 @@
-//! Finds guests that wait for themselves: nobody reads the content of a response before the outparam has it, nor that of
-//! a request before it is sent, so a guest that has filled it and waits for room would wait until its time is over.
+//! Detects guests that wait for themselves. The content of a response has no reader until the guest passes it to the
+//! outparam, and that of a request has none until it is sent. A guest that has filled it and waits for room would wait
+//! until its time is over.
 //!
-//! Whether it waits for nothing else is known exactly: then nobody but such content holds its waker.
+//! Whether it waits for anything else is known exactly: if not, only such content holds its waker.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};

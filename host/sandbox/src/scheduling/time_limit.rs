@@ -1,6 +1,6 @@
-//! How long an exchange may take. Until the head of its answer it has a time, in which waiting for a client that sends
-//! its content as fast as it must is not counted. After the head only the guest's silence is limited, and all of it
-//! where the deployment says so: how slow the client may be is the server's to say.
+//! Limits the time of an exchange. Until the head, a time limit runs, which does not count waiting for a client that
+//! sends its content fast enough. After the head, only the guest's silence is limited, and the whole answer if the
+//! app's limits say so. How slow a client may be is the server's decision.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
-//! Polls a guest again while all that it does is to give way to itself.
+//! Polls a guest again while it only yields to itself.
 //!
-//! A guest of WASI 0.3 gives way between its steps, and wasmtime asks for another turn in the same moment. Whoever left
-//! then would come back at once, after having put the answer's head on its way without the content behind it.
+//! A guest of WASI 0.3 yields between its steps, and wasmtime asks for another poll at once. If the poll returned then,
+//! it would be repeated immediately, but the head of the answer would be sent without the content that follows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -1,4 +1,4 @@
-//! A task that waits leaves its waker in a slot; whoever has what it waits for wakes it there.
+//! Wakes a task that has left its waker in a slot.
 
 use std::task::Waker;
 

@@ -1,4 +1,4 @@
-//! What guests write to standard output and error, as lines of the host's log: bounded, escaped, and named.
+//! Writes a guest's standard output and error to the host's log: limited, escaped, and with the name of the app.
 
 use std::io;
 use std::pin::Pin;

@@ -1,9 +1,9 @@
-//! What the host holds for the resources of one instance: streams, fields, pollables, open files, whatever a guest has a
-//! handle of. Bounded by its size and not by a number: engines keep a handle for each timer or each piece that they read,
-//! thousands of small ones, while some are large.
+//! Limits the memory that the host holds for the resources of one instance: streams, fields, pollables, open files, and
+//! everything else that the guest has a handle of. The limit is a size, not a number: language runtimes keep thousands
+//! of small handles, one for each timer or piece that they read, while other resources are large.
 //!
-//! Who makes a resource is mostly wasmtime, which asks nobody. So a call adds the most that it may add, and when that
-//! exceeds what was allowed, all that is there is counted. What is allowed doubles each time, so counting costs little.
+//! wasmtime creates most resources without asking. So each call adds the maximum that it can create. If the sum exceeds
+//! an allowance, everything is counted, and the allowance is doubled, so counting costs little.
 
 use std::any::Any;
 use std::sync::Arc;

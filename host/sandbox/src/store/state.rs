@@ -1,5 +1,5 @@
-//! What a store holds: the current exchange, the limiter, and the WASI side, which is made when it is first asked for,
-//! because many guests never ask.
+//! The data of a store: the current exchange, the limiters, and the WASI context, which is made at the first use
+//! because many guests never use it.
 
 use std::sync::Arc;
 use std::time::Duration;

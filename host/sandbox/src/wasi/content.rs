@@ -1,8 +1,8 @@
-//! The content of a 0.3 guest's answer, between the store that makes it and the exchange that reads it.
+//! The content of an answer of a 0.3 guest, between the store that produces it and the exchange that reads it.
 //!
-//! What wasmtime gives looks whole when its store is gone, even where the guest was cut off in the middle. So the side
-//! of the store keeps an eye on it: it looks ahead by a piece as long as nobody reads, which also shows that a short
-//! answer is whole; and before the store goes, it takes what is there and so learns whether that is all.
+//! wasmtime's body looks complete when its store is gone, even if the guest was cut off. So the store's side watches
+//! it. As long as nobody reads, it reads one piece ahead, which also shows that a short answer is complete. Before the
+//! store is dropped, it takes what is there, and so learns whether that is all.
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! `wasi:http` 0.2, written for guests that answer at once: what they do costs no task and no channel, and the content
-//! of an answer that is whole when its guest ends leaves in one piece. The rest of WASI 0.2 is wasmtime's.
+//! `wasi:http` 0.2, optimized for guests that answer at once: no task, no channel, and the content of an answer that is
+//! complete when its guest ends is sent in one piece. wasmtime implements the rest of WASI 0.2.
 
 mod answer;
 pub(crate) mod bindings;

@@ -1,5 +1,5 @@
-//! What of the current exchange becomes a request of wasi:http, of either version: its authority, its fields without
-//! those of the connection, its content.
+//! Turns the current exchange into a request of wasi:http, of either version: its authority, its fields without those
+//! of the connection, its content.
 
 use http::HeaderMap;
 use http::uri::Authority;

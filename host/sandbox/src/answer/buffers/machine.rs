@@ -1,4 +1,4 @@
-//! How much memory this process may use, as far as the system says.
+//! How much memory this process may use, as far as the system reports it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

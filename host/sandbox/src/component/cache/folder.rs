@@ -1,5 +1,5 @@
-//! A folder that only this user can write, and its files. On Unix everything is checked on open descriptors, so that a
-//! name cannot come to mean another file between the check and the use. Elsewhere there is no such folder yet.
+//! A folder that only this user can write, and its files. On Unix all checks use open descriptors, so a name cannot
+//! come to mean another file between check and use. Other systems have no such folder yet.
 
 mod entry;
 #[cfg(unix)]

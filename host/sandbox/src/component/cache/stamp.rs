@@ -1,4 +1,4 @@
-//! What a file is like: so that who has read it once can tell that it is still the same, and need not read it again.
+//! Identifies the state of a file, so that an unchanged file is not read again.
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime};

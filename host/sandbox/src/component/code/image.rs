@@ -1,4 +1,4 @@
-//! Where machine code is kept that is about to run: nobody else can change it there.
+//! Holds machine code that is about to run, where nobody else can change it.
 
 #[cfg(target_os = "linux")]
 mod linux;

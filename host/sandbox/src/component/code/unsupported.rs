@@ -1,4 +1,4 @@
-//! Systems whose permissions Windhover does not read yet: there nobody knows who has written a file.
+//! Systems whose permissions Windhover does not read yet. There it cannot know who has written a file.
 
 use std::fs::File;
 

@@ -1,5 +1,5 @@
-//! The graph of a composition: components, their instances, and which export answers which import. What `wac-graph`
-//! says in terms of nodes is said here in terms of files.
+//! The graph of a composition: components, their instances, and which export answers which import. Translates the nodes
+//! of `wac-graph` into files.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Why components cannot be put together: each message names the file, what is wrong with it, and what to do.
+//! Errors and warnings of a composition. Each names the file, what is wrong with it, and what to do.
 
 use std::path::PathBuf;
 

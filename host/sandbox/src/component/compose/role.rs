@@ -1,4 +1,4 @@
-//! What a middleware does, told from what it imports and exports.
+//! Derives the kind of a middleware from its imports and exports.
 
 use std::path::Path;
 

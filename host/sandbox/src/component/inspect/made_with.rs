@@ -1,5 +1,5 @@
-//! The language a component was written in, and the tools that made it: as far as its sections say, which is not
-//! binding. An engine for another language is a Rust or C++ program, so the outside is asked before the inside.
+//! The language of a component and the tools that made it, as its sections state them, which is not binding. The engine
+//! of a scripting language is itself a program in Rust or C++, so the outer component is asked before the inner ones.
 
 mod sections;
 

@@ -1,5 +1,5 @@
-//! Which grants a component may want, judged by its imports. Only *may*: the runtimes of most languages import files,
-//! variables and more whether the app uses them or not.
+//! The grants that a component may need, judged by its imports. Only *may*: the runtimes of most languages import
+//! files, variables and more whether the app uses them or not.
 
 use crate::grants::{self, Grant};
 

@@ -1,4 +1,4 @@
-//! The handshake: whether a request asks for a WebSocket, and the fields that accept it.
+//! The WebSocket handshake: recognizes a request for one, and builds the fields that accept it.
 
 use http::header::{
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION,

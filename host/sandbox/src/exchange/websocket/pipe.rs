@@ -1,5 +1,5 @@
-//! The bytes between a body and the protocol: what came and was not yet understood, what is to be sent and was not yet
-//! taken. Nothing here waits.
+//! Buffers bytes between a body and tungstenite: received bytes that are not parsed yet, and bytes that are not sent
+//! yet. Nothing here waits.
 
 use std::io::{self, Read, Write};
 

@@ -1,5 +1,5 @@
-//! Which addresses are of the Internet. All others are of somebody's own network, of this machine, or of nobody: a guest
-//! that could reach them would reach what trusts its network (the metadata of a cloud, for one).
+//! Public addresses of the Internet. All others belong to private networks, to this machine, or to nobody. A guest that
+//! could reach them would reach services that trust their network, such as the metadata service of a cloud.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! The client of a deployment: it keeps connections, and connects only to addresses that may be reached.
+//! The HTTP client of an app. It pools connections, and connects only to permitted addresses.
 
 use std::error::Error as StdError;
 use std::future::Future;

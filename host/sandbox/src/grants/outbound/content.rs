@@ -1,4 +1,5 @@
-//! The content of an answer from elsewhere: it comes in time, and counts as a request in flight until it ends.
+//! The content of a response from another server. It must arrive in time, and counts as a request in flight until it
+//! ends.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

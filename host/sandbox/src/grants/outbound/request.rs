@@ -1,5 +1,5 @@
-//! The form in which a request leaves: target, authority and fields as the RFCs have them, whatever its guest has made of
-//! them. What cannot be meant is refused and not repaired.
+//! Normalizes a request before it is sent: target, authority and fields follow the RFCs, whatever the guest has
+//! written. Invalid requests are refused, not repaired.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

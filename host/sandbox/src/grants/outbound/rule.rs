@@ -1,4 +1,4 @@
-//! Where a guest's requests may go.
+//! Rules for the targets of outbound requests.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Whether an app's guests usually take so long at a stretch that they are to begin in the background.
+//! Decides whether the guests of an app begin in the background, because their steps usually take long.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;

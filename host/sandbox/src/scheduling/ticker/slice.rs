@@ -1,5 +1,4 @@
-//! How much of a core this thread asks Linux for at a time. A file of unsafe code: two system calls that no library offers
-//! without.
+//! Asks Linux for a short time slice. A file of unsafe code: two system calls that no library wraps.
 
 #![expect(unsafe_code, reason = "neither the standard library nor rustix has these calls")]
 

@@ -1,4 +1,4 @@
-//! The WIT of wasi:http 0.2 as Rust, and nothing else. What it shares with the rest of WASI is wasmtime's.
+//! The WIT of wasi:http 0.2 as Rust, and nothing else. Types that it shares with the rest of WASI are wasmtime's.
 
 mod generated {
     wasmtime::component::bindgen!({

@@ -1,4 +1,4 @@
-//! Content on its way into a guest, of a request or of an answer from elsewhere, and what stands behind it.
+//! Content that a guest reads, of a request or of a response from another server, and its trailers.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What went wrong between the host and another, as guests are told it.
+//! Translates errors into the error codes of wasi:http 0.2.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Requests and responses that a guest has a handle of, and what they hold.
+//! Requests and responses that a guest has a handle of, and the memory that they hold.
 
 use std::any::Any;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Requests to other servers by wasi:http 0.2: `outgoing-request`, its options, and what comes back.
+//! Requests to other servers by wasi:http 0.2: `outgoing-request`, its options, and the response.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Systems whose permissions Windhover does not read yet: there no folder is known to be private, so none is used.
+//! Systems whose permissions Windhover does not read yet. There no folder is known to be private, so none is used.
 
 use std::fs::File;
 use std::io;

@@ -1,4 +1,4 @@
-//! Linux: a file, anonymous and sealed or of the cache. wasmtime maps it, so what a guest does not run is never copied.
+//! Linux: an anonymous, sealed file, or a file of the cache. wasmtime maps it, so code that never runs is never copied.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

@@ -1,4 +1,4 @@
-//! Systems without files that can be sealed: memory of this process.
+//! Systems that cannot seal files: memory of this process.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

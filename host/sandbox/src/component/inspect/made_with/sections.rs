@@ -1,5 +1,5 @@
-//! The sections of a component that say what made it: producers and names, and how many core modules there are. A
-//! section that cannot be read says nothing: it changes nothing about what the component does.
+//! Reads the sections that state what made a component (producers and names), and counts the core modules. A section
+//! that cannot be read is ignored, because it does not change what the component does.
 
 use wasmparser::{ComponentName, CustomSectionReader, KnownCustom, Parser, Payload};
 
