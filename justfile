@@ -1,4 +1,4 @@
-# Everything that is done with this repository. `just` alone lists the recipes; without `just`, use `./justw` instead.
+# Recipes of this repository. `just` lists them; `./justw` installs `just` if it is missing.
 
 set shell := ["bash", "-euo", "pipefail", "-c"]
 
@@ -17,7 +17,7 @@ export RUST_BACKTRACE := "0"
 default:
     @"{{ just_executable() }}" --justfile "{{ justfile() }}" --list --unsorted
 
-# Build all, and serve the welcome app, or your own: just serve app.wasm
+# Build everything, and serve the welcome app or another one: just serve app.wasm
 serve *ARGS: build
     @target/release/windhover serve {{ ARGS }}
 
@@ -25,7 +25,7 @@ serve *ARGS: build
 run EXAMPLE *ARGS: build guests
     @target/release/windhover serve {{ guests }}/{{ wasm }}/release/{{ replace(EXAMPLE, "-", "_") }}.wasm {{ ARGS }}
 
-# Run all tests, of what is built unoptimised: target/release/windhover too, until the next `just build`
+# Run all tests, with unoptimised crates of ours (target/release/windhover too, until the next `just build`)
 test: setup guests
     #!/usr/bin/env bash
     set -euo pipefail
@@ -46,11 +46,11 @@ test: setup guests
 build: setup
     @cargo build {{ config }} --release --locked --package windhover --package windhover-guest
 
-# Build windhover as it is to be deployed, optimised across all crates: target/dist/windhover (all anew, thirteen minutes)
+# Build windhover for production, optimised across all crates: target/dist/windhover (13 minutes)
 dist: setup
     @cargo build --profile dist --locked --package windhover
 
-# Build the Rust guests: the examples, and the misbehaving ones of the tests
+# Build the Rust guests: the examples, and those of the tests
 guests: setup
     #!/usr/bin/env bash
     set -euo pipefail
@@ -60,7 +60,7 @@ guests: setup
         cargo build --release --locked --quiet --target {{ wasm }} --manifest-path "$manifest"
     done
 
-# Check formatting, lints, that the rooms depend only as drawn, and the dependencies' licences, sources and versions
+# Check formatting, lints, that the crates depend only as drawn, and the dependencies' licences, sources and versions
 check: setup floors deny
     cargo fmt --all --check
     cargo clippy {{ config }} --release --workspace --all-targets --locked --quiet -- --deny warnings
@@ -90,7 +90,7 @@ floors:
     [ $fails = 0 ] && echo "floors: the crates depend only as drawn"
     exit $fails
 
-# Begin, build and test an app in each language as a new user would, and run all of them on every server (needs clang-19 with libc++, Node.js, Python with pip); --write renews the table in guest-examples/README.md
+# Create, build and test an app in each language, and send the same requests to all of them on every server (needs clang-19 with libc++, Node.js, Python with pip); --write renews the table in guest-examples/README.md
 languages *ARGS: build language-apps (language-behaviours ARGS)
 
 # The first half: the apps
@@ -103,7 +103,7 @@ language-apps:
 language-behaviours *ARGS:
     @WINDHOVER_GUESTS="$PWD/{{ guests }}/languages" cargo test {{ unoptimised }} --release --locked --quiet --workspace --test languages -- {{ ARGS }}
 
-# Talk to rust-websocket and rust-grpc with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
+# Test with clients that others wrote (needs Python with pip, Node.js, Chromium, curl, Prometheus)
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
@@ -111,35 +111,35 @@ interop: build guests
 reference: setup
     @WINDHOVER_WRITE_REFERENCE=1 cargo test {{ unoptimised }} --release --locked --quiet --workspace --test reference
 
-# Look for what a fresh instance must not know while the kernel swaps the server's memory out, and moves it (needs Python, and root for both)
+# Search fresh instances for data of others while the kernel swaps and moves the server's memory (needs Python and root)
 isolation: build guests
     @python3 tests/isolation/kernel.py target/release/windhover {{ guests }}/{{ wasm }}/release target/isolation
 
-# Attack it, and measure how others fare meanwhile; or one recipe of tests/siege: just siege slow (needs Python with pip, slowhttptest)
+# Attack the server, and measure what other clients notice; one recipe of tests/siege: just siege slow (needs Python with pip, slowhttptest)
 siege *RECIPE: build guests
     @tests/siege/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/siege {{ RECIPE }}
 
-# Measure against a bare native server, in turns (needs two cores that have nothing else to do); just bench --rounds 1 is quick
+# Measure in turns with a native server (needs two idle cores); just bench --rounds 1 is quick
 bench *ARGS: dist guests
     @cargo build --profile dist --locked --quiet --package windhover-bench
     @target/dist/windhover-bench {{ ARGS }}
 
-# In a minute, what changes most, for daily use: of what `build` makes, which is not optimised across crates
+# Measure in a minute what changes most, with what `just build` builds (needs two idle cores)
 bench-quick *ARGS: build guests
     @cargo build --release --locked --quiet --package windhover-bench
     @target/release/windhover-bench --rounds 2 --seconds 1 --only world --only rust-wasi-http {{ ARGS }}
 
-# Measure the sandbox alone, without sockets and HTTP: an exchange with a fresh instance and with one that is reused, and calls
+# Measure the sandbox alone, without sockets and HTTP: exchanges with fresh and reused instances, and calls of features
 bench-sandbox: build guests
     @cargo bench --locked --quiet --workspace --bench sandbox
 
-# Install the servers of others that `bench` measures too if they are there (a quarter of an hour; nginx comes from the system)
+# Install other servers, which `bench` then measures too (15 minutes; nginx comes from the system)
 bench-peers:
     cargo install --locked --root target/peers --target-dir target/peers/build --version 48.0.8 wasmtime-cli \
         --no-default-features --features run,serve,cranelift,pooling-allocator,parallel-compilation,component-model-async
     nginx -v
 
-# Send what nobody would think of to each parser, for a minute each, and say what of it was reached (needs a C++ compiler)
+# Fuzz each parser for a minute, and print its coverage (needs a C++ compiler)
 fuzz SECONDS="60": setup
     #!/usr/bin/env bash
     set -euo pipefail
@@ -182,7 +182,7 @@ deny: setup
         echo "deny: the list of advisories cannot be fetched, so they are not checked: ${fetched##*fatal: }" >&2
     fi
 
-# Tell whether a newer patch of wasmtime's release is out, and which advisories concern the lock file
+# Say whether a newer patch of wasmtime's release is out, and which advisories concern the lock file
 advisories: deny
     #!/usr/bin/env bash
     set -euo pipefail
@@ -195,7 +195,7 @@ advisories: deny
         *) echo "advisories: wasmtime $newest is out; $locked is locked: cargo update --package wasmtime" >&2; exit 1 ;;
     esac
 
-# What CI runs, with the seconds that each part takes
+# Run what CI runs, and print the seconds of each part
 ci:
     #!/usr/bin/env bash
     set -euo pipefail
@@ -236,7 +236,7 @@ ci:
     part interop
     echo "ci: all passed, in $SECONDS s:$(printf ' %s,' "${parts[@]}")"
 
-# Add what Rust needs for guests, and say what is missing
+# Install what Rust needs for guests, and say what is missing
 setup:
     #!/usr/bin/env bash
     set -euo pipefail
