@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use windhover_server::config::Config;
-use windhover_server::layer::Layer;
+use windhover_server::interceptor::Interceptor;
 use windhover_server::{log, say};
 
 use crate::args::Serve;
@@ -24,6 +24,6 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
 }
 
 /// Serves a configuration that a command line asks for until asked to leave.
-pub(crate) fn run(args: Serve, config: Config, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
-    windhover_server::serve(config, Box::new(move |file| configuration_in(Some(file), &args)), layer)
+pub(crate) fn run(args: Serve, config: Config, interceptor: Option<Arc<dyn Interceptor>>) -> anyhow::Result<ExitCode> {
+    windhover_server::serve(config, Box::new(move |file| configuration_in(Some(file), &args)), interceptor)
 }

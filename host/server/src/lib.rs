@@ -22,7 +22,7 @@ mod deployments;
 mod endpoints;
 mod guarded;
 mod inherited;
-pub mod layer;
+pub mod interceptor;
 mod loader;
 pub mod log;
 mod output;
@@ -54,19 +54,19 @@ pub use crate::guarded::guarded;
 pub use crate::loader::{FileStamp, engine};
 pub use crate::output::say;
 use config::Config;
-use layer::Layer;
+use interceptor::Interceptor;
 
 /// How the configuration is read again, from its file. An error leaves the one in place that there is.
 pub type Reread = Box<dyn Fn(&Path) -> anyhow::Result<Config> + Send>;
 
-/// Serves a configuration until a signal ends it. `layer` stands before the apps; if there is one, apps whose components
+/// Serves a configuration until a signal ends it. `interceptor` stands before the apps; if there is one, apps whose components
 /// are not built yet are no error.
 ///
 /// The exit code is 0 if every request was answered to its end, else 1. An error: the server could not start.
-pub fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
+pub fn serve(config: Config, reread: Reread, interceptor: Option<Arc<dyn Interceptor>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("no event queue")?;
     let _entered = runtime.enter();
-    let served = runtime.block_on(supervisor::serve(config, reread, layer));
+    let served = runtime.block_on(supervisor::serve(config, reread, interceptor));
     runtime.shutdown_background(); // an app that is being compiled does not hold the exit
     served
 }

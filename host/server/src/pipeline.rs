@@ -1,27 +1,58 @@
 //! What happens to each exchange between the server and its app.
 
+mod apps;
+mod host_filter;
+mod intercepting;
+mod layer;
+mod recording;
+mod routes;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tracing::debug;
-use windhover_contract::{Application, Fault, HostFault, Request, Response, Target};
+use windhover_contract::{Application, Request, Response};
 
 use crate::app::App;
-use crate::layer::{Layer, Reception};
+use crate::interceptor::{Interceptor, ServedApps};
 use crate::router::Router;
 use crate::telemetry::Telemetry;
-use crate::telemetry::record::Record;
+use apps::Apps;
+use host_filter::HostFilter;
+use intercepting::Intercepting;
+use layer::{Exchange, Handler, Layered};
+use recording::Recording;
+use routes::Routes;
 
-/// The way of each exchange: telemetry around all of it, then a layer if there is one, host filter and router, then the app.
+/// The layers, the outermost first.
+type Layers = Layered<
+    Recording, // telemetry, around all of it
+    Layered<
+        HostFilter, // refuses hosts that the server does not answer to
+        Layered<
+            Routes, // finds the app
+            Layered<
+                Intercepting, // what a program put in: `windhover dev` does
+                Apps,         // the app answers
+            >,
+        >,
+    >,
+>;
+
+/// The way of each exchange.
 pub(crate) struct Pipeline {
-    router: ArcSwap<Router>,
+    layers: Layers,
+    router: Arc<ArcSwap<Router>>,
     telemetry: Arc<Telemetry>,
-    layer: Option<Arc<dyn Layer>>,
 }
 
 impl Pipeline {
-    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, layer: Option<Arc<dyn Layer>>) -> Self {
-        Self { router: ArcSwap::from_pointee(router), telemetry, layer }
+    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, interceptor: Option<Arc<dyn Interceptor>>) -> Self {
+        let router = Arc::new(ArcSwap::from_pointee(router));
+        let layers = Layered(Intercepting(interceptor), Apps);
+        let layers = Layered(Routes(Arc::clone(&router)), layers);
+        let layers = Layered(HostFilter(Arc::clone(&router)), layers);
+        let layers = Layered(Recording(Arc::clone(&telemetry)), layers);
+        Self { layers, router, telemetry }
     }
 
     /// What is recorded of exchanges.
@@ -34,6 +65,11 @@ impl Pipeline {
         self.router.load().apps()
     }
 
+    /// The same, for as long as they are served.
+    pub(crate) fn served_apps(&self) -> ServedApps {
+        ServedApps::of(&self.router)
+    }
+
     /// Sends requests elsewhere from now on.
     pub(crate) fn reroute(&self, router: Router) {
         self.router.store(Arc::new(router));
@@ -41,49 +77,7 @@ impl Pipeline {
 }
 
 impl Application for Pipeline {
-    async fn handle(&self, mut request: Request) -> Response {
-        let mut record = self.telemetry.begin(&mut request);
-        let response = match &self.layer {
-            None => self.answer(request, &mut record).await,
-            Some(layer) => {
-                let app = self.name_at(&request.target);
-                match layer.receive(&mut request, app.as_deref()) {
-                    Reception::Admitted(follow) => follow(self.answer(request, &mut record).await),
-                    Reception::Answered(response) => response,
-                }
-            }
-        };
-        match record {
-            Some(record) => record.follow(response),
-            None => response,
-        }
-    }
-}
-
-impl Pipeline {
-    /// The app that is at the target. `None`: there is none.
-    fn name_at(&self, target: &Target) -> Option<Arc<str>> {
-        let router = self.router.load();
-        let app = router.find(&mut target.clone()).ok()?;
-        Some(Arc::clone(&app.name))
-    }
-
-    /// What the app answers that is at the target.
-    async fn answer(&self, mut request: Request, record: &mut Option<Box<Record>>) -> Response {
-        let app = match self.router.load().find(&mut request.target) {
-            Ok(app) => Arc::clone(app),
-            Err(fault) => {
-                debug!(%fault, "a request was refused");
-                return Response::from(Fault::from(fault));
-            }
-        };
-        let loaded = app.loaded();
-        if let Some(record) = record {
-            record.answered_by(&app, loaded.as_deref(), request.target.path_base());
-        }
-        match loaded {
-            Some(loaded) => loaded.sandbox.handle(request).await,
-            None => Response::from(Fault::from(HostFault::NotLoaded)),
-        }
+    async fn handle(&self, request: Request) -> Response {
+        self.layers.handle(request, &mut Exchange::default()).await
     }
 }

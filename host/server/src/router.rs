@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use windhover_contract::{ClientFault, Host, Target};
+use windhover_contract::{Host, Target};
 
 use crate::app::App;
 use crate::route::{HostPattern, Route};
@@ -29,21 +29,24 @@ impl Router {
         apps
     }
 
-    /// The app that is at the target, which then knows its path base.
-    pub(crate) fn find(&self, target: &mut Target) -> Result<&Arc<App>, ClientFault> {
+    /// Whether the server answers to the target's host.
+    pub(crate) fn answers_to(&self, target: &Target) -> bool {
         let host = target.authority().map(Host::of);
-        if !self.hosts.is_empty() && !self.hosts.iter().any(|pattern| pattern.matches(host.as_ref())) {
-            return Err(ClientFault::HostForeign);
-        }
+        self.hosts.is_empty() || self.hosts.iter().any(|pattern| pattern.matches(host.as_ref()))
+    }
+
+    /// The app that is at the target, which then knows its path base.
+    pub(crate) fn find(&self, target: &mut Target) -> Option<&Arc<App>> {
+        let host = target.authority().map(Host::of);
         let mut path = None;
         let found = self.routes.iter().find(|(route, _)| {
             let is_below = |path: &str| route.base.rest_of(path).is_some();
             route.host.matches(host.as_ref())
                 && (route.base.text().is_empty() || is_below(path.get_or_insert_with(|| target.whole_path())))
         });
-        let (base, app) = found.map(|(route, app)| (route.base.clone(), app)).ok_or(ClientFault::NoApplication)?;
+        let (base, app) = found.map(|(route, app)| (route.base.clone(), app))?;
         drop((path, host));
         target.set_path_base(base);
-        Ok(app)
+        Some(app)
     }
 }

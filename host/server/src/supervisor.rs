@@ -19,7 +19,7 @@ use crate::deployments::Deployments;
 use crate::endpoints::{Endpoints, http_config};
 use crate::guarded::guarded;
 use crate::inherited::inherited;
-use crate::layer::{Layer, ServedApps};
+use crate::interceptor::Interceptor;
 use crate::loader::Loader;
 use crate::output::say;
 use crate::pipeline::Pipeline;
@@ -33,7 +33,11 @@ use crate::watch::Watch;
 
 /// Serves a configuration until asked to leave. The admin endpoint is there first: what follows may take long, and whoever
 /// looks after the server is to know meanwhile that it lives, and is not ready.
-pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn Layer>>) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(
+    config: Config,
+    reread: Reread,
+    interceptor: Option<Arc<dyn Interceptor>>,
+) -> anyhow::Result<ExitCode> {
     // From now on no signal ends the process by itself.
     let mut signals = Signals::listen().context("cannot listen for signals")?;
     if let Some(file) = config.source() {
@@ -42,15 +46,15 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     let admin = config.written.admin.as_ref().map(Administered::bind).transpose()?.map(Administered::serve);
     let (metrics, progress) = (admin.as_ref().map(|(metrics, _)| Arc::clone(metrics)), Progress::default());
     let starting = spawn_blocking({
-        let (has_layer, progress) = (layer.is_some(), progress.clone());
-        move || guarded(|| Start::new(config, has_layer, metrics, progress))
+        let (may_lack, progress) = (interceptor.is_some(), progress.clone());
+        move || guarded(|| Start::new(config, may_lack, metrics, progress))
     });
     let (start, is_reload_asked) = match begun(starting, &mut signals, &progress).await? {
         Begun::Ready { start, is_reload_asked } => (*start, is_reload_asked),
         Begun::Left => return Ok(ExitCode::SUCCESS),
     };
     let Start { config, telemetry, endpoints, server, loader, deployments } = start;
-    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, layer.clone()));
+    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, interceptor.clone()));
     if let Some((metrics, _)) = &admin {
         let (pipeline, handle) = (Arc::downgrade(&pipeline), server.handle());
         let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();
@@ -66,9 +70,9 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     let mut serving = tokio::spawn(server.serve(Arc::clone(&pipeline), async move {
         let _ = asked.await;
     }));
-    if let Some(layer) = &layer {
+    if let Some(interceptor) = &interceptor {
         let address = server_addresses.first().map(String::as_str);
-        Arc::clone(layer).begin(ServedApps::of(&pipeline), address);
+        Arc::clone(interceptor).begin(pipeline.served_apps(), address);
     }
     readiness.set(true);
     service_manager::ready();
@@ -101,7 +105,7 @@ pub(crate) async fn serve(config: Config, reread: Reread, layer: Option<Arc<dyn 
     }
     info!("leaving: requests in flight may finish; once more to leave at once");
     pipeline.apps().iter().for_each(|app| app.leave());
-    layer.iter().for_each(|layer| layer.leave());
+    interceptor.iter().for_each(|interceptor| interceptor.leave());
     drop(shutdown);
     let left = async {
         let drained = serving.await.context(PANICKED)??;

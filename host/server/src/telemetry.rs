@@ -2,6 +2,7 @@
 //! endpoint.
 
 mod access_log;
+mod facts;
 mod method;
 pub(crate) mod metrics;
 pub(crate) mod record;
@@ -16,9 +17,9 @@ use tokio::task::spawn_blocking;
 use tracing::{error, info};
 use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, Request};
 
+use facts::Facts;
 use metrics::Metrics;
-pub(crate) use record::Record;
-use traces::Traces;
+use traces::{Span, Traces};
 
 use crate::config::file::{Format, Log};
 use crate::endpoints::Endpoints;
@@ -48,10 +49,17 @@ impl Telemetry {
         }
     }
 
-    /// Begins the record of an exchange. `None`: nothing is recorded.
-    pub(crate) fn begin(self: &Arc<Self>, request: &mut Request) -> Option<Box<Record>> {
-        let is_recorded = self.access_log.is_some() || self.metrics.is_some() || self.traces.is_some();
-        is_recorded.then(|| Record::begin(Arc::clone(self), request))
+    /// Whether anything is recorded.
+    fn records(&self) -> bool {
+        self.access_log.is_some() || self.metrics.is_some() || self.traces.is_some()
+    }
+
+    /// An exchange begins.
+    fn begin(&self, request: &mut Request) -> Option<Span> {
+        if let Some(metrics) = &self.metrics {
+            metrics.begin();
+        }
+        self.traces.as_ref().map(|traces| traces.begin(request))
     }
 
     /// Sends what waits to be sent. Takes a few seconds at most.
@@ -64,15 +72,15 @@ impl Telemetry {
     }
 
     /// An exchange has ended.
-    fn end(&self, record: &Record) {
+    fn end(&self, facts: &Facts, span: Option<&Span>) {
         if let Some(metrics) = &self.metrics {
-            metrics.end(record);
+            metrics.end(facts);
         }
         if let Some(format) = self.access_log {
-            access_log::exchange(record, format);
+            access_log::exchange(facts, format);
         }
-        if let Some(span) = &record.span {
-            span.end(record);
+        if let Some(span) = span {
+            span.end(facts);
         }
     }
 }
@@ -140,16 +148,6 @@ const SECOND: Duration = Duration::from_secs(1);
 const MAX_LINES: u32 = 10;
 
 const PANICKED: &str = "sending the last traces panicked; this is a bug in Windhover";
-
-/// A version of HTTP as OpenTelemetry writes it.
-fn protocol(version: Version) -> &'static str {
-    match version {
-        Version::HTTP_10 => "1.0",
-        Version::HTTP_2 => "2",
-        Version::HTTP_3 => "3",
-        _ => "1.1",
-    }
-}
 
 #[cfg(test)]
 mod tests {

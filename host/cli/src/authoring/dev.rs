@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::{error, warn};
 use windhover_contract::Request;
-use windhover_server::layer::{Layer, Reception, ServedApps};
+use windhover_server::interceptor::{Interception, Interceptor, ServedApps};
 use windhover_server::{guarded, log};
 
 use crate::args::{Serve, authoring};
@@ -42,7 +42,7 @@ pub(crate) fn dev(args: &authoring::Dev) -> anyhow::Result<ExitCode> {
     let _log = log::init(&config.written.log);
     tell_unknown_variables(&config);
     let dev = Arc::new(Dev::new(args.config.clone(), args.open));
-    let served = serve::run(serve, config, Some(Arc::clone(&dev) as Arc<dyn Layer>));
+    let served = serve::run(serve, config, Some(Arc::clone(&dev) as Arc<dyn Interceptor>));
     dev.leave();
     dev.join();
     served
@@ -100,7 +100,7 @@ impl Dev {
     }
 }
 
-impl Layer for Dev {
+impl Interceptor for Dev {
     /// Begins to build.
     fn begin(self: Arc<Self>, apps: ServedApps, address: Option<&str>) {
         let _ = self.apps.set(apps); // once
@@ -122,19 +122,19 @@ impl Layer for Dev {
     }
 
     /// What asks for changes is answered, and while an app could not be built, all that is for it.
-    fn receive(&self, request: &mut Request, app: Option<&str>) -> Reception {
+    fn intercept(&self, request: &mut Request, app: Option<&str>) -> Interception {
         let state = self.state.borrow();
-        if request.target.path() == reload::PATH {
-            return Reception::Answered(reload::changes(self, request));
+        if request.target.whole_path() == reload::PATH {
+            return Interception::Answer(reload::changes(self, request));
         }
         let served = served(self.apps.get(), &state);
         let concerns = |failure: &&Arc<Failure>| failure.app.is_none() || failure.app.as_deref() == app;
         match state.failures.iter().find(concerns) {
-            Some(failure) => Reception::Answered(page::failed(failure, &served, request)),
-            None if state.builds == 0 && served.is_empty() => Reception::Answered(page::first_build(&served, request)),
+            Some(failure) => Interception::Answer(page::failed(failure, &served, request)),
+            None if state.builds == 0 && served.is_empty() => Interception::Answer(page::first_build(&served, request)),
             None => {
                 let visit = Visit::new(request, served);
-                Reception::Admitted(Box::new(move |response| visit.follow(response)))
+                Interception::Pass(Box::new(move |response| visit.follow(response)))
             }
         }
     }

@@ -7,32 +7,32 @@ use http::Version;
 use tracing::info;
 use windhover_contract::{Connection, Fault};
 
-use super::{Record, protocol};
+use super::facts::{Facts, protocol};
 use crate::config::file::Format;
 
 /// The line of an exchange. Without the query, which may hold what is secret.
-pub(super) fn exchange(record: &Record, format: Format) {
-    let (app, version) = record.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
-    let fault = record.broken_off();
-    let client = record.connection.as_ref().and_then(|connection| connection.remote()).map(|remote| remote.to_string());
+pub(super) fn exchange(facts: &Facts, format: Format) {
+    let (app, version) = facts.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
+    let fault = facts.broken_off();
+    let client = facts.connection.as_ref().and_then(|connection| connection.remote()).map(|remote| remote.to_string());
     info!(
         target: TARGET,
-        method = record.method.as_str(),
-        scheme = record.scheme.as_str(),
-        host = %Chosen(record.host.as_deref().unwrap_or(""), format),
-        path = %Chosen(&record.path, format),
-        protocol = protocol(record.version),
-        status = record.status.map_or(0, |status| status.as_u16()),
+        method = facts.method.as_str(),
+        scheme = facts.scheme.as_str(),
+        host = %Chosen(facts.host.as_deref().unwrap_or(""), format),
+        path = %Chosen(&facts.path, format),
+        protocol = facts.protocol(),
+        status = facts.status.map_or(0, |status| status.as_u16()),
         fault = fault.as_ref().map(tracing::field::display),
         code = fault.as_ref().map(Fault::code),
-        received = record.received(),
-        sent = record.sent,
-        head_ms = record.until_head.map(milliseconds),
-        ms = milliseconds(record.took()),
+        received = facts.read(),
+        sent = facts.sent,
+        head_ms = facts.until_head.map(milliseconds),
+        ms = milliseconds(facts.took()),
         app,
         version,
         client = client.as_deref().unwrap_or(""),
-        id = record.identifier.as_ref().map(tracing::field::display),
+        id = facts.identifier.as_ref().map(tracing::field::display),
         "exchange"
     );
 }

@@ -22,9 +22,8 @@ use prometheus_client::registry::{Registry, Unit};
 use windhover_contract::{ConnectionCounts, ConnectionEnd, Fault};
 use windhover_http::Tls;
 
+use super::facts::Facts;
 use super::method::known_method;
-use super::protocol;
-use super::record::Record;
 use crate::app::App;
 use crate::log;
 
@@ -156,21 +155,21 @@ impl Metrics {
         self.active.inc();
     }
 
-    pub(super) fn end(&self, record: &Record) {
+    pub(super) fn end(&self, facts: &Facts) {
         self.active.dec();
-        let app = record.app.as_ref().map_or_else(|| "".into(), |(app, _)| Arc::clone(app));
+        let app = facts.app.as_ref().map_or_else(|| "".into(), |(app, _)| Arc::clone(app));
         let exchange = Exchange {
-            http_request_method: known_method(&record.method),
-            http_response_status_code: record.status.into(),
-            network_protocol_version: protocol(record.version),
-            url_scheme: record.scheme.as_str(),
+            http_request_method: known_method(&facts.method),
+            http_response_status_code: facts.status.into(),
+            network_protocol_version: facts.protocol(),
+            url_scheme: facts.scheme.as_str(),
             app: Arc::clone(&app),
         };
-        self.durations.get_or_create(&exchange).observe(record.took().as_secs_f64());
+        self.durations.get_or_create(&exchange).observe(facts.took().as_secs_f64());
         let by_app = ByApp { app };
-        self.received.get_or_create(&by_app).inc_by(record.received());
-        self.sent.get_or_create(&by_app).inc_by(record.sent);
-        if let Some(fault) = record.broken_off() {
+        self.received.get_or_create(&by_app).inc_by(facts.read());
+        self.sent.get_or_create(&by_app).inc_by(facts.sent);
+        if let Some(fault) = facts.broken_off() {
             self.broken_off.get_or_create(&Reason { reason: fault.code() }).inc();
         }
     }

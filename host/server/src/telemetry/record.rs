@@ -1,156 +1,98 @@
-//! The record of one exchange, from its head to the last octet of its answer, or until it breaks off.
+//! The record of one exchange, from its head to the last byte of its response, or until it breaks off.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::CONTENT_LENGTH;
-use http::{Method, StatusCode, Version};
 use http_body::{Frame, SizeHint};
-use windhover_contract::{Body, ClientFault, Connection, Fault, Identifier, Lifetime, Request, Response, Scheme};
+use windhover_contract::{Body, Fault, Request, Response};
 
 use super::Telemetry;
+use super::facts::Facts;
 use super::traces::Span;
 use crate::app::{App, Loaded};
 
 /// The record of one exchange. It ends when it is dropped.
 pub(crate) struct Record {
     telemetry: Arc<Telemetry>,
-    began: Instant,
-    pub(super) method: Method,
-    pub(super) path: String,
-    pub(super) host: Option<String>,
-    pub(super) scheme: Scheme,
-    pub(super) version: Version,
-    pub(super) connection: Option<Arc<Connection>>,
-    pub(super) identifier: Option<Identifier>,
-    /// What answers, with its version.
-    pub(super) app: Option<(Arc<str>, Arc<str>)>,
-    /// What led there: the path that the app is at. `None`: nothing did.
-    pub(super) route: Option<String>,
-    pub(super) span: Option<Span>,
-    /// `None`: it broke off before.
-    pub(super) status: Option<StatusCode>,
-    pub(super) until_head: Option<Duration>,
-    pub(super) sent: u64,
-    received: Arc<AtomicU64>,
-    /// Knows whether this side has broken the exchange off. `None`: nobody does.
-    lifetime: Option<Arc<dyn Lifetime>>,
-    /// What broke the answer off.
-    fault: Option<Fault>,
-    /// Octets of content that the answer has in all. `None`: its end is told by the content itself.
+    facts: Facts,
+    span: Option<Span>,
+    /// Bytes of content that the response has in all. `None`: the content itself says where it ends.
     expected: Option<u64>,
-    is_whole: bool,
 }
 
 impl Record {
-    pub(super) fn begin(telemetry: Arc<Telemetry>, request: &mut Request) -> Box<Self> {
-        if let Some(metrics) = &telemetry.metrics {
-            metrics.begin();
+    /// Begins the record of an exchange. `None`: nothing is recorded.
+    pub(crate) fn begin(telemetry: &Arc<Telemetry>, request: &mut Request) -> Option<Box<Self>> {
+        if !telemetry.records() {
+            return None;
         }
-        let received = Arc::new(AtomicU64::new(0));
+        let facts = Facts::of(request);
         if !request.body.is_empty() {
             let content = std::mem::replace(&mut request.body, Body::empty());
-            request.body = Body::stream(Received { content, count: Arc::clone(&received) });
+            request.body = Body::stream(Counted { content, count: Arc::clone(&facts.read) });
         }
-        Box::new(Self {
-            began: Instant::now(),
-            method: request.method.clone(),
-            path: request.target.whole_path().into_owned(),
-            host: request.target.authority().map(|authority| authority.as_str().to_owned()),
-            scheme: request.target.scheme(),
-            version: request.version,
-            connection: request.features.connection.clone(),
-            identifier: request.features.identifier.clone(),
-            app: None,
-            route: None,
-            span: telemetry.traces.as_ref().map(|traces| traces.begin(request)),
-            telemetry,
-            status: None,
-            until_head: None,
-            sent: 0,
-            received,
-            lifetime: request.features.lifetime.clone(),
-            fault: None,
-            expected: None,
-            is_whole: false,
-        })
+        let span = telemetry.begin(request);
+        Some(Box::new(Self { telemetry: Arc::clone(telemetry), facts, span, expected: None }))
     }
 
     /// Says which app answers, and at which path it is.
     pub(crate) fn answered_by(&mut self, app: &App, loaded: Option<&Loaded>, base: &str) {
         let version = loaded.map_or_else(|| "".into(), |loaded| Arc::clone(&loaded.version));
-        self.app = Some((Arc::clone(&app.name), version));
+        self.facts.app = Some((Arc::clone(&app.name), version));
         if self.span.is_some() {
-            self.route = Some(if base.is_empty() { "/" } else { base }.to_owned());
+            self.facts.route = Some(if base.is_empty() { "/" } else { base }.to_owned());
         }
     }
 
-    /// Takes down the head of the answer, and follows its content to the end.
+    /// Records the head of the response, and follows its content to the end.
     pub(crate) fn follow(mut self: Box<Self>, mut response: Response) -> Response {
-        self.status = Some(response.status);
-        self.until_head = Some(self.began.elapsed());
+        let facts = &mut self.facts;
+        facts.status = Some(response.status);
+        facts.until_head = Some(facts.took());
         if response.body.is_empty() {
-            self.is_whole = true; // dropped here: the record ends
+            facts.is_whole = true; // dropped here: the record ends
             return response;
         }
         // Of content that is never sent, none is missing; of content whose length is known, nobody need ask for the end.
         let is_upgraded = response.status == StatusCode::SWITCHING_PROTOCOLS;
-        let is_sent = is_upgraded || Response::has_content(&self.method, response.status);
+        let is_sent = is_upgraded || Response::has_content(&facts.method, response.status);
         self.expected = if is_sent { expected(&response) } else { Some(0) };
-        self.is_whole = self.expected == Some(0);
+        facts.is_whole = self.expected == Some(0);
         response.body = Body::stream(Followed { content: response.body, record: self });
         response
     }
 
-    /// Octets of the request's content that the app has taken.
-    pub(super) fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-
-    /// Since it began.
-    pub(super) fn took(&self) -> Duration {
-        self.began.elapsed()
-    }
-
-    /// Takes down what came of the content.
+    /// Records a piece of the content.
     fn hear(&mut self, frame: Option<&Result<Frame<Bytes>, Fault>>, is_end: bool) {
+        let facts = &mut self.facts;
         match frame {
-            Some(Ok(frame)) => self.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(fault)) => self.fault = Some(fault.clone()),
+            Some(Ok(frame)) => facts.sent += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(fault)) => facts.fault = Some(fault.clone()),
             None => {}
         }
-        let is_over = frame.is_none() || is_end || self.expected == Some(self.sent);
-        self.is_whole = self.fault.is_none() && (self.is_whole || is_over);
-    }
-
-    /// Why there is no whole answer, and so whose fault that is. `None`: there is one.
-    pub(super) fn broken_off(&self) -> Option<Fault> {
-        if let Some(fault) = &self.fault {
-            return Some(fault.clone());
-        }
-        // A server that has broken the exchange off says so also of content that it had taken and not sent yet.
-        let why = self.lifetime.as_ref().and_then(|lifetime| lifetime.broken_off());
-        why.or_else(|| (!self.is_whole).then(|| ClientFault::Gone.into()))
+        let is_over = frame.is_none() || is_end || self.expected == Some(facts.sent);
+        facts.is_whole = facts.fault.is_none() && (facts.is_whole || is_over);
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        self.telemetry.end(self);
+        self.telemetry.end(&self.facts, self.span.as_ref());
     }
 }
 
 /// A request's content, counted as the app takes it.
-struct Received {
+struct Counted {
     content: Body,
     count: Arc<AtomicU64>,
 }
 
-impl http_body::Body for Received {
+impl http_body::Body for Counted {
     type Data = Bytes;
     type Error = Fault;
 

@@ -26,8 +26,8 @@ use tracing::warn;
 use windhover_contract::{Request, Trace, TraceContext, TracedCall};
 
 use self::client::Client;
+use super::facts::Facts;
 use super::method::known_method;
-use super::{Record, protocol};
 use crate::config::file;
 use crate::config::meaning::collector;
 use crate::secret::secret;
@@ -114,40 +114,40 @@ impl Span {
     }
 
     /// Ends it, with what is known of the exchange.
-    pub(super) fn end(&self, record: &Record) {
+    pub(super) fn end(&self, facts: &Facts) {
         if !self.is_recorded() {
             return;
         }
-        let method = known_method(&record.method);
+        let method = known_method(&facts.method);
         self.set("http.request.method", method);
-        if method != record.method.as_str() {
-            self.set("http.request.method_original", record.method.as_str().to_owned());
+        if method != facts.method.as_str() {
+            self.set("http.request.method_original", facts.method.as_str().to_owned());
         }
-        if let Some(route) = &record.route {
+        if let Some(route) = &facts.route {
             self.context.span().update_name(format!("{method} {route}"));
             self.set("http.route", route.clone());
         }
-        self.set("url.path", record.path.clone());
-        self.set("url.scheme", record.scheme.as_str());
-        self.set("network.protocol.version", protocol(record.version));
-        if let Some((host, port)) = record.host.as_deref().and_then(host_and_port) {
+        self.set("url.path", facts.path.clone());
+        self.set("url.scheme", facts.scheme.as_str());
+        self.set("network.protocol.version", facts.protocol());
+        if let Some((host, port)) = facts.host.as_deref().and_then(host_and_port) {
             self.set("server.address", host);
             port.into_iter().for_each(|port| self.set("server.port", i64::from(port)));
         }
-        if let Some(remote) = record.connection.as_ref().and_then(|connection| connection.remote()) {
+        if let Some(remote) = facts.connection.as_ref().and_then(|connection| connection.remote()) {
             self.set("client.address", remote.ip().to_string());
         }
-        if let Some((app, version)) = &record.app {
+        if let Some((app, version)) = &facts.app {
             self.set("windhover.app", app.to_string());
             self.set("windhover.app.version", version.to_string());
         }
-        if let Some(identifier) = &record.identifier {
+        if let Some(identifier) = &facts.identifier {
             self.set("windhover.request.id", identifier.to_string());
         }
-        if let Some(status) = record.status {
+        if let Some(status) = facts.status {
             self.answered(status, StatusCode::is_server_error);
         }
-        if let Some(fault) = record.broken_off() {
+        if let Some(fault) = facts.broken_off() {
             self.failed(fault.code().to_owned());
         }
         self.context.span().end();
