@@ -158,7 +158,7 @@ fn an_entry_is_not_a_guest() {
     let file = folder.root.path().join("app.wasm");
     fs::copy(folder.entry(), &file).expect("a new folder can be written to");
     let refusal = Guest::load(engine(), &file, None).err().expect("machine code is not run").to_string();
-    assert!(refusal.contains("is machine code of another program, which cannot be checked"), "{refusal}");
+    assert!(refusal.contains("is machine code of another program, which cannot be verified"), "{refusal}");
 }
 
 /// A place for a cache that does not exist yet.

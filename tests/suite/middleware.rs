@@ -130,25 +130,37 @@ fn what_cannot_stand_before_the_app_is_refused_with_what_to_do() {
         (&handler, vec![""], "m0.wasm is not WebAssembly: it is empty"),
         (&handler, vec![NEXT, "(module)"], "m1.wasm is a core module"),
         (&handler, vec![&NEXT.replace("(export", "(core module (func (type 9))) (export")], "m0.wasm does not compile"),
-        (&handler, vec!["(component)"], "m0.wasm is no middleware; it exports nothing.\nBuild it for the world"),
+        (&handler, vec!["(component)"], "m0.wasm is not middleware; it exports nothing.\nBuild it for the world"),
         (
             &handler,
             vec![&handler],
-            "m0.wasm is no middleware; it exports handle.\nIt never calls what stands behind it",
+            "m0.wasm is not middleware; it exports handle.\nIt never calls what stands behind it",
         ),
         (&proxy, vec![&proxy], "it does not import the handler that it exports"),
         (&handler, vec![&both], "m0.wasm handles requests and also exports windhover:http/connection@0.1.0"),
-        (&handler, vec![&both], "Split it in two"),
+        (&handler, vec![&both], "Split it into a middleware"),
         (
             &proxy,
             vec![NEXT],
-            "m0.wasm cannot stand before app.wasm: it is middleware of windhover:http/application 0.1",
+            "m0.wasm cannot stand before app.wasm: it is middleware for windhover:http/application 0.1",
         ),
         (&handler, vec![&passes("wasi:http/incoming-handler@0.2.3")], "the app is of windhover:http/application 0.1"),
         (&service, vec![&passes("wasi:http/incoming-handler@0.2.3")], "the app is of wasi:http/service 0.3"),
-        (&handler, vec![&imports(r#""acme:a/b@1.0.0" (instance)"#)], "m0.wasm imports what this host does not have"),
-        (&handler, vec![&NEXT.replacen("(func $next)", WRONG, 1)], "m0.wasm does not fit the others: mismatched"),
-        (&handler, vec![&request("u32"), &request("string")], "m1.wasm does not fit the others: it and m0.wasm mean"),
+        (
+            &handler,
+            vec![&imports(r#""acme:a/b@1.0.0" (instance)"#)],
+            "m0.wasm imports interfaces that this host does not have",
+        ),
+        (
+            &handler,
+            vec![&NEXT.replacen("(func $next)", WRONG, 1)],
+            "m0.wasm does not fit the other components: mismatched",
+        ),
+        (
+            &handler,
+            vec![&request("u32"), &request("string")],
+            "m1.wasm does not fit the other components: it and m0.wasm mean",
+        ),
         (&"(component)".to_owned(), vec![NEXT], "app.wasm has no handler for requests"),
     ] {
         let refusal = composed(app, &middleware).expect_err("they do not go together").to_string();
@@ -161,7 +173,7 @@ fn a_filter_that_changes_nothing_or_loses_something_is_warned_of() {
     let filter = passes("windhover:http/connection@0.1.0");
     let warnings = composed(&app(""), &[&filter]).expect("it does no harm").warnings;
     let [warning] = &warnings[..] else { panic!("{warnings:?}") };
-    let expected = "m0.wasm exports windhover:http/connection@0.1.0, which nothing behind it imports";
+    let expected = "m0.wasm exports windhover:http/connection@0.1.0, which no component behind it imports";
     assert!(warning.to_string().starts_with(expected), "{warning}");
 
     let asks = app("").replace("(component", r#"(component (import "windhover:http/connection@0.1.0" (instance))"#);

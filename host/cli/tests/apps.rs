@@ -104,7 +104,7 @@ fn a_guest_that_cannot_be_reused_is_told_of_once() {
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
     assert_eq!(
-        log.matches("this guest cannot be reused: from now on each request has a fresh instance").count(),
+        log.matches("this guest cannot be reused; from now on each request has a fresh instance").count(),
         1,
         "{log}"
     );
@@ -122,8 +122,8 @@ fn a_guest_that_is_ended_for_what_it_holds_or_waits_for_is_told_why() {
     }
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
-    assert!(log.contains("take up more than their limit (max-resource-memory), 1048576 bytes"), "{log}");
-    assert!(log.contains("it has written more content than is held before it called response-outparam.set"), "{log}");
+    assert!(log.contains("take more memory than their limit (max-resource-memory), 1048576 bytes"), "{log}");
+    assert!(log.contains("it filled the buffer of its content before it called response-outparam.set"), "{log}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn every_file_that_cannot_be_served_is_told_what_it_is_and_what_to_do() {
     let exporting = |name: &str| format!("(component (instance $i) (export \"{name}\" (instance $i)))");
     for (content, kind, world, expected) in [
         ("", "not-webassembly", None, "app.wasm is not WebAssembly: it is empty"),
-        ("#!/bin/sh", "not-webassembly", None, "Give a component: a .wasm file, or its text as .wat."),
+        ("#!/bin/sh", "not-webassembly", None, "Name a component: a .wasm file, or its text as .wat."),
         ("(module)", "core-module", None, "app.wasm is a core module, and a server runs components"),
         ("(component", "invalid", None, "app.wasm is not valid WebAssembly text"),
         ("\0asm\x0d\0\x01\0garbage", "invalid", None, "app.wasm does not compile"),
@@ -172,7 +172,7 @@ fn every_file_that_cannot_be_served_is_told_what_it_is_and_what_to_do() {
     assert_eq!(report["kind"], "component", "the app is one, whatever its middleware is");
     assert!(report["problem"].as_str().is_some_and(|problem| problem.starts_with("cannot read missing.wasm: ")));
     let output = check(folder.path(), &["app.wasm", "--middleware", "app.wasm"]);
-    assert!(text(&output.stderr).starts_with("windhover: app.wasm is no middleware; it exports handle.\n"));
+    assert!(text(&output.stderr).starts_with("windhover: app.wasm is not middleware; it exports handle.\n"));
 }
 
 /// One code judges for both: for each of these, `check` says what `serve` does, and in the same words.
@@ -218,14 +218,14 @@ fn what_check_says_is_what_serve_does() {
         (HANDLER.replace("(export \"handle\"))", "(export \"handle\") (i32.const 1))"), "does not compile"),
         (with("(table 65537 funcref)"), ""),
         (with("(table 262144 funcref)"), ""),
-        (with("(table 262145 funcref)"), "a table that begins with 262145 elements, and 262144 is the most"),
+        (with("(table 262145 funcref)"), "a table that begins with 262145 elements, but the limit is 262144"),
         (repeated("(table 1 funcref)", 4), ""),
-        (repeated("(table 1 funcref)", 5), "5 tables, and this host has 4"),
+        (repeated("(table 1 funcref)", 5), "5 tables, but this host allows 4"),
         (repeated("(memory 1)", 2), ""),
-        (repeated("(memory 1)", 3), "3 memories, and this host has 2"),
+        (repeated("(memory 1)", 3), "3 memories, but this host allows 2"),
         (with("(memory 2048)"), ""),
         (with("(memory 2049)"), "--max-memory 129"),
-        (repeated("(memory 1025)", 2), "128.1 MiB of memory before it does anything, and it may have 128 MiB"),
+        (repeated("(memory 1025)", 2), "128.1 MiB of memory at its start, but its limit is 128 MiB"),
         (with("(memory 2048) (table 1 funcref)"), "--max-memory 129"),
         (with("(memory i64 1)"), ""),
         (with("(memory i64 65537)"), "a memory that begins with 4295032832 bytes"),
@@ -234,7 +234,7 @@ fn what_check_says_is_what_serve_does() {
         (with("(tag)"), ""),
         (with("(memory 1 (pagesize 1))"), "does not compile"),
         (instances(255), ""),
-        (instances(256), "257 core modules, and this host has 256"),
+        (instances(256), "257 core modules, but this host allows 256"),
     ] {
         fs::write(folder.path().join("app.wat"), &text).expect("a new folder can be written to");
         let checked = check(folder.path(), &["app.wat"]);

@@ -50,7 +50,7 @@ fn an_app_is_served_behind_its_middleware() {
     assert!(answer.starts_with("HTTP/1.1 401 Unauthorized\r\n"), "{answer}");
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
-    assert!(log.contains("WARN") && log.contains("connection@0.1.0, which nothing behind it imports"), "{log}");
+    assert!(log.contains("WARN") && log.contains("connection@0.1.0, which no component behind it imports"), "{log}");
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_guest_that_waits_for_itself_is_explained_in_the_log() {
     assert!(answer.starts_with("HTTP/1.1 500 Internal Server Error\r\n"), "{answer}");
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
-    assert!(log.contains("it has written more content than is held before it called response-outparam.set"), "{log}");
+    assert!(log.contains("it filled the buffer of its content before it called response-outparam.set"), "{log}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_a_guest_prints_is_in_the_log() {
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
     assert!(log.contains("line 0 of a guest that chats app=chats stream=\"stdout\""), "{log}");
-    assert_eq!(log.matches("has logged all it may; the rest is dropped").count(), 1, "{log}");
+    assert_eq!(log.matches("has reached its limit of log output (max-log); the rest is dropped").count(), 1, "{log}");
     let printed: usize = log.lines().filter(|line| line.contains("stream=")).map(str::len).sum();
     assert!(printed < 10 * (64 << 10), "{printed} octets of log for 64 KiB that a guest may print");
     assert!(!log.chars().any(|char| char.is_control() && char != '\n'), "a guest moves the cursor: {log:?}");

@@ -65,7 +65,7 @@ fn what_was_compiled_for_another_machine_is_compiled_anew() {
     let told = compile(&folder, &["app.wasm", "--target", other], 0);
     assert!(told.starts_with(&format!("Compiled app.wasm for {other} in ")), "{told}");
     let log = serve_anew(&folder.path("app.cwasm"));
-    assert!(log.contains("app.cwasm is compiled anew: its machine code is not used, because "), "{log}");
+    assert!(log.contains("app.cwasm again, because its machine code cannot be used: "), "{log}");
     assert!(log.contains("run `windhover compile` again, or for this machine's --target"), "{log}");
 }
 
@@ -116,7 +116,7 @@ fn what_cannot_be_compiled_is_told_and_nothing_is_written() {
         (&["text.wasm"][..], "text.wasm is not WebAssembly"),
         (&["absent.wasm"], "cannot read absent.wasm"),
         (&["app.wasm", "--target", "vax"], "cannot compile for \"vax\""),
-        (&["app.wasm", "--target", "vax"], "Name a target as Rust does"),
+        (&["app.wasm", "--target", "vax"], "Use a target triple as Rust does"),
         (&["app.wasm", "--out", "absent/app.cwasm"], "cannot write absent/app.cwasm"),
     ] {
         let told = compile(&folder, arguments, 1);

@@ -55,11 +55,9 @@ impl Engine {
         let capabilities = Capabilities { lists_pages: memory::lists_pages(), no_pool };
         let instances = config.max_instances;
         if capabilities.no_pool.is_none() {
-            info!(
-                "address space for {instances} instances is reserved; windhover doctor tells more about this machine"
-            );
+            info!("reserved address space for {instances} instances; `windhover doctor` shows more about this machine");
         }
-        info!("memory of ended instances: {}", capabilities.memory_reset());
+        info!("when an instance ends, {}", capabilities.memory_reset());
         let buffers = Arc::new(Buffers::new(config.max_buffered));
         let grown_memory = Arc::new(GrownMemory::new(config.max_grown_memory));
         let background = Arc::new(Background::new(config.background_threads));
@@ -121,8 +119,8 @@ impl Runtime {
             // A container or `ulimit -v` may forbid the terabytes of address space; slower is better than not at all.
             Err(failure) => {
                 warn!(
-                    "no address space for a pool of {} instances, so each is mapped anew, which is slow; fewer \
-                     instances at once may fit: {failure:#}",
+                    "cannot reserve address space for {} instances, so each instance maps its own, which is slow; lower \
+                     max-instances: {failure:#}",
                     config.max_instances
                 );
                 no_pool = Some(format!("{failure:#}"));

@@ -60,7 +60,7 @@ impl Drop for Exchange {
         if !self.tags.is_empty() {
             let (app, id) = (&self.app.name, LogId::from(&self.features));
             let tags: Vec<_> = self.tags.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-            info!(%app, %id, tags = %tags.join(" "), "the guest has tagged an exchange");
+            info!(%app, %id, tags = %tags.join(" "), "the guest tagged its exchange");
         }
     }
 }

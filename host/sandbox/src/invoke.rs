@@ -34,16 +34,16 @@ async fn answer(handler: &Arc<Handler>, request: Request) -> Result<Response, Fa
     let id = LogId::from(&request.features);
     if !handler.factory.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
         let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
-        debug!(app = %handler.app.name, %id, %fault, "a request was refused");
+        debug!(app = %handler.app.name, %id, %fault, "refused a request");
         return Err(fault.into());
     }
     if handler.factory.guest.needs().contains(&Feature::WebSocket)
         && let Some(refusal) = websocket::other_version(&request)
     {
-        debug!(app = %handler.app.name, %id, "a WebSocket of another version than 13 was refused");
+        debug!(app = %handler.app.name, %id, "refused a WebSocket of another version than 13");
         return Ok(refusal);
     }
-    let refused = |fault: &HostFault| warn!(app = %handler.app.name, %id, %fault, "a request was refused");
+    let refused = |fault: &HostFault| warn!(app = %handler.app.name, %id, %fault, "refused a request");
     let permit = handler.admission.admit().await.inspect_err(refused)?;
     let method = request.method.clone();
     let time = TimeLimit::begin(&handler.app.limits, request.features.limits.clone());

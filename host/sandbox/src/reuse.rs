@@ -37,8 +37,8 @@ impl Instances {
             Reuse::Serial { .. } | Reuse::Concurrent { .. } if guest.answers_once() => {
                 warn!(
                     %app,
-                    "the guest is not reused: its engine, StarlingMonkey with the fetch event, answers one request and no \
-                     other; each has a fresh instance, as with reuse.mode = \"never\""
+                    "the guest is not reused, because its engine (StarlingMonkey with the fetch event) answers only once; \
+                     each request has a fresh instance, as with reuse.mode = \"never\""
                 );
                 Self::Fresh
             }
@@ -49,8 +49,8 @@ impl Instances {
             Reuse::Concurrent { max_requests, idle, .. } => {
                 info!(
                     %app,
-                    "the guest is reused serially: several exchanges at once need wasi:http 0.3 and no import of \
-                     windhover:http"
+                    "the guest is reused serially, because an instance can answer several exchanges at once only with \
+                     wasi:http 0.3 and without imports of windhover:http"
                 );
                 Self::IdlePool(IdlePool::new(max_requests, idle))
             }

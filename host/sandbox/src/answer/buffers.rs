@@ -66,7 +66,7 @@ pub(crate) trait Waiter {
 
 /// There is no room, and no more time to wait for it.
 #[derive(Debug, thiserror::Error)]
-#[error("what the host may hold of content for all guests together (max_buffered), {max} bytes, is held")]
+#[error("the host holds {max} bytes of content for all guests, which is its limit (max_buffered)")]
 pub(crate) struct NoRoom {
     max: usize,
 }

@@ -95,7 +95,7 @@ impl Body for FilePart {
         Poll::Ready(Some(match ready!(self.poll_piece(cx)) {
             Ok(piece) => Ok(Frame::data(piece.into())),
             Err(failure) => {
-                warn!(app = %self.app, id = %self.id, %failure, "a file ended before what was promised of it");
+                warn!(app = %self.app, id = %self.id, %failure, "cannot send the whole part of a file");
                 self.left = 0;
                 Err(HostFault::Internal.into())
             }

@@ -52,7 +52,7 @@ impl Cache {
         let name = name(engine, facts);
         self.load(engine, &name)
             .inspect_err(|reason| {
-                warn!("the cached guest {name} is not used: {reason}");
+                warn!("cannot use the cached guest {name}: {reason}");
                 self.0.remove(&name);
             })
             .ok()
@@ -82,9 +82,9 @@ impl Cache {
         match stored {
             Ok(file) => {
                 self.write_note(&name, file.metadata().ok().as_ref().and_then(Stamp::of_own), ());
-                debug!("the compiled guest is cached as {name}");
+                debug!("cached the compiled guest as {name}");
             }
-            Err(error) => warn!("the compiled guest could not be cached: {error}"),
+            Err(error) => warn!("cannot cache the compiled guest: {error}"),
         }
     }
 
@@ -116,7 +116,7 @@ impl Cache {
         let Some(stamp) = stamp else { return };
         let note = serde_json::to_vec(&Note { stamp, content }).map_err(io::Error::from);
         if let Err(error) = note.and_then(|note| self.0.write(&note_name(key), &[&note])) {
-            debug!("a note of the cache cannot be stored, so what it is about will be read again: {error}");
+            debug!("cannot store a note in the cache, so the next start reads its file again: {error}");
         }
     }
 }

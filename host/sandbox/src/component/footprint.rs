@@ -87,12 +87,11 @@ impl Footprint {
     pub(crate) fn check(&self, engine: &EngineConfig, file: &Path) -> Result<(), LoadError> {
         let capacity = Capacity::of(engine);
         let too_many = |number: u64, most: u32, what: &str, remedy: &'static str| {
-            (number > u64::from(most))
-                .then(|| (format!("{number} {what}, and this host has {most} of them for it"), remedy))
+            (number > u64::from(most)).then(|| (format!("{number} {what}, but this host allows {most}"), remedy))
         };
         let beyond = |number: u64, most: usize, what: &str, unit: &str, remedy: &'static str| {
             (number > most as u64)
-                .then(|| (format!("{what} that begins with {number} {unit}, and {most} is the most"), remedy))
+                .then(|| (format!("{what} that begins with {number} {unit}, but the limit is {most}"), remedy))
         };
         let shared = self.has_shared_memory.then(|| {
             ("a memory that threads share, and this host has no threads".to_owned(), "Build it without threads.")
@@ -128,11 +127,8 @@ impl Footprint {
         if self.size <= limits.max_memory as u64 {
             return Ok(());
         }
-        let what = format!(
-            "{} of memory before it does anything, and it may have {}",
-            size(self.size),
-            size(limits.max_memory as u64)
-        );
+        let what =
+            format!("{} of memory at its start, but its limit is {}", size(self.size), size(limits.max_memory as u64));
         let remedy = format!(
             "Raise max-memory, in a file as apps.NAME.limits.max-memory, else as --max-memory {}, or build it with a \
              smaller initial memory.",

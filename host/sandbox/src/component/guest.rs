@@ -249,13 +249,13 @@ impl Guest {
 
 /// The machine code that came with a component, unless it is not to be used, and then the log says why.
 fn precompiled(engine: &wasmtime::Engine, compiled: &Compiled, file: &Path) -> Option<Component> {
-    let code = compiled.code().map_err(|reason| format!("{reason}; its owner alone may be able to write it"));
+    let code = compiled.code().map_err(|reason| format!("{reason}; make it writable for its owner only"));
     let loaded = code.and_then(|code| {
         precompiled::load(engine, &code)
             .map_err(|reason| format!("{reason:#}; run `windhover compile` again, or for this machine's --target"))
     });
     let file = file.display();
-    loaded.inspect_err(|why| warn!("{file} is compiled anew: its machine code is not used, because {why}")).ok()
+    loaded.inspect_err(|why| warn!("compiling {file} again, because its machine code cannot be used: {why}")).ok()
 }
 
 fn link(runtime: &Runtime, component: &Component, world: World) -> wasmtime::Result<Kind> {

@@ -13,7 +13,7 @@ pub enum LoadError {
     #[error("cannot read {}: {reason}", file.display())]
     Unreadable { file: PathBuf, reason: io::Error },
     /// It is neither WebAssembly nor its text format.
-    #[error("{} is not WebAssembly: {reason}.\nGive a component: a .wasm file, or its text as .wat.", file.display())]
+    #[error("{} is not WebAssembly: {reason}.\nName a component: a .wasm file, or its text as .wat.", file.display())]
     NotWasm { file: PathBuf, reason: &'static str },
     /// It is text that does not parse.
     #[error("{} is not valid WebAssembly text: {reason}", file.display())]
@@ -21,23 +21,23 @@ pub enum LoadError {
     /// It is a core module.
     #[error(
         "{} is a core module, and a server runs components.\nBuild it for a component target (Rust: `cargo build \
-         --target wasm32-wasip2`), or make one of it: `windhover component`.",
+         --target wasm32-wasip2`), or convert it with `windhover component`.",
         file.display()
     )]
     CoreModule { file: PathBuf },
     /// It is machine code that another program compiled, which cannot be checked.
     #[error(
-        "{} is machine code of another program, which cannot be checked and so is not run.\nGive the component it was \
-         made from, or what `windhover compile` makes of that.",
+        "{} is machine code of another program, which cannot be verified and so is not run.\nName the component that it \
+         was compiled from, or the output of `windhover compile`.",
         file.display()
     )]
     Precompiled { file: PathBuf },
     /// It is not what `windhover compile` has written.
-    #[error("{} is damaged: it is not what `windhover compile` has written.\nCopy it or compile it again.", file.display())]
+    #[error("{} is damaged: it is not what `windhover compile` wrote.\nCopy it or compile it again.", file.display())]
     Damaged { file: PathBuf },
     /// It cannot be compiled for this kind of machine.
     #[error(
-        "cannot compile for {target:?}: {reason:#}.\nName a target as Rust does: x86_64-unknown-linux-gnu, \
+        "cannot compile for {target:?}: {reason:#}.\nUse a target triple as Rust does: x86_64-unknown-linux-gnu, \
          aarch64-unknown-linux-gnu, aarch64-apple-darwin, x86_64-pc-windows-msvc."
     )]
     Target { target: String, reason: wasmtime::Error },
@@ -48,13 +48,13 @@ pub enum LoadError {
     #[error("{} needs an engine with concurrency: {reason}", file.display())]
     NoEngine { file: PathBuf, reason: EngineError },
     /// It is nested as no toolchain nests.
-    #[error("{} has more than 100 components inside of one another; no compiler makes that.", file.display())]
+    #[error("{} has more than 100 nested components; no compiler produces that.", file.display())]
     TooDeep { file: PathBuf },
     /// It is larger than an instance may be.
     #[error("{} has {what}.\n{remedy}", file.display())]
     TooLarge { file: PathBuf, what: String, remedy: String },
     /// It imports what the host does not have.
-    #[error("{} imports what this host does not have:{}", file.display(), list(imports))]
+    #[error("{} imports interfaces that this host does not have:{}", file.display(), list(imports))]
     UnknownImports {
         file: PathBuf,
         /// Each name with what to do.

@@ -77,7 +77,7 @@ impl Capabilities {
 
 /// Why there is no engine. Not to be expected on a machine that wasmtime supports.
 #[derive(Debug, thiserror::Error)]
-#[error("the WebAssembly engine does not start on this machine: {0:#}")]
+#[error("cannot start the WebAssembly engine on this machine: {0:#}")]
 pub struct EngineError(pub(crate) wasmtime::Error);
 
 /// What one instance of a guest may be made of, so that there is enough for as many instances as the engine has.

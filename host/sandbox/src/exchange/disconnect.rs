@@ -14,12 +14,12 @@ pub(crate) struct Left;
 
 /// Ends a guest that goes on although it was told that its client has left.
 #[derive(Debug, thiserror::Error)]
-#[error("the client has left, and the guest was told")]
+#[error("the client has disconnected, and the guest was told")]
 pub(crate) struct Abandoned;
 
 /// Ends a guest that has broken its exchange off.
 #[derive(Debug, thiserror::Error)]
-#[error("the guest has broken its exchange off")]
+#[error("the guest has aborted its exchange")]
 pub(crate) struct BrokenOff;
 
 /// What the guest knows of its client.

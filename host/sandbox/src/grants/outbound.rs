@@ -111,7 +111,7 @@ impl Allowed {
             Err(Error::HttpResponseHeaderSectionSize(_)) => self.tell(
                 app,
                 &format!(
-                    "{destination} failed: its answer has more fields than limits.outbound.max-response-fields, {}, or a \
+                    "{destination} failed: its response has more fields than limits.outbound.max-response-fields, {}, or a \
                      head larger than max-response-fields-size, {} bytes",
                     limits.max_response_fields, limits.max_response_fields_size
                 ),
@@ -137,7 +137,7 @@ impl Allowed {
     fn tell(&self, app: &str, refusal: &str) {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
         if self.last_refusal.swap(second, Ordering::Relaxed) != second {
-            warn!(%app, "a request to {refusal}");
+            warn!(%app, "outbound request: {refusal}");
         }
     }
 }
@@ -154,7 +154,8 @@ fn are_too_many(fields: &HeaderMap, limits: &OutboundLimits) -> bool {
 }
 
 /// Why an address that a rule allows is refused all the same.
-const PRIVATE: &str = "its address is of a private network; a rule that names it with private = true would allow it";
+const PRIVATE: &str =
+    "its address belongs to a private network; to allow it, name the host in a rule with private = true";
 
 /// The way of one instance's requests to other servers.
 #[derive(Default)]

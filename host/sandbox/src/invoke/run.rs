@@ -149,7 +149,7 @@ impl Run {
     fn overdue(&self) -> Fault {
         let (app, id) = (&self.name, &self.id);
         let Some(overrun) = self.overrun else {
-            warn!(%app, %id, "the guest went on for {:?} after its client had left", self.last_words);
+            warn!(%app, %id, "the guest went on for {:?} after its client had disconnected, and was ended", self.last_words);
             return ClientFault::Gone.into();
         };
         let limit = self.answer.time.limit_of(overrun);
@@ -158,8 +158,8 @@ impl Run {
             warn!(
                 %app,
                 %id,
-                "the guest waited for room for content until its time limit of {limit:?}: what the host may hold of it \
-                 for all guests together (max_buffered), {max} bytes, is held"
+                "the guest waited for room for content until its time limit of {limit:?}: the host holds {max} bytes of \
+                 content for all guests, which is its limit (max_buffered)"
             );
             return HostFault::NoRoom.into();
         }
@@ -170,17 +170,17 @@ impl Run {
                 "the guest exceeded its time limit of {limit:?}: it wrote content before it called \
                  response-outparam.set, and nobody reads content until then; set the outparam first"
             ),
-            Overrun::Head => warn!(%app, %id, "the guest gave no head within its time limit (timeout) of {limit:?}"),
+            Overrun::Head => warn!(%app, %id, "the guest sent no head within its time limit (timeout) of {limit:?}"),
             Overrun::Silence => {
-                warn!(%app, %id, "the guest was silent after its head for longer than it may (idle-timeout): {limit:?}");
+                warn!(%app, %id, "after its head the guest sent nothing for longer than its limit (idle-timeout), {limit:?}");
             }
             Overrun::Answer => {
-                warn!(%app, %id, "the guest's answer took longer than it may in all (answer-timeout): {limit:?}");
+                warn!(%app, %id, "the guest's whole answer took longer than its limit (answer-timeout), {limit:?}");
             }
             Overrun::Most => warn!(
                 %app,
                 %id,
-                "the exchange took longer than any may whose client has no least rate (max-timeout): {limit:?}"
+                "the exchange took longer than its limit where the client has no minimum data rate (max-timeout), {limit:?}"
             ),
         }
         GuestFault::DeadlineExceeded.into()

@@ -135,14 +135,14 @@ impl Streaming {
             Poll::Ready(Some(Ok(frame))) => self.pass_with_room(Waiting { frame, room: None }, cx),
             Poll::Ready(None) if !self.answer.is_unfinished() => self.end(),
             Poll::Ready(Some(Err(error))) if !self.answer.is_unfinished() => {
-                warn!(app = %self.name, id = %self.id, "the guest broke its content off, or left it unfinished: {error:?}");
+                warn!(app = %self.name, id = %self.id, "the guest aborted its content, or did not finish it: {error:?}");
                 self.fail(GuestFault::Reported.into())
             }
             // The guest has ended, or was ended in a wait; either way nothing follows.
             Poll::Ready(None | Some(Err(_))) => match ready!(self.answer.poll_ended(cx)) {
                 Err(fault) => self.fail(fault),
                 Ok(()) => {
-                    warn!(app = %self.name, id = %self.id, "the guest ended and left its content unfinished");
+                    warn!(app = %self.name, id = %self.id, "the guest ended without finishing its content");
                     self.fail(GuestFault::Reported.into())
                 }
             },
@@ -179,7 +179,7 @@ impl Streaming {
     fn pass(&mut self, frame: Frame<Bytes>) -> NextFrame {
         if let (Some(expected), Some(data)) = (&mut self.expected, frame.data_ref()) {
             let Some(left) = expected.checked_sub(data.len() as u64) else {
-                warn!(app = %self.name, id = %self.id, "the guest wrote more than the content-length it gave");
+                warn!(app = %self.name, id = %self.id, "the guest wrote more than its content-length");
                 return self.fail(GuestFault::ContentLengthMismatch.into());
             };
             *expected = left;
@@ -190,7 +190,7 @@ impl Streaming {
 
     fn end(&mut self) -> NextFrame {
         if let Some(missing @ 1..) = self.expected {
-            warn!(app = %self.name, id = %self.id, "the guest ended {missing} bytes short of the content-length it gave");
+            warn!(app = %self.name, id = %self.id, "the guest ended {missing} bytes short of its content-length");
             return self.fail(GuestFault::ContentLengthMismatch.into());
         }
         (self.is_complete, self.is_over) = (true, true);

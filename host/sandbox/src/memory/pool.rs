@@ -73,7 +73,7 @@ impl Idle {
     /// Resets a memory and keeps it for the next instance. `open` is what is accessible.
     fn give_back(&self, mut slot: Slot, open: usize) {
         if let Err(error) = self.reset(&mut slot, open) {
-            warn!(%error, "a memory could not be reset and is not used again");
+            warn!(%error, "cannot reset a memory, so it is not reused");
             return self.forget();
         }
         self.resident.fetch_add(slot.resident, Ordering::Relaxed);

@@ -83,7 +83,7 @@ impl IdlePool {
         if !std::mem::replace(&mut lock(&self.idle).is_closed, true) {
             warn!(
                 %app,
-                "an instance that had answered a request failed at its next one, so this guest cannot be reused: from now \
+                "an instance that had answered a request failed at its next one, so this guest cannot be reused; from now \
                  on each request has a fresh instance, as with reuse.mode = \"never\""
             );
         }

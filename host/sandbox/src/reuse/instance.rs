@@ -54,7 +54,7 @@ impl InstanceFactory {
         let instances = guest.engine().instances();
         let Some(permit) = instances.acquire() else {
             let (app, id, max) = (&app.name, log_id(&exchange), instances.max());
-            warn!(%app, %id, "all {max} instances of the server are at work (max-instances)");
+            warn!(%app, %id, "all {max} instances of the server are in use (max-instances)");
             return Err(HostFault::Busy.into());
         };
         let mut store = Store::new(guest.runtime(), State::new(Arc::clone(app), exchange));

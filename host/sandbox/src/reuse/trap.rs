@@ -24,19 +24,19 @@ pub(crate) fn is_success(error: &wasmtime::Error, state: &mut State) -> bool {
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     let (app, id) = (state.app().name.clone(), state.log_id());
     if error.is::<Abandoned>() {
-        debug!(%app, %id, "the guest was ended, because its client has left");
+        debug!(%app, %id, "the guest was ended, because its client has disconnected");
         return ClientFault::Gone.into();
     }
     if error.is::<BrokenOff>() {
-        debug!(%app, %id, "the guest broke the exchange off");
+        debug!(%app, %id, "the guest aborted the exchange");
         return GuestFault::Aborted.into();
     }
     if let Some(client) = state.client_fault() {
-        warn!(%app, %id, fault = %client, "the guest ended without coping with its client's fault: {error:#}");
+        warn!(%app, %id, fault = %client, "the guest did not handle the fault of its client, and ended: {error:#}");
         return client.into();
     }
     if let Some(full) = error.downcast_ref::<PoolConcurrencyLimitError>() {
-        warn!(%app, %id, "no place in the pool for another instance: {full}");
+        warn!(%app, %id, "the pool has no room for another instance: {full}");
         return HostFault::Busy.into();
     }
     if let Some(no_room) = error.downcast_ref::<NoRoom>() {
@@ -44,27 +44,28 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
         return HostFault::NoRoom.into();
     }
     if memory::is_missing(&error) {
-        error!(%app, %id, "an instance could not begin, or not go on: {error:#}");
+        error!(%app, %id, "an instance could not start, or not go on: {error:#}");
         return HostFault::NoRoom.into();
     }
     let details = details(&error);
     if error.is::<WaitsForItself>() {
         error!(
             %app, %id,
-            "the guest was ended, because it waits for itself: it has written more content than is held before it called \
-             response-outparam.set or outgoing-handler.handle, and nobody reads until it does; call that first:{details}"
+            "the guest was ended, because it waits for itself: it filled the buffer of its content before it called \
+             response-outparam.set or outgoing-handler.handle, and nothing reads the buffer until then; call that \
+             first:{details}"
         );
         return GuestFault::Trapped.into();
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
         let has_begun = state.current().is_some_and(|exchange| exchange.answer.has_begun());
-        let when = if has_begun { "after it had begun to answer" } else { "instead of answering" };
+        let when = if has_begun { "after it had started its answer" } else { "instead of answering" };
         error!(%app, %id, "the guest called exit({code}) {when}");
         return GuestFault::Trapped.into();
     }
     if error.is::<CpuTimeExceeded>() {
         let limit = state.app().limits.max_cpu_time;
-        error!(%app, %id, "the guest exceeded its limit of processor time (max_cpu_time), {limit:?}:{details}");
+        error!(%app, %id, "the guest used more CPU time than its limit (max_cpu_time), {limit:?}:{details}");
         return GuestFault::CpuTimeExceeded.into();
     }
     match state.resources.refused() {
@@ -72,8 +73,8 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             let limit = state.app().grown_memory.max();
             error!(
                 %app, %id,
-                "the guest was ended because of the resources that it holds, because all guests together have as much \
-                 memory as they may have (max_grown_memory), {limit} bytes:{details}"
+                "the guest was ended because of the resources that it holds: all guests together have reached their \
+                 limit of memory (max_grown_memory), {limit} bytes:{details}"
             );
             return HostFault::NoRoom.into();
         }
@@ -81,7 +82,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             let limit = state.app().limits.max_resource_memory;
             error!(
                 %app, %id,
-                "the guest was ended because the resources that it holds (streams, fields, pollables …) take up more \
+                "the guest was ended because the resources that it holds (streams, fields, pollables …) take more memory \
                  than their limit (max-resource-memory), {limit} bytes:{details}"
             );
             return GuestFault::Trapped.into();
@@ -93,8 +94,8 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             let limit = state.app().grown_memory.max();
             error!(
                 %app, %id,
-                "the guest trapped after it was refused memory, because all guests together have as much as they may \
-                 have (max_grown_memory), {limit} bytes:{details}"
+                "the guest trapped after it was refused memory: all guests together have reached their limit \
+                 (max_grown_memory), {limit} bytes:{details}"
             );
             return HostFault::NoRoom.into();
         }
@@ -102,7 +103,7 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
             let limit = state.app().limits.max_memory;
             error!(
                 %app, %id,
-                "the guest trapped after it was refused memory beyond its limit of {limit} bytes:{details}"
+                "the guest trapped after it was refused memory beyond its limit (max-memory), {limit} bytes:{details}"
             );
         }
         None => error!(%app, %id, "the guest trapped:{details}"),

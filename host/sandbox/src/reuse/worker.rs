@@ -80,7 +80,7 @@ impl Worker {
                         self.slots.shut(self.id);
                         let fault = trap::fault(error, instance.store.data_mut());
                         if under_way.len() > 1 {
-                            warn!(app = %self.factory.app.name, "{} exchanges fail with that instance", under_way.len());
+                            warn!(app = %self.factory.app.name, "{} exchanges failed with this instance", under_way.len());
                         }
                         drop(instance);
                         for (_, ended) in under_way {
@@ -133,7 +133,7 @@ impl Worker {
                 return Poll::Pending; // somebody has come in at the last moment, and wakes
             }
             if idleness == Idleness::Finishing {
-                warn!(app = %app.name, "the guest works on after its answers for longer than it may (idle-timeout): {:?}",
+                warn!(app = %app.name, "the guest worked on after its answers for longer than its limit (idle-timeout), {:?}, and was ended",
                     app.limits.idle_timeout);
             }
             Poll::Ready(Ok(()))

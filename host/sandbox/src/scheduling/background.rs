@@ -54,7 +54,9 @@ impl Background {
             })
             .enable_all()
             .build()
-            .inspect_err(|failure| warn!("no threads for guests that compute, so they slow down others: {failure}"))
+            .inspect_err(|failure| {
+                warn!("cannot start threads for guests that compute, so they slow down others: {failure}")
+            })
             .ok()
     }
 }
@@ -327,7 +329,7 @@ fn processor_time() -> Duration {
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(failure) = rustix::process::setpriority_process(None, NICE) {
-        warn!("guests that compute have the priority of others, and may slow them down: {failure}");
+        warn!("cannot lower the priority of guests that compute, so they may slow down others: {failure}");
     }
 }
 

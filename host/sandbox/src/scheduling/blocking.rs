@@ -74,7 +74,7 @@ impl Blocking {
             let start = Own::start(self.max.load(Ordering::Relaxed));
             start
                 .inspect_err(|failure| {
-                    warn!("no threads for an app's files, so others may have to wait for it: {failure}")
+                    warn!("cannot start threads for an app's files and name lookups, so they may delay other apps: {failure}")
                 })
                 .ok()
         };

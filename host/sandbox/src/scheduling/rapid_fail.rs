@@ -80,8 +80,8 @@ impl RapidFail {
         let pause = state.pause.map_or(FIRST_PAUSE, |pause| (pause * 2).min(LAST_PAUSE));
         if !is_trial {
             let (app, max) = (&self.app, self.max_traps);
-            error!(%app, "the guest trapped {max} times in a minute: it is left alone, and tried again after {pause:?}, \
-                          then after twice as long, up to {LAST_PAUSE:?}; its requests are answered 503 meanwhile");
+            error!(%app, "the guest trapped {max} times in a minute (rapid-fail): its requests are answered 503 for {pause:?}; \
+                          each further trap doubles the pause, up to {LAST_PAUSE:?}");
         }
         state.traps.clear();
         (state.pause, state.until, state.is_tried) = (Some(pause), Some(now + pause), false);
@@ -89,7 +89,7 @@ impl RapidFail {
 
     /// A trial has ended well.
     fn recovered(&self) {
-        info!(app = %self.app, "the guest has answered again, and gets all its requests");
+        info!(app = %self.app, "the guest answers again, and gets all of its requests");
         *self.state() = State::default();
     }
 

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// Ends a guest that waits for itself.
 #[derive(Debug, thiserror::Error)]
-#[error("content was written that nobody can read yet, and the guest waits until somebody does")]
+#[error("the guest waits for room in content that nothing can read yet")]
 pub(crate) struct WaitsForItself;
 
 thread_local! {

@@ -110,7 +110,7 @@ impl Budget {
         self.left -= allowed;
         if allowed < wanted && !self.is_spent {
             self.is_spent = true;
-            info!(target: "guest::stderr", app = %self.name, id = %self.id, "this request has logged all it may; the rest is dropped");
+            info!(target: "guest::stderr", app = %self.name, id = %self.id, "this request has reached its limit of log output (max-log); the rest is dropped");
         }
         allowed
     }

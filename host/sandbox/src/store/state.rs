@@ -45,7 +45,7 @@ pub(crate) struct State {
 
 /// The guest has computed for as long as it may.
 #[derive(Debug, thiserror::Error)]
-#[error("the limit of processor time is exceeded")]
+#[error("the guest used more CPU time than its limit")]
 pub(crate) struct CpuTimeExceeded;
 
 impl State {
@@ -209,7 +209,7 @@ impl WasiView for State {
             let mut builder = WasiCtx::builder();
             builder.stdout(log.stdout()).stderr(log.stderr());
             if let Err(error) = app.grants.prepare(&mut builder) {
-                warn!(app = %app.name, "a granted folder cannot be opened, so the guest has none: {error:#}");
+                warn!(app = %app.name, "cannot open a granted folder, so the guest has no folder: {error:#}");
             }
             builder.build()
         });

@@ -13,33 +13,33 @@ pub enum ComposeError {
     #[error(transparent)]
     Part(#[from] LoadError),
     /// It is no middleware.
-    #[error("{} is no middleware; it exports {}.\n{hint}", file.display(), names(exports))]
+    #[error("{} is not middleware; it exports {}.\n{hint}", file.display(), names(exports))]
     NoRole { file: PathBuf, exports: Vec<String>, hint: &'static str },
     /// It stands before the app and behind it at once.
     #[error(
-        "{} handles requests and also exports {}: what stands behind it would need it, and it what stands behind, and \
-         neither could be first.\nSplit it in two, a middleware that handles and one that exports, and name both with \
-         --middleware.",
+        "{} handles requests and also exports {}: it and the components behind it would need each other, so neither \
+         could be first.\nSplit it into a middleware that handles requests and one that exports features, and name both \
+         with --middleware.",
         file.display(),
         names(features)
     )]
     Cycle { file: PathBuf, features: Vec<String> },
     /// It handles requests in another way than the app.
     #[error(
-        "{} cannot stand before {}: it is middleware of {world}, and the app is of {app_world}.\nGive a middleware that \
-         was built for the app's world.",
+        "{} cannot stand before {}: it is middleware for {world}, and the app is built for {app_world}.\nUse middleware \
+         that is built for the world of the app.",
         file.display(),
         app.display()
     )]
     OtherWorld { file: PathBuf, world: World, app: PathBuf, app_world: World },
     /// Its imports or exports have the right names and the wrong types.
     #[error(
-        "{} does not fit the others: {reason}.\nBuild all of them against the same version of their WIT.",
+        "{} does not fit the other components: {reason}.\nBuild all of them against the same version of their WIT.",
         file.display()
     )]
     DoesNotFit { file: PathBuf, reason: String },
     /// None of the above, and so not to be expected.
-    #[error("the components cannot be put together: {reason}; this is a bug in Windhover")]
+    #[error("cannot compose the components: {reason}; this is a bug in Windhover")]
     Impossible { reason: String },
 }
 
@@ -49,11 +49,11 @@ pub enum ComposeError {
 pub enum ComposeWarning {
     /// A filter that passes nothing on.
     #[error(
-        "{} exports {feature} and does not import it: it makes up what it says, and what the server says is lost",
+        "{} exports {feature} and does not import it, so the components behind it get nothing of what the server says",
         file.display()
     )]
     NotImported { file: PathBuf, feature: String },
     /// A filter that nobody asks.
-    #[error("{} exports {feature}, which nothing behind it imports: there it changes nothing", file.display())]
+    #[error("{} exports {feature}, which no component behind it imports, so the export has no effect", file.display())]
     Unused { file: PathBuf, feature: String },
 }

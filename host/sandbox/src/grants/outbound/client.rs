@@ -33,10 +33,10 @@ use crate::scheduling::blocking::Blocking;
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// The authorities.
-    #[error("the authorities for outbound requests cannot be used: {0}")]
+    #[error("cannot use the certificate authorities for outbound requests: {0}")]
     Authorities(String),
     /// TLS.
-    #[error("TLS for outbound requests cannot be set up: {0}")]
+    #[error("cannot set up TLS for outbound requests: {0}")]
     Tls(rustls::Error),
 }
 
@@ -123,7 +123,7 @@ fn roots(outbound: &Outbound) -> Result<RootCertStore, OutboundError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
     for error in &system.errors {
-        warn!("an authority of the system cannot be read, so servers that it vouches for are not trusted: {error}");
+        warn!("cannot read a certificate authority of the system, so servers that use it are not trusted: {error}");
     }
     roots.add_parsable_certificates(system.certs);
     if let Some(pem) = &outbound.authorities {
@@ -152,7 +152,7 @@ struct Resolver {
 
 /// The name leads only to addresses that must not be reached.
 #[derive(Debug, thiserror::Error)]
-#[error("the name leads to addresses of a private network")]
+#[error("the name resolves to addresses of a private network")]
 struct Prohibited;
 
 /// The name leads nowhere.

@@ -35,13 +35,13 @@ pub enum OutboundRuleError {
     #[error("{0:?} has no scheme; write http:// or https://, then a host, such as https://api.example.com")]
     Scheme(String),
     /// The host.
-    #[error("{0:?} has no host that can be meant; write a name, *.example.com, an IP address, or *")]
+    #[error("{0:?} has no valid host; write a name, *.example.com, an IP address, or *")]
     Host(String),
     /// The port.
-    #[error("{0:?} has a port that is none; write 1 to 65535, or * for every one")]
+    #[error("{0:?} has no valid port; write 1 to 65535, or * for every port")]
     Port(String),
     /// A path.
-    #[error("{0:?} has a path, and a rule is for all of a host; leave it out")]
+    #[error("{0:?} has a path, but a rule applies to a whole host; remove the path")]
     Path(String),
 }
 

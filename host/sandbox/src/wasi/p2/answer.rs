@@ -36,7 +36,7 @@ impl ResponseOutparam {
             }
         };
         if !answer.begin(head) {
-            warn!(%app, %id, "the guest set its response-outparam after it had answered through windhover:http");
+            warn!(%app, %id, "the guest set its response-outparam after it had answered by windhover:http");
         }
     }
 }
