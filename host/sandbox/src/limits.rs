@@ -5,61 +5,60 @@ pub(crate) mod memory;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// The limits of one deployment. Each applies to one exchange, except for `max_instances` and `max_queue`; where an
-/// instance is reused, what it holds counts over all of its exchanges.
+/// The limits of one app. Each applies to one exchange, except for `max_instances` and `max_queue`. If an instance is
+/// reused, its memory counts over all of its exchanges.
 #[derive(Clone, Debug)]
 pub struct SandboxLimits {
-    /// Wall time from the first instruction of the guest to the head of its answer. Exceeding it answers 504. Waiting for
-    /// the content of a client that keeps [`windhover_contract::Limits::min_request_data_rate`] is not counted; where
-    /// there is no such rate, it is.
+    /// Wall time from the first instruction of the guest to the head of its answer. Exceeding it answers 504. Waiting
+    /// for the content of a client that keeps [`windhover_contract::Limits::min_request_data_rate`] does not count;
+    /// without such a rate, it counts.
     pub timeout: Duration,
-    /// The most that a guest may make of `timeout` for its own exchange (`limits.set-timeout`), and how long an exchange
-    /// may take in all for which no least rate holds: after an upgrade, and where a client may take the answer as slowly
-    /// as it likes. If it is less than `timeout`, that.
+    /// The maximum to which a guest may set `timeout` for its own exchange (`limits.set-timeout`). It is also the
+    /// maximum for an exchange without a minimum data rate: after an upgrade, or if the client may take the answer as
+    /// slowly as it likes. A value below `timeout` counts as `timeout`.
     pub max_timeout: Duration,
     /// How long a guest may be silent after its head: the server asks for content and there is none, or the answer is
-    /// whole and the guest works on. Waiting for the client, whose data rates are limited apart, is not counted. A guest
-    /// that has asked for a longer `timeout` may be silent for as long as that. Exceeding it resets what was begun.
+    /// complete and the guest works on. Waiting for the client does not count; data rates limit that. A guest that has
+    /// asked for a longer `timeout` may be silent for as long. Exceeding it resets the answer.
     pub idle_timeout: Duration,
-    /// Wall time from the first instruction of the guest to the last byte it produces, whatever it waits for. Exceeding
-    /// it answers 504, or resets what was begun. Not applied after an upgrade. `None`: an answer may take as long as it
-    /// goes on.
+    /// Wall time from the first instruction of the guest to the last byte that it produces, including all waits.
+    /// Exceeding it answers 504, or resets the answer if it has begun. Does not apply after an upgrade. `None`: no
+    /// limit.
     pub answer_timeout: Option<Duration>,
-    /// What a guest that was told of its client's leaving has left to put away what it has begun. A server has as long
-    /// to break an exchange off that the guest has broken off.
+    /// How long a guest may go on after it was told that its client has disconnected, to clean up. A server also has
+    /// this time to end an exchange that its guest has aborted.
     pub last_words: Duration,
-    /// Bytes of linear memory, all memories of the instance together, and of its tables. A guest that asks for more is refused, which
-    /// most languages turn into a trap. At most [`crate::EngineConfig::max_memory_size`] for each memory.
+    /// Bytes of linear memory, of all memories and tables of the instance together. A guest that asks for more is
+    /// refused, which most languages turn into a trap. Each memory has at most
+    /// [`crate::EngineConfig::max_memory_size`].
     pub max_memory: usize,
-    /// Bytes that the host may hold for the resources of an instance: streams, fields, pollables, open files, whatever
-    /// the guest has a handle of. Each counts as 128 bytes and what it holds, an open file as 128 KiB. One more ends the
-    /// guest with a trap. What all instances hold beyond 1 MiB each counts towards
+    /// Bytes that the host may hold for the resources of an instance: streams, fields, pollables, open files, and
+    /// everything else that the guest has a handle of. Each counts as 128 bytes plus its content, an open file as 128
+    /// KiB. Exceeding it ends the guest with a trap. Memory beyond 1 MiB an instance also counts towards
     /// [`crate::EngineConfig::max_grown_memory`].
     pub max_resource_memory: usize,
-    /// Instances at work at once, and exchanges, where they share instances; at most
-    /// [`crate::EngineConfig::max_instances`] for all deployments together, of which this should be a part: a deployment
-    /// whose clients hold all of its instances, as WebSockets do for hours, must leave some to others.
+    /// Instances in use at once; also exchanges at once, if they share instances. All apps together have at most
+    /// [`crate::EngineConfig::max_instances`], and one app should have a part of that: clients that hold all instances
+    /// of an app, as WebSockets do for hours, must leave some to other apps.
     pub max_instances: usize,
     /// Exchanges that may wait for an instance. One more is answered 503 with Retry-After at once.
     pub max_queue: usize,
-    /// How long an exchange waits for an instance before it is answered 503 with Retry-After.
+    /// How long an exchange waits for an instance. After that it is answered 503 with Retry-After.
     pub queue_timeout: Duration,
-    /// Bytes a guest may write to standard output and error together in one exchange. The rest is dropped, which the
-    /// log says once.
+    /// Bytes that a guest may write to standard output and standard error together in one exchange. The rest is
+    /// dropped, and the log says so once.
     pub max_log: usize,
-    /// Processor time of the guest, where it has `timeout`; where it has asked for more, as much more. What it waits is not
-    /// counted, nor what it does in less than 10 ms, except now and then: the clock of the process counts for it each
-    /// time that it finds it at work. Exceeding it answers 504, or resets what was begun. Not where exchanges share an
-    /// instance: there nobody knows whose work it was.
+    /// CPU time of the guest within `timeout`; a guest that has set a longer timeout gets proportionally more. Waiting
+    /// does not count. Steps of less than 10 ms seldom count: the ticker of the process adds time when it finds a guest
+    /// at work. Exceeding it answers 504, or resets the answer. Does not apply if exchanges share an instance, because
+    /// the work belongs to no single exchange there.
     pub max_cpu_time: Duration,
-    /// So many traps within a minute, and the guest is left alone for a second, then for twice as long each time that
-    /// it traps again, up to a minute; requests are answered 503 with Retry-After meanwhile. Zero: it never is, which
-    /// is the default, because a trap costs little where each exchange has a fresh instance, and a client who knows
-    /// what makes the guest trap could shut it for all others.
+    /// Traps within a minute after which the app is paused for a second. Each further trap doubles the pause, up to a
+    /// minute. Requests are answered 503 with Retry-After meanwhile. Zero, the default: never. A trap costs little with
+    /// fresh instances, and a client that can cause traps could take the app out of service for everybody.
     pub rapid_fail: usize,
-    /// Calls at once that may block for long, of all exchanges of the deployment together: on files, and look-ups of the
-    /// names of other servers. Each takes a thread of the deployment's own while it lasts; more wait, within their
-    /// exchanges' time, and hold up no other deployment.
+    /// Blocking calls at once, of all exchanges of the app together: file access and name lookups. Each call takes a
+    /// thread of the app's own. Further calls wait within the time of their exchanges, and do not delay other apps.
     pub max_blocking_calls: NonZeroUsize,
     /// Whether an instance answers more than one exchange.
     pub reuse: Reuse,
@@ -70,9 +69,10 @@ pub struct SandboxLimits {
 /// The limits of each WebSocket.
 #[derive(Clone, Debug)]
 pub struct WebSocketLimits {
-    /// Bytes of a message that a client may send, all of its frames together. A larger one closes with 1009.
+    /// Bytes of a message from a client, all of its frames together. A larger one closes the connection with 1009.
     pub max_message: usize,
-    /// How long a client may be silent before it gets a ping, and after that before it is taken for lost.
+    /// How long a client may be silent before it gets a ping, and how long after that before its connection counts as
+    /// lost.
     pub keep_alive: Duration,
 }
 
@@ -116,16 +116,17 @@ pub enum Reuse {
     Never,
     /// An instance answers one exchange after the other.
     Serial {
-        /// Exchanges that an instance answers, 1 and more. Then a fresh one takes its place.
+        /// Exchanges that an instance answers, 1 and more. After that, a fresh instance takes its place.
         max_requests: u32,
-        /// How long an instance may rest between two exchanges before it is dropped. Zero: none ever rests.
+        /// How long an instance may be idle between two exchanges before it is dropped. Zero: it is dropped at once.
         idle: Duration,
     },
-    /// An instance answers several exchanges at once, while each waits for its client: for guests of wasi:http 0.3 that
-    /// import nothing of windhover:http, where *the* exchange would be ambiguous. For others it is [`Reuse::Serial`].
+    /// An instance answers several exchanges at once, while each waits for its client. Only for guests of wasi:http 0.3
+    /// that import nothing of windhover:http, because *the* exchange would be ambiguous there. Other guests are reused
+    /// as by [`Reuse::Serial`].
     ///
-    /// If the guest traps, every exchange that it is in at that moment fails with it. While one computes, the others in
-    /// its instance wait.
+    /// If the guest traps, all exchanges in that instance fail. While one exchange computes, the others in its instance
+    /// wait.
     Concurrent {
         /// As for [`Reuse::Serial`].
         max_requests: u32,

@@ -18,14 +18,14 @@ use crate::scheduling::admission::{Admission, Load};
 use crate::scheduling::background::Scheduler;
 use crate::scheduling::profile::Profile;
 
-/// A guest at the ready: the application that answers each request in a fresh instance, unless told to reuse them.
+/// An app that is ready to answer requests: each in a fresh instance, unless its limits say that instances are reused.
 ///
-/// Its futures and bodies must be polled inside a tokio runtime with time.
+/// Poll its futures and bodies inside a tokio runtime with time.
 pub struct Sandbox(Arc<Handler>);
 
 impl Sandbox {
-    /// Readies `guest` to answer requests within `limits`; of instances it gets at most as many as the engine has.
-    /// `name` says in the log whose lines these are.
+    /// Prepares `guest` to answer requests within `limits`. `max_instances` is reduced to the engine's limit. `name`
+    /// identifies the app in the log.
     pub fn new(guest: Guest, name: impl Into<String>, mut limits: SandboxLimits, grants: Grants) -> Self {
         let engine = guest.engine();
         limits.max_instances = limits.max_instances.min(engine.instances().max());
@@ -49,18 +49,18 @@ impl Sandbox {
         Self(Arc::new(Handler { app, factory, instances, admission, room }))
     }
 
-    /// Records from now on where its guests' time goes. Once: a second profile is not filled.
+    /// Records from now on where the guest spends its time. A second profile is ignored.
     pub fn record(&self, profile: &Arc<Profile>) {
         let _ = self.0.app.profile.set(Arc::clone(profile));
     }
 
-    /// Closes the WebSockets of its guests, those that are open and those that they accept later: `why` is what their
-    /// clients are told. Guests that ask `lifetime` are told too. All else goes on.
+    /// Closes the WebSockets of its guests, open ones and later ones; `why` determines the close code. Guests that
+    /// import `lifetime` are told too. Everything else goes on.
     pub fn leave(&self, why: Leave) {
         self.0.app.leaving.begin(why);
     }
 
-    /// What it has to do now.
+    /// Its load at this moment.
     pub fn load(&self) -> Load {
         self.0.admission.load()
     }

@@ -34,20 +34,20 @@ pub(crate) use stamp::Stamp;
 pub struct Cache(Folder);
 
 impl Cache {
-    /// The cache in `folder`, which is made (for this user alone) if it is missing.
+    /// The cache in `folder`, which is made for this user alone if it does not exist.
     pub fn at(folder: &Path) -> Result<Self, CacheError> {
         Folder::open(folder).map(Self)
     }
 
-    /// Where the cache of this user belongs: `$XDG_CACHE_HOME/windhover`, else `~/.cache/windhover`. `None`: the
-    /// environment names no home.
+    /// The folder for this user's cache: `$XDG_CACHE_HOME/windhover`, or `~/.cache/windhover`. `None`: the environment
+    /// names no home.
     pub fn default_folder() -> Option<PathBuf> {
         let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
         let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
         Some(caches.join("windhover"))
     }
 
-    /// The compiled form of a component, if it is here and can be trusted.
+    /// The compiled form of a component, if it is cached and can be trusted.
     pub(crate) fn get(&self, engine: &Engine, facts: &Facts) -> Option<Component> {
         let name = name(engine, facts);
         self.load(engine, &name)
@@ -72,7 +72,7 @@ impl Cache {
         component.map(Some).map_err(|error| format!("{error:#}"))
     }
 
-    /// Stores the compiled form of a component. Failing costs the next start some time.
+    /// Stores the compiled form of a component. If this fails, the next start takes longer.
     pub(crate) fn put(&self, component: &Component, facts: &Facts) {
         let name = name(component.engine(), facts);
         let stored = component
@@ -88,7 +88,7 @@ impl Cache {
         }
     }
 
-    /// What is known of the component in a file that is as it was when [`Cache::remember`] was told.
+    /// The facts about the component in a file that is unchanged since [`Cache::remember`].
     pub(crate) fn recall(&self, file: &Path) -> Option<Facts> {
         let note: Note<Facts> = self.note(&key(file)?)?;
         // Opened: it must be one that could be read; and a file system of another machine tells an open file's state,
@@ -97,7 +97,7 @@ impl Cache {
         (note.stamp == stamp).then_some(note.content)
     }
 
-    /// Knows what is in a file from now on. The stamp was taken before the file was read.
+    /// Stores the facts about the component in a file. The stamp was taken before the file was read.
     pub(crate) fn remember(&self, file: &Path, stamp: Stamp, facts: &Facts) {
         if let Some(key) = key(file) {
             self.write_note(&key, Some(stamp), facts);

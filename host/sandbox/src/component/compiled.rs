@@ -15,9 +15,9 @@ use crate::engine::settings::compiler;
 
 /// Compiles a component, binary or text, into the content of a `.cwasm` file. `file` is its name in errors.
 ///
-/// Without a target the code is for this machine's processor and all that it can do. With one, as
-/// `aarch64-unknown-linux-gnu`, it is for every processor of that kind. Fails as [`crate::Guest::load`] does where no
-/// server could serve it.
+/// Without a target, the code is for the processor of this machine with all of its extensions. With a target, such as
+/// `aarch64-unknown-linux-gnu`, it is for every processor of that kind. Fails like [`crate::Guest::load`] if no server
+/// could run the component.
 pub fn compile(bytes: &[u8], file: &Path, target: Option<&str>) -> Result<Vec<u8>, LoadError> {
     let component = binary(bytes, file)?;
     Outline::read(&component, file)?.examine(file)?;

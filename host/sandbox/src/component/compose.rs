@@ -19,7 +19,7 @@ use role::Role;
 pub use composer::Composition;
 pub use error::{ComposeError, ComposeWarning};
 
-/// A component that is to be part of a composition.
+/// A component of a composition.
 #[derive(Clone, Copy, Debug)]
 pub struct Part<'a> {
     /// Its name in errors.
@@ -28,7 +28,7 @@ pub struct Part<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Puts `middleware` before `app`: the first stands outermost and sees each request first.
+/// Puts `middleware` before `app`. The first one is outermost and gets each request first.
 pub fn compose(app: Part<'_>, middleware: &[Part<'_>]) -> Result<Composition, ComposeError> {
     let mut composer = Composer::default();
     let app_binary = binary(app.bytes, app.file)?;

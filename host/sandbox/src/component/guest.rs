@@ -38,14 +38,14 @@ pub struct Guest {
     took: Duration,
 }
 
-/// Where a guest's machine code came from.
+/// The origin of a guest's machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was compiled now.
+    /// Compiled now.
     Compiled,
-    /// The cache had it.
+    /// From the cache.
     Cache,
-    /// It was compiled ahead, by [`crate::compile`], and came with the component.
+    /// Compiled ahead by [`crate::compile`], and stored with the component.
     Ahead,
 }
 
@@ -57,7 +57,7 @@ pub(crate) enum Kind {
 }
 
 impl Guest {
-    /// Loads a component, binary or text, from a file. What was compiled before with this engine comes from `cache`.
+    /// Loads a component, binary or text, from a file. Code that this engine compiled before comes from `cache`.
     pub fn load(engine: &Engine, file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
         match cache.and_then(|cache| Self::recall(engine, file, cache)) {
             Some(guest) => Ok(guest),
@@ -65,8 +65,8 @@ impl Guest {
         }
     }
 
-    /// Loads what was compiled before from a file that is as it was then, without reading it. `None`: it has changed, or
-    /// is not known, or can no longer be loaded; loading it says why.
+    /// Loads a guest that was compiled before from an unchanged file, without reading the file. `None`: the file has
+    /// changed, is not known, or can no longer be loaded; [`Guest::load`] reports why.
     pub fn recall(engine: &Engine, file: &Path, cache: &Cache) -> Option<Self> {
         let begin = Instant::now();
         let facts = cache.recall(file)?;
@@ -75,7 +75,7 @@ impl Guest {
         Self::ready(engine, runtime, found, &facts, file, begin).ok()
     }
 
-    /// Loads what was read from a file. Machine code that came with it is used where it fits this engine.
+    /// Loads a file that was read. Machine code in it is used if it fits this engine.
     pub fn from_source(engine: &Engine, source: &Source, cache: Option<&Cache>) -> Result<Self, LoadError> {
         let (guest, facts) = Self::make(engine, source.component(), source.file(), source.compiled(), cache)?;
         if let (Some(cache), Some(stamp)) = (cache, source.stamp()) {
@@ -84,14 +84,14 @@ impl Guest {
         Ok(guest)
     }
 
-    /// Loads a component that is in memory. `file` is its name in errors.
+    /// Loads a component from memory. `file` is its name in errors.
     pub fn from_bytes(engine: &Engine, bytes: &[u8], file: &Path, cache: Option<&Cache>) -> Result<Self, LoadError> {
         Self::make(engine, bytes, file, None, cache).map(|(guest, _)| guest)
     }
 
-    /// Finds out whether this engine would load a component, as [`Guest::from_bytes`] does and by the same code, and whether
-    /// its instances would fit their limits; but without compiling its functions, which takes longest. One thing it
-    /// cannot tell: whether each function is valid, which [`crate::component::inspect`] tells.
+    /// Checks whether this engine would load a component, with the code of [`Guest::from_bytes`], and whether its
+    /// instances would fit their limits; but without compiling its functions, which takes longest. It does not check
+    /// that each function is valid; [`crate::inspect`] does.
     pub fn check(
         engine: &Engine,
         bytes: &[u8],
@@ -170,12 +170,12 @@ impl Guest {
         })
     }
 
-    /// The file it came from.
+    /// The file of the component.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// The world it was written for.
+    /// The world that it was written for.
     pub fn world(&self) -> World {
         match self.kind {
             Kind::Application(_) => World::Application,
@@ -184,7 +184,7 @@ impl Guest {
         }
     }
 
-    /// The features it imports: without one of them it cannot run.
+    /// The features that it imports. Without one of them it cannot run.
     pub fn needs(&self) -> &[Feature] {
         &self.needs
     }
@@ -197,22 +197,22 @@ impl Guest {
         }
     }
 
-    /// Refuses a guest whose instances begin with more memory than these limits allow.
+    /// Refuses a guest whose instances need more initial memory than these limits allow.
     pub fn require_room(&self, limits: &SandboxLimits) -> Result<(), LoadError> {
         self.footprint.check_limits(limits, &self.file)
     }
 
-    /// Tells it from every other component: the BLAKE3 of its binary, in hexadecimal digits.
+    /// The BLAKE3 digest of its binary, in hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// Where its machine code came from.
+    /// The origin of its machine code.
     pub fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// How long it took to compile it, or to get what was compiled before.
+    /// How long it took to compile or load the machine code.
     pub fn took(&self) -> Duration {
         self.took
     }
@@ -236,12 +236,12 @@ impl Guest {
         self.has_current_exchange
     }
 
-    /// Whether its engine answers once and never again, so that no instance can be reused.
+    /// Whether its engine answers only once, so that no instance can be reused.
     pub(crate) fn answers_once(&self) -> bool {
         self.answers_once
     }
 
-    /// Whether one instance may answer several exchanges at once: it can, and asks for nothing about *the* exchange.
+    /// Whether one instance may answer several exchanges at once: it can, and does not ask about *the* exchange.
     pub(crate) fn can_answer_concurrently(&self) -> bool {
         matches!(self.kind, Kind::WasiHttp3(_)) && !self.has_current_exchange
     }

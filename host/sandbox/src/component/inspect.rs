@@ -18,37 +18,37 @@ use crate::component::{Outline, answers_once, binary, keeps_resources};
 pub use made_with::MadeWith;
 pub use wants::Want;
 
-/// A component, looked at.
+/// What is known about a component without running it.
 #[derive(Debug)]
 pub struct Inspection {
-    /// Whether the file is text, and not binary.
+    /// Whether the file is text, not binary.
     pub is_text: bool,
-    /// The core modules inside, those of inner components counted too.
+    /// The core modules in it, including those of inner components.
     pub core_modules: usize,
-    /// What made it, as far as it says.
+    /// The tools that made it, as far as it states them.
     pub made_with: MadeWith,
-    /// The world it was written for. `None`: it has no handler for requests.
+    /// The world that it was written for. `None`: it has no handler for requests.
     pub world: Option<World>,
-    /// What it imports, by name.
+    /// The names of its imports.
     pub imports: Vec<String>,
-    /// What it exports, by name.
+    /// The names of its exports.
     pub exports: Vec<String>,
-    /// Whether an instance of it can answer more than one request, as far as can be told: one engine is known that does
-    /// not ([`crate::Reuse`] is without effect then).
+    /// Whether an instance can answer more than one request, as far as is known: one engine is known that does not, and
+    /// [`crate::Reuse`] has no effect on it.
     pub can_reuse: bool,
     /// Whether its engine keeps a resource for each piece of content that it reads, which
-    /// [`crate::SandboxLimits::max_resource_memory`] bounds; as far as can be told: one engine is known that does.
+    /// [`crate::SandboxLimits::max_resource_memory`] limits; one engine is known that does.
     pub keeps_resources: bool,
-    /// The features it needs of a server.
+    /// The features that it needs.
     pub features: Vec<Feature>,
-    /// What it may want to be granted, judged by its imports.
+    /// Grants that it may need, judged by its imports.
     pub wants: Vec<Want>,
-    /// Why this host cannot run it, on any server. `None`: it can.
+    /// Why this host cannot run it on any server. `None`: it can.
     pub refusal: Option<LoadError>,
 }
 
 impl Inspection {
-    /// The name of the world, also of those that are not served. `None`: it is none that is known.
+    /// The name of the world, also of worlds that this host does not run. `None`: the world is unknown.
     pub fn world_name(&self) -> Option<String> {
         let other = |prefix: &str, world: &str| {
             let rest = self.exports.iter().find_map(|name| name.strip_prefix(prefix))?;
@@ -63,7 +63,7 @@ impl Inspection {
     }
 }
 
-/// Looks at a component, binary or text. `file` is its name in errors. An error is a file that is no valid component.
+/// Inspects a component, binary or text. `file` is its name in errors. Fails if the file is not a valid component.
 pub fn inspect(bytes: &[u8], file: &Path) -> Result<Inspection, LoadError> {
     let binary = binary(bytes, file)?;
     let outline = Outline::read(&binary, file)?; // before the rest, which may take long for what is refused here

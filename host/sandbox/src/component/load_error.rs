@@ -47,23 +47,23 @@ pub enum LoadError {
     /// It needs concurrency, and the engine with it does not start.
     #[error("{} needs an engine with concurrency: {reason}", file.display())]
     NoEngine { file: PathBuf, reason: EngineError },
-    /// It is nested as no toolchain nests.
+    /// It is nested more deeply than any toolchain nests.
     #[error("{} has more than 100 nested components; no compiler produces that.", file.display())]
     TooDeep { file: PathBuf },
     /// It is larger than an instance may be.
     #[error("{} has {what}.\n{remedy}", file.display())]
     TooLarge { file: PathBuf, what: String, remedy: String },
-    /// It imports what the host does not have.
+    /// It imports interfaces that the host does not have.
     #[error("{} imports interfaces that this host does not have:{}", file.display(), list(imports))]
     UnknownImports {
         file: PathBuf,
         /// Each name with what to do.
         imports: Vec<(String, &'static str)>,
     },
-    /// It cannot answer requests.
+    /// It has no handler for requests.
     #[error("{} has no handler for requests; it exports {}.\n{hint}", file.display(), names(exports))]
     NoHandler { file: PathBuf, exports: Vec<String>, hint: &'static str },
-    /// Its imports or exports have the right names and the wrong types.
+    /// Its imports or exports have the right names but the wrong types.
     #[error("{} does not fit this host: {reason:#}", file.display())]
     DoesNotFit { file: PathBuf, reason: wasmtime::Error },
     /// The server lacks a feature that it needs.

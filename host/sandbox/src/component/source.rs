@@ -11,7 +11,7 @@ use crate::component::cache::Stamp;
 use crate::component::code::{Owners, Private};
 use crate::component::compiled::{Compiled, MAGIC};
 
-/// What was read from a file. Nothing of it has been looked at.
+/// A file that was read, and not checked.
 pub struct Source {
     file: PathBuf,
     content: Content,
@@ -26,7 +26,7 @@ enum Content {
 }
 
 impl Source {
-    /// Reads a component, binary or text, or what [`crate::compile`] has made of one.
+    /// Reads a component, binary or text, or the output of [`crate::compile`].
     pub fn read(file: &Path) -> Result<Self, LoadError> {
         let unreadable = |reason| LoadError::Unreadable { file: file.into(), reason };
         let mut opened = File::open(file).map_err(unreadable)?;
@@ -44,12 +44,12 @@ impl Source {
         }
     }
 
-    /// A component that is in memory. `name` is its name in errors and in the log.
+    /// A component in memory. `name` is its name in errors and in the log.
     pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>, name: impl Into<PathBuf>) -> Self {
         Self { file: name.into(), content: Content::Component(bytes.into()), stamp: None }
     }
 
-    /// Where it comes from.
+    /// The file.
     pub fn file(&self) -> &Path {
         &self.file
     }

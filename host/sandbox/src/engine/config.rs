@@ -6,31 +6,30 @@ use std::thread;
 use crate::answer::buffers::{default_max_buffered, default_max_grown_memory};
 use crate::component::MAX_COPIED;
 
-/// What an [`crate::Engine`] is made for.
+/// The configuration of an [`crate::Engine`].
 #[derive(Clone, Debug)]
 pub struct EngineConfig {
-    /// Instances at once, of all deployments together. One more is answered 503 with Retry-After. Address space is
-    /// reserved for all of them, memory is not. Default: twice as many as one deployment has by default
-    /// ([`crate::SandboxLimits::max_instances`]), so that one that has all of its own leaves as many to others.
+    /// Instances at once, of all apps together. One more is answered 503 with Retry-After. The engine reserves address
+    /// space for all of them, but no memory. Default: twice the default of one app
+    /// ([`crate::SandboxLimits::max_instances`]), so an app that uses all of its own leaves as many to others.
     pub max_instances: u32,
     /// The largest linear memory of any guest, in bytes.
     pub max_memory_size: usize,
-    /// Components that a guest is made of at most: an app and its middleware, each with a memory of its own.
+    /// The maximum of components in a guest: an app and its middleware, each with a memory of its own.
     pub max_components: u32,
-    /// Bytes of content that the host holds for all guests together, beyond the guests' own memory: answers that
-    /// clients have not taken yet, requests that are collected for `read-all`, messages of WebSockets in both directions,
-    /// also as long as they have come in part. Pieces below 16 KiB are not counted. A
-    /// guest that has more waits: until it is answered 503 with Retry-After after [`crate::SandboxLimits::queue_timeout`],
-    /// and as long as it has time where its answer has begun. Range: 1 KiB and more; one piece is let through whatever
-    /// its size.
+    /// Bytes of content that the host holds for all guests together, outside of their own memory: answers that clients
+    /// have not taken yet, requests that are collected for `read-all`, and WebSocket messages in both directions, also
+    /// partial ones. Pieces below 16 KiB do not count. A guest that needs more waits. If its answer has not begun, it
+    /// is answered 503 with Retry-After after [`crate::SandboxLimits::queue_timeout`]; otherwise it may wait as long as
+    /// it has time. Range: 1 KiB and more. One piece is always let through, whatever its size.
     pub max_buffered: usize,
-    /// Bytes of linear memory that all guests together may take beyond what each begins with. A guest that asks for more
-    /// is refused, which most languages turn into a trap, and its request is answered 503 with Retry-After. Default: half
-    /// of the memory that there is beyond 64 MiB; where the system does not say, any number.
+    /// Bytes of linear memory that all guests together may allocate beyond their initial memory. A guest that asks for
+    /// more is refused, which most languages turn into a trap, and its request is answered 503 with Retry-After.
+    /// Default: half of the memory that the process has beyond 64 MiB; no limit if the system does not report it.
     pub max_grown_memory: usize,
-    /// Threads for guests that compute for longer than a few milliseconds. They have a lower priority than others, on
-    /// Linux, so that nothing waits for them. Default: one a core. Zero: none, and such a guest is interrupted every two
-    /// milliseconds for the others on its thread.
+    /// Threads for guests that compute for longer than a few milliseconds. On Linux they have a lower priority, so
+    /// nothing else waits for them. Default: one per core. Zero: there are none, and such a guest is interrupted every
+    /// two milliseconds for the others on its thread.
     pub background_threads: usize,
 }
 
@@ -47,20 +46,20 @@ impl Default for EngineConfig {
     }
 }
 
-/// What a machine has for an [`crate::Engine`], and so how it runs.
+/// What a machine can do for an [`crate::Engine`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The kernel lists the pages that hold something (PAGEMAP_SCAN, Linux 6.7), so that what an instance with little data
-    /// wrote is reset in place when it has ended. Else it is returned to the system, which costs each instance several
-    /// microseconds and stops the other cores for a moment each time.
+    /// The kernel lists pages that hold data (PAGEMAP_SCAN, Linux 6.7), so the pages that an instance with little data
+    /// wrote are cleared in place. Otherwise they are returned to the system, which costs each instance several
+    /// microseconds and stops the other cores for a moment.
     pub lists_pages: bool,
-    /// Why there is no address space for all instances, so that each maps its own, which costs about ten times as much.
-    /// `None`: it is reserved.
+    /// Why address space for all instances cannot be reserved, so that each instance maps its own, which costs about
+    /// ten times as much. `None`: it is reserved.
     pub no_pool: Option<String>,
 }
 
 impl Capabilities {
-    /// How memory that instances wrote is reset, in words.
+    /// How the memory that an instance wrote is reset, in words.
     pub fn memory_reset(&self) -> String {
         let much = MAX_COPIED >> 10;
         match self.lists_pages {
@@ -75,19 +74,19 @@ impl Capabilities {
     }
 }
 
-/// Why there is no engine. Not to be expected on a machine that wasmtime supports.
+/// Why an engine cannot start. Not to be expected on a machine that wasmtime supports.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start the WebAssembly engine on this machine: {0:#}")]
 pub struct EngineError(pub(crate) wasmtime::Error);
 
-/// What one instance of a guest may be made of, so that there is enough for as many instances as the engine has.
+/// The maximum of parts of one instance, so that there is room for as many instances as the engine has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Capacity {
-    /// A component is made of several core modules: adapters, shared libraries, of which Python's packages have dozens.
+    /// A component has several core modules: adapters and shared libraries, of which Python packages have dozens.
     pub(crate) core_instances: u32,
-    /// Of which compilers make one. Each takes 4 GiB of address space, of which there are 128 TiB.
+    /// Compilers make one. Each takes 4 GiB of address space, of which there are 128 TiB.
     pub(crate) memories: u32,
-    /// Of which compilers make one or two. Each takes 2 MiB of address space that a system without overcommitting counts.
+    /// Compilers make one or two. Each takes 2 MiB of address space, which a system without overcommit counts.
     pub(crate) tables: u32,
 }
 

@@ -4,12 +4,12 @@ use std::future::Future;
 
 use tokio::sync::watch;
 
-/// Why a deployment leaves.
+/// Why an app closes its WebSockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leave {
-    /// The server ends (RFC 6455 §7.4.1: 1001, going away).
+    /// The server shuts down (RFC 6455 §7.4.1: 1001, going away).
     Away,
-    /// Another takes its place, to which clients may come back at once (1012, service restart).
+    /// A new version replaces the app, and clients may reconnect at once (1012, service restart).
     Restart,
 }
 
@@ -23,7 +23,7 @@ impl Leave {
     }
 }
 
-/// Whether a deployment leaves.
+/// Whether an app closes its WebSockets.
 pub(crate) struct Leaving(watch::Sender<Option<Leave>>);
 
 impl Default for Leaving {

@@ -11,7 +11,7 @@ use crate::SandboxLimits;
 use crate::scheduling::queue::QueueSlot;
 use crate::scheduling::rapid_fail::{Attempt, RapidFail};
 
-/// How many requests one deployment works on at once, and how many wait for that.
+/// Limits the exchanges of an app at once, and those that wait.
 pub(crate) struct Admission {
     instances: Arc<Semaphore>,
     max_instances: usize,
@@ -21,25 +21,25 @@ pub(crate) struct Admission {
     rapid_fail: Option<Arc<RapidFail>>,
 }
 
-/// What a deployment has to do at a moment.
+/// The load of an app at a moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
-    /// Instances at work.
+    /// Instances in use.
     pub at_work: usize,
-    /// Exchanges that wait for one.
+    /// Exchanges that wait for an instance.
     pub waiting: usize,
-    /// Its guest trapped again and again, and is left alone for a while.
+    /// It trapped repeatedly and is paused.
     pub is_left_alone: bool,
 }
 
-/// The right to have one instance; given back by dropping it.
+/// The right to use one instance. Dropping it gives the right back.
 pub(crate) struct Permit {
     _instance: OwnedSemaphorePermit,
     attempt: Option<Attempt>,
 }
 
 impl Permit {
-    /// Gives it back, and says how it went.
+    /// Gives it back, and records how the exchange ended.
     pub(crate) fn end(self, ended: &Result<(), Fault>) {
         if let Some(attempt) = self.attempt {
             attempt.end(ended);
@@ -59,7 +59,7 @@ impl Admission {
         }
     }
 
-    /// Instances at work now, and exchanges that wait for one.
+    /// Instances in use, and exchanges that wait.
     pub(crate) fn load(&self) -> Load {
         Load {
             at_work: self.max_instances.saturating_sub(self.instances.available_permits()),
@@ -68,7 +68,7 @@ impl Admission {
         }
     }
 
-    /// Waits for an instance, first come, first served; or says that the deployment is busy, or left alone.
+    /// Waits for an instance, first come, first served. Fails if the app is busy or paused.
     pub(crate) async fn admit(&self) -> Result<Permit, HostFault> {
         let attempt = self.rapid_fail.as_ref().map(RapidFail::admit).transpose()?;
         Ok(Permit { _instance: self.instance().await?, attempt })

@@ -7,21 +7,20 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 use wasmtime::{FrameInfo, WasmBacktrace};
 
-/// What was seen of a deployment's guests. Holds 100,000 looks, which is more than three minutes of work; later ones are
-/// counted only.
+/// Samples of an app's guests. Holds 100,000 samples, more than three minutes of work. Later samples are only counted.
 pub struct Profile {
     began: Instant,
     seen: Mutex<Seen>,
 }
 
-/// What was seen.
+/// Samples that were taken.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Every function that was seen, once.
+    /// Every function that was sampled, once.
     pub functions: Vec<Function>,
-    /// In their order.
+    /// In the order in which they were taken.
     pub samples: Vec<Sample>,
-    /// Looks for which there was no room.
+    /// Samples for which there was no room.
     pub lost: u64,
     /// By the module's name, and the function's number in it.
     known: HashMap<(String, u32), usize>,
@@ -30,31 +29,31 @@ pub struct Seen {
 /// A function of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// As the component calls it; else its number.
+    /// Its name in the component, or its number.
     pub name: String,
-    /// The file and line of the place in it that was seen first, where the component has debug information.
+    /// File and line where it was first sampled, if the component has debug information.
     pub place: Option<(String, u32)>,
 }
 
-/// One look.
+/// One sample.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Since the profile was made.
+    /// Time since the profile was made.
     pub at: Duration,
-    /// Numbers of [`Seen::functions`], the outermost first.
+    /// Indexes into [`Seen::functions`], the outermost function first.
     pub stack: Vec<usize>,
 }
 
 impl Profile {
-    /// The time between two looks, while a guest works.
+    /// Time between two samples while a guest works.
     pub const INTERVAL: Duration = crate::scheduling::ticker::TICK;
 
-    /// How long it has been recorded.
+    /// How long it has been recording.
     pub fn age(&self) -> Duration {
         self.began.elapsed()
     }
 
-    /// What was seen until now.
+    /// The samples so far.
     pub fn seen(&self) -> Seen {
         self.lock().clone()
     }

@@ -10,12 +10,12 @@ use super::error::{ComposeError, ComposeWarning};
 use crate::component::LoadError;
 use crate::component::Outline;
 
-/// One component made of several.
+/// A component that is made of several.
 #[derive(Debug)]
 pub struct Composition {
-    /// The component. It has not been validated: who loads it does that.
+    /// The component. It is not validated: loading it does that.
     pub bytes: Vec<u8>,
-    /// What looks like a mistake and hinders nobody.
+    /// Likely mistakes that do not prevent the composition.
     pub warnings: Vec<ComposeWarning>,
 }
 

@@ -3,12 +3,12 @@
 
 use crate::grants::{self, Grant};
 
-/// A grant, and why a component may want it.
+/// A grant, and the reason why a component may need it.
 #[derive(Debug)]
 pub struct Want {
-    /// What it may want.
+    /// The grant.
     pub grant: Grant,
-    /// The imports that say so.
+    /// The imports that show it.
     pub imports: Vec<String>,
 }
 

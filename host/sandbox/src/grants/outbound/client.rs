@@ -29,7 +29,7 @@ use super::rule::OutboundRule;
 use super::settings::Outbound;
 use crate::scheduling::blocking::Blocking;
 
-/// Why a deployment cannot send requests.
+/// Why an app cannot send requests.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboundError {
     /// The authorities.

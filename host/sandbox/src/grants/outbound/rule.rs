@@ -7,9 +7,9 @@ use http::Method;
 use http::uri::{Authority, Scheme, Uri};
 use windhover_contract::Host as Name;
 
-/// Requests that a guest may send. Written as a URL without a path: `https://api.example.com`,
-/// `https://*.example.com:8443` (every name below it), `http://*` (every host), `https://api.example.com:*` (every port).
-/// Without a port it is the scheme's own.
+/// Permits requests. Written as a URL without a path: `https://api.example.com`, `https://*.example.com:8443` (every
+/// name below it), `http://*` (every host), `https://api.example.com:*` (every port). Without a port, it is the default
+/// port of the scheme.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundRule {
     scheme: Scheme,
@@ -28,7 +28,7 @@ enum Host {
     Any,
 }
 
-/// Why text is no rule.
+/// Why a text is not a rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutboundRuleError {
     /// The scheme.
@@ -46,13 +46,13 @@ pub enum OutboundRuleError {
 }
 
 impl OutboundRule {
-    /// Only these methods. Without it: every one.
+    /// Only these methods. Without it: every method.
     pub fn methods(mut self, methods: Vec<Method>) -> Self {
         self.methods = Some(methods);
         self
     }
 
-    /// Also where the host's address is one of a private network, of this machine, or otherwise not of the Internet.
+    /// Also if the host's address belongs to a private network, to this machine, or is not public for another reason.
     pub fn private(mut self) -> Self {
         self.private = true;
         self

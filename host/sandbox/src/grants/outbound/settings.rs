@@ -4,45 +4,45 @@ use std::time::Duration;
 
 use super::rule::OutboundRule;
 
-/// Requests that a guest may send to other servers, and how.
+/// The requests that a guest may send to other servers, and how.
 ///
-/// An address that is not of the Internet is reached only where a rule that says so ([`OutboundRule::private`]) names its
-/// host, whatever name leads to it.
+/// An address outside of the public Internet is reached only if a rule with [`OutboundRule::private`] names its host,
+/// whatever name resolves to the address.
 #[derive(Clone, Debug, Default)]
 pub struct Outbound {
     /// What may be sent. Default: nothing.
     pub rules: Vec<OutboundRule>,
-    /// Authorities that are trusted besides the system's, as PEM. Default and `None`: no other.
+    /// Certificate authorities to trust besides the system's, as PEM. Default and `None`: none.
     pub authorities: Option<Vec<u8>>,
-    /// How.
+    /// The limits.
     pub limits: OutboundLimits,
 }
 
 /// The limits of outbound requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundLimits {
-    /// Time that connecting may take: finding the addresses of a name, TCP to them one after the other, and TLS.
-    /// Exceeding it fails with `connection-timeout`. A guest may make it shorter for a request.
+    /// Time for connecting: name lookup, TCP to the addresses one after the other, and TLS. Exceeding it fails with
+    /// `connection-timeout`. A guest may shorten it for a request.
     pub connect_timeout: Duration,
-    /// Time until the head of the answer is here, with connecting. Exceeding it fails with `connection-read-timeout`,
-    /// which a guest can answer for as long as it has time itself ([`crate::SandboxLimits::timeout`]). A guest may make
-    /// it shorter for a request.
+    /// Time until the head of the response, including connecting. Exceeding it fails with `connection-read-timeout`,
+    /// which a guest can handle as long as it has time itself ([`crate::SandboxLimits::timeout`]). A guest may shorten
+    /// it for a request.
     pub first_byte_timeout: Duration,
-    /// Time between two pieces of an answer's content. Exceeding it fails with `connection-read-timeout`. A guest may
-    /// make it shorter for a request.
+    /// Time between two pieces of a response's content. Exceeding it fails with `connection-read-timeout`. A guest may
+    /// shorten it for a request.
     pub between_bytes_timeout: Duration,
-    /// Requests under way at once for one exchange, until their answers are read or dropped. More wait for one of them.
+    /// Requests of one exchange in flight at once, until their responses are read or dropped. Further requests wait.
     pub max_in_flight: usize,
     /// Requests of one exchange that may wait for others of it. One more fails with `connection-limit-reached`.
     pub max_queue: usize,
-    /// How long one waits for others before it fails with `connection-limit-reached`.
+    /// How long a request waits for others before it fails with `connection-limit-reached`.
     pub queue_timeout: Duration,
-    /// Fields of an answer. More fail with `HTTP-response-header-section-size`.
+    /// Fields of a response. More fail with `HTTP-response-header-section-size`.
     pub max_response_fields: usize,
-    /// Bytes of the head of an answer, 8 KiB and more. Exceeding it fails with `HTTP-response-header-section-size`, and
-    /// in HTTP/2 with what the client makes of it.
+    /// Bytes of the head of a response, 8 KiB and more. Exceeding it fails with `HTTP-response-header-section-size`;
+    /// over HTTP/2 the client may report another error.
     pub max_response_fields_size: usize,
-    /// Connections to one host that are kept for later.
+    /// Idle connections to one host that are kept.
     pub max_idle: usize,
     /// How long they are kept.
     pub idle_timeout: Duration,
