@@ -24,6 +24,7 @@ mod application;
 mod body;
 mod fault;
 mod features;
+mod limit;
 mod limits;
 mod observer;
 mod request;
@@ -40,7 +41,8 @@ pub use features::{
     Lifetime, Reset, ServerAddresses, ServerVariables, Tls, TooLate, Trace, TraceContext, TracedCall, Upgrade,
     UpgradeKind, User,
 };
-pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limit, Limits, OutOfRange, TlsLimits};
+pub use limit::Limit;
+pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limits, OutOfRange, TlsLimits};
 pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
 pub use response::Response;

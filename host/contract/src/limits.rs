@@ -2,7 +2,6 @@
 
 mod data_rate;
 mod http2;
-mod limit;
 mod range;
 
 use std::num::NonZeroUsize;
@@ -10,7 +9,6 @@ use std::time::Duration;
 
 pub use data_rate::DataRate;
 pub use http2::Http2Limits;
-pub use limit::Limit;
 pub use range::{InRange, OutOfRange};
 
 /// The limits of a server. All are on by default. Those of a protocol stand apart: a server enforces them where it speaks

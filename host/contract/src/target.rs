@@ -11,38 +11,13 @@ use crate::ClientFault;
 pub use host::{Host, is_same_authority};
 pub use known_host::KnownHost;
 pub use path_base::{PathBase, PathBaseError};
+pub use scheme::Scheme;
 
 mod grammar;
 mod host;
 mod known_host;
 mod path_base;
-
-/// The scheme of a request: that of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
-    /// Without TLS.
-    Http,
-    /// With TLS.
-    Https,
-}
-
-impl Scheme {
-    /// `http` or `https`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Http => "http",
-            Self::Https => "https",
-        }
-    }
-
-    /// The port of URLs that name none.
-    pub fn default_port(self) -> u16 {
-        match self {
-            Self::Http => 80,
-            Self::Https => 443,
-        }
-    }
-}
+mod scheme;
 
 /// A request target that has been checked.
 #[derive(Clone, Debug)]
@@ -54,12 +29,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// Judges a target as it was sent, for servers that see its octets: a library may cut off what does not belong to it
+    /// Judges a target as it was sent, for servers that see its bytes: a library may cut off what does not belong to it
     /// before [`Target::resolve`] sees it. Takes the four forms of RFC 9112 §3.2. In a path and a query a client need not
     /// escape what either RFC 3986 or the URL Standard does not: beyond RFC 3986 those are `[`, `]`, `\`, `^`, `{`, `|`
     /// and `}`, and in a query the grave accent. `#`, `"`, `<`, `>` and what is not ASCII are refused.
-    pub fn check(octets: &[u8]) -> Result<(), ClientFault> {
-        if grammar::is_target(octets) { Ok(()) } else { Err(ClientFault::TargetMalformed) }
+    pub fn check(bytes: &[u8]) -> Result<(), ClientFault> {
+        if grammar::is_target(bytes) { Ok(()) } else { Err(ClientFault::TargetMalformed) }
     }
 
     /// Resolves a target. Refuses what RFC 9112 §3.2 wants refused: in HTTP/1.1 a Host field that is missing or
@@ -212,7 +187,7 @@ fn host(version: Version, fields: &HeaderMap, known: &KnownHost) -> Result<Optio
     if host.is_empty() {
         return Ok(None);
     }
-    let judge = |octets: &[u8]| Authority::try_from(octets).ok().filter(is_host);
+    let judge = |bytes: &[u8]| Authority::try_from(bytes).ok().filter(is_host);
     known.get(host.as_bytes(), judge).map(Some).ok_or(ClientFault::HostInvalid)
 }
 
@@ -238,11 +213,11 @@ fn unescape(path: &str) -> Cow<'_, str> {
 }
 
 fn push_decoded(decoded: &mut String, escaped: &str) {
-    let octets: Vec<u8> = percent_decode_str(escaped).collect();
-    for chunk in octets.utf8_chunks() {
+    let bytes: Vec<u8> = percent_decode_str(escaped).collect();
+    for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
-        // One by one, so that an octet that is no text cannot keep its neighbours escaped.
-        decoded.extend(chunk.invalid().iter().map(|octet| percent_encode_byte(*octet)));
+        // One by one, so that a byte that is no text cannot keep its neighbours escaped.
+        decoded.extend(chunk.invalid().iter().map(|byte| percent_encode_byte(*byte)));
     }
 }
 

@@ -17,52 +17,52 @@
 
 use std::net::Ipv6Addr;
 
-/// Whether these octets are a target in one of the four forms of RFC 9112 §3.2. Whether its form fits the method is for
+/// Whether these bytes are a target in one of the four forms of RFC 9112 §3.2. Whether its form fits the method is for
 /// [`super::Target::resolve`].
-pub(super) fn is_target(octets: &[u8]) -> bool {
-    match octets {
+pub(super) fn is_target(bytes: &[u8]) -> bool {
+    match bytes {
         b"*" => true,
-        [b'/', ..] => is_path_and_query(octets),
-        _ => match behind_scheme(octets) {
+        [b'/', ..] => is_path_and_query(bytes),
+        _ => match behind_scheme(bytes) {
             Some(rest) => {
-                let end = rest.iter().position(|octet| matches!(octet, b'/' | b'?')).unwrap_or(rest.len());
+                let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?')).unwrap_or(rest.len());
                 is_authority(&rest[..end]) && is_path_and_query(&rest[end..])
             }
-            None => is_authority(octets),
+            None => is_authority(bytes),
         },
     }
 }
 
 /// Whether each character of a path, and of the query behind it, may stand there.
-pub(super) fn is_path_and_query(octets: &[u8]) -> bool {
-    let is_in = |part: &[u8], class: u8| part.iter().all(|octet| CLASSES[usize::from(*octet)] & class != 0);
-    match octets.iter().position(|octet| *octet == b'?') {
-        None => is_in(octets, PATH),
-        Some(at) => is_in(&octets[..at], PATH) && is_in(&octets[at + 1..], QUERY),
+pub(super) fn is_path_and_query(bytes: &[u8]) -> bool {
+    let is_in = |part: &[u8], class: u8| part.iter().all(|byte| CLASSES[usize::from(*byte)] & class != 0);
+    match bytes.iter().position(|byte| *byte == b'?') {
+        None => is_in(bytes, PATH),
+        Some(at) => is_in(&bytes[..at], PATH) && is_in(&bytes[at + 1..], QUERY),
     }
 }
 
-/// Whether these octets are a host and perhaps a port (RFC 9110 §7.2, RFC 3986 §3.2.2). Without a user, which no target
+/// Whether these bytes are a host and perhaps a port (RFC 9110 §7.2, RFC 3986 §3.2.2). Without a user, which no target
 /// of HTTP has (RFC 9110 §4.2.4), and without escapes: the names of hosts have none.
-pub(super) fn is_authority(octets: &[u8]) -> bool {
-    let (is_host, port) = match octets {
+pub(super) fn is_authority(bytes: &[u8]) -> bool {
+    let (is_host, port) = match bytes {
         [b'[', rest @ ..] => {
-            let Some(end) = rest.iter().position(|octet| *octet == b']') else { return false };
+            let Some(end) = rest.iter().position(|byte| *byte == b']') else { return false };
             let address = str::from_utf8(&rest[..end]).ok().map(str::parse::<Ipv6Addr>);
             (matches!(address, Some(Ok(_))), &rest[end + 1..])
         }
         _ => {
-            let end = octets.iter().position(|octet| *octet == b':').unwrap_or(octets.len());
-            let host = &octets[..end];
-            (end > 0 && host.iter().all(|octet| CLASSES[usize::from(*octet)] & NAME != 0), &octets[end..])
+            let end = bytes.iter().position(|byte| *byte == b':').unwrap_or(bytes.len());
+            let host = &bytes[..end];
+            (end > 0 && host.iter().all(|byte| CLASSES[usize::from(*byte)] & NAME != 0), &bytes[end..])
         }
     };
     is_host && is_port(port)
 }
 
 /// RFC 3986 §3.2.3: nothing, or a colon and digits, which may be none.
-fn is_port(octets: &[u8]) -> bool {
-    let [b':', digits @ ..] = octets else { return octets.is_empty() };
+fn is_port(bytes: &[u8]) -> bool {
+    let [b':', digits @ ..] = bytes else { return bytes.is_empty() };
     let port = digits.iter().try_fold(0_u16, |port, digit| match digit {
         b'0'..=b'9' => port.checked_mul(10)?.checked_add(u16::from(digit - b'0')),
         _ => None,
@@ -70,12 +70,12 @@ fn is_port(octets: &[u8]) -> bool {
     port.is_some()
 }
 
-/// What stands behind `scheme://` (RFC 3986 §3.1), where octets begin with that.
-fn behind_scheme(octets: &[u8]) -> Option<&[u8]> {
-    let is_of_scheme = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
-    let size = octets.iter().position(|octet| !is_of_scheme(octet))?;
-    let is_scheme = octets[0].is_ascii_alphabetic() && size <= MAX_SCHEME;
-    octets[size..].strip_prefix(b"://").filter(|_| is_scheme)
+/// What stands behind `scheme://` (RFC 3986 §3.1), where bytes begin with that.
+fn behind_scheme(bytes: &[u8]) -> Option<&[u8]> {
+    let is_of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let size = bytes.iter().position(|byte| !is_of_scheme(byte))?;
+    let is_scheme = bytes[0].is_ascii_alphabetic() && size <= MAX_SCHEME;
+    bytes[size..].strip_prefix(b"://").filter(|_| is_scheme)
 }
 
 /// As long as `http`'s: of the registered ones the longest has 36.
@@ -96,12 +96,12 @@ static CLASSES: [u8; 256] = {
         }
     }
     let mut classes = [0; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        if (octet as u8).is_ascii_alphanumeric() {
-            classes[octet] = PATH | QUERY | NAME;
+    let mut byte = 0;
+    while byte < 256 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            classes[byte] = PATH | QUERY | NAME;
         }
-        octet += 1;
+        byte += 1;
     }
     add(&mut classes, b"-._~!$&'()*+,;=", PATH | QUERY | NAME);
     add(&mut classes, b":@/%", PATH | QUERY);
@@ -118,27 +118,27 @@ mod tests {
     #[test]
     fn each_character_is_taken_in_a_path_and_in_a_query_as_the_table_says() {
         let both: &[u8] = b"-._~!$&'()*+,;=:@/%[]\\^{|}";
-        for octet in 0..=255_u8 {
-            let in_both = octet.is_ascii_alphanumeric() || both.contains(&octet);
+        for byte in 0..=255_u8 {
+            let in_both = byte.is_ascii_alphanumeric() || both.contains(&byte);
             // `?` in a path begins the query.
-            let in_path = in_both || octet == b'?';
-            let in_query = in_both || matches!(octet, b'?' | b'`');
-            let shown = [octet].escape_ascii().to_string();
-            assert_eq!(is_target(&[b"/a", &[octet][..], b"b"].concat()), in_path, "{shown} in a path");
-            assert_eq!(is_target(&[b"/a?", &[octet][..], b"b"].concat()), in_query, "{shown} in a query");
-            assert_eq!(is_target(&[b"http://a/", &[octet][..]].concat()), in_path, "{shown} in an absolute form");
+            let in_path = in_both || byte == b'?';
+            let in_query = in_both || matches!(byte, b'?' | b'`');
+            let shown = [byte].escape_ascii().to_string();
+            assert_eq!(is_target(&[b"/a", &[byte][..], b"b"].concat()), in_path, "{shown} in a path");
+            assert_eq!(is_target(&[b"/a?", &[byte][..], b"b"].concat()), in_query, "{shown} in a query");
+            assert_eq!(is_target(&[b"http://a/", &[byte][..]].concat()), in_path, "{shown} in an absolute form");
         }
     }
 
     #[test]
     fn what_is_a_target_is_one_to_the_library_that_carries_it() {
-        for octet in 0..=255_u8 {
+        for byte in 0..=255_u8 {
             for target in [
-                [b"/a", &[octet][..], b"b"].concat(),
-                [b"/a?", &[octet][..], b"b"].concat(),
-                [b"http://a", &[octet][..], b"b"].concat(),
-                [b"a", &[octet][..], b"80"].concat(),
-                vec![octet],
+                [b"/a", &[byte][..], b"b"].concat(),
+                [b"/a?", &[byte][..], b"b"].concat(),
+                [b"http://a", &[byte][..], b"b"].concat(),
+                [b"a", &[byte][..], b"80"].concat(),
+                vec![byte],
             ] {
                 if is_target(&target) {
                     assert!(http::Uri::try_from(&target[..]).is_ok(), "{}", target.escape_ascii());

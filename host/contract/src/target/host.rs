@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use http::uri::Authority;
 
-use super::Scheme;
+use super::scheme::Scheme;
 
 /// A host in the form in which hosts are compared: a name in lower case, in ASCII as DNS has it (`xn--…`, UTS #46), and
 /// without the dot that may end it; an IPv6 address in brackets, in the form of RFC 5952. All that compares hosts compares

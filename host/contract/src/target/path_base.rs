@@ -81,7 +81,7 @@ impl PathBase {
     }
 }
 
-/// RFC 3986 §3.3: what a path segment cannot hold as it is. Octets that are not ASCII are always escaped.
+/// RFC 3986 §3.3: what a path segment cannot hold as it is. Bytes that are not ASCII are always escaped.
 const NOT_IN_PATHS: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

@@ -1,6 +1,6 @@
 //! The limits by name.
 
-use super::Limits;
+use crate::Limits;
 
 /// One of the [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
