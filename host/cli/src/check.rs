@@ -13,7 +13,6 @@ use windhover_http::HttpServer;
 use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect};
 
 use crate::args::Check;
-use crate::flags::mebibytes;
 use report::{Component, Deployed, Middleware, Report, Server};
 use windhover_server::config::Config;
 use windhover_server::config::file::{self, App, File};
@@ -29,7 +28,9 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     let app = args.app.as_deref().context("there is no app to check")?;
     let mut written = App::new(app.to_owned());
     written.middleware.clone_from(&args.middleware);
-    written.limits.max_memory = args.max_memory.map_or(written.limits.max_memory, mebibytes);
+    if let Some(given) = args.settings.get("max-memory") {
+        written.limits.max_memory = given.values[0].clone().try_into()?;
+    }
     let file = File { apps: [(APP.to_owned(), written.clone())].into(), ..File::default() };
     let report = report(&engine(&file)?, &written, None);
     if args.json {

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
+use windhover_server::config::Config;
+use windhover_server::config::schema::schema;
 use windhover_server::config::text::Step;
-use windhover_server::config::{Config, schema};
 use windhover_server::say;
 
 use crate::args::{ConfigCommand, ConfigFile};
@@ -50,8 +51,8 @@ pub(crate) fn shown(config: &Config) -> String {
         shown.push_str(line);
         let assigned = line.split_once(" = ").filter(|_| !line.starts_with('['));
         if let Some((key, _)) = assigned {
-            let path = [table.clone(), keys(key)].concat();
-            if let Some(origin) = origin(config, &path) {
+            let path: Vec<Step> = table.iter().cloned().chain(keys(key)).map(Step::Key).collect();
+            if let Some(origin) = config.origins.of(&path) {
                 shown.push_str(&format!("  # {origin}"));
             }
         }
@@ -74,27 +75,16 @@ fn keys(dotted: &str) -> Vec<String> {
     keys
 }
 
-fn origin(config: &Config, path: &[String]) -> Option<String> {
-    let dotted = path.join(".");
-    let by_flag = config.overridden.iter().find(|(key, _)| dotted == *key || dotted.starts_with(&format!("{key}.")));
-    if let Some((_, flag)) = by_flag {
-        return Some(flag.clone());
-    }
-    let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let text = config.text.as_ref().filter(|text| text.has(&path))?;
-    let steps: Vec<Step<'_>> = path.iter().map(|key| Step::Key(key)).collect();
-    text.place_of(&steps).map(|place| place.to_string())
-}
-
 /// A default configuration says the same as no file at all.
 #[cfg(test)]
 mod tests {
     use super::*;
+    use windhover_server::config::Document;
     use windhover_server::config::file::File;
 
     #[test]
     fn what_is_shown_can_be_read_again_and_says_the_same() {
-        let config = Config::meant(File::default(), None, Vec::new()).expect("the defaults are good");
+        let config = Config::of(Document::default()).expect("the defaults are good");
         let shown = shown(&config);
         let again: File = toml::from_str(&shown).expect("it is a file");
         assert_eq!(toml::to_string(&again).expect("it is TOML"), toml::to_string(&config.written).expect("it is TOML"));

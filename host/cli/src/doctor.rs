@@ -1,51 +1,31 @@
 //! `windhover doctor`: what this machine has for a server, what it lacks, and what to do about that.
 
+mod finding;
 #[cfg(feature = "authoring")]
 mod languages;
 mod machine;
 
-use std::fmt::Write;
 use std::process::ExitCode;
 
 use windhover_contract::Limits;
 use windhover_sandbox::{Cache, Capabilities, Engine, EngineConfig};
-use windhover_server::say;
+use windhover_server::{cache_folder, say};
 
+use finding::{Finding, State, table};
 use machine::Machine;
 
 /// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
 pub(crate) fn doctor() -> anyhow::Result<ExitCode> {
     let findings = examine(&Machine::look());
     say(&format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind()));
-    say(table(&findings).trim_end());
+    say(&table(&findings));
     #[cfg(feature = "authoring")]
     {
         say("\nFor `windhover new` and `windhover build`:");
-        say(table(&languages::languages()).trim_end());
+        say(&table(&languages::languages()));
     }
     let can_serve = findings.iter().all(|finding| finding.state != State::Bad);
     Ok(if can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// What was found about one thing.
-struct Finding {
-    state: State,
-    about: &'static str,
-    told: String,
-    /// Empty where nothing is to be done, or where that is told already.
-    remedy: &'static str,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
-    Good,
-    /// A server runs, and would do better.
-    Poor,
-    /// No server runs.
-    Bad,
-    /// Of no matter to whoever does not ask for it.
-    #[cfg(feature = "authoring")]
-    None,
 }
 
 fn examine(machine: &Machine) -> Vec<Finding> {
@@ -140,8 +120,8 @@ fn ports(first: u16) -> Finding {
 
 fn cache() -> Finding {
     let about = "cache";
-    let Some(folder) = Cache::default_folder() else {
-        let told = "the environment names no home, so compiled apps are not kept".to_owned();
+    let Some(folder) = cache_folder() else {
+        let told = "this user has no home, so compiled apps are not kept".to_owned();
         let remedy = "Name a folder with --cache, or compile ahead with `windhover compile`.";
         return Finding { state: State::Poor, about, told, remedy };
     };
@@ -153,24 +133,6 @@ fn cache() -> Finding {
             Finding { state: State::Poor, about, told: error.to_string(), remedy }
         }
     }
-}
-
-fn table(findings: &[Finding]) -> String {
-    let mut table = String::new();
-    for Finding { state, about, told, remedy } in findings {
-        let state = match state {
-            State::Good => "good",
-            State::Poor => "poor",
-            State::Bad => "bad",
-            #[cfg(feature = "authoring")]
-            State::None => "none",
-        };
-        let _ = writeln!(table, "  {state:4}  {about:14} {told}"); // a string takes everything
-        if !remedy.is_empty() {
-            let _ = writeln!(table, "        {:14} {remedy}", "");
-        }
-    }
-    table
 }
 
 /// What a server opens besides connections.

@@ -1,48 +1,40 @@
-//! What flags and environment variables say instead of the file, or without one.
+//! Lays what flags and environment variables say over the configuration file.
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::bail;
+use toml::Value;
 use tracing::warn;
+use windhover_server::config::file::NO_CACHE;
+use windhover_server::config::{Config, Document, FILE_NAME, app_name};
 
-use windhover_server::config::file::{App, Endpoint, EndpointTls, File, Protocols, Traces};
-use windhover_server::config::units::{OrNone, Size, Time};
-use windhover_server::config::{Config, FILE_NAME, NO_CACHE, app_name, file, read};
-
-use crate::args::{Http2, Serve, unknown_variables};
+use crate::args::Serve;
+use crate::args::settings::Given;
+use crate::environment::unknown_variables;
+use crate::settings::DEFAULT_URL;
 
 /// The configuration that a command line asks for.
 pub(crate) fn configuration(args: &Serve) -> anyhow::Result<Config> {
     configuration_in(source(args).as_deref(), args)
 }
 
-/// Tells of variables that were meant for this and mean nothing. Needs the log.
-pub(crate) fn tell_unknown_variables(config: &Config) {
+/// Logs which environment variables were meant for Windhover and mean nothing. Needs the log.
+pub(crate) fn warn_of_unknown_variables(config: &Config) {
     let secrets = config.written.apps.values().flat_map(|app| app.grants.secrets.values());
     let fields = config.written.traces.iter().flat_map(|traces| traces.fields.values());
     let own = secrets.chain(fields).filter_map(|secret| secret.env.as_deref()).collect();
-    unknown_variables(&own).iter().for_each(|told| warn!("{told}"));
+    unknown_variables(&own).iter().for_each(|message| warn!("{message}"));
 }
 
 /// The configuration that it asks for with this file.
 pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::Result<Config> {
-    let (mut file, text) = match source {
-        Some(source) => read(source).map(|(file, text)| (file, Some(text)))?,
-        None => (File::default(), None),
-    };
-    if args.cache.is_some() && args.no_cache == Some(true) {
-        bail!("--cache says where compiled apps are kept, and --no-cache that none are; leave one out");
-    }
-    let mut overlay = Overlay { file: &mut file, keys: Vec::new() };
-    overlay.server(args);
-    overlay.endpoints(args)?;
-    overlay.app(args)?;
-    let keys = overlay.keys;
-    Ok(Config::meant(file, text, keys)?)
+    let mut overlay =
+        Overlay { document: source.map(Document::read).transpose()?.unwrap_or_default(), given: args.settings.given() };
+    overlay.server(args)?;
+    overlay.endpoints()?;
+    overlay.app(args.app.as_deref())?;
+    Ok(Config::of(overlay.document)?)
 }
 
 /// The file to read: the one that is named, or, without an app, one of the usual name if it is here.
@@ -54,195 +46,142 @@ fn source(args: &Serve) -> Option<PathBuf> {
 }
 
 struct Overlay<'a> {
-    file: &'a mut File,
-    keys: Vec<(String, String)>,
+    document: Document,
+    given: &'a [Given],
 }
 
-impl Overlay<'_> {
-    /// Says that a key was set by a flag, or by the environment variable of its name.
-    fn set(&mut self, key: &str, flag: &str) {
-        let variable = format!("WINDHOVER_{}", flag.to_uppercase().replace('-', "_"));
-        let was_typed = std::env::args_os().any(|argument| {
-            let argument = argument.to_string_lossy().into_owned();
-            argument.strip_prefix("--").is_some_and(|name| name.split('=').next() == Some(flag))
-        });
-        let origin = if was_typed || std::env::var_os(&variable).is_none() { format!("--{flag}") } else { variable };
-        self.keys.push((key.to_owned(), origin));
+impl<'a> Overlay<'a> {
+    /// What is given for keys that begin so.
+    fn below(&self, prefix: &str) -> Vec<&'a Given> {
+        self.given.iter().filter(|given| given.flag.key.starts_with(prefix)).collect()
     }
 
-    fn server(&mut self, args: &Serve) {
-        if let Some(workers) = args.workers {
-            self.file.server.workers = Some(workers);
-            self.set("server.workers", "workers");
+    /// Sets the key of a flag, with a name in place of `NAME`.
+    fn set(&mut self, given: &Given, name: &str) -> anyhow::Result<()> {
+        let key: Vec<&str> = given.flag.key.split('.').map(|key| if key == "NAME" { name } else { key }).collect();
+        let mut values = given.values.clone();
+        for value in values.iter_mut().filter(|value| given.flag.is_path() && value.as_str() != Some(NO_CACHE)) {
+            *value = self.document.path(Path::new(value.as_str().unwrap_or_default()))?.into();
         }
-        if let Some(is_kept_out) = args.no_cache.filter(|_| args.cache.is_none()) {
-            let has_none = self.file.server.cache.as_deref() == Some(Path::new(NO_CACHE));
-            if is_kept_out != has_none {
-                self.file.server.cache = is_kept_out.then(|| NO_CACHE.into());
+        let value = match (given.flag.is_list(), values.pop()) {
+            (false, Some(value)) => value,
+            (_, last) => Value::Array(values.into_iter().chain(last).collect()),
+        };
+        self.document.set(&key, value, Some(&given.origin));
+        Ok(())
+    }
+
+    /// What is not about an endpoint or an app.
+    fn server(&mut self, args: &Serve) -> anyhow::Result<()> {
+        for given in self.given.iter().filter(|given| !given.flag.key.contains(".NAME.")) {
+            match given.flag.switched() {
+                None => self.set(given, "")?,
+                Some(word) => self.switch(given, word)?,
             }
-            self.set("server.cache", "no-cache");
-        } else if let Some(cache) = &args.cache {
-            self.file.server.cache = Some(cache.clone());
-            self.set("server.cache", "cache");
-        }
-        if let Some(max) = args.max_instances {
-            self.file.server.max_instances = max;
-            self.set("server.max-instances", "max-instances");
-        }
-        if let Some(max) = args.max_buffered {
-            self.file.server.max_buffered = Some(mebibytes(max));
-            self.set("server.max-buffered", "max-buffered");
         }
         if let Some(interval) = args.watch_interval {
-            self.file.server.watch_interval = Time(interval);
+            let interval = format!("{}ms", interval.as_millis());
+            self.document.set(&["server", "watch-interval"], interval, None);
         }
-        if let Some(level) = args.log {
-            self.file.log.level = level;
-            self.set("log.level", "log");
+        Ok(())
+    }
+
+    /// Sets a key to a word, or, where the switch is off, takes that word away.
+    fn switch(&mut self, given: &Given, word: &str) -> anyhow::Result<()> {
+        let key: Vec<&str> = given.flag.key.split('.').collect();
+        let is_on = given.values.first().and_then(Value::as_bool).unwrap_or_default();
+        if is_on
+            && let Some(other) =
+                self.given.iter().find(|other| other.flag.key == given.flag.key && other.flag.name != given.flag.name)
+        {
+            bail!("{} and {} do not go together; leave one out", other.origin, given.origin);
         }
-        if let Some(which) = args.guest_log {
-            self.file.log.guest = Some(which);
-            self.set("log.guest", "guest-log");
+        if is_on {
+            self.document.set(&key, word, Some(&given.origin));
+        } else if self.document.get(&key).is_some_and(|value| value.as_str() == Some(word)) {
+            self.document.remove(&key);
         }
-        if let Some(is_logged) = args.access_log {
-            self.file.log.access = is_logged;
-            self.set("log.access", "access-log");
-        }
-        if let Some(format) = args.log_format {
-            self.file.log.format = format;
-            self.set("log.format", "log-format");
-        }
-        if let Some(max) = args.max_connections {
-            self.file.limits.max_connections = OrNone(NonZeroU32::new(max));
-            self.set("limits.max-connections", "max-connections");
-        }
-        if let Some(max) = args.max_body_size {
-            self.file.limits.max_request_body_size = OrNone((max != 0).then_some(Size(max)));
-            self.set("limits.max-request-body-size", "max-body-size");
-        }
-        if let Some(timeout) = args.head_timeout {
-            self.file.limits.request_head_timeout = seconds(timeout.get());
-            self.set("limits.request-head-timeout", "head-timeout");
-        }
-        if let Some(timeout) = args.idle_timeout {
-            self.file.limits.keep_alive_timeout = seconds(timeout.get());
-            self.set("limits.keep-alive-timeout", "idle-timeout");
-        }
-        if let Some(url) = &args.admin_url {
-            self.file.admin = Some(file::Admin { url: url.clone() });
-            self.set("admin.url", "admin-url");
-        }
-        if let Some(url) = &args.traces_url {
-            match &mut self.file.traces {
-                Some(traces) => traces.url = url.clone(),
-                None => self.file.traces = Some(Traces::to(url)),
-            }
-            self.set("traces.url", "traces-url");
-        }
+        Ok(())
     }
 
     /// URLs take the place of the file's endpoints.
-    fn endpoints(&mut self, args: &Serve) -> anyhow::Result<()> {
-        let tls = args.tls_cert.as_ref().map(|certificate| EndpointTls {
-            certificate: Some(certificate.clone()),
-            key: args.tls_key.clone(),
-            password_file: args.tls_password_file.clone(),
-            names: BTreeMap::new(),
-            min_version: args.tls_min_version.unwrap_or_default(),
-            client_certificates: args.tls_client_cert.unwrap_or_default(),
-            client_ca: args.tls_client_ca.clone(),
-        });
-        if args.urls.is_empty() && !self.file.endpoints.is_empty() {
-            if tls.is_some() {
-                bail!("--tls-cert goes with --url; in the file write certificate below endpoints.NAME.tls");
+    fn endpoints(&mut self) -> anyhow::Result<()> {
+        let (mut urls, mut others) = (Vec::new(), Vec::new());
+        for given in self.below("endpoints.") {
+            match given.flag.name {
+                "url" => urls
+                    .extend(given.values.iter().filter_map(|url| Some((url.as_str()?, Some(given.origin.as_str()))))),
+                _ => others.push(given),
             }
-            if args.h2.is_some() {
-                bail!("--h2 goes with --url; in the file write endpoints.NAME.protocols");
+        }
+        let is_tls = |given: &&&Given| given.flag.key.contains(".tls.");
+        if urls.is_empty() && self.document.get(&["endpoints"]).is_some_and(has_keys) {
+            match others.first() {
+                Some(given) => {
+                    bail!("{} goes with --url; in the file write {}", given.origin, given.flag.key)
+                }
+                None => return Ok(()),
             }
-            return Ok(());
         }
-        let urls = if args.urls.is_empty() { &[DEFAULT_URL.to_owned()][..] } else { &args.urls };
-        if tls.is_some() && !urls.iter().any(|url| url.starts_with("https:")) {
-            bail!("--tls-cert is of no use without https: add for example --url https://localhost:8443");
+        if urls.is_empty() {
+            urls.push((DEFAULT_URL, None));
         }
-        self.file.endpoints.clear();
-        for (at, url) in urls.iter().enumerate() {
-            let tls = tls.clone().filter(|_| url.starts_with("https:"));
-            if tls.is_none() && url.starts_with("https:") {
+        if let Some(tls) = others.iter().find(is_tls)
+            && !urls.iter().any(|(url, _)| url.starts_with("https:"))
+        {
+            bail!("{} is of no use without https: add for example --url https://localhost:8443", tls.origin);
+        }
+        self.document.remove(&["endpoints"]);
+        for (at, (url, origin)) in urls.into_iter().enumerate() {
+            let (name, is_https) = (format!("url-{}", at + 1), url.starts_with("https:"));
+            if is_https && !others.iter().any(|given| is_tls(&given)) {
                 bail!(
                     "cannot listen on {url}: https needs a certificate: give --tls-cert and --tls-key (`windhover \
                      dev-cert` makes one for localhost)"
                 );
             }
-            let protocols = args.h2.map_or(Protocols::default(), Http2::protocols);
-            let endpoint = Endpoint { protocols, tls, ..Endpoint::at(url) };
-            let name = format!("url-{}", at + 1);
-            if !args.urls.is_empty() {
-                self.set(&format!("endpoints.{name}"), "url");
+            self.document.set(&["endpoints", &name, "url"], url, origin);
+            for given in others.iter().filter(|given| is_https || !is_tls(given)) {
+                self.set(given, &name)?;
             }
-            self.file.endpoints.insert(name, endpoint);
         }
         Ok(())
     }
 
     /// The app of the command line, which stands alone.
-    fn app(&mut self, args: &Serve) -> anyhow::Result<()> {
-        let flags = args.app_flags();
-        match (&args.app, self.file.apps.is_empty()) {
-            (Some(app), false) => bail!(
+    fn app(&mut self, component: Option<&Path>) -> anyhow::Result<()> {
+        let given = self.below("apps.");
+        match (component, self.document.get(&["apps"]).is_some_and(has_keys)) {
+            (Some(app), true) => bail!(
                 "{} is given, and the configuration file has apps; add it there, as component of [apps.NAME]",
                 app.display()
             ),
-            (None, false) => match flags.first() {
-                Some((flag, key)) => bail!("--{flag} is for the app of a command line; in the file write {key}"),
+            (None, true) => match given.first() {
+                Some(given) => {
+                    bail!("{} is for the app of a command line; in the file write {}", given.origin, given.flag.key)
+                }
                 None => return Ok(()),
             },
-            (_, true) => {}
+            (_, false) => {}
         }
-        let name = args.app.as_deref().map_or_else(|| WELCOME.to_owned(), app_name);
-        let mut app = App::new(args.app.clone().unwrap_or_default());
-        app.middleware.clone_from(&args.middleware);
-        app.grants.files.clone_from(&args.files);
-        let (limits, reuse) = (&mut app.limits, &mut app.reuse);
-        limits.timeout = args.timeout.map_or(limits.timeout, |timeout| seconds(timeout.get()));
-        limits.max_timeout = args.max_timeout.map_or(limits.max_timeout, |timeout| seconds(timeout.get()));
-        limits.answer_timeout =
-            args.answer_timeout.map_or(limits.answer_timeout, |timeout| OrNone(Some(seconds(timeout.get()))));
-        limits.max_memory = args.max_memory.map_or(limits.max_memory, mebibytes);
-        let instances = args.max_instances.and_then(|max| NonZeroUsize::new(max.get() as usize));
-        limits.max_instances = instances.or(limits.max_instances);
-        reuse.mode = args.reuse.unwrap_or(reuse.mode);
-        reuse.max_requests = args.reuse_requests.unwrap_or(reuse.max_requests);
-        reuse.max_concurrent = args.reuse_concurrency.unwrap_or(reuse.max_concurrent);
-        reuse.idle = args.reuse_idle.map_or(reuse.idle, seconds);
-        for (flag, key) in flags {
-            self.set(&key.replace("NAME", &name), flag);
+        let name = component.map_or_else(|| WELCOME.to_owned(), app_name);
+        let file = component.map(|file| self.document.path(file)).transpose()?;
+        self.document.set(&["apps", &name, "component"], file.unwrap_or_default(), None);
+        for given in given {
+            self.set(given, &name)?;
         }
-        self.file.apps.insert(name, app);
+        // It may have all instances, and not only its share.
+        if let Some(given) = self.given.iter().find(|given| given.flag.key == "server.max-instances") {
+            let key = ["apps", &name, "limits", "max-instances"];
+            self.document.set(&key, given.values[0].clone(), Some(&given.origin));
+        }
         Ok(())
     }
 }
 
-impl Http2 {
-    fn protocols(self) -> Protocols {
-        match self {
-            Self::On => Protocols::Http1AndHttp2,
-            Self::Off => Protocols::Http1,
-            Self::Only => Protocols::Http2,
-        }
-    }
+fn has_keys(value: &Value) -> bool {
+    value.as_table().is_none_or(|table| !table.is_empty())
 }
-
-fn seconds(seconds: u64) -> Time {
-    Time(Duration::from_secs(seconds))
-}
-
-pub(crate) fn mebibytes(number: NonZeroUsize) -> Size {
-    Size((number.get() as u64).saturating_mul(1 << 20))
-}
-
-/// Where it is served without an endpoint.
-const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 
 /// The name of the welcome app.
-pub(crate) const WELCOME: &str = "welcome";
+const WELCOME: &str = "welcome";

@@ -10,13 +10,18 @@ mod check;
 mod compile;
 mod config;
 mod doctor;
+mod environment;
 mod flags;
 mod output;
 mod serve;
+mod settings;
+mod table;
 
 use std::process::ExitCode;
 
 use args::{Args, Command};
+
+pub use environment::read as read_args;
 
 /// Runs the command line. The exit code is that of a command that did what it could; an error is one that could not
 /// begin.

@@ -5,10 +5,10 @@ mod allocator;
 use std::io::Write;
 use std::process::ExitCode;
 
-use windhover::args::{Args, Command};
+use windhover::args::Command;
 
 fn main() -> ExitCode {
-    let args = Args::read();
+    let args = windhover::read_args();
     if matches!(args.command, Command::Serve(_)) {
         allocator::give_back();
     }

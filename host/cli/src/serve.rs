@@ -9,7 +9,7 @@ use windhover_server::{log, say};
 
 use crate::args::Serve;
 use crate::config::shown;
-use crate::flags::{configuration, configuration_in, tell_unknown_variables};
+use crate::flags::{configuration, configuration_in, warn_of_unknown_variables};
 
 /// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
@@ -19,7 +19,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let _log = log::init(&config.written.log);
-    tell_unknown_variables(&config);
+    warn_of_unknown_variables(&config);
     run(args.clone(), config, None)
 }
 

@@ -113,7 +113,7 @@ fn what_does_not_go_together_is_refused_with_the_key_to_write() {
         ),
         (
             &["--tls-cert", "a.pem"],
-            "--tls-cert goes with --url; in the file write certificate below endpoints.NAME.tls",
+            "--tls-cert goes with --url; in the file write endpoints.NAME.tls.certificate",
         ),
         (&["--h2", "off"], "--h2 goes with --url; in the file write endpoints.NAME.protocols"),
         (&["--config", "other.toml"], "cannot read other.toml: No such file"),

@@ -62,12 +62,12 @@ fn an_empty_variable_says_nothing() {
 #[test]
 fn a_variable_that_is_wrong_is_told_by_its_own_name() {
     for (name, value, expected) in [
-        ("WINDHOVER_TIMEOUT", "soon", "the environment variable WINDHOVER_TIMEOUT cannot be \"soon\": invalid digit"),
-        ("WINDHOVER_WORKERS", "0", "the environment variable WINDHOVER_WORKERS cannot be \"0\": number would be zero"),
+        ("WINDHOVER_TIMEOUT", "soon", "the environment variable WINDHOVER_TIMEOUT cannot be \"soon\": \"soon\" is no time"),
+        ("WINDHOVER_WORKERS", "0", "the environment variable WINDHOVER_WORKERS cannot be \"0\": it takes a number of 1"),
         (
             "WINDHOVER_REUSE",
             "yes",
-            "the environment variable WINDHOVER_REUSE cannot be \"yes\": it takes never, serial,",
+            "the environment variable WINDHOVER_REUSE cannot be \"yes\": there is no \"yes\"; it takes never, serial,",
         ),
         ("WINDHOVER_ACCESS_LOG", "maybe", "the environment variable WINDHOVER_ACCESS_LOG cannot be \"maybe\": "),
     ] {
@@ -78,7 +78,7 @@ fn a_variable_that_is_wrong_is_told_by_its_own_name() {
     }
     let output = run("", &["serve", "--timeout", "soon"], &[("WINDHOVER_TIMEOUT", "5")]);
     let error = text(output.stderr);
-    assert!(error.contains("invalid value 'soon' for '--timeout <SECONDS>'"), "{error}");
+    assert!(error.contains("invalid value 'soon' for '--timeout <TIME>'"), "{error}");
 }
 
 #[test]

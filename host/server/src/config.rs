@@ -1,23 +1,26 @@
 //! The configuration: `windhover.toml`, what flags and environment variables say instead, and what it means together.
 //!
-//! A mistake is told with its file, line, key, value and remedy, and all of one kind are told at once: that it is no
-//! TOML, then keys that mean nothing, then values of the wrong type, then what cannot be meant.
+//! An error names the file and line, or the flag, and the key, and says what to write instead. All errors of one kind are
+//! reported together: invalid TOML, then unknown keys, then values of the wrong type (the first), then what does not go
+//! together.
 
+mod document;
 pub mod file;
 pub(crate) mod meaning;
 pub mod mistake;
+pub mod schema;
 pub mod text;
 pub mod units;
 mod unknown;
-mod words;
+mod values;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+pub use document::{Document, Origins, read};
 use file::File;
-use mistake::{Mistake, Mistakes};
-use text::Text;
+use mistake::Mistakes;
+use toml::Value;
 
-use crate::loader::FileStamp;
 use crate::route::{HostPattern, Route};
 
 /// A configuration that can be meant.
@@ -29,34 +32,32 @@ pub struct Config {
     pub hosts: Vec<HostPattern>,
     /// What leads to each app, by its name.
     pub routes: Vec<(String, Vec<Route>)>,
-    /// `None`: there is no file.
-    pub text: Option<Text>,
-    /// Keys that a flag or the environment has set, with dots, and what did.
-    pub overridden: Vec<(String, String)>,
+    /// Where its values come from.
+    pub origins: Origins,
 }
 
 impl Config {
     /// The configuration in a file.
     pub fn read(file: &Path) -> Result<Self, Mistakes> {
-        let (written, text) = read(file)?;
-        Self::meant(written, Some(text), Vec::new())
+        Self::of(Document::read(file)?)
+    }
+
+    /// The configuration in a document. An error: what is wrong with it, of one kind: a value of the wrong type, or all that
+    /// does not go together.
+    pub fn of(document: Document) -> Result<Self, Mistakes> {
+        let (written, origins) = document.finish()?;
+        Self::meant(written, origins)
     }
 
     /// One app, with all limits and grants as they are by default.
     pub fn of_app(component: &Path) -> Result<Self, Mistakes> {
         let apps = [(app_name(component), file::App::new(component.to_owned()))].into();
-        Self::meant(File { apps, ..File::default() }, None, Vec::new())
+        Self::meant(File { apps, ..File::default() }, Origins::default())
     }
 
-    /// What `written` means. `overridden`: keys that something other than the file has set, with dots, and what did.
-    pub fn meant(written: File, text: Option<Text>, overridden: Vec<(String, String)>) -> Result<Self, Mistakes> {
-        let meaning = meaning::meaning(&written, text.as_ref())?;
-        Ok(Self { written, hosts: meaning.hosts, routes: meaning.routes, text, overridden })
-    }
-
-    /// What the file is like now.
-    pub(crate) fn look(&self) -> FileStamp {
-        FileStamp::of(self.text.as_ref().map(|text| &text.file))
+    fn meant(written: File, origins: Origins) -> Result<Self, Mistakes> {
+        let meaning = meaning::meaning(&written, &origins)?;
+        Ok(Self { written, hosts: meaning.hosts, routes: meaning.routes, origins })
     }
 
     /// The keys that are not as in `other` and take effect at the start only.
@@ -80,37 +81,22 @@ impl Config {
 
     /// The file that it was read from.
     pub fn source(&self) -> Option<&Path> {
-        self.text.as_ref().map(|text| text.file.as_path())
+        self.origins.source()
     }
 }
 
-/// The file as it is written, with its paths anchored at its folder.
-pub fn read(file: &Path) -> Result<(File, Text), Mistakes> {
-    let text = Text::read(file)?;
-    let table = text.table()?;
-    let schema = serde_json::to_value(schema()).expect("a schema is JSON");
-    Mistakes::unless_none(unknown::unknown_keys(&text, table.get_ref(), &schema))?;
-    let mut written: File = toml::from_str(&text.text).map_err(|error| text.mistake_of(&error))?;
-    let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let empty: Vec<Mistake> = written
-        .apps
-        .iter()
-        .filter(|(_, app)| app.component.as_os_str().is_empty())
-        .map(|(name, _)| {
-            let path = [text::Step::Key("apps"), text::Step::Key(name), text::Step::Key("component")];
-            let problem = "it is empty; write the path of a .wasm component".to_owned();
-            Mistake { place: text.place_of(&path), key: text::dotted(&path), problem }
-        })
-        .collect();
-    Mistakes::unless_none(empty)?;
-    drop(table);
-    meaning::anchor(&mut written, &folder);
-    Ok((written, text))
-}
-
-/// The schema of the file: every key with its documentation, its default and its range.
-pub fn schema() -> schemars::Schema {
-    schemars::schema_for!(File)
+/// Whether a value could stand at a key with dots, whatever else the configuration says. An error: what it takes instead.
+pub fn check(key: &str, value: Value) -> Result<(), String> {
+    let mut document = Document::default();
+    let path: Vec<&str> = key.split('.').collect();
+    // What such a table has to have beside it.
+    match path.as_slice() {
+        ["apps", name, ..] => document.set(&["apps", name, "component"], "", None),
+        ["endpoints", name, ..] => document.set(&["endpoints", name, "url"], "", None),
+        _ => {}
+    }
+    document.set(&path, value, None);
+    document.types().map(drop).map_err(|wrong| wrong.message(schema::Keys::new().root()))
 }
 
 /// An app without a name is called like its file, as far as names go.
@@ -122,6 +108,3 @@ pub fn app_name(component: &Path) -> String {
 
 /// The name that a configuration file has where none is given.
 pub const FILE_NAME: &str = "windhover.toml";
-
-/// What [`file::Server::cache`] says where nothing is kept.
-pub const NO_CACHE: &str = "none";

@@ -9,27 +9,20 @@ use tracing::{error, info};
 use crate::app::{App, Loaded};
 use crate::config::Config;
 use crate::config::file;
+use crate::files::{FileStamp, WatchedFiles};
 use crate::guarded::guarded;
-use crate::loader::FileStamp;
+use crate::loader::Load;
 use crate::router::Router;
 
 /// All apps.
 #[derive(Default)]
 pub(crate) struct Deployments(BTreeMap<String, Deployment>);
 
-/// What makes an app of what is written.
-pub(crate) trait Load {
-    /// Loads an app. May take long, and may panic: compilers have bugs too.
-    fn load(&self, name: &str, app: &file::App) -> anyhow::Result<Arc<Loaded>>;
-}
-
 /// An app, with what it was loaded from.
 struct Deployment {
     app: Arc<App>,
     written: file::App,
-    look: FileStamp,
-    /// Files that have changed are loaded when they have stayed the same for one look: they may still be written.
-    changing: Option<FileStamp>,
+    files: WatchedFiles,
 }
 
 impl Deployments {
@@ -60,9 +53,9 @@ impl Deployments {
     ) -> anyhow::Result<Self> {
         let mut deployments = BTreeMap::new();
         for (name, written) in &config.written.apps {
-            let look = FileStamp::of_app(written);
+            let files = WatchedFiles::new(stamp(written));
             let app = Arc::new(App::new(name, load(name, written)?));
-            deployments.insert(name.clone(), Deployment { app, written: written.clone(), look, changing: None });
+            deployments.insert(name.clone(), Deployment { app, written: written.clone(), files });
         }
         Ok(Self(deployments))
     }
@@ -87,21 +80,17 @@ impl Deployments {
             stays
         });
         for (name, written) in &config.written.apps {
-            let look = FileStamp::of_app(written);
+            let now = stamp(written);
             match self.0.get_mut(name) {
-                Some(deployment) if deployment.written == *written && deployment.look == look => {}
+                Some(deployment) if deployment.written == *written && deployment.files.are(&now) => {}
                 Some(deployment) => {
-                    deployment.written = written.clone();
-                    deployment.renew(loader, name, look);
+                    (deployment.written, deployment.files) = (written.clone(), WatchedFiles::new(now));
+                    deployment.renew(loader, name);
                 }
                 None => {
-                    let mut deployment = Deployment {
-                        app: Arc::new(App::new(name, None)),
-                        written: written.clone(),
-                        look: look.clone(),
-                        changing: None,
-                    };
-                    deployment.renew(loader, name, look);
+                    let app = Arc::new(App::new(name, None));
+                    let mut deployment = Deployment { app, written: written.clone(), files: WatchedFiles::new(now) };
+                    deployment.renew(loader, name);
                     self.0.insert(name.clone(), deployment);
                 }
             }
@@ -111,21 +100,22 @@ impl Deployments {
     /// Looks at the files of all apps, and loads those that have changed and have stayed the same since the last look.
     pub(crate) fn look(&mut self, loader: &impl Load) {
         for (name, deployment) in &mut self.0 {
-            let look = FileStamp::of_app(&deployment.written);
-            if look == deployment.look {
-                deployment.changing = None;
-            } else if deployment.changing.as_ref() == Some(&look) {
-                deployment.renew(loader, name, look);
-            } else {
-                deployment.changing = Some(look);
+            if deployment.files.have_changed(stamp(&deployment.written)) {
+                deployment.renew(loader, name);
             }
         }
     }
 }
 
+/// The files that an app is made of, as they are now.
+fn stamp(app: &file::App) -> FileStamp {
+    let secrets = app.grants.secrets.values().filter_map(|secret| secret.file.as_ref());
+    let authorities = app.grants.outbound_authorities.as_ref();
+    FileStamp::of([&app.component].into_iter().chain(&app.middleware).chain(secrets).chain(authorities))
+}
+
 impl Deployment {
-    fn renew(&mut self, loader: &impl Load, name: &str, look: FileStamp) {
-        (self.look, self.changing) = (look, None);
+    fn renew(&mut self, loader: &impl Load, name: &str) {
         match guarded(|| loader.load(name, &self.written)) {
             Ok(loaded) => {
                 let version = Arc::clone(&loaded.version);

@@ -20,6 +20,7 @@ mod app;
 pub mod config;
 mod deployments;
 mod endpoints;
+pub mod files;
 mod guarded;
 mod inherited;
 pub mod interceptor;
@@ -51,7 +52,7 @@ use std::sync::Arc;
 use anyhow::Context;
 
 pub use crate::guarded::guarded;
-pub use crate::loader::{FileStamp, engine};
+pub use crate::loader::{cache_folder, engine};
 pub use crate::output::say;
 use config::Config;
 use interceptor::Interceptor;

@@ -4,9 +4,9 @@ use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context, bail};
+use etcetera::BaseStrategy;
 use tracing::warn;
 use windhover_contract::Server;
 use windhover_http::HttpServer;
@@ -15,14 +15,18 @@ use windhover_sandbox::{
 };
 
 use crate::app::Loaded;
-use crate::config::file::{Access, App, File};
+use crate::config::file::{self, Access, App, File, NO_CACHE};
 use crate::config::meaning::outbound_rule;
-use crate::config::{NO_CACHE, file};
-use crate::deployments::Load;
 use crate::output::say;
 use crate::parts::Parts;
 use crate::progress::Progress;
 use crate::secret::secret;
+
+/// What makes an app of what is written.
+pub(crate) trait Load {
+    /// Loads an app. May take long, and may panic: compilers have bugs too.
+    fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>>;
+}
 
 /// Where apps are loaded.
 pub(crate) struct Loader {
@@ -118,37 +122,10 @@ impl Drop for Loading<'_> {
     }
 }
 
-/// What an app's files are like now; it changes when one of them does, also by a link that leads elsewhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileStamp(Vec<Option<(u64, SystemTime, u64)>>);
-
-impl FileStamp {
-    /// Of the files that an app is made of.
-    pub(crate) fn of_app(app: &App) -> Self {
-        let secrets = app.grants.secrets.values().filter_map(|secret| secret.file.as_ref());
-        let authorities = app.grants.outbound_authorities.as_ref();
-        Self::of([&app.component].into_iter().chain(&app.middleware).chain(secrets).chain(authorities))
-    }
-
-    /// Of these files. A file that cannot be read counts as absent.
-    pub fn of<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
-        let look = |file: &PathBuf| {
-            let found = fs::metadata(file).ok()?;
-            Some((found.len(), found.modified().ok()?, identity(&found)))
-        };
-        Self(files.into_iter().map(look).collect())
-    }
-}
-
-/// Tells two files of one name apart.
-#[cfg(unix)]
-fn identity(found: &fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(found)
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> u64 {
-    0
+/// Where compiled apps are kept unless a configuration says otherwise: `windhover` in the cache folder of this user.
+/// `None`: this user has no home.
+pub fn cache_folder() -> Option<PathBuf> {
+    Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("windhover"))
 }
 
 /// A cache that cannot be used is no reason not to serve.
@@ -156,7 +133,7 @@ fn cache(server: &file::Server) -> Option<Cache> {
     if server.cache.as_deref() == Some(Path::new(NO_CACHE)) {
         return None;
     }
-    let folder = server.cache.clone().or_else(Cache::default_folder)?;
+    let folder = server.cache.clone().or_else(cache_folder)?;
     Cache::at(&folder).inspect_err(|error| warn!("compiled apps are not kept: {error}")).ok()
 }
 

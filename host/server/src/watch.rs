@@ -16,8 +16,9 @@ use crate::Reread;
 use crate::config::Config;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
+use crate::files::{FileStamp, WatchedFiles};
 use crate::guarded::guarded;
-use crate::loader::{FileStamp, Loader};
+use crate::loader::Loader;
 use crate::pipeline::Pipeline;
 use crate::service_manager;
 
@@ -38,10 +39,8 @@ pub(crate) struct Watch {
 struct Watched {
     reread: Reread,
     config: Config,
-    /// At the configuration file.
-    look: FileStamp,
-    /// A file that has changed is read when it has stayed the same for one look: it may still be written.
-    changing: Option<FileStamp>,
+    /// The configuration file.
+    file: WatchedFiles,
     endpoints: Endpoints,
     handle: HttpHandle,
     loader: Loader,
@@ -59,9 +58,8 @@ impl Watch {
         deployments: Deployments,
         pipeline: Arc<Pipeline>,
     ) -> Self {
-        let look = config.look();
-        let watched =
-            Watched { reread, config, look, changing: None, endpoints, handle, loader, deployments, pipeline };
+        let file = WatchedFiles::new(FileStamp::of(config.source()));
+        let watched = Watched { reread, config, file, endpoints, handle, loader, deployments, pipeline };
         let (interval, pre_stop_delay) = watched.times();
         let looked = Instant::now();
         Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
@@ -131,13 +129,8 @@ impl Watched {
 
     /// Looks whether a file has changed, and stayed the same since the last look.
     fn look(&mut self) {
-        let look = self.config.look();
-        if look == self.look {
-            self.changing = None;
-        } else if self.changing.as_ref() == Some(&look) {
+        if self.file.have_changed(FileStamp::of(self.config.source())) {
             return self.reload();
-        } else {
-            self.changing = Some(look);
         }
         self.deployments.look(&self.loader);
     }
@@ -148,7 +141,7 @@ impl Watched {
             info!("asked to read the configuration anew, and there is no file");
             return self.deployments.look(&self.loader);
         };
-        (self.look, self.changing) = (self.config.look(), None);
+        self.file = WatchedFiles::new(FileStamp::of(self.config.source()));
         service_manager::reloading();
         match (self.reread)(&file).and_then(|config| self.change(config, &file)) {
             Ok(()) => info!("the configuration is as {} says now", file.display()),

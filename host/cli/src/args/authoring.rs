@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::word::word;
-use super::{GuestLog, Level};
+use super::settings::{Settings, Takes};
 
 /// What authors of apps use.
 #[derive(Debug, Subcommand)]
@@ -123,25 +122,19 @@ pub struct Dev {
     #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
     pub config: PathBuf,
 
-    /// Where to listen, as for `serve` [default: as the configuration file says, or http://127.0.0.1:8080]
-    #[arg(long = "url", env = "WINDHOVER_URL", value_name = "URL", value_delimiter = ',')]
-    pub urls: Vec<String>,
-
     /// Show it in a browser
     #[arg(long)]
     pub open: bool,
 
-    /// What to log to standard error [default: info]
-    #[arg(long, env = "WINDHOVER_LOG", value_name = "LEVEL", value_parser = word::<Level>())]
-    pub log: Option<Level>,
+    /// What flags and variables set over the configuration file.
+    #[command(flatten)]
+    pub settings: Settings<Self>,
+}
 
-    /// Which output of apps is logged [default: all if --log is info or says more, else off]
-    #[arg(long, env = "WINDHOVER_GUEST_LOG", value_name = "WHICH", value_parser = word::<GuestLog>())]
-    pub guest_log: Option<GuestLog>,
-
-    /// Log each request when it has ended
-    #[arg(long, env = "WINDHOVER_ACCESS_LOG")]
-    pub access_log: bool,
+impl Takes for Dev {
+    fn takes(flag: &str) -> bool {
+        ["url", "log", "guest-log", "access-log"].contains(&flag)
+    }
 }
 
 /// `windhover test`.

@@ -5,12 +5,12 @@
 mod builder;
 mod page;
 mod reload;
+mod state;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -21,26 +21,24 @@ use windhover_server::{guarded, log};
 
 use crate::args::{Serve, authoring};
 use crate::authoring::build::Recipe;
-use crate::flags::{configuration, tell_unknown_variables};
+use crate::flags::{configuration, warn_of_unknown_variables};
 use crate::serve;
 use builder::{Builder, Running};
 use reload::Visit;
+use state::{Failure, State, WATCH_INTERVAL, served};
 
 /// Serves until asked to leave, and leaves no process behind.
 pub(crate) fn dev(args: &authoring::Dev) -> anyhow::Result<ExitCode> {
     let serve = Serve {
         config: Some(args.config.clone()),
-        urls: args.urls.clone(),
-        log: args.log,
-        guest_log: args.guest_log,
-        access_log: args.access_log.then_some(true),
+        settings: args.settings.same_for(),
         watch_interval: Some(WATCH_INTERVAL),
         ..Serve::default()
     };
     let config = configuration(&serve)?;
     Recipe::require_any(&Recipe::all(&config), &args.config)?;
     let _log = log::init(&config.written.log);
-    tell_unknown_variables(&config);
+    warn_of_unknown_variables(&config);
     let dev = Arc::new(Dev::new(args.config.clone(), args.open));
     let served = serve::run(serve, config, Some(Arc::clone(&dev) as Arc<dyn Interceptor>));
     dev.leave();
@@ -57,26 +55,6 @@ pub(crate) struct Dev {
     running: Arc<Running>,
     thread: Mutex<Option<JoinHandle<()>>>,
     apps: OnceLock<ServedApps>,
-}
-
-/// What came of the last build.
-#[derive(Clone, Debug, Default)]
-struct State {
-    /// Counts builds that have ended.
-    builds: u64,
-    failures: Vec<Arc<Failure>>,
-    is_leaving: bool,
-}
-
-/// Why an app is not built.
-#[derive(Debug, PartialEq)]
-struct Failure {
-    /// Whose requests hear of it. `None`: all.
-    app: Option<String>,
-    /// One line.
-    reason: String,
-    /// What its command said.
-    said: String,
 }
 
 impl Dev {
@@ -125,7 +103,8 @@ impl Interceptor for Dev {
     fn intercept(&self, request: &mut Request, app: Option<&str>) -> Interception {
         let state = self.state.borrow();
         if request.target.whole_path() == reload::PATH {
-            return Interception::Answer(reload::changes(self, request));
+            let (state, apps) = (self.state.subscribe(), self.apps.get().cloned());
+            return Interception::Answer(reload::changes(state, apps, request));
         }
         let served = served(self.apps.get(), &state);
         let concerns = |failure: &&Arc<Failure>| failure.app.is_none() || failure.app.as_deref() == app;
@@ -145,15 +124,3 @@ impl Interceptor for Dev {
         self.running.end();
     }
 }
-
-/// Names what is served now: other after each change that a page may show. Empty: nothing is.
-fn served(apps: Option<&ServedApps>, state: &State) -> String {
-    let versions = apps.map(|apps| apps.versions().join(".")).unwrap_or_default();
-    match state.failures.is_empty() {
-        true => versions,
-        false => format!("{versions}.failed-{}", state.builds),
-    }
-}
-
-/// How often files are looked at: a change is seen by the second look at the latest.
-const WATCH_INTERVAL: Duration = Duration::from_millis(100);

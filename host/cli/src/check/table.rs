@@ -1,63 +1,67 @@
 //! The report for people: a short table in plain ASCII, which fits a terminal of 100 columns.
 
-use std::fmt::Write;
-
 use windhover_sandbox::SandboxLimits;
 
 use super::report::{Component, MayWant, Report, Server};
+use crate::table::Table;
 use windhover_server::config::units::Size;
 
 /// The report of a component, without a line end.
 pub(super) fn table(report: &Report) -> String {
-    let mut table = Table(match &report.app {
+    let title = match &report.app {
         Some(app) => format!("{}: {}", app.name, report.file),
         None => report.file.clone(),
-    });
+    };
+    format!("{title}\n{}", rows(report))
+}
+
+fn rows(report: &Report) -> Table<1> {
+    let mut table = Table::new([9]);
     if let Some(app) = &report.app {
-        table.row("routes", std::slice::from_ref(&app.routes.join(", ")));
+        table.row(["routes"], [app.routes.join(", ")]);
         let nothing = ["nothing".to_owned()];
-        table.row("granted", if app.granted.is_empty() { &nothing } else { &app.granted });
+        table.row(["granted"], if app.granted.is_empty() { &nothing[..] } else { &app.granted });
     }
     let Some(component) = &report.component else {
         let problem: Vec<String> =
             report.problem.iter().flat_map(|problem| problem.lines()).map(str::to_owned).collect();
-        table.row("problem", &problem);
-        return table.0;
+        table.row(["problem"], problem);
+        return table;
     };
-    table.row("component", &[about(component)]);
-    table.row("world", &[component.world.clone().unwrap_or_else(|| "none that is known".into())]);
-    table.row("language", &[made_with(component.language.as_deref(), &component.tools)]);
+    table.row(["component"], [about(component)]);
+    table.row(["world"], [component.world.clone().unwrap_or_else(|| "none that is known".into())]);
+    table.row(["language"], [made_with(component.language.as_deref(), &component.tools)]);
     for middleware in &report.middleware {
         let language = made_with(middleware.language.as_deref(), &middleware.tools);
-        table.row("behind", &[format!("{} ({language})", middleware.file)]);
+        table.row(["behind"], [format!("{} ({language})", middleware.file)]);
     }
     if !component.features.is_empty() {
-        table.row("features", &[component.features.join(", ")]);
+        table.row(["features"], [component.features.join(", ")]);
     }
-    table.row("imports", &imports(&component.imports));
+    table.row(["imports"], imports(&component.imports));
     if !component.can_reuse {
-        table.row("reuse", &[NO_REUSE.to_owned()]);
+        table.row(["reuse"], [NO_REUSE.to_owned()]);
     }
     if component.keeps_resources {
         let limit = SandboxLimits::default().max_resource_memory as u64;
         let content = (limit / RESOURCE * PIECE) >> 30;
-        table.row("limits", &[format!("{KEEPS_RESOURCES}: {} are enough for {content} GiB of it", Size(limit))]);
+        table.row(["limits"], [format!("{KEEPS_RESOURCES}: {} are enough for {content} GiB of it", Size(limit))]);
     }
-    table.row("may want", &may_want(&component.may_want));
+    table.row(["may want"], may_want(&component.may_want));
     for warning in &report.warnings {
-        table.row("warning", std::slice::from_ref(warning));
+        table.row(["warning"], [warning]);
     }
     for Server { name, problem, .. } in &component.servers {
         match problem {
-            None => table.row("served by", &[(*name).to_owned()]),
+            None => table.row(["served by"], [(*name).to_owned()]),
             Some(problem) => {
                 let lines: Vec<String> = problem.lines().map(str::to_owned).collect();
-                table.row("", &[]);
-                table.row("not by", &[vec![format!("{name}:")], lines].concat());
+                table.gap();
+                table.row(["not by"], [vec![format!("{name}:")], lines].concat());
             }
         }
     }
-    table.0
+    table
 }
 
 fn about(component: &Component) -> String {
@@ -123,42 +127,9 @@ fn may_want(wants: &[MayWant]) -> Vec<String> {
     lines
 }
 
-struct Table(String);
-
-impl Table {
-    /// A row; more lines than one stand below each other.
-    fn row(&mut self, name: &str, lines: &[String]) {
-        let mut name = name;
-        for line in lines.iter().flat_map(|line| wrapped(line)) {
-            let _ = write!(self.0, "\n  {name:LABEL$}  {line}"); // a string takes everything
-            name = "";
-        }
-        if lines.is_empty() {
-            self.0.push('\n');
-        }
-    }
-}
-
-/// The lines of a long line, broken at spaces. What has none stays in one.
-fn wrapped(line: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in line.split_inclusive(' ') {
-        let last = lines.last_mut().expect("there is one from the start");
-        if last.is_empty() || last.len() + word.trim_end().len() <= WIDTH {
-            last.push_str(word);
-        } else {
-            lines.push(format!("  {word}"));
-        }
-    }
-    lines.iter().map(|line| line.trim_end().to_owned()).collect()
-}
-
 const NO_REUSE: &str = "none: this engine (StarlingMonkey with the fetch event) answers one request with each instance";
 
 const KEEPS_RESOURCES: &str =
     "limits.max-resource-memory, because this engine (StarlingMonkey) keeps 128 bytes for each 8 KiB that it reads";
 const RESOURCE: u64 = 128;
 const PIECE: u64 = 8 << 10;
-
-const LABEL: usize = 9;
-const WIDTH: usize = 100 - LABEL - 4;

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 use crate::args::authoring::Language;
 use crate::authoring::languages::found;
 

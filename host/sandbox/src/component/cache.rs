@@ -14,7 +14,7 @@ mod stamp;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,14 +37,6 @@ impl Cache {
     /// The cache in `folder`, which is made for this user alone if it does not exist.
     pub fn at(folder: &Path) -> Result<Self, CacheError> {
         Folder::open(folder).map(Self)
-    }
-
-    /// The folder for this user's cache: `$XDG_CACHE_HOME/windhover`, or `~/.cache/windhover`. `None`: the environment
-    /// names no home.
-    pub fn default_folder() -> Option<PathBuf> {
-        let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-        let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
-        Some(caches.join("windhover"))
     }
 
     /// The compiled form of a component, if it is cached and can be trusted.

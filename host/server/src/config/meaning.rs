@@ -1,16 +1,16 @@
 //! What the values of a configuration mean together, and what of it cannot be meant. All that is wrong is told at once.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use http::{HeaderName, Method, Uri};
 use windhover_http::Endpoint as Address;
 use windhover_sandbox::{OutboundRule, OutboundRuleError};
 
+use super::document::Origins;
 use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Secret, Traces};
 use super::mistake::{Mistake, Mistakes};
-use super::text::{Step, Text, dotted};
+use super::text::{Dotted, Step};
 use super::units::Size;
 use crate::route::{HostPattern, Route};
 use crate::users;
@@ -23,9 +23,9 @@ pub(crate) struct Meaning {
     pub(crate) routes: Vec<(String, Vec<Route>)>,
 }
 
-/// Finds out what is meant. `text` says where keys stand, if they came from a file.
-pub(crate) fn meaning(file: &File, text: Option<&Text>) -> Result<Meaning, Mistakes> {
-    let mut check = Check { text, mistakes: Vec::new() };
+/// Finds out what is meant. `origins` says where keys stand.
+pub(crate) fn meaning(file: &File, origins: &Origins) -> Result<Meaning, Mistakes> {
+    let mut check = Check { origins, mistakes: Vec::new() };
     let meaning = Meaning { hosts: check.hosts(&file.server.hosts), routes: check.apps(file) };
     check.limits(&file.limits);
     for (name, endpoint) in &file.endpoints {
@@ -51,19 +51,19 @@ pub(crate) fn meaning(file: &File, text: Option<&Text>) -> Result<Meaning, Mista
 }
 
 struct Check<'a> {
-    text: Option<&'a Text>,
+    origins: &'a Origins,
     mistakes: Vec<Mistake>,
 }
 
 impl Check<'_> {
     fn is_wrong(&mut self, key: &[&str], problem: String) {
-        let path: Vec<Step<'_>> = key.iter().map(|key| Step::Key(key)).collect();
+        let path: Vec<Step> = key.iter().map(|key| Step::from(*key)).collect();
         self.is_wrong_at(&path, problem);
     }
 
-    fn is_wrong_at(&mut self, path: &[Step<'_>], problem: String) {
-        let place = self.text.and_then(|text| text.place_of(path));
-        self.mistakes.push(Mistake { place, key: dotted(path), problem });
+    fn is_wrong_at(&mut self, path: &[Step], problem: String) {
+        let place = self.origins.place_of(path);
+        self.mistakes.push(Mistake { place, key: Dotted(path).to_string(), problem });
     }
 
     fn hosts(&mut self, hosts: &[String]) -> Vec<HostPattern> {
@@ -72,7 +72,7 @@ impl Check<'_> {
             match HostPattern::from_str(host) {
                 Ok(host) => meant.push(host),
                 Err(error) => {
-                    self.is_wrong_at(&[Step::Key("server"), Step::Key("hosts"), Step::At(index)], error.to_string());
+                    self.is_wrong_at(&[Step::from("server"), Step::from("hosts"), Step::At(index)], error.to_string());
                 }
             }
         }
@@ -207,7 +207,7 @@ impl Check<'_> {
         for (index, pattern) in build.watch.iter().enumerate() {
             if let Err(reason) = glob::Pattern::new(pattern) {
                 let path =
-                    [Step::Key("apps"), Step::Key(name), Step::Key("build"), Step::Key("watch"), Step::At(index)];
+                    [Step::from("apps"), Step::from(name), Step::from("build"), Step::from("watch"), Step::At(index)];
                 self.is_wrong_at(
                     &path,
                     format!("{pattern:?} is no pattern of files such as \"src/**/*.rs\": {reason}"),
@@ -226,7 +226,7 @@ impl Check<'_> {
             }
             let mut own = Vec::new();
             for (index, written) in app.routes.iter().enumerate() {
-                let path = [Step::Key("apps"), Step::Key(name), Step::Key("routes"), Step::At(index)];
+                let path = [Step::from("apps"), Step::from(name.as_str()), Step::from("routes"), Step::At(index)];
                 match Route::from_str(written) {
                     Err(error) => self.is_wrong_at(&path, error.to_string()),
                     Ok(route) => match taken.insert(route.clone(), name) {
@@ -302,8 +302,13 @@ impl Check<'_> {
         }
         for (index, rule) in grants.outbound.iter().enumerate() {
             if let Err(problem) = outbound_rule(rule) {
-                let table =
-                    [Step::Key("apps"), Step::Key(name), Step::Key("grants"), Step::Key("outbound"), Step::At(index)];
+                let table = [
+                    Step::from("apps"),
+                    Step::from(name),
+                    Step::from("grants"),
+                    Step::from("outbound"),
+                    Step::At(index),
+                ];
                 self.is_wrong_at(&table, problem);
             }
         }
@@ -350,35 +355,4 @@ pub(crate) fn outbound_rule(written: &file::OutboundRule) -> Result<OutboundRule
         rule = rule.methods(methods.collect::<Result<_, _>>()?);
     }
     Ok(if written.private { rule.private() } else { rule })
-}
-
-/// Makes the paths in a file start at its folder.
-pub(crate) fn anchor(file: &mut File, folder: &Path) {
-    let within = |path: &mut PathBuf| *path = folder.join(&*path);
-    let each = |path: &mut Option<PathBuf>| path.iter_mut().for_each(within);
-    if file.server.cache.as_deref() != Some(Path::new(super::NO_CACHE)) {
-        each(&mut file.server.cache);
-    }
-    for tls in file.endpoints.values_mut().filter_map(|endpoint| endpoint.tls.as_mut()) {
-        each(&mut tls.certificate);
-        each(&mut tls.key);
-        each(&mut tls.password_file);
-        each(&mut tls.client_ca);
-        for certificate in tls.names.values_mut() {
-            within(&mut certificate.certificate);
-            each(&mut certificate.key);
-            each(&mut certificate.password_file);
-        }
-    }
-    if let Some(traces) = &mut file.traces {
-        traces.fields.values_mut().for_each(|secret| each(&mut secret.file));
-    }
-    for app in file.apps.values_mut() {
-        within(&mut app.component);
-        app.middleware.iter_mut().for_each(within);
-        each(&mut app.grants.files);
-        each(&mut app.grants.outbound_authorities);
-        app.grants.secrets.values_mut().for_each(|secret| each(&mut secret.file));
-        app.grants.folders.values_mut().for_each(|folder| within(&mut folder.path));
-    }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration: the file, the line, the key, the value, and what to do.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// All that is wrong with a configuration.
 #[derive(Debug)]
@@ -10,7 +10,7 @@ pub struct Mistakes(Vec<Mistake>);
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it stands. `None`: it came by a flag or the environment, or is about something that stands nowhere.
+    /// Where it stands. `None`: it is about something that stands nowhere.
     pub place: Option<Place>,
     /// The key with dots, such as `apps.shop.routes`. Empty: the file as a whole.
     pub key: String,
@@ -18,27 +18,27 @@ pub struct Mistake {
     pub problem: String,
 }
 
-/// A place in a file.
+/// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-}
-
-impl Place {
-    /// The place of an octet of the file's text.
-    pub fn at(file: &Path, text: &str, octet: usize) -> Self {
-        let line = text.bytes().take(octet).filter(|octet| *octet == b'\n').count() + 1;
-        Self { file: file.to_owned(), line }
-    }
+pub enum Place {
+    /// A file.
+    Line {
+        /// Its path.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// A flag or an environment variable, by its name.
+    Set(String),
 }
 
 impl Mistakes {
     /// Nothing is wrong if there are none.
     pub fn unless_none(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
-        mistakes.sort_by_key(|mistake| mistake.place.as_ref().map(|place| place.line));
+        mistakes.sort_by_key(|mistake| match mistake.place {
+            Some(Place::Line { line, .. }) => line,
+            Some(Place::Set(_)) | None => 0,
+        });
         if mistakes.is_empty() { Ok(()) } else { Err(Self(mistakes)) }
     }
 }
@@ -51,7 +51,10 @@ impl From<Mistake> for Mistakes {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file.display(), self.line)
+        match self {
+            Self::Line { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Set(name) => f.write_str(name),
+        }
     }
 }
 
@@ -60,9 +63,10 @@ impl fmt::Display for Mistake {
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
-        match self.key.as_str() {
-            "" => f.write_str(&self.problem),
-            key => write!(f, "{key}: {}", self.problem),
+        match (self.key.as_str(), &self.place) {
+            // A flag or a variable has one key, and its name says which.
+            ("", _) | (_, Some(Place::Set(_))) => f.write_str(&self.problem),
+            (key, _) => write!(f, "{key}: {}", self.problem),
         }
     }
 }

@@ -2,17 +2,20 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Visitor};
+use serde::de::value::{I64Deserializer, MapAccessDeserializer, StrDeserializer};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A time: `"500ms"`, `"30s"`, `"2m"`, `"1h"`.
+/// A time: `"500ms"`, `"30s"`, `"2m"`, `"1h 30m"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Time(pub Duration);
 
-/// A number of octets: `"64KiB"`, `"30MB"`, or a bare number.
+/// A number of bytes: `"64KiB"`, `"30MB"`, or a bare number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
@@ -42,30 +45,22 @@ pub struct OrNone<T>(pub Option<T>);
 
 impl Time {
     fn parse(text: &str) -> Result<Self, String> {
-        let (number, unit) = split(text);
-        let number: u64 = number.parse().map_err(|_| refuse_time(text))?;
-        let milliseconds = match unit {
-            "ms" => Some(number),
-            "s" => number.checked_mul(1000),
-            "m" => number.checked_mul(60_000),
-            "h" => number.checked_mul(3_600_000),
-            _ => return Err(refuse_time(text)),
-        };
-        milliseconds.map(|time| Self(Duration::from_millis(time))).ok_or_else(|| refuse_time(text))
+        let refuse = |_| format!("{text:?} is no time; write for example \"500ms\", \"30s\", \"2m\" or \"1h\"");
+        // humantime takes 0 without a unit. No other time goes without one, so this one does not either.
+        match text.trim_end_matches(|letter: char| letter.is_ascii_digit()) {
+            "" => Err(refuse(humantime::DurationError::Empty)),
+            _ => humantime::parse_duration(text).map(Self).map_err(refuse),
+        }
     }
-}
-
-fn refuse_time(text: &str) -> String {
-    format!("{text:?} is no time; write for example \"500ms\", \"30s\", \"2m\" or \"1h\"")
 }
 
 impl Size {
     fn parse(text: &str) -> Result<Self, String> {
-        let (number, unit) = split(text);
-        let refuse = || format!("{text:?} is no size; write for example \"64KiB\", \"30MB\" or a number of octets");
-        let number: u64 = number.parse().map_err(|_| refuse())?;
-        let (_, factor) = UNITS.into_iter().find(|(name, _)| *name == unit).ok_or_else(refuse)?;
-        number.checked_mul(factor).map(Self).ok_or_else(refuse)
+        match text.parse::<ByteSize>() {
+            // bytesize returns the largest number for every size that is larger.
+            Ok(ByteSize(bytes)) if bytes < u64::MAX => Ok(Self(bytes)),
+            _ => Err(format!("{text:?} is no size; write for example \"64KiB\", \"30MB\" or a number of bytes")),
+        }
     }
 
     /// As many as this machine can address.
@@ -74,45 +69,30 @@ impl Size {
     }
 }
 
-fn split(text: &str) -> (&str, &str) {
-    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
-    (&text[..end], text[end..].trim_start())
-}
-
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = self.0.as_millis();
-        match time {
-            0 => write!(f, "0s"),
-            _ if time.is_multiple_of(3_600_000) => write!(f, "{}h", time / 3_600_000),
-            _ if time.is_multiple_of(60_000) => write!(f, "{}m", time / 60_000),
-            _ if time.is_multiple_of(1000) => write!(f, "{}s", time / 1000),
-            _ => write!(f, "{time}ms"),
-        }
+        humantime::format_duration(self.0).fmt(f)
     }
 }
 
+/// Exact, so that what is shown can be read again; bytesize rounds to a decimal.
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let largest =
-            UNITS.into_iter().find(|(name, factor)| *name != "B" && self.0 > 0 && self.0.is_multiple_of(*factor));
-        match largest {
-            Some((name, factor)) if factor > 1 => write!(f, "{}{name}", self.0 / factor),
-            _ => write!(f, "{}", self.0),
+        match UNITS.into_iter().find(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor)) {
+            Some((name, factor)) => write!(f, "{}{name}", self.0 / factor),
+            None => write!(f, "{}", self.0),
         }
     }
 }
 
 /// The largest first, so that a size is shown by the largest that fits.
-const UNITS: [(&str, u64); 8] = [
-    ("GiB", 1 << 30),
-    ("GB", 1_000_000_000),
-    ("MiB", 1 << 20),
-    ("MB", 1_000_000),
-    ("KiB", 1 << 10),
-    ("KB", 1000),
-    ("B", 1),
-    ("", 1),
+const UNITS: [(&str, u64); 6] = [
+    ("GiB", bytesize::GIB),
+    ("GB", bytesize::GB),
+    ("MiB", bytesize::MIB),
+    ("MB", bytesize::MB),
+    ("KiB", bytesize::KIB),
+    ("KB", bytesize::KB),
 ];
 
 struct TimeVisitor;
@@ -121,7 +101,7 @@ impl Visitor<'_> for TimeVisitor {
     type Value = Time;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a time such as \"30s\", in quotes")
+        f.write_str(TIME)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
@@ -135,7 +115,7 @@ impl Visitor<'_> for SizeVisitor {
     type Value = Size;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a size such as \"64KiB\", or a number of octets")
+        f.write_str(SIZE)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
@@ -168,6 +148,32 @@ impl Visitor<'_> for ShareVisitor {
     }
 }
 
+/// Passes on all but `"none"`, so that what is wrong with a value is said as for the value alone.
+struct OrNoneVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OrNoneVisitor<T> {
+    type Value = OrNone<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a limit, or \"none\"")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<OrNone<T>, E> {
+        match text {
+            NONE => Ok(OrNone(None)),
+            _ => T::deserialize(StrDeserializer::new(text)).map(|value| OrNone(Some(value))),
+        }
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<OrNone<T>, E> {
+        T::deserialize(I64Deserializer::new(number)).map(|value| OrNone(Some(value)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<OrNone<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(table)).map(|value| OrNone(Some(value)))
+    }
+}
+
 impl<'de> Deserialize<'de> for Share {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(ShareVisitor)
@@ -188,14 +194,7 @@ impl<'de> Deserialize<'de> for Size {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OrNone<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        // The value first as it is, so that what is wrong with it is told in its own words.
-        let value = toml::Value::deserialize(from)?;
-        if value.as_str() == Some(NONE) {
-            return Ok(Self(None));
-        }
-        T::deserialize(value).map(|value| Self(Some(value))).map_err(|error| {
-            de::Error::custom(format!("{}; \"none\" takes the limit off", error.message().trim_end_matches('\n')))
-        })
+        from.deserialize_any(OrNoneVisitor(PhantomData))
     }
 }
 
@@ -232,7 +231,7 @@ impl JsonSchema for Time {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(ms|s|m|h)$" })
+        json_schema!({ "title": TIME, "type": "string", "pattern": "^([0-9.]+ *[a-z\u{b5}]+ *)+$" })
     }
 }
 
@@ -243,8 +242,9 @@ impl JsonSchema for Size {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
+            "title": SIZE,
             "anyOf": [
-                { "type": "string", "pattern": "^[0-9]+ *(B|KB|KiB|MB|MiB|GB|GiB)?$" },
+                { "type": "string", "pattern": "^[0-9.]+ *([KMGTPEkmgtpe]i?)?[Bb]?$" },
                 { "type": "integer", "minimum": 0 },
             ]
         })
@@ -272,7 +272,14 @@ impl<T: JsonSchema> JsonSchema for OrNone<T> {
     }
 }
 
-const NONE: &str = "none";
+/// What a time is, in the schema and in errors.
+pub(crate) const TIME: &str = "a time such as \"30s\", in quotes";
+
+/// What a size is, in the schema and in errors.
+pub(crate) const SIZE: &str = "a size such as \"64KiB\", or a number of bytes";
+
+/// What takes a limit off.
+pub(crate) const NONE: &str = "none";
 
 #[cfg(test)]
 mod tests {
@@ -280,24 +287,29 @@ mod tests {
 
     #[test]
     fn times_and_sizes_are_read_and_shown_alike() {
-        for (text, milliseconds) in [("0s", 0), ("500ms", 500), ("90s", 90_000), ("2m", 120_000), ("1h", 3_600_000)] {
+        for (text, milliseconds) in
+            [("0s", 0), ("500ms", 500), ("45s", 45_000), ("2m", 120_000), ("1h", 3_600_000), ("1h 30m", 5_400_000)]
+        {
             let time = Time::parse(text).expect(text);
             assert_eq!((time.0, time.to_string()), (Duration::from_millis(milliseconds), text.to_owned()));
         }
-        for (text, octets) in [("0", 0), ("64KiB", 65_536), ("30MB", 30_000_000), ("1GiB", 1 << 30), ("1001", 1001)] {
+        assert_eq!(Time::parse("90 s").expect("it is a time").to_string(), "1m 30s");
+        for (text, bytes) in [("0", 0), ("64KiB", 65_536), ("30MB", 30_000_000), ("1GiB", 1 << 30), ("1001", 1001)] {
             let size = Size::parse(text).expect(text);
-            assert_eq!((size.0, size.to_string()), (octets, text.to_owned()));
+            assert_eq!((size.0, size.to_string()), (bytes, text.to_owned()));
         }
-        assert_eq!(Size::parse("5 MiB"), Ok(Size(5 << 20)));
+        for (text, bytes) in [("5 MiB", 5 << 20), ("2B", 2), ("1kb", 1000), ("1.5MB", 1_500_000)] {
+            assert_eq!(Size::parse(text), Ok(Size(bytes)));
+        }
     }
 
     #[test]
-    fn what_is_none_is_told_what_to_write() {
-        for text in ["", "30", "s", "-1s", "1d", "99999999999999999999s", "18446744073709551615h"] {
+    fn an_error_says_what_to_write_instead() {
+        for text in ["", "0", "30", "s", "-1s", "1x", "99999999999999999999s", "18446744073709551615h"] {
             let error = Time::parse(text).expect_err(text);
             assert!(error.contains("\"30s\""), "{error}");
         }
-        for text in ["", "KiB", "-1", "1.5MB", "1kb", "99999999999GiB"] {
+        for text in ["", "KiB", "-1", "5 apples", "99999999999GiB"] {
             let error = Size::parse(text).expect_err(text);
             assert!(error.contains("\"64KiB\""), "{error}");
         }

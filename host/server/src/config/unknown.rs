@@ -1,70 +1,59 @@
 //! Keys that mean nothing, found by the schema, so that what is documented and what is taken is the same.
+//!
+//! Not `serde_ignored`: it would need types without `deny_unknown_fields`, which is what closes the tables in the schema
+//! for editors, and it knows neither the line nor which keys there are instead.
 
-use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistake;
-use super::text::{Step, Text, dotted};
+use super::schema::Key;
+use super::text::{Dotted, Step, Text};
 
 /// A mistake for each key that the schema does not know.
-pub(crate) fn unknown_keys(text: &Text, table: &DeTable<'_>, schema: &Value) -> Vec<Mistake> {
-    let mut search = Search { text, schema, found: Vec::new() };
-    search.table(table, schema, &mut Vec::new());
+pub(crate) fn unknown_keys(text: &Text, table: &DeTable<'_>, root: Key<'_>) -> Vec<Mistake> {
+    let mut search = Search { text, found: Vec::new() };
+    search.table(table, root, &mut Vec::new());
     search.found
 }
 
 struct Search<'a> {
     text: &'a Text,
-    schema: &'a Value,
     found: Vec<Mistake>,
 }
 
-impl<'a> Search<'a> {
-    fn table<'t>(&mut self, table: &'t DeTable<'_>, node: &'a Value, path: &mut Vec<Step<'t>>) {
-        let Some(node) = self.with(node, &["properties", "additionalProperties"]) else { return };
-        let known = node.get("properties").and_then(Value::as_object);
-        let others = node.get("additionalProperties").filter(|others| others.is_object());
-        for (key, value) in table {
-            path.push(Step::Key(key.get_ref()));
-            match known.and_then(|known| known.get(key.get_ref().as_ref())).or(others) {
-                Some(node) => self.value(value, node, path),
+impl Search<'_> {
+    fn table(&mut self, table: &DeTable<'_>, known: Key<'_>, path: &mut Vec<Step>) {
+        if !known.is_table() {
+            return; // its type is wrong, which is an error of its own
+        }
+        for (name, value) in table {
+            path.push(Step::from(name.get_ref().as_ref()));
+            match known.child(name.get_ref()) {
+                Some(key) => self.value(value, key, path),
                 None => {
-                    let names = known.map(|known| known.keys().map(String::as_str).collect()).unwrap_or_default();
-                    let problem = format!("there is no such key; {}", remedy(key.get_ref(), names));
-                    let place = Some(self.text.place(key.span().start));
-                    self.found.push(Mistake { place, key: dotted(path), problem });
+                    let problem = format!("there is no such key; {}", remedy(name.get_ref(), known.names()));
+                    let place = Some(self.text.place(name.span().start));
+                    self.found.push(Mistake { place, key: Dotted(path).to_string(), problem });
                 }
             }
             path.pop();
         }
     }
 
-    fn value<'t>(&mut self, value: &'t Spanned<DeValue<'_>>, node: &'a Value, path: &mut Vec<Step<'t>>) {
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, key: Key<'_>, path: &mut Vec<Step>) {
         match value.get_ref() {
-            DeValue::Table(table) => self.table(table, node, path),
+            DeValue::Table(table) => self.table(table, key, path),
             DeValue::Array(items) => {
-                let Some(node) = self.with(node, &["items"]).and_then(|node| node.get("items")) else { return };
+                let Some(key) = key.item() else { return };
                 for (index, item) in items.iter().enumerate() {
                     path.push(Step::At(index));
-                    self.value(item, node, path);
+                    self.value(item, key, path);
                     path.pop();
                 }
             }
             _ => {}
         }
-    }
-
-    /// The first of the schemas behind a node that has one of these.
-    fn with(&self, node: &'a Value, has: &[&str]) -> Option<&'a Value> {
-        if has.iter().any(|key| node.get(key).is_some_and(|value| !value.is_boolean())) {
-            return Some(node);
-        }
-        if let Some(reference) = node.get("$ref").and_then(Value::as_str) {
-            return self.with(self.schema.pointer(reference.strip_prefix('#')?)?, has);
-        }
-        let alternatives = ["anyOf", "allOf", "oneOf"].into_iter().filter_map(|key| node.get(key)?.as_array());
-        alternatives.flatten().find_map(|alternative| self.with(alternative, has))
     }
 }
 

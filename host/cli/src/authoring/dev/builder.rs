@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Failure, State, WATCH_INTERVAL};
+use super::state::{Failure, State, WATCH_INTERVAL};
 use crate::authoring::build::Recipe;
-use windhover_server::FileStamp;
 use windhover_server::config::Config;
+use windhover_server::files::{FileStamp, WatchedFiles};
 use windhover_server::say;
 
 /// What builds.
@@ -28,37 +28,28 @@ pub(super) struct Builder {
 #[derive(Default)]
 pub(super) struct Running(Mutex<(bool, Option<u32>)>);
 
-/// The sources as they are now.
-#[derive(Clone, PartialEq)]
-struct Sources {
-    files: Vec<PathBuf>,
-    look: FileStamp,
-}
-
 impl Builder {
     pub(super) fn new(config: PathBuf, state: watch::Sender<State>, running: Arc<Running>) -> Self {
         Self { config, state, running, recipes: None }
     }
 
-    /// Builds, and again whenever a source has changed and stayed the same for one look: it may still be written. A file
-    /// that was written anew with the same content has not changed: builds do that themselves.
+    /// Builds, and again whenever a source has changed and stayed the same for one look. A file that was written again
+    /// with the same content has not changed: builds do that themselves.
     pub(super) fn run(mut self) {
-        let mut built: Option<(Sources, blake3::Hash)> = None;
-        let mut seen: Option<Sources> = None;
+        let sources = self.sources();
+        let mut built = hash(&sources);
+        let mut watched = WatchedFiles::new(sources);
+        self.build_and_tell();
         while !self.state.borrow().is_leaving {
-            let now = self.sources();
-            let is_known = built.as_ref().is_some_and(|(sources, _)| *sources == now);
-            let is_steady = built.is_none() || seen.as_ref() == Some(&now);
-            if is_known || !is_steady {
-                seen = Some(now);
+            let sources = self.sources();
+            if watched.have_changed(sources.clone()) {
+                let hash = hash(&sources);
+                if hash != built {
+                    built = hash;
+                    self.build_and_tell();
+                }
+            } else {
                 std::thread::sleep(WATCH_INTERVAL);
-                continue;
-            }
-            let hash = now.hash();
-            let is_same = built.as_ref().is_some_and(|(_, old)| *old == hash);
-            built = Some((now, hash));
-            if !is_same {
-                self.build_and_tell();
             }
         }
     }
@@ -75,9 +66,10 @@ impl Builder {
         });
     }
 
-    fn sources(&mut self) -> Sources {
+    /// The sources as they are now.
+    fn sources(&mut self) -> FileStamp {
         let config = FileStamp::of([&self.config]);
-        if self.recipes.as_ref().is_none_or(|(look, _)| *look != config) {
+        if self.recipes.as_ref().is_none_or(|(stamp, _)| *stamp != config) {
             let recipes = Config::read(&self.config).map(|config| Recipe::all(&config)).unwrap_or_default();
             self.recipes = Some((config, recipes));
         }
@@ -86,8 +78,7 @@ impl Builder {
         files.push(self.config.clone());
         files.sort();
         files.dedup();
-        let look = FileStamp::of(&files);
-        Sources { files, look }
+        FileStamp::of(files)
     }
 
     /// Builds all apps, whatever becomes of one.
@@ -171,17 +162,15 @@ fn pass_on(mut reader: impl Read, kept: &Mutex<Vec<u8>>) {
     }
 }
 
-impl Sources {
-    /// Of the names and contents of all of them. What cannot be read is like nothing.
-    fn hash(&self) -> blake3::Hash {
-        let mut hasher = blake3::Hasher::new();
-        for file in &self.files {
-            let content = std::fs::read(file).unwrap_or_default();
-            hasher.update(file.as_os_str().as_encoded_bytes()).update(&[0]);
-            hasher.update(blake3::hash(&content).as_bytes());
-        }
-        hasher.finalize()
+/// Of the names and contents of all files. One that cannot be read counts as empty.
+fn hash(files: &FileStamp) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for file in files.files() {
+        let content = std::fs::read(file).unwrap_or_default();
+        hasher.update(file.as_os_str().as_encoded_bytes()).update(&[0]);
+        hasher.update(blake3::hash(&content).as_bytes());
     }
+    hasher.finalize()
 }
 
 impl Running {

@@ -4,7 +4,8 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use windhover_contract::{Body, Request, Response};
 
-use super::{Failure, reload};
+use super::reload;
+use super::state::Failure;
 
 /// Why it is not.
 pub(super) fn failed(failure: &Failure, served: &str, request: &Request) -> Response {

@@ -12,10 +12,11 @@ use http::header::{
 };
 use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use windhover_contract::{Body, Fault, Request, Response};
+use windhover_server::layer::ServedApps;
 
-use super::{Dev, WATCH_INTERVAL, served};
+use super::state::{State, WATCH_INTERVAL, served};
 
 /// Where changes are told.
 pub(super) const PATH: &str = "/.windhover/changes";
@@ -29,11 +30,10 @@ pub(super) fn script(served: &str) -> String {
 }
 
 /// Tells a page when something else is served than it says.
-pub(super) fn changes(dev: &Dev, request: &Request) -> Response {
+pub(super) fn changes(state: watch::Receiver<State>, apps: Option<ServedApps>, request: &Request) -> Response {
     let shown = request.target.query().unwrap_or_default().to_owned();
     let (events, received) = mpsc::channel(1);
-    let (state, apps) = (dev.state.subscribe(), dev.apps.get().cloned());
-    let mut leaving = dev.state.subscribe();
+    let mut leaving = state.clone();
     let is_shown = move || served(apps.as_ref(), &state.borrow()) == shown;
     tokio::spawn(async move {
         let mut looks = tokio::time::interval(WATCH_INTERVAL);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
+use etcetera::BaseStrategy;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PublicKeyData,
@@ -121,12 +122,9 @@ impl Authority {
 
 /// Where the authority is: in the user's data folder, as the XDG base directory specification says.
 fn folder() -> anyhow::Result<PathBuf> {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|folder| folder.is_absolute());
-    let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
-    let data = data.context(
-        "there is no folder to keep the authority in: neither XDG_DATA_HOME nor HOME is an absolute path; set one",
-    )?;
-    Ok(data.join("windhover/dev-ca"))
+    let folders = etcetera::choose_base_strategy()
+        .context("there is no folder to keep the authority in: this user has no home; set HOME or XDG_DATA_HOME")?;
+    Ok(folders.data_dir().join("windhover/dev-ca"))
 }
 
 /// Somebody who has the key, or can put another in its place, can pose as any site to this user.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use windhover_server::config;
 use windhover_server::config::mistake::{Mistake, Mistakes};
 use windhover_server::config::text::Text;
 
 /// What an app is asked, and what it has to answer.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
     #[serde(skip)]
@@ -18,7 +20,7 @@ pub(super) struct File {
     pub(super) tests: Vec<Test>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Test {
     /// A sentence about what the app does.
@@ -28,7 +30,7 @@ pub(super) struct Test {
 }
 
 /// What it is asked. Absent content: there is none.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
     #[serde(default = "get")]
@@ -45,7 +47,7 @@ pub(super) struct Request {
 }
 
 /// What it has to answer. What is absent may be anything.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Response {
     pub(super) status: Option<u16>,
@@ -64,7 +66,7 @@ pub(super) struct Response {
 impl File {
     pub(super) fn read(file: &Path) -> Result<Self, Mistakes> {
         let text = Text::read(file)?;
-        let mut read: Self = toml::from_str(&text.text).map_err(|error| text.mistake_of(&error))?;
+        let mut read: Self = config::read(&text)?;
         let wrong = |problem: &str| {
             Mistakes::from(Mistake { place: Some(text.place(0)), key: String::new(), problem: problem.into() })
         };

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use windhover_contract::{DataRate, Http1Limits, Http2Limits, InRange, Limits as HttpLimits, OutOfRange, TlsLimits};
 
-use super::Server;
+use super::server::Server;
 use crate::config::units::{OrNone, Size, Time};
 
 /// The limits of HTTP.
@@ -66,6 +66,7 @@ pub struct Http2 {
 
 /// The least rate at which a client must go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(title = "a table such as { bytes-per-second = 240, grace = \"5s\" }")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Rate {
     /// Bytes a second.

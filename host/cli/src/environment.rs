@@ -1,29 +1,18 @@
-//! What environment variables say in place of flags: an empty one says nothing, one that is wrong is told by its own name,
-//! and one that nobody reads is told too.
+//! Reads the command line and the environment: an empty variable says nothing, and one that nothing reads is reported.
 
 use std::collections::BTreeSet;
 use std::env;
-use std::ffi::OsString;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, FromArgMatches};
 
-use super::Args;
+use crate::args::Args;
 
-impl Args {
-    /// What the command line and the environment say. Ends the process where they are wrong, or ask for help: with code 2
-    /// or 0.
-    pub fn read() -> Self {
-        let typed: Vec<OsString> = env::args_os().collect();
-        let mut command = without_empty(Self::command());
-        let read = command.try_get_matches_from_mut(&typed).and_then(|mut matches| {
-            Self::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
-        });
-        read.unwrap_or_else(|error| match wrong_variable(&error, &command, &typed) {
-            Some(told) => command.error(ErrorKind::InvalidValue, told).exit(),
-            None => error.exit(),
-        })
-    }
+/// What the command line and the environment say. Ends the process where they are wrong, or ask for help: with code 2 or 0.
+pub fn read() -> Args {
+    let mut command = without_empty(Args::command());
+    let matches = command.try_get_matches_from_mut(env::args_os());
+    let read = matches.and_then(|mut matches| Args::from_arg_matches_mut(&mut matches));
+    read.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
 /// An empty variable is as none at all.
@@ -32,24 +21,6 @@ fn without_empty(command: Command) -> Command {
     command
         .mut_args(|arg| if arg.get_env().is_some_and(is_empty) { arg.env(None::<&str>) } else { arg })
         .mut_subcommands(without_empty)
-}
-
-/// Says which variable is wrong, if one is and not what was typed.
-fn wrong_variable(error: &clap::Error, command: &Command, typed: &[OsString]) -> Option<String> {
-    let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return None };
-    let flag = arg.split([' ', '=', '[']).next()?;
-    let is_typed = typed.iter().any(|typed| typed.to_string_lossy().split('=').next() == Some(flag));
-    let within = command.find_subcommand(typed.get(1)?)?;
-    let arg = within.get_arguments().find(|arg| arg.get_long() == flag.strip_prefix("--"))?;
-    let variable = arg.get_env().filter(|_| !is_typed)?;
-    let value = env::var_os(variable)?;
-    let reason = match (error.get(ContextKind::ValidValue), std::error::Error::source(error)) {
-        (Some(ContextValue::Strings(takes)), _) if !takes.is_empty() => format!("it takes {}", takes.join(", ")),
-        (_, Some(reason)) => reason.to_string(),
-        _ => "it is not what it takes".to_owned(),
-    };
-    let (variable, value) = (variable.to_string_lossy(), value.to_string_lossy());
-    Some(format!("the environment variable {variable} cannot be {value:?}: {reason}"))
 }
 
 /// A word on each variable that begins as ours do and that nobody reads, but for `own`, which a configuration names.
