@@ -110,11 +110,11 @@ timeout = "{20 + number % 7}s"
         for number in range(1, CHANGES + 1):
             if kind == "configuration":
                 write(number)
-                wait_for("the configuration is as")
+                wait_for("the configuration was read again from")
             else:
                 shutil.copy(versions[number % 2], folder / "new.wasm")
                 os.rename(folder / "new.wasm", component)
-                wait_for("the app has changed")
+                wait_for("the new version of the app is served")
             if number == CHANGES // 10:
                 early = rss()
         took, late = time.monotonic() - began, rss()

@@ -1,5 +1,5 @@
-//! The allocator. The system's costs a fifth of a small request; this one gives each thread its own heap. A file of unsafe
-//! code: one call of it.
+//! The allocator. The system's takes a fifth of the time of a small request; this one gives each thread its own heap. A
+//! file with unsafe code: one call.
 
 use std::thread;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Gives memory that has been free for a second back to the system as long as the process lives. Without this it goes when
-/// more is freed, and what a flood has taken stays for as long as nobody asks for anything.
+/// Returns memory that has been free for a second to the system, for as long as the process lives. Otherwise memory is
+/// returned only when more is freed, so an idle server would keep what a burst of requests has taken.
 pub(crate) fn give_back() {
     let gives_back = || {
         loop {
             thread::sleep(PAUSE);
             #[expect(unsafe_code, reason = "mimalloc has no safe interface for this")]
-            // SAFETY: it may be called by any thread at any time; what is in use stays where it is.
+            // SAFETY: any thread may call it at any time; memory in use is not moved.
             unsafe {
                 libmimalloc_sys::mi_collect(false); // true: also what has just become free, and is often needed again
             }
         }
     };
-    // Where no thread can be started, the server says so of its own.
+    // If no thread can be started, the server reports that itself.
     let _ = thread::Builder::new().name("windhover-tidy".to_owned()).spawn(gives_back);
 }
 

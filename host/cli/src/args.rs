@@ -34,9 +34,9 @@ pub enum Command {
     #[cfg(feature = "authoring")]
     #[command(flatten)]
     Authoring(authoring::Command),
-    /// Check what a file is, what it needs, and whether this host can serve it
+    /// Report what a file is, what it needs, and whether this host can serve it
     ///
-    /// Runs nothing, and compiles none of its functions. The exit code is 0 if `windhover serve` would accept it, else
+    /// Runs nothing, and compiles no function. The exit code is 0 if `windhover serve` would accept it, else
     /// 1.
     Check(Check),
     /// Compile an app ahead of time, into a file from which a server starts at once
@@ -48,10 +48,10 @@ pub enum Command {
     /// Check or show a configuration file, or print its schema
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Check this machine for a server, and what would make it faster
+    /// Check whether this machine can run a server, and say what would make it faster
     ///
-    /// Looks at the kernel, address space, cores, memory, descriptors, ports and the cache, and says what to do about
-    /// what is poor; then looks for the tools of each language. The exit code is 0 if a server can run, else 1.
+    /// Checks the kernel, address space, cores, memory, descriptors, ports and the cache, and says how to improve what
+    /// is poor. Then it looks for the tools of each language. The exit code is 0 if a server can run, else 1.
     Doctor,
 }
 
@@ -60,7 +60,7 @@ const NOTES: &str = "\
 Values:
   TIME  500ms, 30s, 2m or 1h; a number alone is in seconds
   SIZE  64KiB or 30MB; a number alone is in bytes, for --max-memory and --max-buffered in MiB
-  0 or none takes off a limit that can be off
+  0 or none turns off a limit that can be off
 
 Signals:
   TERM, INT, QUIT  Shut down: requests in flight may finish within server.drain-timeout; a second signal stops at
@@ -72,7 +72,7 @@ Signals:
 
 /// `windhover serve`.
 ///
-/// What is absent is as the configuration file says, or else the default.
+/// Absent flags leave the value of the configuration file, or the default.
 #[derive(Clone, Debug, Default, Parser)]
 pub struct Serve {
     /// The app: a .wasm component, or its text (.wat). Without it: the apps of the configuration file, or else a
@@ -100,7 +100,7 @@ pub struct Serve {
 /// `windhover config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print what is wrong with a configuration file; the exit code is 0 if nothing is, else 1
+    /// Print the errors of a configuration file; the exit code is 0 if there are none, else 1
     Check(ConfigFile),
     /// Print a configuration with all defaults, and where each other value comes from
     Show(ConfigFile),
@@ -127,7 +127,7 @@ pub struct Check {
     #[arg(long, value_name = "FILE", conflicts_with = "middleware")]
     pub config: Option<PathBuf>,
 
-    /// A component that stands before the app, as for `serve`; may be given more than once
+    /// Middleware: a component that handles requests before the app, as for `serve`; may be given more than once
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
@@ -147,7 +147,7 @@ pub struct Compile {
     #[arg(value_name = "APP.wasm")]
     pub app: PathBuf,
 
-    /// A component that stands before the app, as for `serve`; may be given more than once
+    /// Middleware: a component that handles requests before the app, as for `serve`; may be given more than once
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 

@@ -1,4 +1,4 @@
-//! What authors of apps use: from an empty folder to where the time goes. A command that only serves is built without it.
+//! The commands for authors of apps, from `new` to `profile`. A build for servers leaves them out.
 
 mod bindings;
 mod build;

@@ -1,5 +1,5 @@
-//! `windhover check`: tells what a file is, what it needs, and who can serve it. Asks the code that `serve` asks, and
-//! ends with 0 if this host would serve it, else with 1.
+//! `windhover check`: reports what a file is, what it needs, and which servers can serve it. It runs the checks of `serve`.
+//! The exit code is 0 if this host would serve it, else 1.
 
 mod granted;
 mod report;
@@ -20,7 +20,7 @@ use windhover_server::engine;
 use windhover_server::parts::{Parts, Whole};
 use windhover_server::say;
 
-/// Looks and tells. What keeps the app from being served is told too, and is no error of the command.
+/// Prints a report. A reason why the app cannot be served is part of the report, not an error of the command.
 pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.config {
         return check_apps(&Config::read(file)?, args.json);
@@ -43,7 +43,7 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     Ok(if report.can_serve { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tells about each app of a configuration what it asks for and what it is granted.
+/// Reports for each app of a configuration what it asks for and what it is granted.
 fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
     let engine = engine(&config.written)?;
     let mut reports = Vec::new();
@@ -76,7 +76,7 @@ fn report(engine: &Engine, app: &App, deployed: Option<Deployed>) -> Report {
     report
 }
 
-/// An error is what made the rest impossible to tell.
+/// An error: why the rest of the report is unknown.
 fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), ComposeError> {
     let app = Source::read(&written.component)?;
     let inspected = inspect(app.component(), app.file()).inspect_err(|problem| report.kind = kind(problem))?;
@@ -95,14 +95,14 @@ fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), Compo
 }
 
 fn server(name: &'static str, offers: Offers, engine: &Engine, app: &App, whole: &Whole<'_>) -> Server {
-    // How many instances there are decides nothing of it.
+    // The number of instances does not matter here.
     let limits = app.to_sandbox(file::Server::default().max_instances);
     let judged = Guest::check(engine, &whole.bytes, &whole.name, &limits, offers);
     let problem = judged.err().map(|problem| problem.to_string());
     Server { name, can_serve: problem.is_none(), problem }
 }
 
-/// What a file is that is no component.
+/// The kind of a file that is not a component.
 fn kind(problem: &LoadError) -> &'static str {
     match problem {
         LoadError::NotWasm { .. } => "not-webassembly",
@@ -113,7 +113,7 @@ fn kind(problem: &LoadError) -> &'static str {
     }
 }
 
-/// What the app of a command line is called where its name is not told.
+/// The name of the app of a command line, where its name is not shown.
 const APP: &str = "app";
 
 /// The servers that there are, and what each can offer.

@@ -1,4 +1,4 @@
-//! `windhover compile`: an app and its machine code in one file, so that a server that starts from it compiles nothing.
+//! `windhover compile`: writes an app and its machine code to one file. A server that starts from it compiles nothing.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -10,12 +10,12 @@ use crate::output;
 use windhover_server::parts::Parts;
 use windhover_server::say;
 
-/// Compiles and writes. What is there under that name is replaced whole, or not at all.
+/// Compiles an app and replaces the file atomically.
 pub(crate) fn compile(args: &Compile) -> anyhow::Result<ExitCode> {
     let begin = Instant::now();
     let out = args.out.clone().unwrap_or_else(|| args.app.with_extension("cwasm"));
     if args.out.is_none() && out == args.app {
-        bail!("{} is compiled already; to compile it again, give a name with --out", out.display());
+        bail!("{} is already compiled; to compile it again, name another file with --out", out.display());
     }
     let parts = Parts::read(Some(&args.app), &args.middleware)?;
     let whole = parts.compose()?;

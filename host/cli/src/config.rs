@@ -1,4 +1,4 @@
-//! `windhover config`: what is wrong with a file, what it means, and what it may hold.
+//! `windhover config`: checks a file, shows its values with defaults, and prints the schema.
 
 use std::process::ExitCode;
 
@@ -9,13 +9,13 @@ use windhover_server::say;
 
 use crate::args::{ConfigCommand, ConfigFile};
 
-/// Runs the command. The exit code is 0 if nothing is wrong.
+/// Runs the command. The exit code is 0 if the file has no errors.
 pub(crate) fn config(command: &ConfigCommand) -> anyhow::Result<ExitCode> {
     match command {
         ConfigCommand::Check(ConfigFile { file }) => match Config::read(file) {
             Ok(config) => {
                 let (endpoints, apps) = (config.written.endpoints.len().max(1), config.written.apps.len().max(1));
-                say(&format!("{} is good: {}, {}", file.display(), count(apps, "app"), count(endpoints, "endpoint")));
+                say(&format!("{} is valid: {}, {}", file.display(), count(apps, "app"), count(endpoints, "endpoint")));
                 Ok(ExitCode::SUCCESS)
             }
             Err(mistakes) => {
@@ -39,7 +39,7 @@ fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{plural}")
 }
 
-/// The configuration as a file that says the same, with what each value that is not a default comes from.
+/// The configuration as TOML. A comment says where each value that is not a default comes from.
 pub(crate) fn shown(config: &Config) -> String {
     let text = toml::to_string(&config.written).expect("what was read from TOML can be written as TOML");
     let mut table: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! `windhover doctor`: what this machine has for a server, what it lacks, and what to do about that.
+//! `windhover doctor`: checks whether this machine can run a server, and says what would make it faster.
 
 mod finding;
 #[cfg(feature = "authoring")]
@@ -14,7 +14,7 @@ use windhover_server::{cache_folder, say};
 use finding::{Finding, State, table};
 use machine::Machine;
 
-/// Looks and tells. The exit code is 0 if a server can run here, also if it runs slowly, else 1.
+/// Prints what it finds. The exit code is 0 if a server can run here, even slowly, else 1.
 pub(crate) fn doctor() -> anyhow::Result<ExitCode> {
     let findings = examine(&Machine::look());
     say(&format!("windhover {} on {}", env!("CARGO_PKG_VERSION"), machine::kind()));
@@ -53,7 +53,7 @@ fn examine(machine: &Machine) -> Vec<Finding> {
     findings
 }
 
-/// Which way an instance's memory becomes a fresh one's, and why.
+/// How the memory of an instance is reset, and why so.
 fn memory_reset(kernel: &str, capabilities: &Capabilities) -> Finding {
     let (state, remedy) = match capabilities.lists_pages {
         true => (State::Good, ""),
@@ -71,8 +71,8 @@ fn address_space(instances: u32, no_pool: Option<&str>) -> Finding {
         None => (State::Good, format!("is reserved for {instances} instances"), ""),
         Some(why) => (
             State::Poor,
-            format!("for {instances} instances is not to be had, so each maps its own: {why}"),
-            "A fresh instance costs about a tenth with it. Lift `ulimit -v` and vm.overcommit_memory=2, or ask for fewer \
+            format!("cannot be reserved for {instances} instances, so each maps its own: {why}"),
+            "With a reservation, a fresh instance costs about a tenth. Lift `ulimit -v` and vm.overcommit_memory=2, or ask for fewer \
              instances with --max-instances.",
         ),
     };
@@ -80,17 +80,16 @@ fn address_space(instances: u32, no_pool: Option<&str>) -> Finding {
 }
 
 fn cores(cores: usize) -> Finding {
-    let told =
-        format!("{cores}, by affinity and control group: as many threads serve, unless --workers says otherwise");
+    let told = format!("{cores}, by affinity and control group; --workers defaults to this");
     Finding { state: State::Good, about: "cores", told, remedy: "" }
 }
 
 fn memory(max_grown_memory: usize, max_buffered: usize) -> Finding {
     let told = if max_grown_memory == usize::MAX {
-        "is of unknown size: set server.max-grown-memory, or guests may take all of it".to_owned()
+        "has an unknown size: set server.max-grown-memory, otherwise guests may take all of it".to_owned()
     } else {
         format!(
-            "guests may take {} MiB beyond what they begin with, and the host hold {} MiB of content for them",
+            "guests may grow by {} MiB together, and the host may hold {} MiB of content for them",
             max_grown_memory >> 20,
             max_buffered >> 20
         )
@@ -98,22 +97,22 @@ fn memory(max_grown_memory: usize, max_buffered: usize) -> Finding {
     Finding { state: State::Good, about: "memory", told, remedy: "" }
 }
 
-/// A connection takes one, and one more where a guest reaches out for it.
+/// A connection takes one, and an outbound request of its guest one more.
 fn descriptors(max: u64) -> Finding {
     let connections = Limits::default().max_connections.map_or(u64::MAX, |max| max.get() as u64);
-    let told = format!("{max} may be open at once; connections may be {connections} by default");
+    let told = format!("the limit is {max}; max-connections is {connections} by default");
     if max >= connections.saturating_add(SPARE) {
         return Finding { state: State::Good, about: "descriptors", told, remedy: "" };
     }
-    let remedy = "Raise `ulimit -n` (systemd: LimitNOFILE), or set limits.max-connections below it: clients beyond the \
-                  descriptors wait, while those beyond max-connections hear 503 at once.";
+    let remedy = "Raise `ulimit -n` (systemd: LimitNOFILE), or set limits.max-connections below it: without a free \
+                  descriptor clients wait, while beyond max-connections they get a 503 at once.";
     Finding { state: State::Poor, about: "descriptors", told, remedy }
 }
 
 fn ports(first: u16) -> Finding {
     let told = match first {
-        0 | 1 => "every one may be listened at".to_owned(),
-        first => format!("below {first} are for root, or need CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities)"),
+        0 | 1 => "the server may listen on every port".to_owned(),
+        first => format!("below {first} need root or CAP_NET_BIND_SERVICE (systemd: AmbientCapabilities)"),
     };
     Finding { state: State::Good, about: "ports", told, remedy: "" }
 }
@@ -135,7 +134,7 @@ fn cache() -> Finding {
     }
 }
 
-/// What a server opens besides connections.
+/// Descriptors that a server needs besides connections.
 const SPARE: u64 = 100;
 
 #[cfg(test)]

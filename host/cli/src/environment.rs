@@ -1,4 +1,4 @@
-//! Reads the command line and the environment: an empty variable says nothing, and one that nothing reads is reported.
+//! Reads the command line and the environment: an empty variable counts as not set, and an unknown one is reported.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory, FromArgMatches};
 
 use crate::args::Args;
 
-/// What the command line and the environment say. Ends the process where they are wrong, or ask for help: with code 2 or 0.
+/// The arguments of this process. Exits with code 2 if they are invalid, and with 0 after `--help` and `--version`.
 pub fn read() -> Args {
     let mut command = without_empty(Args::command());
     let matches = command.try_get_matches_from_mut(env::args_os());
@@ -15,7 +15,7 @@ pub fn read() -> Args {
     read.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
-/// An empty variable is as none at all.
+/// Ignores empty variables.
 fn without_empty(command: Command) -> Command {
     let is_empty = |name: &std::ffi::OsStr| env::var_os(name).is_some_and(|value| value.is_empty());
     command
@@ -23,7 +23,7 @@ fn without_empty(command: Command) -> Command {
         .mut_subcommands(without_empty)
 }
 
-/// A word on each variable that begins as ours do and that nobody reads, but for `own`, which a configuration names.
+/// A message about each unknown variable with Windhover's prefix, except for those that the configuration names (`own`).
 pub(crate) fn unknown_variables(own: &BTreeSet<&str>) -> Vec<String> {
     let set = env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let known = known(&Args::command());
@@ -41,8 +41,8 @@ fn told(name: &str, known: &BTreeSet<String>) -> String {
     let distance = |other: &&String| strsim::damerau_levenshtein(name, other);
     let is_near = |other: &&String| distance(other) <= 1 + (name.len() - PREFIX.len()) / 3;
     match known.iter().filter(is_near).min_by_key(distance) {
-        Some(near) => format!("the environment variable {name} means nothing; do you mean {near}?"),
-        None => format!("the environment variable {name} means nothing (`windhover serve --help` lists those that do)"),
+        Some(near) => format!("the environment variable {name} is unknown; do you mean {near}?"),
+        None => format!("the environment variable {name} is unknown (`windhover serve --help` lists the known ones)"),
     }
 }
 
@@ -51,7 +51,7 @@ fn known(command: &Command) -> BTreeSet<String> {
     own.chain(command.get_subcommands().flat_map(known)).collect()
 }
 
-/// Kubernetes and Docker tell containers of a service `windhover` so.
+/// Kubernetes and Docker set these in containers for a service with the name `windhover`.
 fn is_of_orchestrator(name: &str, value: &str) -> bool {
     let rest = &name[PREFIX.len()..];
     rest == "SERVICE_HOST"

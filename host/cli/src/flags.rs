@@ -19,7 +19,7 @@ pub(crate) fn configuration(args: &Serve) -> anyhow::Result<Config> {
     configuration_in(source(args).as_deref(), args)
 }
 
-/// Logs which environment variables were meant for Windhover and mean nothing. Needs the log.
+/// Logs unknown environment variables. The log must be initialised.
 pub(crate) fn warn_of_unknown_variables(config: &Config) {
     let secrets = config.written.apps.values().flat_map(|app| app.grants.secrets.values());
     let fields = config.written.traces.iter().flat_map(|traces| traces.fields.values());
@@ -27,7 +27,7 @@ pub(crate) fn warn_of_unknown_variables(config: &Config) {
     unknown_variables(&own).iter().for_each(|message| warn!("{message}"));
 }
 
-/// The configuration that it asks for with this file.
+/// The configuration that it asks for, with this file.
 pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::Result<Config> {
     let mut overlay =
         Overlay { document: source.map(Document::read).transpose()?.unwrap_or_default(), given: args.settings.given() };
@@ -37,9 +37,9 @@ pub(crate) fn configuration_in(source: Option<&Path>, args: &Serve) -> anyhow::R
     Ok(Config::of(overlay.document)?)
 }
 
-/// The file to read: the one that is named, or, without an app, one of the usual name if it is here.
+/// The file to read: the given one, or, without an app, `windhover.toml` if it is here.
 fn source(args: &Serve) -> Option<PathBuf> {
-    // A link that leads nowhere is there too: to serve something else in its place would be a surprise.
+    // A dangling link counts as present: serving something else in its place would be a surprise.
     let is_there = |file: &PathBuf| !file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let usual = || Some(PathBuf::from(FILE_NAME)).filter(|file| args.app.is_none() && is_there(file));
     args.config.clone().or_else(usual)

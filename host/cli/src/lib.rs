@@ -1,4 +1,4 @@
-//! The command: reads arguments, and does what authors of apps need. Serving is `windhover-server`'s.
+//! The command: reads arguments, and has the tools for authors of apps. `windhover-server` serves.
 
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
@@ -23,8 +23,7 @@ use args::{Args, Command};
 
 pub use environment::read as read_args;
 
-/// Runs the command line. The exit code is that of a command that did what it could; an error is one that could not
-/// begin.
+/// Runs the command line. A command that could not begin is an error; any other has an exit code.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Serve(serve) => serve::serve(&serve),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 
-/// Writes a file whole, or leaves what is there under that name. Others may read it, because a server seldom runs as the
-/// user who builds; they may not write it, because then the server would not trust what is compiled in it.
+/// Replaces a file atomically. Others may read it, because a server seldom runs as the user who builds. They may not
+/// write it, because then the server would not trust the machine code in it.
 pub(crate) fn write(out: &Path, content: &[u8]) -> anyhow::Result<()> {
     replace(out, content).with_context(|| format!("cannot write {}", out.display()))
 }

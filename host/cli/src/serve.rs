@@ -11,7 +11,7 @@ use crate::args::Serve;
 use crate::config::shown;
 use crate::flags::{configuration, configuration_in, warn_of_unknown_variables};
 
-/// Serves until asked to leave. The exit code is 0 if every request was answered to its end, else 1.
+/// Serves until it is asked to shut down. The exit code is 0 if every request was answered completely, else 1.
 pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     let config = configuration(args)?;
     if args.show_config {
@@ -23,7 +23,7 @@ pub(crate) fn serve(args: &Serve) -> anyhow::Result<ExitCode> {
     run(args.clone(), config, None)
 }
 
-/// Serves a configuration that a command line asks for until asked to leave.
+/// Serves a configuration of a command line until it is asked to shut down.
 pub(crate) fn run(args: Serve, config: Config, interceptor: Option<Arc<dyn Interceptor>>) -> anyhow::Result<ExitCode> {
     windhover_server::serve(config, Box::new(move |file| configuration_in(Some(file), &args)), interceptor)
 }

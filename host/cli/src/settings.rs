@@ -264,7 +264,7 @@ mod tests {
             assert_eq!(value(name, typed), Ok(expected.to_owned()), "{name} {typed}");
         }
         for (name, typed, expected) in [
-            ("timeout", "soon", "\"soon\" is no time; write for example"),
+            ("timeout", "soon", "\"soon\" is not a time; write for example"),
             ("workers", "0", "it takes a number of 1 and more, and not 0"),
             ("workers", "two", "it takes a number of 1 and more, and not \"two\""),
             ("log", "loud", "there is no \"loud\"; it takes off, error, warn, info, debug, trace"),

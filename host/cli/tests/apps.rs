@@ -209,9 +209,9 @@ fn a_grant_that_cannot_be_given_is_that_apps_affair() {
     server.signal(Signal::TERM);
     let log = server.ended().stderr;
     for expected in [
-        "none as the folder of files to send; it has to be a folder that exists",
-        "the secret A is to be in the environment variable WINDHOVER_TEST_ABSENT, which is not set",
-        "none as /d; it has to be a folder that exists",
+        "none as the folder of files to send; it must be an existing folder",
+        "the environment variable WINDHOVER_TEST_ABSENT of the secret A is not set",
+        "none as /d; it must be an existing folder",
     ] {
         assert!(log.contains(expected), "{expected}: {log}");
     }
@@ -227,12 +227,12 @@ fn a_component_that_changes_takes_the_old_ones_place_and_a_bad_one_does_not() {
     let mut server = site.serve();
     assert!(is_hello(&server));
     fs::write(&own, "no component").expect("it can be written to");
-    server.wait_for("the app's change cannot be loaded, so it stays as it was");
+    server.wait_for("the new version of the app cannot be loaded, the old one stays");
     assert!(is_hello(&server));
     // As a build does it: beside it, and then in its place.
     fs::copy(guest_file("counts"), site.path("new.wasm")).expect("a guest can be copied");
     fs::rename(site.path("new.wasm"), &own).expect("it can take its place");
-    server.wait_for("the app has changed");
+    server.wait_for("the new version of the app is served");
     assert!(!is_hello(&server) && server.ask(GET).ends_with("\r\n\r\n1\n"));
 }
 
@@ -257,8 +257,8 @@ fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
         site.app("b", "counts", "")
     ));
     server.signal(Signal::HUP);
-    server.wait_for("server has changed in windhover.toml, which needs a restart");
-    server.wait_for("the configuration is as");
+    server.wait_for("server has changed in windhover.toml; restart the server");
+    server.wait_for("the configuration was read again from");
     assert!(server.ask(GET).ends_with("\r\n\r\n1\n"));
     assert!(
         server
@@ -268,8 +268,8 @@ fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
     assert!(server.ask("GET / HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n").starts_with("HTTP/1.1 400 "));
     site.write(&format!("{head}{}", site.app("b", "counts", "routes = ['/b']")));
     server.signal(Signal::HUP);
-    server.wait_for("the app is not served any more");
-    server.wait_for("the configuration is as");
+    server.wait_for("the app is no longer served");
+    server.wait_for("the configuration was read again from");
     assert!(server.ask(GET).starts_with("HTTP/1.1 404 "));
 }
 
@@ -295,9 +295,9 @@ fn endpoints_that_change_are_served_and_what_cannot_be_served_changes_nothing() 
     let told = reload(&mut server, tls, "missing.pem");
     assert!(told.contains("endpoints.more: "), "{told}");
     server.wait_for("endpoints.more has no certificate to use, and stays as it was");
-    server.wait_for("the configuration is as ");
+    server.wait_for("the configuration was read again from ");
     assert!(is_served());
-    reload(&mut server, "", "not listening on http://");
+    reload(&mut server, "", "no longer listening on http://");
     ask_at(address, GET).expect_err("nobody listens there any more");
     assert!(is_hello(&server));
 }

@@ -51,10 +51,10 @@ fn the_first_command_that_fails_is_named_and_is_the_last() {
     for (commands, expected) in [
         (
             &["echo what is wrong >&2; exit 3", "touch reached"][..],
-            "shop is not built: this step ended with 3:\necho what",
+            "shop is not built: this step exited with code 3:\necho what",
         ),
-        (&["windhover-no-such-tool --fast"], "a command of this step is not on this machine (`windhover doctor`"),
-        (&["kill -9 $$"], "shop is not built: this step was ended from outside"),
+        (&["windhover-no-such-tool --fast"], "a command of this step is not installed (`windhover doctor`"),
+        (&["kill -9 $$"], "shop is not built: this step was killed"),
     ] {
         folder.write("windhover.toml", app(commands).as_bytes());
         let told = folder.told(&["build"], 1);
@@ -72,8 +72,8 @@ fn a_toolchain_of_the_wrong_version_is_told_where_it_has_failed() {
     let path = format!("{}:{}", folder.path("").display(), std::env::var("PATH").expect("it is set"));
     let output = command().arg("build").current_dir(folder.path("")).env("PATH", path).output().expect("it runs");
     let told = String::from_utf8(output.stderr).expect("it speaks UTF-8");
-    let expected = "shop is not built: this step ended with 1:\nzig build-exe app.zig\n\
-                    zig is 0.13.0, and has to be 0.17 or newer. Install Zig 0.17";
+    let expected = "shop is not built: this step exited with code 1:\nzig build-exe app.zig\n\
+                    zig is 0.13.0; version 0.17 or newer is required. Install Zig 0.17";
     assert!(told.contains(expected), "{told}");
 }
 

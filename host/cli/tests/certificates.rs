@@ -48,7 +48,7 @@ fn a_reload_takes_what_is_good_and_keeps_what_was() {
     server.signal(rustix::process::Signal::HUP);
     let line = server.wait_for("endpoints.secure: ");
     assert!(line.contains("what was read of it before stays in use"), "{line}");
-    server.wait_for("the configuration is as ");
+    server.wait_for("the configuration was read again from ");
 }
 
 /// Writes a certificate and its key.

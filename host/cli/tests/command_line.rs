@@ -118,7 +118,7 @@ fn what_a_guest_prints_is_in_the_log() {
     assert!(log.contains("line 0 of a guest that chats app=chats stream=\"stdout\""), "{log}");
     assert_eq!(log.matches("has reached its limit of log output (max-log); the rest is dropped").count(), 1, "{log}");
     let printed: usize = log.lines().filter(|line| line.contains("stream=")).map(str::len).sum();
-    assert!(printed < 10 * (64 << 10), "{printed} octets of log for 64 KiB that a guest may print");
+    assert!(printed < 10 * (64 << 10), "{printed} bytes of log for 64 KiB that a guest may print");
     assert!(!log.chars().any(|char| char.is_control() && char != '\n'), "a guest moves the cursor: {log:?}");
 }
 
@@ -252,10 +252,13 @@ fn a_start_that_cannot_be_says_why_and_what_to_do() {
         (vec!["serve", "--middleware", "Cargo.toml"], "Cargo.toml is not WebAssembly"),
         (vec!["serve", "--url", &taken], "another program listens there"),
         (vec!["serve", "--url", "8080"], "write for example http://127.0.0.1:8080"),
-        (vec!["serve", "--timeout", "soon"], "invalid value 'soon' for '--timeout <TIME>': \"soon\" is no time; write for example"),
+        (
+            vec!["serve", "--timeout", "soon"],
+            "invalid value 'soon' for '--timeout <TIME>': \"soon\" is not a time; write for example",
+        ),
         (
             vec!["serve", "--files", "missing"],
-            "cannot use missing as the folder of files to send; it has to be a folder that exists",
+            "cannot use missing as the folder of files to send; it must be an existing folder",
         ),
         (vec!["serve", "--reuse", "always"], "there is no \"always\"; it takes never, serial, concurrent"),
         (vec!["serv"], "some similar subcommands exist: 'dev', 'serve'"),
@@ -277,10 +280,10 @@ fn the_doctor_tells_what_a_machine_lacks_and_what_to_do() {
         String::from_utf8(stdout).expect("it is text")
     };
     let told = look("ulimit -n 64;");
-    assert!(told.contains("\n  poor  descriptors    64 may be open at once"), "{told}");
+    assert!(told.contains("\n  poor  descriptors    the limit is 64"), "{told}");
     assert!(told.contains("Raise `ulimit -n`"), "{told}");
     let told = look("ulimit -v 8000000; unset XDG_CACHE_HOME; HOME=/dev/null");
-    assert!(told.contains("\n  poor  address space  for 2000 instances is not to be had"), "{told}");
+    assert!(told.contains("\n  poor  address space  cannot be reserved for 2000 instances"), "{told}");
     assert!(told.contains("\n  poor  cache          "), "{told}");
 }
 

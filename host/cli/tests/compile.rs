@@ -125,7 +125,7 @@ fn what_cannot_be_compiled_is_told_and_nothing_is_written() {
     assert_eq!(folder.files(), ["app.wasm", "text.wasm"]);
     compile(&folder, &["app.wasm"], 0);
     let told = compile(&folder, &["app.cwasm"], 1);
-    assert!(told.contains("app.cwasm is compiled already"), "{told}");
+    assert!(told.contains("app.cwasm is already compiled"), "{told}");
     compile(&folder, &["app.cwasm", "--out", "app.cwasm"], 0);
     assert_eq!(folder.files(), ["app.cwasm", "app.wasm", "text.wasm"]);
 }

@@ -111,10 +111,7 @@ fn what_does_not_go_together_is_refused_with_the_key_to_write() {
             &["b.wasm", "--config", "windhover.toml"],
             "b.wasm is given, and the configuration file has apps; add it there",
         ),
-        (
-            &["--tls-cert", "a.pem"],
-            "--tls-cert goes with --url; in the file write endpoints.NAME.tls.certificate",
-        ),
+        (&["--tls-cert", "a.pem"], "--tls-cert goes with --url; in the file write endpoints.NAME.tls.certificate"),
         (&["--h2", "off"], "--h2 goes with --url; in the file write endpoints.NAME.protocols"),
         (&["--config", "other.toml"], "cannot read other.toml: No such file"),
     ] {

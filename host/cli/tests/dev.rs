@@ -38,11 +38,11 @@ fn a_build_that_fails_is_what_every_request_hears_until_one_does_not() {
     server.until(|answer| answer.starts_with("HTTP/1.1 500 "));
     let told = server.ask(GET);
     assert!(told.contains("content-type: text/plain; charset=utf-8\r\n"), "{told}");
-    assert!(told.contains("\r\n\r\napp is not built: this step ended with 1:\ncp "), "{told}");
+    assert!(told.contains("\r\n\r\napp is not built: this step exited with code 1:\ncp "), "{told}");
     assert!(told.contains("cp: cannot stat '/no/such/<file>'"), "{told}");
     let page = server.ask("GET /any HTTP/1.1\r\nhost: a\r\naccept: text/html,*/*\r\nconnection: close\r\n\r\n");
     assert!(page.contains("content-type: text/html; charset=utf-8\r\n"), "{page}");
-    assert!(page.contains("<h1>app is not built: this step ended with 1:</h1>"), "{page}");
+    assert!(page.contains("<h1>app is not built: this step exited with code 1:</h1>"), "{page}");
     assert!(page.contains("/no/such/&lt;file&gt;") && page.contains("new EventSource("), "{page}");
     project.source("rust-wasi-http");
     server.until_answered("Hello from wasi:http!\n");
@@ -66,7 +66,7 @@ fn an_app_that_is_not_built_hides_no_other() {
     let ask = |path: &str| server.ask(&GET.replace("GET /", &format!("GET {path}")));
     wait(|| Some(ask("/good")).filter(|answer| answer.ends_with("\r\n\r\nHello from WebAssembly!\n")));
     let told = wait(|| Some(ask("/bad")).filter(|answer| answer.starts_with("HTTP/1.1 500 ")));
-    assert!(told.contains("bad is not built: this step ended with 1:"), "{told}");
+    assert!(told.contains("bad is not built: this step exited with code 1:"), "{told}");
     assert!(ask("/neither").starts_with("HTTP/1.1 404 "));
     project.source("rust-hello");
     wait(|| Some(ask("/bad")).filter(|answer| answer.ends_with("\r\n\r\nHello from WebAssembly!\n")));
@@ -188,7 +188,7 @@ fn what_is_wrong_with_the_configuration_is_told_and_heard_when_it_is_mended() {
     server.until_answered("Hello from WebAssembly!\n");
     project.write("windhover.toml", "[apps.app]\n");
     let told = server.until(|answer| answer.starts_with("HTTP/1.1 500 "));
-    assert!(told.contains("windhover.toml cannot be meant:") && told.contains("component is missing"), "{told}");
+    assert!(told.contains("windhover.toml is invalid:") && told.contains("component is missing"), "{told}");
 }
 
 struct Project(Folder);

@@ -47,14 +47,14 @@ fn a_file_that_is_not_its_own_is_left_alone() {
         let home = Home::new();
         fs::write(home.out(name), "mine").expect("it is ours");
         let error = home.fails(&[]);
-        assert!(error.contains(name) && error.contains("not made by windhover dev-cert; move it away"), "{error}");
+        assert!(error.contains(name) && error.contains("not created by windhover dev-cert; move it away"), "{error}");
         let files: Vec<_> = fs::read_dir(home.out("")).expect("it is there").collect();
         assert_eq!((files.len(), read(&home.out(name)).as_str()), (1, "mine"));
         assert!(!home.ca("").exists(), "nothing was made");
     }
     let home = Home::new();
     std::os::unix::fs::symlink("elsewhere", home.out("dev-cert.pem")).expect("it is ours");
-    assert!(home.fails(&[]).contains("not made by windhover dev-cert"));
+    assert!(home.fails(&[]).contains("not created by windhover dev-cert"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn bad_input_names_the_thing_and_the_remedy() {
     let error = home.fails(&["--host", "https://app.test"]);
     assert!(error.contains("\"https://app.test\"") && error.contains("without scheme"), "{error}");
     let error = home.fails(&["--out", "nowhere"]);
-    assert!(error.contains("nowhere is no folder that exists; make it"), "{error}");
+    assert!(error.contains("nowhere is not an existing folder; create it"), "{error}");
     let output = home.command(&[]).env_remove("XDG_DATA_HOME").env("HOME", "/dev/null").output().expect("it starts");
     let error = String::from_utf8(output.stderr).expect("it is text");
     assert!(error.contains("cannot make /dev/null/.local/share/windhover/dev-ca"), "{error}");

@@ -41,8 +41,8 @@ fn a_new_app_has_all_that_it_needs_under_its_own_name() {
 fn a_kind_that_a_language_cannot_make_is_refused_with_those_that_it_can() {
     let folder = Folder::with(&[]);
     let told = folder.told(&["new", "app", "--lang", "go", "--kind", "wasi-http-p3"], 1);
-    let kinds = "give --kind application or wasi-http";
-    assert_eq!(told, format!("windhover: this language's tools do not make such components yet; {kinds}\n"));
+    let kinds = "use --kind application or wasi-http";
+    assert_eq!(told, format!("windhover: the tools of this language cannot build such components yet; {kinds}\n"));
     assert!(folder.files().is_empty());
 }
 
@@ -73,7 +73,7 @@ fn an_application_in_rust_has_what_it_is_written_with_in_its_folder() {
 fn nothing_is_overwritten() {
     let folder = Folder::with(&[("app", "a file")]);
     let told = folder.told(&["new", "app", "--lang", "c"], 1);
-    assert_eq!(told, "windhover: app is there already, and nothing is overwritten; choose another name\n");
+    assert_eq!(told, "windhover: app already exists, and nothing is overwritten; choose another name\n");
     assert_eq!(folder.files(), ["app"]);
 }
 
@@ -82,7 +82,7 @@ fn what_cannot_be_a_name_is_told_and_nothing_is_written() {
     let folder = Folder::with(&[]);
     for name in ["My-App", "1app", "a.b", "..", "a b"] {
         let told = folder.told(&["new", name, "--lang", "c"], 1);
-        assert!(told.contains("cannot be the name of an app; begin with a small letter"), "{name:?}: {told}");
+        assert!(told.contains("cannot be the name of an app; use lower-case letters"), "{name:?}: {told}");
     }
     let told = folder.told(&["new", "absent/app", "--lang", "c"], 1);
     assert!(told.contains("cannot make absent/app"), "{told}");

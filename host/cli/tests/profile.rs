@@ -14,10 +14,7 @@ fn where_the_time_goes_is_told_and_written_for_the_firefox_profiler() {
     let folder = Folder::with(&[]);
     let guest = guest_file("computes").display().to_string();
     let told = folder.told(&["profile", &guest, "--path", "/5", "--seconds", "1", "-o", "seen.json"], 0);
-    assert!(
-        told.contains(" times GET /5 (status 200): ") && told.contains(" looks at the app in seen.json\n"),
-        "{told}"
-    );
+    assert!(told.contains(" times GET /5 (status 200): ") && told.contains(" samples in seen.json\n"), "{told}");
     assert!(told.contains("Open it at https://profiler.firefox.com. Most of the time went to:\n"), "{told}");
     let (_, heaviest) = told.split_once("went to:\n").expect("it was there");
     assert!(heaviest.contains(" %  ") && heaviest.contains("handle"), "{told}");
@@ -34,7 +31,7 @@ fn what_cannot_be_profiled_is_told() {
     let told = |arguments: &[&str], code| folder.told(&[&["profile"], arguments].concat(), code);
     assert!(told(&["absent.wasm"], 1).contains("cannot read absent.wasm"));
     assert!(told(&[], 1).contains("cannot read windhover.toml"));
-    assert!(told(&["absent.wasm", "--method", "A B"], 1).contains("cannot ask A B /"));
+    assert!(told(&["absent.wasm", "--method", "A B"], 1).contains("cannot send A B /"));
     assert!(told(&["absent.wasm", "--content", "absent"], 1).contains("cannot read absent"));
     assert!(told(&["absent.wasm", "--seconds", "0"], 2).contains("1..=120"));
     assert!(folder.files().is_empty());

@@ -75,7 +75,7 @@ fn no_other_signal_ends_a_start_and_what_it_asks_for_is_done_after_it() {
     start.wait_for_log("the configuration is read anew when the start is complete");
     site.feed();
     start.wait_for_print("Listening on http://");
-    start.wait_for_log("says now");
+    start.wait_for_log("was read again");
     start.signal(Signal::TERM);
     let (status, log) = start.ended();
     assert!(status.success(), "{log}");

@@ -76,11 +76,11 @@ fn a_file_that_cannot_be_meant_is_told_with_its_line() {
     for (tests, expected) in [
         ("", "tests.toml:1: there are no tests in it; write [[tests]]"),
         ("[[tests]\n", "tests.toml:1: "),
-        ("[[tests]]\nname = 'a'\nrequest = { path = '/' }\n", "tests.toml:1: tests: response is missing"),
+        ("[[tests]]\nname = 'a'\nrequest = { path = '/' }\n", "tests.toml:1: tests[0]: response is missing"),
         ("[[tests]]\nname = 'a'\nrequest = { paht = '/' }\nresponse = {}\n", "tests.toml:3: "),
         (
             "[[tests]]\nname = 'a'\nrequest = { path = '/', text = '', json = 1 }\nresponse = {}\n",
-            "\"a\" asks with text and with json; leave one out",
+            "\"a\" has both text and json; leave one out",
         ),
     ] {
         let folder = project("rust-hello", tests);

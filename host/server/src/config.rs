@@ -1,4 +1,4 @@
-//! The configuration: `windhover.toml`, what flags and environment variables say instead, and what it means together.
+//! The configuration: `windhover.toml`, what flags and environment variables set over it, and what the values mean together.
 //!
 //! An error names the file and line, or the flag, and the key, and says what to write instead. All errors of one kind are
 //! reported together: invalid TOML, then unknown keys, then values of the wrong type (the first), then what does not go
@@ -23,14 +23,14 @@ use toml::Value;
 
 use crate::route::{HostPattern, Route};
 
-/// A configuration that can be meant.
+/// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// The file, with its defaults filled in, its paths anchored at its folder, and what flags say instead.
+    /// The values, with defaults filled in and paths anchored at the folder of the file.
     pub written: File,
-    /// Hosts that are answered. Empty: every host.
+    /// Hosts that the server answers to. Empty: every host.
     pub hosts: Vec<HostPattern>,
-    /// What leads to each app, by its name.
+    /// The routes of each app, by its name.
     pub routes: Vec<(String, Vec<Route>)>,
     /// Where its values come from.
     pub origins: Origins,
@@ -49,7 +49,7 @@ impl Config {
         Self::meant(written, origins)
     }
 
-    /// One app, with all limits and grants as they are by default.
+    /// One app with default limits and no grants.
     pub fn of_app(component: &Path) -> Result<Self, Mistakes> {
         let apps = [(app_name(component), file::App::new(component.to_owned()))].into();
         Self::meant(File { apps, ..File::default() }, Origins::default())
@@ -60,7 +60,7 @@ impl Config {
         Ok(Self { written, hosts: meaning.hosts, routes: meaning.routes, origins })
     }
 
-    /// The keys that are not as in `other` and take effect at the start only.
+    /// The keys that differ from `other` and take effect at the start only.
     pub(crate) fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
         let (own, other) = (&self.written, &other.written);
         let lasting = |server: &file::Server| file::Server {
@@ -89,7 +89,7 @@ impl Config {
 pub fn check(key: &str, value: Value) -> Result<(), String> {
     let mut document = Document::default();
     let path: Vec<&str> = key.split('.').collect();
-    // What such a table has to have beside it.
+    // Such a table requires these keys.
     match path.as_slice() {
         ["apps", name, ..] => document.set(&["apps", name, "component"], "", None),
         ["endpoints", name, ..] => document.set(&["endpoints", name, "url"], "", None),
@@ -99,12 +99,12 @@ pub fn check(key: &str, value: Value) -> Result<(), String> {
     document.types().map(drop).map_err(|wrong| wrong.message(schema::Keys::new().root()))
 }
 
-/// An app without a name is called like its file, as far as names go.
+/// The name of an app that is given by its file alone: the file's name, with `-` for characters that names cannot have.
 pub fn app_name(component: &Path) -> String {
     let stem = component.file_stem().unwrap_or(component.as_os_str()).to_string_lossy();
     let plain = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
     stem.chars().map(plain).collect()
 }
 
-/// The name that a configuration file has where none is given.
+/// The default name of a configuration file.
 pub const FILE_NAME: &str = "windhover.toml";

@@ -1,5 +1,5 @@
-//! All apps of a configuration as they are loaded, and how they change: what is new is loaded aside, and takes the old
-//! one's place when it is whole. What cannot be loaded leaves the old one in place.
+//! The loaded apps of a configuration, and how they change: a new version replaces the old one when it is completely
+//! loaded. If it cannot be loaded, the old version stays.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::router::Router;
 #[derive(Default)]
 pub(crate) struct Deployments(BTreeMap<String, Deployment>);
 
-/// An app, with what it was loaded from.
+/// An app, with the configuration and the files that it was loaded from.
 struct Deployment {
     app: Arc<App>,
     written: file::App,
@@ -26,8 +26,8 @@ struct Deployment {
 }
 
 impl Deployments {
-    /// Loads all apps of a configuration. One that cannot be loaded is answered 503, and tried again when its files
-    /// change; if there is only one, that is the error.
+    /// Loads all apps of a configuration. Requests for an app that cannot be loaded get a 503; it is loaded again when its
+    /// files change. If it is the only app, that is an error.
     pub(crate) fn load(loader: &impl Load, config: &Config) -> anyhow::Result<Self> {
         let is_alone = config.written.apps.len() == 1;
         Self::load_each(config, |name, written| match guarded(|| loader.load(name, written)) {
@@ -39,7 +39,7 @@ impl Deployments {
         })
     }
 
-    /// Loads all whose files are there; the others are still to be built.
+    /// Loads the apps whose files exist. The others are not built yet.
     pub(crate) fn load_what_there_is(loader: &impl Load, config: &Config) -> anyhow::Result<Self> {
         Self::load_each(config, |name, written| match written.component.exists() {
             true => Ok(guarded(|| loader.load(name, written)).inspect_err(|reason| not_served(name, reason)).ok()),
@@ -60,7 +60,7 @@ impl Deployments {
         Ok(Self(deployments))
     }
 
-    /// What leads where.
+    /// The router for these apps.
     pub(crate) fn router(&self, config: &Config) -> Router {
         let routes = config.routes.iter().flat_map(|(name, routes)| {
             let app = self.0.get(name).map(|deployment| Arc::clone(&deployment.app));
@@ -69,13 +69,13 @@ impl Deployments {
         Router::new(config.hosts.clone(), routes.collect())
     }
 
-    /// Makes them those of another configuration. Apps whose part of it and whose files are the same go on as they are.
+    /// Changes to another configuration. Apps whose configuration and files are the same are not loaded again.
     pub(crate) fn change(&mut self, loader: &impl Load, config: &Config) {
         self.0.retain(|name, deployment| {
             let stays = config.written.apps.contains_key(name);
             if !stays {
                 deployment.app.leave();
-                info!(app = %name, "the app is not served any more");
+                info!(app = %name, "the app is no longer served");
             }
             stays
         });
@@ -120,11 +120,11 @@ impl Deployment {
             Ok(loaded) => {
                 let version = Arc::clone(&loaded.version);
                 self.app.swap(loaded);
-                info!(app = %name, %version, "the app has changed; requests under way end with what they began with");
+                info!(app = %name, %version, "the new version of the app is served; requests in flight finish on the old one");
             }
             Err(reason) => match self.app.loaded() {
                 Some(old) => {
-                    error!(app = %name, version = %old.version, "the app's change cannot be loaded, so it stays as it was: {reason:#}");
+                    error!(app = %name, version = %old.version, "the new version of the app cannot be loaded, the old one stays: {reason:#}");
                 }
                 None => not_served(name, &reason),
             },
@@ -133,7 +133,7 @@ impl Deployment {
 }
 
 fn not_served(name: &str, reason: &anyhow::Error) {
-    error!(app = %name, "the app is not served, and its requests are answered 503: {reason:#}");
+    error!(app = %name, "the app cannot be loaded, its requests get a 503: {reason:#}");
 }
 
 #[cfg(test)]

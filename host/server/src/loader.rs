@@ -1,4 +1,4 @@
-//! Loads apps: reads their files, puts them together, compiles them, and opens what they are granted.
+//! Loads apps: reads their files, composes them with their middleware, compiles them, and opens what they are granted.
 
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -22,18 +22,18 @@ use crate::parts::Parts;
 use crate::progress::Progress;
 use crate::secret::secret;
 
-/// What makes an app of what is written.
+/// Loads apps; a trait, so that tests can make it fail.
 pub(crate) trait Load {
     /// Loads an app. May take long, and may panic: compilers have bugs too.
     fn load(&self, name: &str, app: &App) -> anyhow::Result<Arc<Loaded>>;
 }
 
-/// Where apps are loaded.
+/// The engine and the cache that apps are loaded with.
 pub(crate) struct Loader {
     engine: Engine,
     cache: Option<Cache>,
     progress: Progress,
-    /// Of all apps together.
+    /// The instances of all apps together.
     max_instances: NonZeroU32,
 }
 
@@ -43,7 +43,7 @@ impl Loader {
         Ok(Self { engine, cache, progress, max_instances: file.server.max_instances })
     }
 
-    /// Tells what it loads by this.
+    /// Reports its progress there.
     pub(crate) fn telling(self, progress: Progress) -> Self {
         Self { progress, ..self }
     }
@@ -61,7 +61,7 @@ impl Loader {
             Some(guest) => guest,
             None => self.read(component, &app.middleware)?,
         };
-        self.progress.end(); // what is printed next is about what is there
+        self.progress.end(); // the next line says how it was loaded
         guest.require(HttpServer::offers)?;
         guest.require_room(&app.to_sandbox(self.max_instances))?;
         let grants = grants(app)?;
@@ -76,7 +76,7 @@ impl Loader {
         Ok(Arc::new(Loaded { sandbox, version: version.into() }))
     }
 
-    /// Reads an app and the middleware before it, and makes one guest of them.
+    /// Reads an app and its middleware, and composes them to one guest.
     fn read(&self, component: Option<&Path>, middleware: &[PathBuf]) -> anyhow::Result<Guest> {
         let parts = Parts::read(component, middleware)?;
         let whole = parts.compose()?;
@@ -113,7 +113,7 @@ impl Load for Loader {
     }
 }
 
-/// An app is being loaded, until this is dropped, also by a panic.
+/// Ends the progress report when it is dropped, also by a panic.
 struct Loading<'a>(&'a Progress);
 
 impl Drop for Loading<'_> {
@@ -128,13 +128,13 @@ pub fn cache_folder() -> Option<PathBuf> {
     Some(etcetera::choose_base_strategy().ok()?.cache_dir().join("windhover"))
 }
 
-/// A cache that cannot be used is no reason not to serve.
+/// Without a usable cache the server runs too, and compiles at each start.
 fn cache(server: &file::Server) -> Option<Cache> {
     if server.cache.as_deref() == Some(Path::new(NO_CACHE)) {
         return None;
     }
     let folder = server.cache.clone().or_else(cache_folder)?;
-    Cache::at(&folder).inspect_err(|error| warn!("compiled apps are not kept: {error}")).ok()
+    Cache::at(&folder).inspect_err(|error| warn!("the cache cannot be used, compiled apps are not kept: {error}")).ok()
 }
 
 fn grants(app: &App) -> anyhow::Result<Grants> {
@@ -142,7 +142,7 @@ fn grants(app: &App) -> anyhow::Result<Grants> {
     let mut grants = Grants::default();
     if let Some(folder) = &written.files {
         grants = grants.files(folder).with_context(|| {
-            format!("cannot use {} as the folder of files to send; it has to be a folder that exists", folder.display())
+            format!("cannot use {} as the folder of files to send; it must be an existing folder", folder.display())
         })?;
     }
     for (name, value) in &written.environment {
@@ -160,7 +160,7 @@ fn grants(app: &App) -> anyhow::Result<Grants> {
             Access::ReadWrite => FolderAccess::ReadWrite,
         };
         grants = grants.folder(path, &folder.path, access).with_context(|| {
-            format!("cannot grant {} as {path}; it has to be a folder that exists", folder.path.display())
+            format!("cannot grant {} as {path}; it must be an existing folder", folder.path.display())
         })?;
     }
     if !written.outbound.is_empty() {
@@ -176,5 +176,5 @@ fn grants(app: &App) -> anyhow::Result<Grants> {
     Ok(grants)
 }
 
-/// Digits of a hash: enough to tell versions apart, few enough to read.
+/// Digits of a hash: enough to distinguish versions, few enough to read.
 const VERSION_LENGTH: usize = 12;

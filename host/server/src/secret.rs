@@ -1,4 +1,4 @@
-//! Values that are kept elsewhere than in the configuration, and are never shown.
+//! Secrets: values that are stored outside of the configuration and never shown.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use crate::config::file::Secret;
 
-/// The value of a secret. What is wrong with it is told without it.
+/// The value of a secret. Errors do not contain it.
 pub(crate) fn secret(name: &str, kept: &Secret) -> anyhow::Result<String> {
     match (&kept.file, &kept.env) {
         (Some(file), _) => {
@@ -16,8 +16,8 @@ pub(crate) fn secret(name: &str, kept: &Secret) -> anyhow::Result<String> {
         }
         (None, Some(variable)) => match std::env::var(variable) {
             Ok(value) => Ok(value),
-            Err(_) => bail!("the secret {name} is to be in the environment variable {variable}, which is not set"),
+            Err(_) => bail!("the environment variable {variable} of the secret {name} is not set"),
         },
-        (None, None) => bail!("the secret {name} is kept nowhere"),
+        (None, None) => bail!("the secret {name} has neither file nor env"),
     }
 }

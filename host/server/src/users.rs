@@ -31,13 +31,13 @@ fn account(kind: &str, written: &str, look_up: impl Fn(&str) -> nix::Result<Opti
     }
     match look_up(written) {
         Ok(Some(number)) => Ok(number),
-        Ok(None) => Err(format!("there is no {kind} {written:?} on this machine; write one that is, or its number")),
+        Ok(None) => Err(format!("there is no {kind} {written:?} on this machine; write an existing one, or a number")),
         Err(reason) => Err(format!("{kind} {written:?} cannot be looked up: {}", reason.desc())),
     }
 }
 
 #[cfg(not(unix))]
-const NO_ACCOUNTS: &str = "files have no owner by number on this system; leave it out";
+const NO_ACCOUNTS: &str = "this system has no numeric owners of files; leave it out";
 
 #[cfg(all(test, unix))]
 mod tests {

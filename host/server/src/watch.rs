@@ -1,5 +1,5 @@
-//! Looks after what may change while the server runs: the configuration file, and the files of apps. What takes long, such
-//! as compiling, is done on a thread of its own, so that the server can be asked to leave meanwhile.
+//! Watches the configuration file and the files of apps while the server runs, and loads what has changed. Long work, such
+//! as compiling, runs on a thread of its own, so that the server can shut down meanwhile.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,20 +22,20 @@ use crate::loader::Loader;
 use crate::pipeline::Pipeline;
 use crate::service_manager;
 
-/// Looks after what may change.
+/// The watcher, as the supervisor drives it.
 pub(crate) struct Watch {
-    /// `None`: it is being worked on.
+    /// `None`: it is at work in `working`.
     watched: Option<Watched>,
     working: Option<JoinHandle<Watched>>,
-    /// The configuration is to be read anew when that is done.
+    /// Whether to read the configuration again when that work is done.
     is_asked: bool,
-    /// When it was last looked.
+    /// When the files were last checked.
     looked: Instant,
     interval: Duration,
     pre_stop_delay: Duration,
 }
 
-/// What is looked after.
+/// What is watched, and what is changed.
 struct Watched {
     reread: Reread,
     config: Config,
@@ -65,23 +65,24 @@ impl Watch {
         Self { watched: Some(watched), working: None, is_asked: false, looked, interval, pre_stop_delay }
     }
 
-    /// Has the configuration read anew, now or when what is being done is done.
+    /// Reads the configuration again, now or when the work in progress is done.
     pub(crate) fn reload(&mut self) {
         self.is_asked = true;
         self.begin();
     }
 
-    /// How long the server goes on when it is asked to leave.
+    /// How long the server goes on serving when it is asked to shut down.
     pub(crate) fn pre_stop_delay(&self) -> Duration {
         self.pre_stop_delay
     }
 
-    /// Waits until it is time to look, or until what is being done is done, and goes on. May be dropped while it waits.
+    /// Waits for the next check or for the end of the work in progress, and goes on. Cancel safe.
     pub(crate) async fn turn(&mut self) {
         match &mut self.working {
             Some(working) => {
-                // Nothing panics there that is not caught, and then there is one watcher less, not one server.
-                let watched = working.await.inspect_err(|panic| error!(%panic, "changes are not seen any more")).ok();
+                // Panics are caught there. If one is not, the server goes on without its watcher.
+                let watched =
+                    working.await.inspect_err(|panic| error!(%panic, "changes of files are no longer noticed")).ok();
                 if let Some(watched) = &watched {
                     (self.interval, self.pre_stop_delay) = watched.times();
                 }
@@ -96,10 +97,10 @@ impl Watch {
         self.begin();
     }
 
-    /// Begins to work, if nobody does.
+    /// Begins to work, unless work is in progress.
     fn begin(&mut self) {
         let Some(mut watched) = self.watched.take() else {
-            self.looked = Instant::now(); // so that it does not become due again and again
+            self.looked = Instant::now(); // so that it is not due again at once
             return;
         };
         let is_asked = std::mem::take(&mut self.is_asked);
@@ -113,8 +114,8 @@ impl Watch {
                 Ok(())
             });
             if let Err(panic) = worked {
-                error!("a change is not served, or not all of it: {panic:#}");
-                service_manager::ready(); // it may have said that it reads its configuration anew
+                error!("a change has been applied only in part, or not at all: {panic:#}");
+                service_manager::ready(); // it may have reported that it reloads
             }
             watched
         }));
@@ -127,7 +128,7 @@ impl Watched {
         (server.watch_interval.0, server.pre_stop_delay.0)
     }
 
-    /// Looks whether a file has changed, and stayed the same since the last look.
+    /// Checks whether a file has changed and stayed the same since the last check.
     fn look(&mut self) {
         if self.file.have_changed(FileStamp::of(self.config.source())) {
             return self.reload();
@@ -135,31 +136,31 @@ impl Watched {
         self.deployments.look(&self.loader);
     }
 
-    /// Makes all as the configuration file says now. With a mistake in it, all stays as it is.
+    /// Applies the configuration file as it is now. If it has an error, nothing changes.
     fn reload(&mut self) {
         let Some(file) = self.config.source().map(ToOwned::to_owned) else {
-            info!("asked to read the configuration anew, and there is no file");
+            info!("cannot read the configuration again: there is no file");
             return self.deployments.look(&self.loader);
         };
         self.file = WatchedFiles::new(FileStamp::of(self.config.source()));
         service_manager::reloading();
         match (self.reread)(&file).and_then(|config| self.change(config, &file)) {
-            Ok(()) => info!("the configuration is as {} says now", file.display()),
-            Err(mistakes) => error!("the configuration stays as it was:\n{mistakes:#}"),
+            Ok(()) => info!("the configuration was read again from {}", file.display()),
+            Err(mistakes) => error!("the new configuration is invalid, the old one stays:\n{mistakes:#}"),
         }
         service_manager::ready();
     }
 
-    /// Makes all as another configuration says, or, if its endpoints cannot be served, nothing.
+    /// Applies another configuration. If its endpoints cannot be served, nothing changes.
     fn change(&mut self, config: Config, file: &Path) -> anyhow::Result<()> {
         let endpoints = self.endpoints.next(&config.written)?;
         let changed = Handle::current().block_on(self.handle.change_endpoints(endpoints.configs()))?;
         changed.opened.iter().for_each(|address| info!("listening on {address}"));
-        changed.closed.iter().for_each(|address| info!("not listening on {address} any more"));
+        changed.closed.iter().for_each(|address| info!("no longer listening on {address}"));
         self.pipeline.telemetry().watch_certificates(&endpoints);
         self.endpoints = endpoints;
         for key in self.config.needs_restart(&config) {
-            warn!("{key} has changed in {}, which needs a restart", file.display());
+            warn!("{key} has changed in {}; restart the server to apply it", file.display());
         }
         self.deployments.change(&self.loader, &config);
         self.pipeline.reroute(self.deployments.router(&config));

@@ -1,4 +1,4 @@
-//! The commands of those who write apps: from an empty folder to where the time goes.
+//! The arguments of the commands for authors of apps.
 
 use std::path::PathBuf;
 
@@ -56,7 +56,7 @@ pub enum Command {
 /// `windhover new`.
 #[derive(Debug, Parser)]
 pub struct New {
-    /// The folder to make; its name is the app's
+    /// The folder to create; its name becomes the app's
     #[arg(value_name = "NAME")]
     pub folder: PathBuf,
 
@@ -64,12 +64,12 @@ pub struct New {
     #[arg(long = "lang", value_name = "LANGUAGE", value_enum)]
     pub language: Language,
 
-    /// What it is written for: Windhover's own world, with all features, or the standard that other servers run too
+    /// The interface of the app: Windhover's own, with all features, or the standard that other servers run too
     #[arg(long, value_name = "KIND", value_enum, default_value_t = Kind::Application)]
     pub kind: Kind,
 }
 
-/// The languages that an app can be begun in.
+/// The languages of the templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {
     /// C, by clang and wasi-libc
@@ -92,7 +92,7 @@ pub enum Language {
     Zig,
 }
 
-/// What an app is written for.
+/// The interface that an app is written for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// windhover:http/application
@@ -122,7 +122,7 @@ pub struct Dev {
     #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
     pub config: PathBuf,
 
-    /// Show it in a browser
+    /// Open it in a browser
     #[arg(long)]
     pub open: bool,
 
@@ -148,7 +148,7 @@ pub struct Test {
     #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
     pub config: PathBuf,
 
-    /// Write what came of it as JUnit's XML too, for build servers
+    /// Also write the results as JUnit XML, for build servers
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 }
@@ -164,19 +164,19 @@ pub struct Profile {
     #[arg(long, env = "WINDHOVER_CONFIG", value_name = "FILE", default_value = "windhover.toml")]
     pub config: PathBuf,
 
-    /// What is asked: a path with its query
+    /// The path of the request, with its query
     #[arg(long, value_name = "PATH", default_value = "/")]
     pub path: String,
 
-    /// By which method
+    /// The method of the request
     #[arg(long, value_name = "METHOD", default_value = "GET")]
     pub method: String,
 
-    /// A file that is sent with it [default: no content]
+    /// A file to send as the content of the request [default: no content]
     #[arg(long, value_name = "FILE")]
     pub content: Option<PathBuf>,
 
-    /// How long
+    /// How many seconds to send requests
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u64).range(1..=120))]
     pub seconds: u64,
 
@@ -200,7 +200,7 @@ pub struct Bindings {
     #[arg(long, value_name = "WORLD")]
     pub world: Option<String>,
 
-    /// The folder to write to; files that are the same already are left alone
+    /// The folder to write to; unchanged files are not written
     #[arg(long, value_name = "FOLDER", default_value = "build/bindings")]
     pub out: PathBuf,
 }
@@ -216,8 +216,8 @@ pub struct Component {
     #[arg(short, long, value_name = "APP.wasm")]
     pub out: Option<PathBuf>,
 
-    /// The WIT that the module was written for, a file or a folder with its dependencies in deps; for a module that does
-    /// not say so itself
+    /// The WIT that the module was written for, a file or a folder with its dependencies in deps; for a module that
+    /// does not name its imports and exports itself
     #[arg(long, value_name = "WIT")]
     pub wit: Option<PathBuf>,
 
@@ -229,7 +229,7 @@ pub struct Component {
 /// `windhover dev-cert`.
 #[derive(Debug, Parser)]
 pub struct DevCert {
-    /// A further DNS name or IP address that the certificate is for; may be given more than once
+    /// Another DNS name or IP address for the certificate; may be given more than once
     #[arg(long = "host", value_name = "NAME")]
     pub hosts: Vec<String>,
 

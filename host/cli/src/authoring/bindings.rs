@@ -1,4 +1,4 @@
-//! `windhover bindings`: what an app's WIT is in its language.
+//! `windhover bindings`: generates the bindings of an app, which are its WIT in its language.
 
 mod tool;
 
@@ -15,8 +15,7 @@ use crate::authoring::wit;
 use crate::output;
 use windhover_server::say;
 
-/// Writes them. Files that are the same already are left as they are, so that what is built of them need not be built
-/// anew.
+/// Writes the bindings. Unchanged files are not written, so that builds do not compile them again.
 pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
     let (mut resolve, world) = wit::world(&args.wit, args.world.as_deref())?;
     let name = resolve.worlds[world].name.clone();
@@ -25,7 +24,7 @@ pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
             generate(wit_bindgen_c::Opts::default().build().as_mut(), &mut resolve, world, &args.wit)?
         }
         Language::Go => {
-            // As it comes, whether gofmt is here or not: the same WIT gives the same files.
+            // Not formatted, whether gofmt is installed or not, so that the same WIT gives the same files.
             let format = wit_bindgen_go::Format::False;
             let mut go = wit_bindgen_go::Opts { quiet: true, format, ..Default::default() }.build();
             let mut files = generate(go.as_mut(), &mut resolve, world, &args.wit)?;
@@ -34,7 +33,7 @@ pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
             }
             files
         }
-        // For reading: `wit_bindgen::generate!` makes the same while an app is built.
+        // For reading: `wit_bindgen::generate!` generates the same in the build of an app.
         Language::Rust => {
             let mut rust = wit_bindgen_rust::Opts { format: true, generate_all: true, ..Default::default() }.build();
             generate(&mut rust, &mut resolve, world, &args.wit)?
@@ -47,7 +46,7 @@ pub(crate) fn bindings(args: &Bindings) -> anyhow::Result<ExitCode> {
         all += 1;
         changed += usize::from(write(&args.out.join(name), content)?);
     }
-    say(&format!("Bindings of {name}: {all} files in {}, {changed} of them new", args.out.display()));
+    say(&format!("Bindings of {name}: {all} files in {}, {changed} of them changed", args.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -63,7 +62,7 @@ fn generate(
     Ok(files)
 }
 
-/// Whether it was other than this.
+/// Whether the content was another.
 fn write(file: &Path, content: &[u8]) -> anyhow::Result<bool> {
     if fs::read(file).is_ok_and(|old| old == content) {
         return Ok(false);

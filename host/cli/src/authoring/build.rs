@@ -1,4 +1,4 @@
-//! `windhover build`: makes the components of apps, by the commands of their configuration.
+//! `windhover build`: builds the components of apps with the commands of their configuration.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
@@ -17,7 +17,7 @@ use windhover_server::engine;
 use windhover_server::parts::Parts;
 use windhover_server::say;
 
-/// Builds all apps that say how, or one.
+/// Builds all apps that have `build.commands`, or one.
 pub(crate) fn build(args: &authoring::Build) -> anyhow::Result<ExitCode> {
     let config = Config::read(&args.config)?;
     let recipes = Recipe::all(&config);
@@ -59,12 +59,12 @@ pub(crate) struct Recipe {
     pub(crate) name: String,
     pub(crate) build: file::Build,
     component: PathBuf,
-    /// Where the commands run.
+    /// The folder in which the commands run.
     pub(crate) folder: PathBuf,
 }
 
 impl Recipe {
-    /// Those of all apps that say how.
+    /// Those of all apps that have `build.commands`.
     pub(crate) fn all(config: &Config) -> Vec<Self> {
         let folder = config.source().and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
@@ -76,19 +76,19 @@ impl Recipe {
         apps.filter_map(recipe).collect()
     }
 
-    /// That there is something to build.
+    /// Fails if there is nothing to build.
     pub(crate) fn require_any(recipes: &[Self], file: &Path) -> anyhow::Result<()> {
         if recipes.is_empty() {
             bail!(
-                "{} does not say how an app is built.\nWrite [apps.NAME.build] with commands = [\"...\"] in it, or begin \
-                 with `windhover new`.",
+                "{} does not say how an app is built.\nWrite [apps.NAME.build] with commands = [\"...\"] in it, or create \
+                 an app with `windhover new`.",
                 file.display()
             );
         }
         Ok(())
     }
 
-    /// The shell, told a step.
+    /// A shell that runs a step.
     pub(crate) fn shell(&self, step: &str) -> std::io::Result<Command> {
         let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
         let mut command = Command::new(shell);
@@ -96,14 +96,17 @@ impl Recipe {
         Ok(command)
     }
 
-    /// That a step ended well.
+    /// Fails if a step has failed.
     pub(crate) fn require(&self, step: &str, ended: std::io::Result<ExitStatus>) -> anyhow::Result<()> {
         let status = ended.with_context(|| format!("cannot run the shell in {}", self.folder.display()))?;
         let ended = match status.code() {
             Some(0) => return Ok(()),
-            Some(127) => "a command of this step is not on this machine (`windhover doctor` lists what is)".to_owned(),
-            Some(code) => format!("this step ended with {code}"),
-            None => format!("this step was ended from outside ({status})"),
+            Some(127) => {
+                "a command of this step is not installed (`windhover doctor` lists the tools of each language)"
+                    .to_owned()
+            }
+            Some(code) => format!("this step exited with code {code}"),
+            None => format!("this step was killed ({status})"),
         };
         let mut told = format!("{} is not built: {ended}:\n{step}", self.name);
         for lack in languages::lacks_of_command(step) {
@@ -112,7 +115,7 @@ impl Recipe {
         bail!(told)
     }
 
-    /// What came of it, if it can be served.
+    /// A line about the component, if it can be served.
     pub(crate) fn outcome(&self) -> anyhow::Result<String> {
         let file = &self.component;
         let bytes = std::fs::read(file)
@@ -126,7 +129,7 @@ impl Recipe {
     }
 }
 
-/// The `PATH` with this program's folder first: `windhover` in a step is the one that runs it.
+/// The `PATH` with this program's folder first, so that `windhover` in a step is this program.
 fn with_own_folder() -> std::io::Result<std::ffi::OsString> {
     let own = std::env::current_exe()?;
     let path = std::env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `windhover component`: a component, made of the core module that a compiler has produced.
+//! `windhover component`: makes a component from a core module.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -15,8 +15,7 @@ use crate::authoring::wit;
 use crate::output;
 use windhover_server::say;
 
-/// Makes it and writes it, if it is one that can be served. What is there under that name is replaced whole, or not at
-/// all.
+/// Makes the component, and replaces the file atomically if the component can be served.
 pub(crate) fn component(args: &Component) -> anyhow::Result<ExitCode> {
     let core = &args.core;
     let mut module = module(core)?;
@@ -56,7 +55,7 @@ fn module(file: &Path) -> anyhow::Result<Vec<u8>> {
     }
 }
 
-/// Says in the module what it was written for.
+/// Adds the WIT that the module was written for to it.
 fn embed(module: &mut Vec<u8>, wit: &Path, world: Option<&str>, core: &Path) -> anyhow::Result<()> {
     if has_type(module, core)? {
         bail!(
@@ -79,7 +78,7 @@ fn require_type(module: &[u8], core: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Whether the module says what it imports and exports, as components do.
+/// Whether the module contains the types of its imports and exports.
 fn has_type(module: &[u8], core: &Path) -> anyhow::Result<bool> {
     let (without, _) = metadata::decode(module).with_context(|| format!("{} cannot be read", core.display()))?;
     Ok(without.is_some())

@@ -1,6 +1,6 @@
-//! `windhover dev`: serves apps while they are written. A thread builds them, and again whenever a source changes; what it
-//! has built is served like any app whose file has changed, so no request is lost. This is what stands between it and
-//! the requests.
+//! `windhover dev`: serves apps during development. A thread builds them, and builds again whenever a source changes. The
+//! server loads the result like any app whose file has changed, so no request is lost. This layer answers requests while
+//! an app is not built, and tells pages to reload.
 
 mod builder;
 mod page;
@@ -27,7 +27,7 @@ use builder::{Builder, Running};
 use reload::Visit;
 use state::{Failure, State, WATCH_INTERVAL, served};
 
-/// Serves until asked to leave, and leaves no process behind.
+/// Serves until it is asked to shut down, and leaves no process behind.
 pub(crate) fn dev(args: &authoring::Dev) -> anyhow::Result<ExitCode> {
     let serve = Serve {
         config: Some(args.config.clone()),
@@ -46,12 +46,12 @@ pub(crate) fn dev(args: &authoring::Dev) -> anyhow::Result<ExitCode> {
     served
 }
 
-/// What is developed.
+/// The layer.
 pub(crate) struct Dev {
     config: PathBuf,
     open: bool,
     state: watch::Sender<State>,
-    /// What is being run for a build.
+    /// The command of a build that is running.
     running: Arc<Running>,
     thread: Mutex<Option<JoinHandle<()>>>,
     apps: OnceLock<ServedApps>,
@@ -69,7 +69,7 @@ impl Dev {
         }
     }
 
-    /// Waits for the builder, which was told to leave.
+    /// Waits for the builder, which was asked to stop.
     fn join(&self) {
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
@@ -79,7 +79,7 @@ impl Dev {
 }
 
 impl Interceptor for Dev {
-    /// Begins to build.
+    /// Starts to build.
     fn begin(self: Arc<Self>, apps: ServedApps, address: Option<&str>) {
         let _ = self.apps.set(apps); // once
         let builder = Builder::new(self.config.clone(), self.state.clone(), Arc::clone(&self.running));
@@ -89,17 +89,17 @@ impl Interceptor for Dev {
                 Ok(())
             });
             if let Err(panic) = building {
-                error!("nothing is built any more; end this and begin anew: {panic:#}");
+                error!("builds have stopped; restart `windhover dev`: {panic:#}");
             }
         }));
         if let Some(address) = address.filter(|_| self.open)
             && let Err(reason) = open::that_detached(address)
         {
-            warn!("cannot show {address} in a browser: {reason}");
+            warn!("cannot open {address} in a browser: {reason}");
         }
     }
 
-    /// What asks for changes is answered, and while an app could not be built, all that is for it.
+    /// Answers requests for changes, and all requests for an app that could not be built.
     fn intercept(&self, request: &mut Request, app: Option<&str>) -> Interception {
         let state = self.state.borrow();
         if request.target.whole_path() == reload::PATH {
@@ -118,7 +118,7 @@ impl Interceptor for Dev {
         }
     }
 
-    /// Ends what is being built, and what waits for changes.
+    /// Ends a running build, and the responses that wait for changes.
     fn leave(&self) {
         self.state.send_modify(|state| state.is_leaving = true);
         self.running.end();

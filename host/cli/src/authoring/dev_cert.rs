@@ -1,5 +1,5 @@
-//! `windhover dev-cert`: a certificate to develop with, signed by an authority of this user's own. Run again, it renews
-//! what it has made, and never touches a file that it has not made.
+//! `windhover dev-cert`: creates a certificate for development, signed by an authority of this user. Run again, it renews
+//! its own files. It never changes other files.
 
 mod authority;
 mod files;
@@ -15,13 +15,13 @@ use authority::{Authority, Issued};
 use files::Own;
 use windhover_server::say;
 
-/// Makes the certificate and tells what to do with it.
+/// Creates the certificate and prints how to use it.
 pub(crate) fn dev_cert(args: &DevCert) -> anyhow::Result<ExitCode> {
     let names = names(&args.hosts)?;
     if !args.out.is_dir() {
-        bail!("{} is no folder that exists; make it, or choose another with --out", args.out.display());
+        bail!("{} is not an existing folder; create it, or choose another with --out", args.out.display());
     }
-    // Both are looked at before either is written, so that a pair stays a pair.
+    // Both are checked before either is written, so that certificate and key stay a pair.
     let key = Own::at(args.out.join("dev-key.pem"))?;
     let certificate = Own::at(args.out.join("dev-cert.pem"))?;
     let authority = Authority::of_this_user()?;
@@ -32,13 +32,13 @@ pub(crate) fn dev_cert(args: &DevCert) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What the certificate is for: this machine by each of its names, and what was asked for, each once.
+/// The names of the certificate: the loopback names of this machine and the given ones, without duplicates.
 fn names(hosts: &[String]) -> anyhow::Result<Vec<String>> {
     let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
     for host in hosts {
         let name = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         if let Some(problem) = problem(&name) {
-            bail!("{host:?} is no name for a certificate: {problem}");
+            bail!("{host:?} is not a name for a certificate: {problem}");
         }
         if !names.contains(&name) {
             names.push(name);
@@ -51,7 +51,7 @@ fn names(hosts: &[String]) -> anyhow::Result<Vec<String>> {
 fn problem(name: &str) -> Option<&'static str> {
     let domain = name.strip_prefix("*.").unwrap_or(name);
     let is_label = |label: &str| {
-        let is_known = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+        let is_known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         (1..=63).contains(&label.len()) && label.bytes().all(is_known)
     };
     if name.parse::<IpAddr>().is_ok() {
@@ -59,11 +59,11 @@ fn problem(name: &str) -> Option<&'static str> {
     } else if !name.is_ascii() {
         Some("write it in ASCII, as DNS has it (xn--...)")
     } else if name.contains(['/', ':']) {
-        Some("it is a host alone, without scheme, port or path")
+        Some("write the host alone, without scheme, port or path")
     } else if name.len() > 253 || !domain.split('.').all(is_label) {
         Some("give a DNS name, as app.test or *.app.test, or an IP address")
-    } else if domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|octet| octet.is_ascii_digit())) {
-        Some("it ends in a number as an IP address does, and is none")
+    } else if domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|byte| byte.is_ascii_digit())) {
+        Some("it ends in a number, but is not an IP address")
     } else {
         None
     }
@@ -95,7 +95,7 @@ To use it:
     )
 }
 
-/// As it can be pasted into a shell.
+/// Quoted for a shell.
 fn quoted(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |char: char| char.is_alphanumeric() || "/._-+,:@%".contains(char);

@@ -1,4 +1,4 @@
-//! What each language needs on this machine to build an app, and how to get it.
+//! The tools that each language needs to build an app, and how to install them.
 
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use clap::ValueEnum;
 
 use crate::args::authoring::Language;
 
-/// What is missing for a language, each with how to get it.
+/// The missing tools of a language, each with how to install it.
 pub(crate) fn lacks(language: Language) -> Vec<String> {
     needs(language).iter().filter_map(|need| need.find().err()).collect()
 }
 
-/// What there is for a language, or the first that is missing.
+/// The tools of a language with their versions, or the first one that is missing.
 pub(crate) fn found(language: Language) -> Result<String, String> {
     let found = needs(language).iter().map(Need::find).collect::<Result<Vec<_>, _>>()?;
     Ok(found.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// What is missing for the tools that a command of a shell calls: where it has failed, that may be why.
+/// The missing tools that a shell command calls, as a possible reason why it has failed.
 pub(crate) fn lacks_of_command(command: &str) -> Vec<String> {
     let words: Vec<_> = command.split_whitespace().collect();
     let mut lacks = Vec::new();
@@ -35,11 +35,11 @@ pub(crate) fn lacks_of_command(command: &str) -> Vec<String> {
 
 /// A tool.
 struct Need {
-    /// How it is asked for its version.
+    /// The command that prints its version.
     ask: &'static [&'static str],
-    /// The oldest that will do, as far as it matters.
+    /// The oldest version that works. Empty: any.
     oldest: &'static [u32],
-    /// How to get it.
+    /// How to install it.
     remedy: &'static str,
 }
 
@@ -56,7 +56,7 @@ fn needs(language: Language) -> &'static [Need] {
 }
 
 impl Need {
-    /// The tool with its version, where it has one; or what is missing, and how to get it.
+    /// The tool with its version, if it prints one. An error: what is missing, and how to install it.
     fn find(&self) -> Result<Option<String>, String> {
         let Self { ask, oldest, remedy } = self;
         let [program, ..] = ask else { return Ok(None) };
@@ -66,15 +66,17 @@ impl Need {
         let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
         let told = String::from_utf8_lossy(&answer.stdout);
         match version(&told) {
-            Some(found) if found.as_slice() < *oldest => {
-                Err(format!("{program} is {}, and has to be {} or newer. {remedy}", dotted(&found), dotted(oldest)))
-            }
+            Some(found) if found.as_slice() < *oldest => Err(format!(
+                "{program} is {}; version {} or newer is required. {remedy}",
+                dotted(&found),
+                dotted(oldest)
+            )),
             found => Ok(found.map(|found| format!("{program} {}", dotted(&found)))),
         }
     }
 }
 
-/// What a tool says of itself. `None`: it is not there, or does not say it in time.
+/// The output of a tool. `None`: it is not installed, or does not end in time.
 fn answer(ask: &[&str], patience: Duration) -> Option<Output> {
     let (program, arguments) = ask.split_first()?;
     let mut command = Command::new(program);
@@ -101,7 +103,7 @@ fn version(text: &str) -> Option<Vec<u32>> {
     versions.next().map(|word| word.split('.').map_while(|part| part.parse().ok()).collect())
 }
 
-/// A tool that waits for something is of no use. On a machine that is busy Node.js takes a second.
+/// A tool that hangs must not hold up the command. Node.js takes a second on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const RUST: [Need; 2] = [
@@ -137,7 +139,7 @@ const CPP: [Need; 2] = [
 const DEBIAN_CPP: &str = "On Debian: apt-get install --no-install-recommends clang-19 lld-19 wasi-libc \
                           libclang-rt-19-dev-wasm32 libc++-19-dev-wasm32 libc++abi-19-dev-wasm32";
 
-/// Each release breaks programs of the one before.
+/// Each release breaks programs for the one before.
 const ZIG: [Need; 1] = [Need {
     ask: &["zig", "version"],
     oldest: &[0, 17],
@@ -200,7 +202,7 @@ mod tests {
         let missing = Need { ask: &["windhover-no-such-tool"], oldest: &[], remedy: "Get it." };
         assert_eq!(missing.find(), Err("`windhover-no-such-tool` does not run here. Get it.".to_owned()));
         let old = Need { ask: &["echo", "tool 1.2.3"], oldest: &[1, 10], remedy: "Get a new one." };
-        assert_eq!(old.find(), Err("echo is 1.2.3, and has to be 1.10 or newer. Get a new one.".to_owned()));
+        assert_eq!(old.find(), Err("echo is 1.2.3; version 1.10 or newer is required. Get a new one.".to_owned()));
         let good = Need { ask: &["echo", "tool 1.10"], oldest: &[1, 10], remedy: "" };
         assert_eq!(good.find(), Ok(Some("echo 1.10".to_owned())));
     }

@@ -1,4 +1,4 @@
-//! `windhover new`: an app to begin with, in a folder of its own.
+//! `windhover new`: creates an app in a new folder.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -12,18 +12,18 @@ use crate::authoring::languages;
 use crate::authoring::templates::{self, Template, template};
 use windhover_server::say;
 
-/// Writes it, and tells how to go on.
+/// Writes the files, and prints the next steps.
 pub(crate) fn new(args: &New) -> anyhow::Result<ExitCode> {
     let folder = &args.folder;
     let name = name_of(folder)?;
     let Some(template) = template(args.language, args.kind) else {
         let kinds = templates::kinds(args.language).join(" or ");
-        bail!("this language's tools do not make such components yet; give --kind {kinds}");
+        bail!("the tools of this language cannot build such components yet; use --kind {kinds}");
     };
     match fs::create_dir(folder) {
         Ok(()) => {}
         Err(reason) if reason.kind() == ErrorKind::AlreadyExists => {
-            bail!("{} is there already, and nothing is overwritten; choose another name", folder.display())
+            bail!("{} already exists, and nothing is overwritten; choose another name", folder.display())
         }
         Err(reason) => return Err(reason).with_context(|| format!("cannot make {}", folder.display())),
     }
@@ -36,21 +36,21 @@ pub(crate) fn new(args: &New) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name of the app: a package of its language, and an app of a configuration, have to be able to be called so.
+/// The name of the app. It must be valid as a package of its language and as an app of a configuration.
 fn name_of(folder: &Path) -> anyhow::Result<&str> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let is_good = name.starts_with(|first: char| first.is_ascii_lowercase())
         && name.bytes().all(|letter| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'));
     if !is_good {
         bail!(
-            "{:?} cannot be the name of an app; begin with a small letter and go on with small letters, digits, - and _",
+            "{:?} cannot be the name of an app; use lower-case letters, digits, - and _, and begin with a letter",
             folder.display().to_string()
         );
     }
     Ok(name)
 }
 
-/// Writes a template, with the app's name where its own stands.
+/// Writes a template, with the app's name in place of the template's.
 fn write(template: &Template, name: &str, folder: &Path) -> anyhow::Result<()> {
     for (path, content) in template.files {
         let file = folder.join(path);
@@ -67,7 +67,7 @@ fn write(template: &Template, name: &str, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As Rust calls what it has built.
+/// The name in the form of Rust's build output.
 fn underscored(name: &str) -> String {
     name.replace('-', "_")
 }

@@ -1,4 +1,4 @@
-//! `windhover profile`: where an app's time goes.
+//! `windhover profile`: measures where an app spends its time.
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
@@ -20,7 +20,7 @@ use crate::output;
 use windhover_server::say;
 use windhover_server::testing::App;
 
-/// Asks for as long as is wanted, writes what was seen, and tells the most of it. The exit code is 0 if something was.
+/// Sends requests for the given time, writes the samples, and prints the most frequent functions. No samples: an error.
 pub(crate) fn profile(args: &authoring::Profile) -> anyhow::Result<ExitCode> {
     let content = match &args.content {
         Some(file) => Bytes::from(fs::read(file).with_context(|| format!("cannot read {}", file.display()))?),
@@ -28,7 +28,7 @@ pub(crate) fn profile(args: &authoring::Profile) -> anyhow::Result<ExitCode> {
     };
     let request = || {
         let builder = Request::builder().method(args.method.as_str()).uri(&args.path);
-        builder.body(content.clone()).with_context(|| format!("cannot ask {} {}", args.method, args.path))
+        builder.body(content.clone()).with_context(|| format!("cannot send {} {}", args.method, args.path))
     };
     request()?; // before seconds of compiling
     let app = match &args.app {
@@ -47,12 +47,12 @@ pub(crate) fn profile(args: &authoring::Profile) -> anyhow::Result<ExitCode> {
     let what = format!("{requests} times {} {} (status {})", args.method, args.path, first.status().as_u16());
     if seen.samples.is_empty() {
         bail!(
-            "{what} took {} s, and the app was never seen at work; ask what takes longer, or for longer",
+            "{what} took {} s, but there is no sample of the app; choose a request that takes longer, or more seconds",
             args.seconds
         );
     }
     output::write(&args.out, &serde_json::to_vec(&written(&what, &seen)).context("it cannot be written as JSON")?)?;
-    say(&format!("{what}: {} looks at the app in {}", seen.samples.len(), args.out.display()));
+    say(&format!("{what}: {} samples in {}", seen.samples.len(), args.out.display()));
     say("Open it at https://profiler.firefox.com. Most of the time went to:");
     for (function, share) in heaviest(&seen) {
         say(&format!("  {share:5.1} %  {}", label(function)));
@@ -60,7 +60,7 @@ pub(crate) fn profile(args: &authoring::Profile) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// As the Firefox Profiler reads it.
+/// The samples in the format of the Firefox Profiler.
 fn written(what: &str, seen: &Seen) -> Written {
     let interval = SamplingInterval::from_nanos(Profile::INTERVAL.as_nanos() as u64);
     let mut written = Written::new("windhover", SystemTime::now().into(), interval);
@@ -82,7 +82,7 @@ fn written(what: &str, seen: &Seen) -> Written {
     written
 }
 
-/// The functions that were seen most often as the innermost, with their share in hundredths.
+/// The functions that were innermost in most samples, with their share in percent.
 fn heaviest(seen: &Seen) -> Vec<(&Function, f64)> {
     let mut counts: HashMap<usize, usize> = HashMap::new();
     for innermost in seen.samples.iter().filter_map(|sample| sample.stack.last()) {
@@ -104,7 +104,7 @@ fn label(function: &Function) -> String {
     }
 }
 
-/// A name of Rust's as it was written. A short one can stand for gigabytes, and is then left as it is.
+/// Demangles a Rust name. A short name can expand to gigabytes; such a name stays as it is.
 fn readable(name: &str) -> String {
     let mut readable = Bounded(String::new());
     match rustc_demangle::try_demangle(name) {

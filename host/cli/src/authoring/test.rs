@@ -1,4 +1,4 @@
-//! `windhover test`: asks an app what a file says, and compares its answers with those in the file.
+//! `windhover test`: sends the requests of a file to an app, and compares the responses with those in the file.
 
 mod ask;
 mod compare;
@@ -17,7 +17,7 @@ use windhover_server::log;
 use windhover_server::say;
 use windhover_server::testing::App;
 
-/// Asks all, and tells what differs. The exit code is 0 if nothing does, else 1.
+/// Runs all tests, and prints the differences. The exit code is 0 if there are none, else 1.
 pub(crate) fn test(args: &authoring::Test) -> anyhow::Result<ExitCode> {
     let files = args.files.iter().map(|file| File::read(file)).collect::<Result<Vec<_>, _>>()?;
     let config = Config::read(&args.config)?;

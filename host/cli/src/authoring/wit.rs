@@ -1,4 +1,4 @@
-//! The WIT that an app was written for.
+//! Reads the WIT that an app was written for.
 
 use std::path::Path;
 

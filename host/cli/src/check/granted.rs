@@ -1,4 +1,4 @@
-//! What a configuration grants an app, in words. No value of it is told.
+//! What a configuration grants an app, in words. Values are not shown.
 
 use windhover_server::config::file::{Access, Grants, OutboundRule};
 

@@ -6,24 +6,24 @@ use std::path::Path;
 use serde::Serialize;
 use windhover_sandbox::{Inspection, MadeWith};
 
-/// All that is told about a file.
+/// The report about a file.
 #[derive(Serialize)]
 pub(super) struct Report {
     /// The file of the app, as it was named.
     pub(super) file: String,
     /// What it is: `component`, `core-module`, `precompiled`, `not-webassembly`, `invalid` or `unreadable`.
     pub(super) kind: &'static str,
-    /// Whether `windhover serve` would take it. The exit code is 0 if so, else 1.
+    /// Whether `windhover serve` would accept it. The exit code is 0 if so, else 1.
     pub(super) can_serve: bool,
-    /// What made it impossible to tell more; else null. Why a server cannot serve it is with that server.
+    /// Why the report ends here; else null. Why a server cannot serve it is with that server.
     pub(super) problem: Option<String>,
     /// The middleware, the outermost first.
     pub(super) middleware: Vec<Middleware>,
-    /// What looks like a mistake and hinders nobody.
+    /// What looks like a mistake, but does not prevent serving.
     pub(super) warnings: Vec<String>,
     /// What was found; null if there is a problem.
     pub(super) component: Option<Component>,
-    /// What a configuration makes of it; null: none was given.
+    /// The app in a configuration; null: no configuration was given.
     pub(super) app: Option<Deployed>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct Report {
 pub(super) struct Deployed {
     /// The app's name in the configuration.
     pub(super) name: String,
-    /// What leads to it.
+    /// Its routes.
     pub(super) routes: Vec<String>,
     /// What it is granted, in words.
     pub(super) granted: Vec<String>,
@@ -52,11 +52,11 @@ pub(super) struct Component {
     pub(super) format: &'static str,
     /// Core modules inside the app.
     pub(super) core_modules: usize,
-    /// The language it was written in; null: it does not say.
+    /// The language it was written in; null: unknown.
     pub(super) language: Option<String>,
     /// The tools that made it, with versions, that of the language first.
     pub(super) tools: Vec<String>,
-    /// The world it was written for; null: none that is known.
+    /// The world it was written for; null: unknown.
     pub(super) world: Option<String>,
     /// Whether `reuse` in the configuration has an effect: no instance of some engines answers more than one request.
     pub(super) can_reuse: bool,
@@ -81,7 +81,7 @@ pub(super) struct MayWant {
     pub(super) grant: &'static str,
     /// The option of `windhover serve` that gives it; null: this version does not grant it.
     pub(super) option: Option<&'static str>,
-    /// The imports that say so.
+    /// The imports that indicate it.
     pub(super) imports: Vec<String>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Server {
 }
 
 impl Report {
-    /// Of a file that was not looked at yet.
+    /// The report of a file before it is examined.
     pub(super) fn new(file: &Path) -> Self {
         Self {
             file: file.display().to_string(),

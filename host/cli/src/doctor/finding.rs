@@ -2,23 +2,23 @@
 
 use crate::table::Table;
 
-/// What was found about one thing.
+/// A finding about one thing.
 pub(super) struct Finding {
     pub(super) state: State,
     pub(super) about: &'static str,
     pub(super) told: String,
-    /// Empty where nothing is to be done, or where that is told already.
+    /// Empty if there is nothing to do, or `told` says it.
     pub(super) remedy: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum State {
     Good,
-    /// A server runs, and would do better.
+    /// A server runs, but slower than it could.
     Poor,
-    /// No server runs.
+    /// A server cannot run.
     Bad,
-    /// Of no matter to whoever does not ask for it.
+    /// Missing, and needed only by those who use it.
     #[cfg(feature = "authoring")]
     None,
 }

@@ -1,16 +1,16 @@
-//! What the system says of itself: on Linux in /proc, elsewhere little.
+//! What the system reports about itself: on Linux in /proc, elsewhere little.
 
 use std::fs;
 use std::thread;
 
-/// What a server wants to know of it.
+/// Facts about the machine that matter for a server.
 pub(super) struct Machine {
     /// The kernel's release, where it is known.
     pub(super) kernel: String,
     pub(super) cores: usize,
-    /// Descriptors that a process may have. `None`: nobody says.
+    /// Descriptors that a process may have. `None`: unknown.
     pub(super) descriptors: Option<u64>,
-    /// The first port that everybody may listen at. `None`: nobody says.
+    /// The first port that needs no privilege. `None`: unknown.
     pub(super) first_free_port: Option<u16>,
 }
 
@@ -32,7 +32,7 @@ pub(super) fn kind() -> String {
     format!("{} ({})", std::env::consts::OS, std::env::consts::ARCH)
 }
 
-/// The soft limit, which is the one that holds.
+/// The soft limit, which is the one that is enforced.
 fn descriptors(limits: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     match line.split_whitespace().next()? {

@@ -1,7 +1,6 @@
-//! `windhover.toml` as it is written. The documentation of these types is its manual, which `windhover config schema`
-//! prints.
+//! The keys of `windhover.toml`. The documentation of these types is its reference: `windhover config schema` prints it.
 //!
-//! Defaults are those of the rooms that the values are for. `super::meaning` says what values mean together.
+//! Defaults come from the crates that use the values. `super::meaning` checks the values against each other.
 
 mod app;
 mod endpoint;
@@ -43,7 +42,7 @@ pub struct File {
     /// An endpoint for operators: `/metrics`, `/healthz`, `/readyz`. Absent: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin: Option<Admin>,
-    /// Where traces go. Absent: nothing is recorded.
+    /// Where traces go. Absent: no traces are recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traces: Option<Traces>,
 }

@@ -1,4 +1,4 @@
-//! What the values of a configuration mean together, and what of it cannot be meant. All that is wrong is told at once.
+//! Checks the values of a configuration against each other, and reports every error at once.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use super::units::Size;
 use crate::route::{HostPattern, Route};
 use crate::users;
 
-/// What is meant.
+/// Values that were parsed in the check.
 #[derive(Debug, Default)]
 pub(crate) struct Meaning {
     pub(crate) hosts: Vec<HostPattern>,
@@ -23,7 +23,7 @@ pub(crate) struct Meaning {
     pub(crate) routes: Vec<(String, Vec<Route>)>,
 }
 
-/// Finds out what is meant. `origins` says where keys stand.
+/// Checks a configuration. `origins` says where its values come from.
 pub(crate) fn meaning(file: &File, origins: &Origins) -> Result<Meaning, Mistakes> {
     let mut check = Check { origins, mistakes: Vec::new() };
     let meaning = Meaning { hosts: check.hosts(&file.server.hosts), routes: check.apps(file) };
@@ -34,7 +34,7 @@ pub(crate) fn meaning(file: &File, origins: &Origins) -> Result<Meaning, Mistake
     check.overlaps(file);
     if let Some(admin) = &file.admin {
         if check.address(&["admin", "url"], &admin.url).is_some_and(|address| address.is_inherited()) {
-            let problem = format!("{:?} is of endpoints alone; write for example http://127.0.0.1:9090", admin.url);
+            let problem = format!("{:?} works for endpoints only; write for example http://127.0.0.1:9090", admin.url);
             check.is_wrong(&["admin", "url"], problem);
         }
         if admin.url.starts_with("https:") {
@@ -94,7 +94,7 @@ impl Check<'_> {
         url.parse().map_err(|error: windhover_http::BindError| self.is_wrong(key, error.to_string())).ok()
     }
 
-    /// Refuses two that cannot both be bound.
+    /// Refuses two endpoints that cannot both be bound.
     fn overlaps(&mut self, file: &File) {
         let endpoints = file.endpoints.iter().map(|(name, endpoint)| {
             (vec!["endpoints", name.as_str(), "url"], endpoint.url.as_str(), endpoint.reuse_port)
@@ -106,7 +106,7 @@ impl Check<'_> {
             let same = before.iter().find(|(.., both, other)| !(shares && *both) && other.overlaps(&address));
             if let Some((other, other_url, ..)) = same {
                 let problem = format!(
-                    "{url:?} listens where {} does ({other_url:?}); choose another address, or leave one out",
+                    "{url:?} listens on the address of {} ({other_url:?}); choose another address, or leave one out",
                     other.join(".")
                 );
                 self.is_wrong(&key, problem);
@@ -125,17 +125,18 @@ impl Check<'_> {
                 "https needs a certificate; add certificate and key below it (`windhover dev-cert` makes one)"
                     .to_owned(),
             ),
-            (Some(_), false) => self
-                .is_wrong(&within("tls"), format!("{:?} is without TLS; write https, or leave tls out", endpoint.url)),
+            (Some(_), false) => {
+                self.is_wrong(&within("tls"), format!("{:?} has no TLS; write https, or leave tls out", endpoint.url))
+            }
             (Some(tls), true) => self.tls(key, tls),
             (None, false) => {}
         }
         if endpoint.reuse_port && (address.is_unix() || address.is_inherited()) {
-            let problem = "only a port of TCP is shared; leave it out".to_owned();
+            let problem = "only TCP ports can be shared; leave it out".to_owned();
             self.is_wrong(&within("reuse-port"), problem);
         }
         let is_mode = |mode: &str| u32::from_str_radix(mode, 8).is_ok_and(|mode| mode <= 0o777);
-        let no_mode = |mode: &String| format!("{mode:?} is no mode; write for example \"0660\"");
+        let no_mode = |mode: &String| format!("{mode:?} is not a mode; write for example \"0660\"");
         let mistakes = [
             (
                 "mode",
@@ -164,15 +165,15 @@ impl Check<'_> {
                 is_wrong("certificate", "there is no certificate; give one, or some by name (names)");
             }
             if tls.key.is_some() {
-                is_wrong("key", "there is no certificate that it belongs to; add certificate");
+                is_wrong("key", "the certificate that it belongs to is missing; add certificate");
             }
             if tls.password_file.is_some() {
-                is_wrong("password-file", "there is no certificate that it belongs to; add certificate");
+                is_wrong("password-file", "the certificate that it belongs to is missing; add certificate");
             }
         }
         match (tls.client_certificates, &tls.client_ca) {
             (ClientCertificates::None, Some(_)) => {
-                is_wrong("client-ca", "nobody is asked for a certificate; add client-certificates = \"require\"");
+                is_wrong("client-ca", "clients are not asked for a certificate; add client-certificates = \"require\"");
             }
             (ClientCertificates::Allow | ClientCertificates::Require, None) => {
                 is_wrong("client-certificates", "there are no authorities to check against; add client-ca");
@@ -188,7 +189,7 @@ impl Check<'_> {
         for (name, secret) in &traces.fields {
             let key = ["traces", "fields", name];
             if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                self.is_wrong(&key, format!("{name:?} is no name of a field; write for example authorization"));
+                self.is_wrong(&key, format!("{name:?} is not a field name; write for example authorization"));
             }
             self.secret(&key, secret);
         }
@@ -196,22 +197,22 @@ impl Check<'_> {
 
     fn secret(&mut self, key: &[&str], secret: &Secret) {
         if secret.file.is_some() == secret.env.is_some() {
-            self.is_wrong(key, "a secret has either file or env".to_owned());
+            self.is_wrong(key, "a secret needs either file or env".to_owned());
         }
     }
 
     fn build(&mut self, name: &str, build: &file::Build) {
         if build.commands.is_empty() {
-            self.is_wrong(&["apps", name, "build", "commands"], "it is empty; write what builds the app".to_owned());
+            self.is_wrong(
+                &["apps", name, "build", "commands"],
+                "it is empty; write the commands that build the app".to_owned(),
+            );
         }
         for (index, pattern) in build.watch.iter().enumerate() {
             if let Err(reason) = glob::Pattern::new(pattern) {
                 let path =
                     [Step::from("apps"), Step::from(name), Step::from("build"), Step::from("watch"), Step::At(index)];
-                self.is_wrong_at(
-                    &path,
-                    format!("{pattern:?} is no pattern of files such as \"src/**/*.rs\": {reason}"),
-                );
+                self.is_wrong_at(&path, format!("{pattern:?} is not a file pattern such as \"src/**/*.rs\": {reason}"));
             }
         }
     }
@@ -222,7 +223,7 @@ impl Check<'_> {
         for (name, app) in &file.apps {
             let is_plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
             if name.is_empty() || !name.chars().all(is_plain) {
-                self.is_wrong(&["apps", name], "an app's name is of letters, digits, - and _".to_owned());
+                self.is_wrong(&["apps", name], "the name of an app consists of letters, digits, - and _".to_owned());
             }
             let mut own = Vec::new();
             for (index, written) in app.routes.iter().enumerate() {
@@ -231,11 +232,13 @@ impl Check<'_> {
                     Err(error) => self.is_wrong_at(&path, error.to_string()),
                     Ok(route) => match taken.insert(route.clone(), name) {
                         Some(other) if other == name => {
-                            self.is_wrong_at(&path, format!("route {written:?} stands here twice; leave one out"));
+                            self.is_wrong_at(&path, format!("route {written:?} is listed twice; leave one out"));
                         }
                         Some(other) => self.is_wrong_at(
                             &path,
-                            format!("route {written:?} leads to apps.{other} already; an app needs its own"),
+                            format!(
+                                "route {written:?} already belongs to apps.{other}; each app needs routes of its own"
+                            ),
                         ),
                         None => own.push(route),
                     },
@@ -247,7 +250,7 @@ impl Check<'_> {
             if app.routes.is_empty() {
                 self.is_wrong(
                     &["apps", name, "routes"],
-                    "nothing leads to the app; leave routes out for all of \"/\"".to_owned(),
+                    "the app has no route; leave routes out to serve it at \"/\"".to_owned(),
                 );
             }
             let limits = [
@@ -257,7 +260,7 @@ impl Check<'_> {
                 ("max-cpu-time", Some(app.limits.max_cpu_time)),
             ];
             for (key, _) in limits.into_iter().filter(|(_, time)| time.is_some_and(|time| time.0.is_zero())) {
-                let problem = "0s leaves the app no time at all; write for example \"10s\", or leave it out".to_owned();
+                let problem = "0s leaves the app no time; write for example \"10s\", or leave it out".to_owned();
                 self.is_wrong(&["apps", name, "limits", key], problem);
             }
             self.app_sizes(name, app);
@@ -289,14 +292,14 @@ impl Check<'_> {
         for variable in grants.environment.keys().chain(grants.secrets.keys()) {
             if variable.is_empty() || variable.contains(['=', '\0']) {
                 let table = if grants.environment.contains_key(variable) { "environment" } else { "secrets" };
-                let problem = format!("{variable:?} is no name of a variable; it has to be without =");
+                let problem = format!("{variable:?} is not a variable name; it must not contain =");
                 self.is_wrong(&["apps", name, "grants", table, variable], problem);
             }
         }
         for (variable, secret) in &grants.secrets {
             let key = ["apps", name, "grants", "secrets", variable];
             if grants.environment.contains_key(variable) {
-                self.is_wrong(&key, "it stands in environment too; leave one out".to_owned());
+                self.is_wrong(&key, "it is in environment too; leave one out".to_owned());
             }
             self.secret(&key, secret);
         }
@@ -316,24 +319,24 @@ impl Check<'_> {
             let is_good = path.starts_with('/') && !path.split('/').skip(1).any(|part| matches!(part, "." | ".."));
             if !is_good {
                 let problem =
-                    format!("{path:?} is where the app finds the folder; write an absolute path such as /data");
+                    format!("{path:?} is not an absolute path; write where the app finds the folder, such as /data");
                 self.is_wrong(&["apps", name, "grants", "folders", path], problem);
             }
         }
     }
 }
 
-/// What the host makes for each request takes up less; nothing else would run with so little.
+/// The host's own data for a request takes less. With a smaller limit no app would run.
 const MIN_RESOURCE_MEMORY: u64 = 64 << 10;
 
-/// Where spans are sent to, for a collector of that URL.
+/// The URL to which spans are sent, for the collector at `url`.
 pub(crate) fn collector(url: &str) -> Result<Uri, String> {
-    let refuse = || format!("{url:?} is no URL of a collector; write for example http://127.0.0.1:4318");
+    let refuse = || format!("{url:?} is not the URL of a collector; write for example http://127.0.0.1:4318");
     let uri: Uri = url.parse().map_err(|_| refuse())?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let (true, Some(authority), None) = (is_http, uri.authority(), uri.query()) else { return Err(refuse()) };
     if authority.as_str().contains('@') {
-        return Err(format!("{url:?} names a user; write traces.fields.authorization instead"));
+        return Err(format!("{url:?} contains a user; write traces.fields.authorization instead"));
     }
     match uri.path() {
         "/" => format!("{}/v1/traces", url.trim_end_matches('/')).parse().map_err(|_| refuse()),
@@ -341,7 +344,7 @@ pub(crate) fn collector(url: &str) -> Result<Uri, String> {
     }
 }
 
-/// A rule as the sandbox takes it.
+/// A rule in the sandbox's type.
 pub(crate) fn outbound_rule(written: &file::OutboundRule) -> Result<OutboundRule, String> {
     let mut rule: OutboundRule = written.url.parse().map_err(|error: OutboundRuleError| error.to_string())?;
     if !written.methods.is_empty() {
@@ -350,7 +353,7 @@ pub(crate) fn outbound_rule(written: &file::OutboundRule) -> Result<OutboundRule
             Method::from_bytes(method.as_bytes())
                 .ok()
                 .filter(|_| is_method)
-                .ok_or_else(|| format!("{method:?} is no method; write for example \"GET\""))
+                .ok_or_else(|| format!("{method:?} is not a method; write for example \"GET\""))
         });
         rule = rule.methods(methods.collect::<Result<_, _>>()?);
     }

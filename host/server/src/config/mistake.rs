@@ -1,20 +1,20 @@
-//! What is wrong with a configuration: the file, the line, the key, the value, and what to do.
+//! Errors of a configuration: the file, the line, the key, the value, and how to fix it.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// All that is wrong with a configuration.
+/// The errors of a configuration.
 #[derive(Debug)]
 pub struct Mistakes(Vec<Mistake>);
 
-/// One thing that is wrong.
+/// An error of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// Where it stands. `None`: it is about something that stands nowhere.
+    /// Where the value comes from. `None`: it comes from nowhere, because something is missing.
     pub place: Option<Place>,
     /// The key with dots, such as `apps.shop.routes`. Empty: the file as a whole.
     pub key: String,
-    /// What is wrong, with the value, and what to do.
+    /// What is wrong, with the value, and how to fix it.
     pub problem: String,
 }
 
@@ -33,7 +33,7 @@ pub enum Place {
 }
 
 impl Mistakes {
-    /// Nothing is wrong if there are none.
+    /// `Ok` if there are none.
     pub fn unless_none(mut mistakes: Vec<Mistake>) -> Result<(), Self> {
         mistakes.sort_by_key(|mistake| match mistake.place {
             Some(Place::Line { line, .. }) => line,

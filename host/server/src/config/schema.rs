@@ -135,7 +135,7 @@ impl<'a> Key<'a> {
         variants.into_iter().flatten().filter_map(word).collect()
     }
 
-    /// Whether it is a limit that `"none"` takes off.
+    /// Whether it is a limit that `"none"` turns off.
     pub fn takes_none(self) -> bool {
         self.with(&["anyOf"]).and_then(|node| node["anyOf"].as_array()).is_some_and(|alternatives| {
             alternatives.iter().any(|alternative| alternative.get("const").is_some_and(|word| word == NONE))

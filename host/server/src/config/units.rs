@@ -39,13 +39,13 @@ impl Share {
 
 const WHOLE: u32 = 1_000_000;
 
-/// A limit that `"none"` takes off.
+/// A limit that `"none"` turns off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrNone<T>(pub Option<T>);
 
 impl Time {
     fn parse(text: &str) -> Result<Self, String> {
-        let refuse = |_| format!("{text:?} is no time; write for example \"500ms\", \"30s\", \"2m\" or \"1h\"");
+        let refuse = |_| format!("{text:?} is not a time; write for example \"500ms\", \"30s\", \"2m\" or \"1h\"");
         // humantime takes 0 without a unit. No other time goes without one, so this one does not either.
         match text.trim_end_matches(|letter: char| letter.is_ascii_digit()) {
             "" => Err(refuse(humantime::DurationError::Empty)),
@@ -59,7 +59,7 @@ impl Size {
         match text.parse::<ByteSize>() {
             // bytesize returns the largest number for every size that is larger.
             Ok(ByteSize(bytes)) if bytes < u64::MAX => Ok(Self(bytes)),
-            _ => Err(format!("{text:?} is no size; write for example \"64KiB\", \"30MB\" or a number of bytes")),
+            _ => Err(format!("{text:?} is not a size; write for example \"64KiB\", \"30MB\" or a number of bytes")),
         }
     }
 
@@ -123,7 +123,7 @@ impl Visitor<'_> for SizeVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Size, E> {
-        u64::try_from(number).map(Size).map_err(|_| E::custom(format!("{number} is no size; it is below 0")))
+        u64::try_from(number).map(Size).map_err(|_| E::custom(format!("{number} is not a size; it is below 0")))
     }
 }
 
@@ -278,7 +278,7 @@ pub(crate) const TIME: &str = "a time such as \"30s\", in quotes";
 /// What a size is, in the schema and in errors.
 pub(crate) const SIZE: &str = "a size such as \"64KiB\", or a number of bytes";
 
-/// What takes a limit off.
+/// The word that turns a limit off.
 pub(crate) const NONE: &str = "none";
 
 #[cfg(test)]

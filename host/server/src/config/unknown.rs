@@ -1,4 +1,4 @@
-//! Keys that mean nothing, found by the schema, so that what is documented and what is taken is the same.
+//! Finds unknown keys with the schema, so that the documented keys and the accepted ones are the same.
 //!
 //! Not `serde_ignored`: it would need types without `deny_unknown_fields`, which is what closes the tables in the schema
 //! for editors, and it knows neither the line nor which keys there are instead.

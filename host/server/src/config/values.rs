@@ -53,7 +53,7 @@ impl Wrong {
             (problem, _) => problem.to_string(),
         };
         match at {
-            Some(key) if key.takes_none() => format!("{message}; \"none\" takes the limit off"),
+            Some(key) if key.takes_none() => format!("{message}; \"none\" turns the limit off"),
             _ => message,
         }
     }

@@ -1,4 +1,4 @@
-//! Tools of a language's own registry that write bindings, where they are installed.
+//! Generators of bindings from a language's own package registry, if they are installed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -9,19 +9,19 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail};
 use wit_bindgen_core::Files;
 
-/// A tool that writes bindings.
+/// A generator of bindings.
 pub(super) struct Tool {
     name: &'static str,
     /// Where a build installs it.
     local: &'static str,
-    /// Where its own packages are then, if it has to be told: a variable of the environment, and a folder.
+    /// The environment variable and the folder of its packages, if it needs them.
     packages: Option<(&'static str, &'static str)>,
     arguments: fn(wit: &Path, world: &str, out: &Path) -> Vec<String>,
-    /// How to get it.
+    /// How to install it.
     remedy: &'static str,
 }
 
-/// What types of the WIT are in TypeScript. JavaScript needs none, and an editor may like them.
+/// The types of the WIT in TypeScript. JavaScript does not need them; editors use them.
 pub(super) const JCO: Tool = Tool {
     name: "jco",
     local: "node_modules/.bin/jco",
@@ -34,7 +34,7 @@ pub(super) const JCO: Tool = Tool {
              @bytecodealliance/jco",
 };
 
-/// What an editor reads: the build makes bindings of its own.
+/// For editors: the build generates its own bindings.
 pub(super) const COMPONENTIZE_PY: Tool = Tool {
     name: "componentize-py",
     local: "build/python/bin/componentize-py",
@@ -47,7 +47,7 @@ pub(super) const COMPONENTIZE_PY: Tool = Tool {
 };
 
 impl Tool {
-    /// Has it write the bindings of a world.
+    /// Runs it for a world, and reads the bindings that it writes.
     pub(super) fn files(&self, wit: &Path, world: &str) -> anyhow::Result<Files> {
         let folder = tempfile::tempdir().context("cannot make a folder for what is written")?;
         let out = folder.path().join("bindings"); // not there yet, which some want
@@ -84,7 +84,7 @@ impl Tool {
     }
 }
 
-/// All files below a folder, by their paths in it.
+/// All files below a folder, by their relative paths.
 fn collect(folder: &Path, root: &Path, files: &mut Files) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,4 +1,4 @@
-//! Builds when a source has changed, on a thread of its own.
+//! Builds when a source has changed, on its own thread.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -15,16 +15,16 @@ use windhover_server::config::Config;
 use windhover_server::files::{FileStamp, WatchedFiles};
 use windhover_server::say;
 
-/// What builds.
+/// The builder.
 pub(super) struct Builder {
     config: PathBuf,
     state: watch::Sender<State>,
     running: Arc<Running>,
-    /// As the configuration said when it was like this.
+    /// The recipes of the configuration file with this stamp.
     recipes: Option<(FileStamp, Vec<Recipe>)>,
 }
 
-/// The process group of the command that is being run, for whoever has to end it.
+/// The process group of the running command, so that others can end it.
 #[derive(Default)]
 pub(super) struct Running(Mutex<(bool, Option<u32>)>);
 
@@ -81,12 +81,12 @@ impl Builder {
         FileStamp::of(files)
     }
 
-    /// Builds all apps, whatever becomes of one.
+    /// Builds all apps, even if one fails.
     fn build(&self) -> Vec<Failure> {
         let recipes = match Config::read(&self.config) {
             Ok(config) => Recipe::all(&config),
             Err(mistakes) => {
-                let reason = format!("{} cannot be meant:", self.config.display());
+                let reason = format!("{} is invalid:", self.config.display());
                 return vec![Failure { app: None, reason, said: mistakes.to_string() }];
             }
         };
@@ -97,7 +97,7 @@ impl Builder {
         failed.collect()
     }
 
-    /// An error comes with what its command said.
+    /// An error comes with the output of its command.
     fn build_one(&self, recipe: &Recipe) -> Result<(), (anyhow::Error, String)> {
         let began = Instant::now();
         for step in &recipe.build.commands {
@@ -110,13 +110,13 @@ impl Builder {
         Ok(())
     }
 
-    /// Runs a command, and passes on what it says. How it ended, and the last that it said.
+    /// Runs a command, and passes its output on. Returns its status and the last of its output.
     fn step(&self, recipe: &Recipe, step: &str) -> (std::io::Result<std::process::ExitStatus>, String) {
         let said = Arc::new(Mutex::new(Vec::new()));
         let (done, is_done) = mpsc::channel();
         let ended = self.spawn(recipe, step, Arc::clone(&said), done).and_then(|mut child| child.wait());
         self.running.set(None);
-        // The pipe may stay open: a command may leave a process of its own behind.
+        // The pipe may stay open: a command may leave a process behind.
         let _ = is_done.recv_timeout(LAST_WORDS);
         let said = said.lock();
         (ended, String::from_utf8_lossy(&said).into_owned())
@@ -132,7 +132,7 @@ impl Builder {
         let (reader, writer) = std::io::pipe()?;
         let mut shell = recipe.shell(step)?;
         shell.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
-        // A group of its own: it is ended as a whole, and not by the terminal's Ctrl-C but by whoever leaves.
+        // Its own process group, so that it can be ended as a whole, and not by the terminal's Ctrl-C.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut shell, 0);
         let mut child = shell.spawn()?;
@@ -142,13 +142,13 @@ impl Builder {
         }
         std::thread::spawn(move || {
             pass_on(reader, &said);
-            let _ = done.send(()); // nobody waits for ever
+            let _ = done.send(()); // the wait has a limit
         });
         Ok(child)
     }
 }
 
-/// Passes on what comes, and keeps the last of it.
+/// Passes output on, and keeps the last of it.
 fn pass_on(mut reader: impl Read, kept: &Mutex<Vec<u8>>) {
     let mut piece = [0; 8 * 1024];
     while let Ok(count @ 1..) = reader.read(&mut piece) {
@@ -174,14 +174,14 @@ fn hash(files: &FileStamp) -> blake3::Hash {
 }
 
 impl Running {
-    /// Whether it may run: `false` if everything is to end.
+    /// Whether the command may run. `false`: everything is to end.
     fn set(&self, group: Option<u32>) -> bool {
         let mut running = self.0.lock();
         running.1 = group;
         !running.0
     }
 
-    /// Ends what is running, and what will be.
+    /// Ends the running command, and prevents further ones.
     pub(super) fn end(&self) {
         let mut running = self.0.lock();
         running.0 = true;
@@ -205,7 +205,7 @@ fn end(process: u32) {
 }
 
 impl Recipe {
-    /// The files that it is made of, as far as they are there.
+    /// The source files that exist.
     fn sources(&self) -> Vec<PathBuf> {
         let below = |pattern: &String| {
             let pattern = Path::new(&glob::Pattern::escape(&self.folder.to_string_lossy())).join(pattern);
@@ -215,8 +215,8 @@ impl Recipe {
     }
 }
 
-/// How long is waited for a line of a command that has ended.
+/// How long to wait for output of a command that has ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What is kept at least of what a command says, in octets: all of it is in the terminal.
+/// How much output of a command is kept at least, in bytes. All of it is in the terminal.
 const MOST_SAID: usize = 64 * 1024;

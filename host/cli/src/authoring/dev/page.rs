@@ -1,4 +1,4 @@
-//! What is shown in an app's place while it is not built.
+//! The response in an app's place while it is not built.
 
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -7,19 +7,19 @@ use windhover_contract::{Body, Request, Response};
 use super::reload;
 use super::state::Failure;
 
-/// Why it is not.
+/// Says why the build failed.
 pub(super) fn failed(failure: &Failure, served: &str, request: &Request) -> Response {
     answer(StatusCode::INTERNAL_SERVER_ERROR, &failure.reason, &failure.said, served, request)
 }
 
-/// That it is being built for the first time.
+/// Says that the first build is running.
 pub(super) fn first_build(served: &str, request: &Request) -> Response {
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, "The app is being built.", "", served, request);
     response.fields.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 
-/// A page for browsers, and text for all others.
+/// A page for browsers, and text for other clients.
 fn answer(status: StatusCode, reason: &str, said: &str, served: &str, request: &Request) -> Response {
     let accepts = request.fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let is_browser = accepts.into_iter().any(|value| value.contains("text/html"));
@@ -40,7 +40,7 @@ fn page(reason: &str, said: &str, served: &str) -> String {
         .replace("{title}", &escaped(title))
         .replace("{step}", &escaped(step))
         .replace("{script}", &reload::script(served))
-        .replace("{said}", &escaped(said)) // last: it may have anything in it
+        .replace("{said}", &escaped(said)) // last: it may contain any text
 }
 
 fn escaped(text: &str) -> String {

@@ -1,5 +1,5 @@
-//! Has browsers load a page anew when what is served has changed: a line of script in each page listens for that, by
-//! server-sent events.
+//! Reloads pages in browsers when a new version is served. A script in each page listens for changes with server-sent
+//! events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,14 +14,14 @@ use http::{HeaderValue, Method, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::sync::{mpsc, watch};
 use windhover_contract::{Body, Fault, Request, Response};
-use windhover_server::layer::ServedApps;
+use windhover_server::interceptor::ServedApps;
 
 use super::state::{State, WATCH_INTERVAL, served};
 
-/// Where changes are told.
+/// The path of the events.
 pub(super) const PATH: &str = "/.windhover/changes";
 
-/// The script of a page that shows what was served then.
+/// The script of a page that was served with these versions.
 pub(super) fn script(served: &str) -> String {
     format!(
         "<script>new EventSource(\"{PATH}?{served}\").onmessage = (event) => {{ event.target.close(); location.reload(); \
@@ -29,7 +29,7 @@ pub(super) fn script(served: &str) -> String {
     )
 }
 
-/// Tells a page when something else is served than it says.
+/// Sends an event when other versions are served than those of the page.
 pub(super) fn changes(state: watch::Receiver<State>, apps: Option<ServedApps>, request: &Request) -> Response {
     let shown = request.target.query().unwrap_or_default().to_owned();
     let (events, received) = mpsc::channel(1);
@@ -77,7 +77,7 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    /// A page that is shown has the script of its time, so the browser is not to keep it, nor to be told that it has it.
+    /// A page contains the script of its versions. So the browser must not cache it, and must not get a 304.
     pub(super) fn new(request: &mut Request, served: String) -> Self {
         let is_get = request.method == Method::GET;
         let mut accepts = request.fields.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -112,7 +112,7 @@ impl Visit {
     }
 }
 
-/// Content with something behind it.
+/// Content with more content appended.
 struct Appended {
     body: Body,
     /// `None`: it has been sent.
@@ -150,5 +150,5 @@ impl http_body::Body for Appended {
     }
 }
 
-/// Tells the server, and what stands between, that the client is still there.
+/// How often a comment is sent, so that a client that has left is noticed.
 const BEAT: Duration = Duration::from_secs(15);

@@ -1,14 +1,14 @@
-//! What the last build came to, and what is served.
+//! The result of the last build, and the versions that are served.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use windhover_server::layer::ServedApps;
+use windhover_server::interceptor::ServedApps;
 
-/// What came of the last build.
+/// The result of the last build.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    /// Counts builds that have ended.
+    /// The number of builds that have ended.
     pub(super) builds: u64,
     pub(super) failures: Vec<Arc<Failure>>,
     pub(super) is_leaving: bool,
@@ -17,15 +17,15 @@ pub(super) struct State {
 /// Why an app is not built.
 #[derive(Debug, PartialEq)]
 pub(super) struct Failure {
-    /// Whose requests hear of it. `None`: all.
+    /// The app whose requests get this. `None`: all.
     pub(super) app: Option<String>,
     /// One line.
     pub(super) reason: String,
-    /// What its command said.
+    /// The output of the command.
     pub(super) said: String,
 }
 
-/// Names what is served now: other after each change that a page may show. Empty: nothing is.
+/// Identifies the versions that are served. It changes whenever a page may look different. Empty: none is served.
 pub(super) fn served(apps: Option<&ServedApps>, state: &State) -> String {
     let versions = apps.map(|apps| apps.versions().join(".")).unwrap_or_default();
     match state.failures.is_empty() {
@@ -34,5 +34,5 @@ pub(super) fn served(apps: Option<&ServedApps>, state: &State) -> String {
     }
 }
 
-/// How often files are looked at: a change is seen by the second look at the latest.
+/// How often files are checked. A change is noticed at the second check.
 pub(super) const WATCH_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,5 +1,5 @@
-//! The authority of this user, in a folder that only this user can look into. It is made once, so that it must be
-//! trusted only once.
+//! The certificate authority of this user, in a folder that only this user can read. It is created once, so that it has to
+//! be trusted only once.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use rcgen::{
 
 use super::files::{self, create};
 
-/// What signs certificates.
+/// A certificate authority with its key.
 pub(super) struct Authority {
     file: PathBuf,
     pem: String,
@@ -25,15 +25,15 @@ pub(super) struct Authority {
 
 /// A certificate with its key, as PEM.
 pub(super) struct Issued {
-    /// The certificate, then its authority's.
+    /// The certificate, followed by that of the authority.
     pub(super) chain: String,
     pub(super) key: String,
-    /// The day on which it ends.
+    /// The day on which it expires.
     pub(super) until: String,
 }
 
 impl Authority {
-    /// The authority that is there, or a new one.
+    /// The existing authority, or a new one.
     pub(super) fn of_this_user() -> anyhow::Result<Self> {
         let folder = folder()?;
         let (file, key_file) = (folder.join("ca.pem"), folder.join("ca-key.pem"));
@@ -58,7 +58,7 @@ impl Authority {
         let key = KeyPair::generate()?;
         let now = SystemTime::now();
         let mut params = CertificateParams::default();
-        let id: String = params.key_identifier(&key).iter().take(4).map(|octet| format!("{octet:02x}")).collect();
+        let id: String = params.key_identifier(&key).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
         params.distinguished_name = name(&format!("Windhover development CA {id}"));
         params.not_before = (now - CLOCKS_DIFFER).into();
         params.not_after = (now + AUTHORITY_LIFE).into();
@@ -100,7 +100,7 @@ impl Authority {
         self.is_new
     }
 
-    /// A certificate of a server with these names and addresses, and a new key.
+    /// A server certificate for these names and addresses, with a new key.
     pub(super) fn issue(&self, names: &[String]) -> anyhow::Result<Issued> {
         let (key, now) = (KeyPair::generate()?, SystemTime::now());
         let mut params = CertificateParams::new(names)?;
@@ -120,14 +120,14 @@ impl Authority {
     }
 }
 
-/// Where the authority is: in the user's data folder, as the XDG base directory specification says.
+/// The folder of the authority, in the user's data folder.
 fn folder() -> anyhow::Result<PathBuf> {
     let folders = etcetera::choose_base_strategy()
         .context("there is no folder to keep the authority in: this user has no home; set HOME or XDG_DATA_HOME")?;
     Ok(folders.data_dir().join("windhover/dev-ca"))
 }
 
-/// Somebody who has the key, or can put another in its place, can pose as any site to this user.
+/// Anyone who can read or replace the key can impersonate any site to this user.
 #[cfg(unix)]
 fn must_be_private(path: &Path, others: u32) -> anyhow::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -145,7 +145,7 @@ fn must_be_private(path: &Path, others: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A user's folders are private there.
+/// Folders of a user are private on other systems.
 #[cfg(not(unix))]
 fn must_be_private(_path: &Path, _others: u32) -> anyhow::Result<()> {
     Ok(())

@@ -1,5 +1,5 @@
-//! Files that this command has made, told by their first line, which readers of PEM pass over (RFC 7468 §2). They are
-//! replaced whole: who reads meanwhile sees the old or the new.
+//! Files that this command has created. Their first line says so; readers of PEM ignore it (RFC 7468 §2). They are
+//! replaced atomically.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -11,11 +11,11 @@ use anyhow::{Context, bail};
 pub(super) const PRIVATE: u32 = 0o600;
 pub(super) const PUBLIC: u32 = 0o644;
 
-/// A file that was made by this command, or is not there yet.
+/// A file that this command has created, or that does not exist yet.
 pub(super) struct Own(PathBuf);
 
 impl Own {
-    /// Refuses what somebody else has made, and links, because they lead to what somebody else has made.
+    /// Refuses files that this command has not created, and links, because they lead to such files.
     pub(super) fn at(path: PathBuf) -> anyhow::Result<Self> {
         let failed = || format!("cannot look at {}", path.display());
         let is_own = match fs::symlink_metadata(&path) {
@@ -31,7 +31,7 @@ impl Own {
         };
         if !is_own {
             bail!(
-                "{} is there and was not made by windhover dev-cert; move it away, or choose another folder with --out",
+                "{} exists and was not created by windhover dev-cert; move it away, or choose another folder with --out",
                 path.display()
             );
         }
@@ -42,16 +42,16 @@ impl Own {
         &self.0
     }
 
-    /// Writes it, or writes it anew.
+    /// Writes or replaces it.
     pub(super) fn replace(&self, pem: &str, mode: u32) -> anyhow::Result<()> {
         let new = self.0.with_extension("pem.new");
-        let _ = fs::remove_file(&new); // a run that was broken off has left it
+        let _ = fs::remove_file(&new); // an interrupted run may have left it
         create(&new, &format!("{MADE_BY}; it may be replaced by the next.\n{pem}"), mode)?;
         fs::rename(&new, &self.0).with_context(|| format!("cannot write {}", self.0.display()))
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that does not exist yet.
 pub(super) fn create(path: &Path, content: &str, mode: u32) -> anyhow::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);

@@ -1,4 +1,4 @@
-//! Makes a request of what a file says.
+//! Creates the request of a test.
 
 use anyhow::Context;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What differs between an answer and what was expected.
+//! Compares a response with the expected one.
 
 use bytes::Bytes;
 use http::Response as Answer;
@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use super::file::Response;
 
-/// Each difference, as it is told.
+/// The differences, in words.
 pub(super) fn differences(expected: &Response, answer: &Answer<Bytes>) -> Vec<String> {
     let mut differences = Vec::new();
     if let Some(status) = expected.status
@@ -45,7 +45,7 @@ fn content(expected: &Response, content: &str, differences: &mut Vec<String>) {
     }
 }
 
-/// The lines that are expected, with `-`, and those that are there, with `+`.
+/// The expected lines with `-`, and the lines of the response with `+`.
 fn diff(expected: &str, found: &str) -> String {
     let diff = TextDiff::from_lines(expected, found);
     let mut told = String::new();
@@ -57,10 +57,10 @@ fn diff(expected: &str, found: &str) -> String {
     shortened(&told)
 }
 
-/// What is too long for a terminal is cut.
+/// Shortens text that is too long for a terminal.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MOST_TOLD) {
-        Some((end, _)) => format!("{}\n(and {} octets more)", &text[..end], text.len() - end),
+        Some((end, _)) => format!("{}\n(and {} bytes more)", &text[..end], text.len() - end),
         None => text.trim_end_matches('\n').to_owned(),
     }
 }

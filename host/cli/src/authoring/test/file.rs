@@ -1,4 +1,4 @@
-//! A file of tests, as it is written.
+//! `tests.toml`: a file of tests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use windhover_server::config;
 use windhover_server::config::mistake::{Mistake, Mistakes};
 use windhover_server::config::text::Text;
 
-/// What an app is asked, and what it has to answer.
+/// Requests, each with the response that is expected.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -29,7 +29,7 @@ pub(super) struct Test {
     pub(super) response: Response,
 }
 
-/// What it is asked. Absent content: there is none.
+/// A request. Without `text` and `json` it has no content.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Request {
@@ -46,17 +46,17 @@ pub(super) struct Request {
     pub(super) json: Option<serde_json::Value>,
 }
 
-/// What it has to answer. What is absent may be anything.
+/// The expected response. Absent keys are not compared.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Response {
     pub(super) status: Option<u16>,
-    /// Values of fields; an empty one says that the field has to be absent.
+    /// Values of fields. An empty value: the field must be absent.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, String>,
     /// All of the content.
     pub(super) text: Option<String>,
-    /// What has to be somewhere in the content.
+    /// Texts that the content must contain.
     #[serde(default)]
     pub(super) contains: Vec<String>,
     /// The content as JSON, however it is written.
@@ -74,7 +74,7 @@ impl File {
             return Err(wrong("there are no tests in it; write [[tests]] with name, request and response"));
         }
         if let Some(test) = read.tests.iter().find(|test| test.request.text.is_some() && test.request.json.is_some()) {
-            return Err(wrong(&format!("{:?} asks with text and with json; leave one out", test.name)));
+            return Err(wrong(&format!("{:?} has both text and json; leave one out", test.name)));
         }
         read.name = file.display().to_string();
         Ok(read)

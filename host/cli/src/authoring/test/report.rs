@@ -1,4 +1,4 @@
-//! What came of all tests.
+//! The results of all tests.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
-/// What came of one test.
+/// The result of one test.
 pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) took: Duration,
-    /// None: it is good.
+    /// Empty: the test has passed.
     pub(super) differences: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ impl Report {
         self.files.iter().flat_map(|(_, outcomes)| outcomes).filter(|outcome| which(outcome)).count()
     }
 
-    /// As build servers read it.
+    /// In the format of JUnit, for build servers.
     pub(super) fn junit(&self) -> anyhow::Result<String> {
         let mut report = quick_junit::Report::new("windhover test");
         for (file, outcomes) in &self.files {

@@ -1,4 +1,4 @@
-//! An app, as it is written.
+//! `[apps.NAME]`: an app.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub struct App {
     pub build: Option<Build>,
 }
 
-/// How a component is made.
+/// How a component is built.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Build {
@@ -53,7 +53,7 @@ pub struct Build {
 }
 
 impl App {
-    /// An app that is reached by every path of every host, all else as it is by default.
+    /// An app for every path of every host, with defaults for all else.
     pub fn new(component: PathBuf) -> Self {
         Self {
             component,
@@ -230,7 +230,7 @@ impl Default for Outbound {
 }
 
 impl Outbound {
-    /// As the sandbox takes them.
+    /// In the sandbox's type.
     pub(crate) fn to_sandbox(&self) -> OutboundLimits {
         OutboundLimits {
             connect_timeout: self.connect_timeout.0,
@@ -266,7 +266,7 @@ impl Default for Reuse {
 }
 
 impl App {
-    /// As the sandbox takes them, on a server that has so many instances for all apps.
+    /// In the sandbox's type, on a server that has so many instances for all apps.
     pub fn to_sandbox(&self, all_instances: NonZeroU32) -> SandboxLimits {
         let limits = &self.limits;
         let share = (all_instances.get() as usize / 2).max(1);

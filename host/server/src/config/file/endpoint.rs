@@ -1,4 +1,4 @@
-//! Where to listen, as it is written.
+//! `[endpoints.NAME]`: where to listen.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where to listen, and what is spoken there.
+/// An address to listen on, with its protocols.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Endpoint {
@@ -36,7 +36,7 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// What is served at an address where nothing else is said.
+    /// An endpoint at an address, with defaults for all else.
     pub fn at(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -50,7 +50,7 @@ impl Endpoint {
     }
 }
 
-/// Versions of HTTP that are spoken.
+/// Versions of HTTP that an endpoint accepts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum Protocols {
     /// HTTP/1.1 and HTTP/2: over TLS by ALPN, in cleartext by the first bytes of the client.
@@ -67,10 +67,10 @@ pub enum Protocols {
 
 /// TLS.
 ///
-/// Each certificate stands for itself, at a start and when its files change: one that cannot be used is an error in the log.
-/// What was read of it before stays in use; where nothing was, clients that ask for it are refused until its files are
-/// good, which is looked for every five seconds. All others are served. The server does not start if that leaves no
-/// endpoint that serves anybody; one that runs keeps an endpoint as it was whose certificates are all useless now.
+/// A certificate that cannot be used is an error in the log and does not affect the others, at the start and when its
+/// files change. The version that was read before stays in use. If there is none, clients that ask for that certificate
+/// are refused until its files are valid; the server reads them every five seconds. The server does not start if no
+/// endpoint has a certificate to use. A running server keeps the old endpoint if no certificate of the new one is valid.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EndpointTls {

@@ -1,4 +1,4 @@
-//! What an app may reach beyond its requests, as it is written.
+//! `[apps.NAME.grants]`: what an app may access beyond its requests.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What an app may reach beyond its requests.
+/// What an app may access beyond its requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Grants {
@@ -43,20 +43,20 @@ pub struct OutboundRule {
     /// Allowed methods. Absent: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub methods: Vec<String>,
-    /// Whether the host may have an address of a private network, of this machine, or another one outside of the
-    /// Internet.
+    /// Whether the host may have a private address: of a private network, of this machine, or another one that is not
+    /// on the Internet.
     #[serde(default)]
     pub private: bool,
 }
 
-/// Where a secret is kept. One of the two.
+/// Where a secret is stored: exactly one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Secret {
-    /// The file that has the value. A line end at its end does not count.
+    /// The file that contains the value. A final line end does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-    /// The environment variable of the server that has the value.
+    /// The environment variable of the server that contains the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! The limits of HTTP, as they are written.
+//! `[limits]`: the limits of HTTP.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 
@@ -71,7 +71,7 @@ pub struct Http2 {
 pub struct Rate {
     /// Bytes a second.
     pub bytes_per_second: NonZeroU32,
-    /// How long a client may be slower before the rate is looked at.
+    /// How long a client may be slower before the rate is checked.
     pub grace: Time,
 }
 
@@ -113,7 +113,7 @@ impl Default for Http2 {
 }
 
 impl Limits {
-    /// As a server takes them.
+    /// In the contract's type.
     pub(crate) fn to_http(&self, server: &Server) -> HttpLimits {
         self.in_range(server).0
     }

@@ -1,4 +1,4 @@
-//! The log, as it is written.
+//! `[log]`: the log, on standard error.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! The process as a whole, as it is written.
+//! `[server]`: the process as a whole.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
@@ -10,8 +10,7 @@ use windhover_sandbox::EngineConfig;
 
 use crate::config::units::{OrNone, Size, Time};
 
-/// The process as a whole. What is changed here needs a restart, except for `hosts`, `pre-stop-delay` and
-/// `watch-interval`.
+/// The process as a whole. Changes need a restart, except for `hosts`, `pre-stop-delay` and `watch-interval`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Server {
@@ -64,11 +63,11 @@ impl Default for Server {
             drain_timeout: Time(HttpLimits::default().drain_timeout),
             drain_idle_grace: Time(HttpLimits::default().drain_idle_grace),
             drain_answer_timeout: OrNone(HttpLimits::default().drain_answer_timeout.map(Time)),
-            pre_stop_delay: Time(std::time::Duration::ZERO), // as everywhere: who needs it knows how long
-            watch_interval: Time(std::time::Duration::from_secs(1)), // an editor's save is seen at once
+            pre_stop_delay: Time(std::time::Duration::ZERO), // no load balancer needs it by default
+            watch_interval: Time(std::time::Duration::from_secs(1)), // a saved file is loaded within two seconds
         }
     }
 }
 
-/// What [`Server::cache`] says where nothing is kept.
+/// The value of [`Server::cache`] that turns the cache off.
 pub const NO_CACHE: &str = "none";

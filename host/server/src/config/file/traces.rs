@@ -1,4 +1,4 @@
-//! Where traces go, as it is written.
+//! `[traces]`: where traces go.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub struct Traces {
 }
 
 impl Traces {
-    /// Where nothing else is said.
+    /// A collector, with defaults for all else.
     pub fn to(url: &str) -> Self {
         Self {
             url: url.to_owned(),
