@@ -28,12 +28,12 @@ use crate::answer::pipe::Outgoing;
 use crate::scheduling::time_limit::TimeLimit;
 use crate::scheduling::wake::wake;
 
-/// The answer of one exchange, on its way.
+/// The answer of one exchange.
 pub(crate) struct Answer {
     slots: Mutex<Slots>,
-    /// How long the guest may work on it.
+    /// The time limit of the guest.
     pub(crate) time: TimeLimit,
-    /// Where its content has room.
+    /// The room for its content.
     pub(crate) room: Arc<Room>,
     lacks_room: AtomicBool,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Answer {
 #[derive(Default)]
 struct Slots {
     head: Option<Result<Head, Fault>>,
-    /// The head waits for the end of the step in which the guest leaves it.
+    /// The head is held back until the guest ends the step in which it sets the head.
     waits_for_step: bool,
     has_begun: bool,
     pieces: Pieces,
@@ -49,16 +49,16 @@ struct Slots {
     is_unfinished: bool,
     is_held_back: bool,
     ended: Option<Result<(), Fault>>,
-    /// The guest, which waits for room.
+    /// The guest, if it waits for room.
     writer: Option<Waker>,
-    /// The exchange, which waits for content or the end.
+    /// The exchange, if it waits for content or the end.
     reader: Option<Waker>,
     is_abandoned: bool,
-    /// The guest, in whatever it waits for.
+    /// The guest, whatever it waits for.
     abandoned: Option<Waker>,
 }
 
-/// A head with the kind of content that belongs to it.
+/// A head, and the kind of content that follows.
 pub(crate) struct Head {
     pub(crate) status: StatusCode,
     pub(crate) fields: HeaderMap,
@@ -71,11 +71,11 @@ pub(crate) enum Content {
     Whole(Bytes),
     /// A part of a file.
     File(FilePart),
-    /// It comes piece by piece ([`Answer::push`]), until the guest ends.
+    /// Pieces that the guest writes ([`Answer::push`]) until it ends.
     Pieces,
-    /// What a guest of wasi:http 0.2 writes; all of it may be there.
+    /// Content of a guest of wasi:http 0.2, which may be complete.
     Written(Outgoing),
-    /// It comes from the body that a guest of wasi:http 0.3 has given.
+    /// The body that a guest of wasi:http 0.3 returned.
     Stream(WasiBody),
 }
 
@@ -84,13 +84,13 @@ impl Answer {
         Self { slots: Mutex::default(), time, room, lacks_room: AtomicBool::new(false) }
     }
 
-    /// Has the head wait until the guest ends the step in which it leaves it. What the guest does in that step is known
-    /// before the head then: that it reads content which its client holds back until somebody asks.
+    /// Holds the head back until the guest ends the step in which it sets the head. So it is known before the head is
+    /// sent whether the guest reads content for which the client waits to be asked.
     pub(crate) fn wait_for_step(&self) {
         self.slots().waits_for_step = true;
     }
 
-    /// The guest has ended a step: it waits, or has ended altogether.
+    /// The guest has ended a step: it waits, or has ended.
     pub(crate) fn end_step(&self) {
         let mut slots = self.slots();
         if slots.head.is_some() {
@@ -99,7 +99,7 @@ impl Answer {
         }
     }
 
-    /// Leaves the head, or the fault instead of one. `false`: there was one before, which stands.
+    /// Sets the head, or the fault in its place. `false`: one was set before, and stays.
     pub(crate) fn begin(&self, head: Result<Head, Fault>) -> bool {
         let mut slots = self.slots();
         if std::mem::replace(&mut slots.has_begun, true) {
@@ -112,23 +112,23 @@ impl Answer {
         true
     }
 
-    /// Gives a head that nobody has taken yet other content: all of it, where it turned out that there is no more.
+    /// Replaces the content of a head that is not sent yet by the complete content, if that turned out to be all.
     pub(crate) fn complete(&self, content: impl FnOnce(&Head) -> Option<Bytes>) {
         if let Some(Ok(head)) = &mut self.slots().head
             && let Some(content) = content(head)
         {
-            // It has left the guest already, so there is nobody who could wait.
+            // It has left the guest already, so nothing can wait for room.
             let held = self.room.try_take(content.len()).unwrap_or_default();
             head.content = Content::Whole(counted(content, held));
         }
     }
 
-    /// Whether a head was left.
+    /// Whether a head was set.
     pub(crate) fn has_begun(&self) -> bool {
         self.slots().has_begun
     }
 
-    /// Leaves what is sent behind the content.
+    /// Sets the trailers.
     pub(crate) fn set_trailers(&self, trailers: HeaderMap) {
         self.slots().trailers = Some(trailers);
     }
@@ -141,7 +141,7 @@ impl Answer {
         self.slots().trailers.is_some()
     }
 
-    /// Says that nobody waits for the answer any more.
+    /// The exchange does not wait for the answer any more.
     pub(crate) fn abandon(&self) {
         let mut slots = self.slots();
         slots.is_abandoned = true;
@@ -152,7 +152,7 @@ impl Answer {
         self.slots().is_abandoned
     }
 
-    /// Waits until nobody waits for the answer any more.
+    /// Waits until the exchange does not wait for the answer any more.
     pub(crate) fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut slots = self.slots();
         if slots.is_abandoned {
@@ -165,8 +165,8 @@ impl Answer {
         Poll::Pending
     }
 
-    /// Waits until the guest may write a piece of this size: as long as it is ahead of its client by a little, and there
-    /// is room for that, which is returned; where nothing is on its way, at once, and it is to ask for room itself.
+    /// Waits until the guest may write a piece of this size: it may be a little ahead of its client, if there is room,
+    /// which this returns. `None`: nothing is on its way, so the guest waits for room itself.
     pub(crate) fn poll_ahead(&self, size: usize, cx: &mut Context<'_>) -> Poll<Option<Held>> {
         let mut slots = self.slots();
         let ahead = slots.pieces.size();
@@ -182,19 +182,19 @@ impl Answer {
         Poll::Pending
     }
 
-    /// Bytes of content that nobody has taken yet.
+    /// Bytes of content that are not sent yet.
     pub(crate) fn ahead(&self) -> u64 {
         self.slots().pieces.size() as u64
     }
 
-    /// Leaves a piece of content that may be written.
+    /// Adds a piece of content.
     pub(crate) fn push(&self, piece: Bytes) {
         let mut slots = self.slots();
         slots.pieces.push(piece);
         wake(&mut slots.reader);
     }
 
-    /// Leaves a piece of content if all before it has been taken; else the guest must wait.
+    /// Adds a piece of content when all earlier ones are taken. Until then the guest waits.
     pub(crate) fn poll_offer(&self, piece: &mut Option<Bytes>, cx: &mut Context<'_>) -> Poll<()> {
         if self.poll_flushed(cx).is_pending() {
             return Poll::Pending;
@@ -203,7 +203,7 @@ impl Answer {
         Poll::Ready(())
     }
 
-    /// Says that the guest has ended and left its content unfinished.
+    /// The guest has ended without finishing its content.
     pub(crate) fn leave_unfinished(&self) {
         self.slots().is_unfinished = true;
     }
@@ -212,7 +212,7 @@ impl Answer {
         self.slots().is_unfinished
     }
 
-    /// Says that the guest has written content for a head that it has not left: nobody could read it.
+    /// The guest has written content but did not set the head, so nothing could read the content.
     pub(crate) fn hold_back(&self) {
         self.slots().is_held_back = true;
     }
@@ -225,7 +225,7 @@ impl Answer {
         self.lacks_room.load(Ordering::Relaxed)
     }
 
-    /// Waits until every piece has been taken.
+    /// Waits until all pieces are taken.
     pub(crate) fn poll_flushed(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut slots = self.slots();
         if !slots.pieces.is_empty() {
@@ -235,14 +235,14 @@ impl Answer {
         Poll::Ready(())
     }
 
-    /// Says how the guest ended.
+    /// Records how the guest ended.
     pub(crate) fn end(&self, ended: Result<(), Fault>) {
         let mut slots = self.slots();
         slots.ended = Some(ended);
         wake(&mut slots.reader);
     }
 
-    /// Waits for the head; where it is not there yet, whoever leaves it wakes.
+    /// Waits for the head. [`Answer::begin`] wakes the task.
     pub(crate) fn poll_head(&self, cx: &mut Context<'_>) -> Poll<Result<Head, Fault>> {
         let mut slots = self.slots();
         let waits_for_step = slots.waits_for_step;
@@ -255,14 +255,14 @@ impl Answer {
         }
     }
 
-    /// All that was left.
+    /// All pieces.
     pub(crate) fn take_pieces(&self) -> Pieces {
         std::mem::take(&mut self.slots().pieces)
     }
 
-    /// Waits for the next piece, or for the end behind the last.
+    /// Waits for the next piece, or for the end after the last one.
     pub(crate) fn poll_piece(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Fault>> {
-        // One lock for both: what a guest on another thread left between two would wake nobody.
+        // One lock for both: a piece that another thread adds between two locks would wake no task.
         let mut slots = self.slots();
         match slots.take_piece() {
             Some(piece) => Poll::Ready(Ok(Some(piece))),
@@ -270,7 +270,7 @@ impl Answer {
         }
     }
 
-    /// Waits for the guest's end.
+    /// Waits for the end of the guest.
     pub(crate) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         self.slots().poll_ended(cx)
     }

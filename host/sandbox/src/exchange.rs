@@ -38,15 +38,15 @@ pub(crate) struct Exchange {
     pub(crate) progress: Progress,
     pub(crate) answer: Arc<Answer>,
     pub(crate) disconnect: Disconnect,
-    /// What the client sends in the protocol that the guest has taken over to.
+    /// Data from the client in the protocol that the guest has upgraded to.
     pub(crate) upgraded: Option<Box<Content>>,
     pub(crate) websocket: Option<Box<WebSocket>>,
-    /// What the guest adds to the record of this exchange.
+    /// Tags that the guest adds to the record of this exchange.
     pub(crate) tags: Vec<(String, String)>,
 }
 
 impl Exchange {
-    /// Closes the WebSocket of a guest that has ended, well or not, and left it open.
+    /// Closes the WebSocket of a guest that has ended, successfully or not, without closing it.
     pub(crate) async fn close_websocket(&mut self, is_well: bool) {
         if let Some(websocket) = self.websocket.take() {
             websocket.finish(&self.answer, if is_well { NORMAL } else { INTERNAL_ERROR }).await;
@@ -55,7 +55,7 @@ impl Exchange {
 }
 
 impl Drop for Exchange {
-    /// However it ended, and so also where its guest was cut off: what the guest said of it is recorded.
+    /// Logs the tags, however the exchange ended.
     fn drop(&mut self) {
         if !self.tags.is_empty() {
             let (app, id) = (&self.app.name, LogId::from(&self.features));
@@ -65,39 +65,39 @@ impl Drop for Exchange {
     }
 }
 
-/// How far the guest is with its answer.
+/// The progress of the answer.
 pub(crate) enum Progress {
-    /// Nothing yet.
+    /// Not begun.
     Unanswered,
-    /// `send`: all is said.
+    /// `send`: complete.
     Sent,
-    /// `start`: content may follow, exactly `remaining` bytes of it if the guest gave itself a length.
+    /// `start`: content may follow, exactly `remaining` bytes if the guest announced a length.
     Started { remaining: Option<u64>, allows_content: bool, trailers: Vec<String> },
-    /// `upgrade.accept`: the connection is the guest's.
+    /// `upgrade.accept`: the guest owns the connection.
     Upgraded,
 }
 
-/// The request's content and what went wrong with it.
+/// The request's content, and its errors.
 pub(crate) struct Content {
     source: Source,
-    /// The most that the host collects for the guest: what the guest itself may hold.
+    /// The maximum that the host collects for the guest: the guest's own limit of memory.
     max_held: usize,
-    /// What arrived and was not yet wanted.
+    /// Bytes that arrived and were not asked for yet.
     surplus: Bytes,
-    /// What stood behind the content, once that was read to its end.
+    /// The trailers, once the content is read to its end.
     trailers: Option<HeaderMap>,
-    /// The client's fault that ended the content, and that the guest was told of.
+    /// The client's fault that ended the content. The guest knows it.
     fault: Option<ClientFault>,
-    /// The same, where it came behind a piece that the guest gets first.
+    /// A fault that follows a piece which the guest gets first.
     fault_ahead: Option<ClientFault>,
-    /// The same, where another reader met it.
+    /// A fault that another reader met.
     fault_elsewhere: Option<Arc<OnceLock<ClientFault>>>,
 }
 
 enum Source {
     Open(Body),
     Ended,
-    /// A wasi:http guest reads it through `wasi:http/types`.
+    /// A wasi:http guest reads it by `wasi:http/types`.
     Taken,
 }
 
@@ -122,7 +122,7 @@ impl Content {
         }
     }
 
-    /// Whether there may be something to read.
+    /// Whether there may be more to read.
     pub(crate) fn may_have_more(&self) -> bool {
         !self.surplus.is_empty()
             || self.fault_ahead.is_some()
@@ -133,13 +133,13 @@ impl Content {
             }
     }
 
-    /// What the client did wrong with its content. A guest that fails after it failed because of it, so the client
-    /// hears of its own fault and not of a broken guest.
+    /// The client's fault. If a guest fails after it, the guest failed because of it, so the client gets its own fault
+    /// and not the guest's.
     pub(crate) fn fault(&self) -> Option<ClientFault> {
         self.fault.or_else(|| self.fault_elsewhere.as_ref()?.get().copied())
     }
 
-    /// What stood behind the content. `None`: it is not read to its end.
+    /// The trailers. `None`: the content is not read to its end.
     pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
         static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
         match &self.source {
@@ -149,7 +149,7 @@ impl Content {
         }
     }
 
-    /// Gives the content away, whole, to another reader, who reports the client's fault into the cell.
+    /// Passes the whole content to another reader, which reports a fault of the client in the cell.
     pub(crate) fn take(&mut self) -> (Body, Arc<OnceLock<ClientFault>>) {
         match std::mem::replace(&mut self.source, Source::Taken) {
             Source::Open(body) if !body.is_empty() => (body, Arc::clone(self.fault_elsewhere.get_or_insert_default())),
@@ -157,12 +157,12 @@ impl Content {
         }
     }
 
-    /// Whether another reader still has it: who has the content has the connection.
+    /// Whether another reader still has it, and with it the connection.
     pub(crate) fn is_kept(&self) -> bool {
         self.fault_elsewhere.as_ref().is_some_and(|cell| Arc::strong_count(cell) > 1)
     }
 
-    /// The next piece: at least one byte, at most `max`. Empty: the end.
+    /// The next piece, of 1 to `max` bytes. Empty: the end.
     pub(crate) async fn read(&mut self, max: usize) -> Result<Bytes, ContentError> {
         if self.surplus.is_empty() {
             self.surplus = poll_fn(|cx| self.poll_pieces(cx, max)).await?;
@@ -170,7 +170,7 @@ impl Content {
         Ok(self.surplus.split_to(self.surplus.len().min(max)))
     }
 
-    /// All that is left, if it is at most `max` bytes. It has room in the host while it is collected.
+    /// The rest, if it has at most `max` bytes. It takes room in the host while it is collected.
     pub(crate) async fn read_all(
         &mut self,
         max: usize,
@@ -191,7 +191,7 @@ impl Content {
         }
     }
 
-    /// How much is left at least, as far as the client has said.
+    /// The minimum that is left, as far as the client has said.
     fn expected(&self) -> usize {
         let coming = match &self.source {
             Source::Open(body) => usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX),
@@ -200,7 +200,7 @@ impl Content {
         coming.saturating_add(self.surplus.len())
     }
 
-    /// The next piece as it came.
+    /// The next piece as it arrived.
     async fn read_piece(&mut self) -> Result<Bytes, ContentError> {
         if !self.surplus.is_empty() {
             return Ok(std::mem::take(&mut self.surplus));
@@ -208,8 +208,8 @@ impl Content {
         poll_fn(|cx| self.poll_piece(cx)).await
     }
 
-    /// The next piece, with those behind it that are there already, if it is a small one: each call of the guest costs
-    /// more than such a piece.
+    /// The next piece. If it is small, the pieces behind it that have arrived are added, because each call of the guest
+    /// costs more than such a piece.
     fn poll_pieces(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Bytes, ContentError>> {
         let first = ready!(self.poll_piece(cx))?;
         let enough = max.min(ENOUGH);
@@ -230,7 +230,7 @@ impl Content {
                 }
                 Poll::Ready(Ok(_)) | Poll::Pending => break,
                 Poll::Ready(Err(_)) => {
-                    self.fault_ahead = self.fault.take(); // told when it is reached
+                    self.fault_ahead = self.fault.take(); // reported when it is reached
                     break;
                 }
             }
@@ -273,7 +273,8 @@ impl Content {
     }
 }
 
-/// A request's content fails by its client; whatever else a server may report, the content is not whole.
+/// A request's content fails because of its client. Any other fault that a server reports means that the content is
+/// incomplete.
 pub(crate) fn client_fault(fault: &Fault) -> ClientFault {
     match fault {
         Fault::Client(fault) => *fault,
@@ -281,14 +282,14 @@ pub(crate) fn client_fault(fault: &Fault) -> ClientFault {
     }
 }
 
-/// RFC 6455 §7.4.1: how a WebSocket is closed whose guest has ended without closing it.
+/// RFC 6455 §7.4.1: the close code of a WebSocket whose guest ended without closing it.
 const NORMAL: u16 = 1000;
 const INTERNAL_ERROR: u16 = 1011;
 
-/// Pieces are put together up to this size: from there on the copy would cost more than the calls it saves.
+/// Pieces are merged up to this size. Beyond it, the copy costs more than the calls that it saves.
 const ENOUGH: usize = 16 << 10;
 
-/// Pieces that are put together at most, so that a client of tiny ones does not keep others waiting.
+/// The maximum of pieces that are merged, so a client that sends tiny ones does not delay others.
 const MAX_PIECES: usize = 1024;
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::invoke::run::Run;
 use crate::invoke::streaming::{Source, Streaming};
 use crate::scheduling::time_limit::TimeLimit;
 
-/// Answers a request with a fresh instance of the deployment's guest.
+/// Answers a request with an instance of the app.
 pub(crate) async fn invoke(handler: &Arc<Handler>, request: Request) -> Response {
     answer(handler, request).await.unwrap_or_else(Response::from)
 }
@@ -33,7 +33,7 @@ pub(crate) async fn invoke(handler: &Arc<Handler>, request: Request) -> Response
 async fn answer(handler: &Arc<Handler>, request: Request) -> Result<Response, Fault> {
     let id = LogId::from(&request.features);
     if !handler.factory.guest.needs().contains(&Feature::Limits) && is_too_large(&request) {
-        let fault = ClientFault::BodyTooLarge; // and nobody would raise the limit
+        let fault = ClientFault::BodyTooLarge; // and the guest cannot raise the limit
         debug!(app = %handler.app.name, %id, %fault, "refused a request");
         return Err(fault.into());
     }
@@ -49,12 +49,12 @@ async fn answer(handler: &Arc<Handler>, request: Request) -> Result<Response, Fa
     let time = TimeLimit::begin(&handler.app.limits, request.features.limits.clone());
     let answer = Arc::new(Answer::new(time, Arc::clone(&handler.room)));
     let run = Run::start(handler, exchange(handler, request, Arc::clone(&answer)), permit);
-    // Dropped while it waits: the client has left.
+    // Dropped while it waits: the client has disconnected.
     let mut run = Attended(Some(run));
     let head = poll_fn(|cx| {
         let ended = run.get().poll(cx);
         match (answer.poll_head(cx), ended) {
-            // Nothing of it has left, so the client is better off with the fault.
+            // Nothing of it was sent, so the client gets the fault.
             (Poll::Ready(Ok(head)), Poll::Ready(Err(fault))) if is_void(&head, &answer, &fault) => {
                 Poll::Ready(Err(fault))
             }
@@ -69,14 +69,14 @@ async fn answer(handler: &Arc<Handler>, request: Request) -> Result<Response, Fa
     })
     .await;
     if let Err(Fault::Guest(GuestFault::Aborted)) = head {
-        // The server breaks the exchange off, as it was asked to; an answer would only be in the way.
+        // The server aborts the exchange, as the guest has asked. An answer would interfere.
         tokio::time::sleep(handler.app.limits.last_words).await;
     }
     Ok(respond(handler, head?, &method, run.into_inner(), answer))
 }
 
-/// Whether the answer of a guest that has failed does not stand: not all of it is there. Where the guest has broken it off
-/// itself, that is what its client is to see; where the connection is another protocol's, the client was told in that.
+/// Whether the answer of a failed guest is discarded, because it is incomplete. If the guest has aborted it, the client
+/// sees that. If the connection uses another protocol, the client was told in that protocol.
 fn is_void(head: &Head, answer: &Answer, fault: &Fault) -> bool {
     if head.status == StatusCode::SWITCHING_PROTOCOLS || *fault == Fault::Guest(GuestFault::Aborted) {
         return false;
@@ -89,7 +89,7 @@ fn is_void(head: &Head, answer: &Answer, fault: &Fault) -> bool {
     }
 }
 
-/// A guest at work whose client waits for the head.
+/// A running guest whose client waits for the head.
 struct Attended(Option<Run>);
 
 impl Attended {
@@ -115,7 +115,7 @@ fn is_too_large(request: &Request) -> bool {
     max.is_some_and(|max| http_body::Body::size_hint(&request.body).lower() > max)
 }
 
-/// Boxed, because it passes through many hands.
+/// Boxed, because it is moved often.
 fn exchange(handler: &Arc<Handler>, request: Request, answer: Arc<Answer>) -> Box<Exchange> {
     Box::new(Exchange {
         app: Arc::clone(&handler.app),
@@ -138,7 +138,7 @@ fn respond(handler: &Handler, head: Head, method: &Method, run: Run, answer: Arc
     let Head { status, fields, content } = head;
     // What follows a 101 is not its content but the connection in the new protocol, whatever the method was.
     let has_content = Response::has_content(method, status) || status == StatusCode::SWITCHING_PROTOCOLS;
-    // What GET would get says how long it is.
+    // HEAD gets the length that GET would get.
     let may_be_measured = has_content || *method == Method::HEAD;
     let expected = if has_content { content_length(&fields) } else { None };
     let source = match content {
@@ -152,7 +152,7 @@ fn respond(handler: &Handler, head: Head, method: &Method, run: Run, answer: Arc
             let body = if has_content { Body::stream(part) } else { Body::empty() };
             return Response { status, fields, body };
         }
-        // What was written at once can go out at once, with its length.
+        // Content that is complete is sent at once, with its length.
         Content::Pieces if has_content && expected.is_none() && run.has_ended_well() && !answer.has_trailers() => {
             return Response { status, fields, body: answer.take_pieces().into_body(None) };
         }
@@ -160,7 +160,7 @@ fn respond(handler: &Handler, head: Head, method: &Method, run: Run, answer: Arc
         Content::Written(content) => match content.whole(expected) {
             Some(content) => {
                 run.spawn();
-                // It has left the guest already, so there is nobody who could wait.
+                // It has left the guest already, so nothing can wait for room.
                 let held = answer.room.try_take(content.size()).unwrap_or_default();
                 let body = if may_be_measured { content.into_body(held) } else { Body::empty() };
                 return Response { status, fields, body };
@@ -173,7 +173,7 @@ fn respond(handler: &Handler, head: Head, method: &Method, run: Run, answer: Arc
     if has_content {
         return Response { status, fields, body: Body::stream(streaming) };
     }
-    // The guest may write all the same, and goes on to its end as for any other method.
+    // The guest may write nevertheless, and runs to its end as for any other method.
     tokio::spawn(streaming.discard());
     Response { status, fields, body: Body::empty() }
 }

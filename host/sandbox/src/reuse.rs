@@ -23,7 +23,7 @@ use crate::reuse::instance::InstanceFactory;
 use concurrent_pool::ConcurrentPool;
 use idle_pool::IdlePool;
 
-/// Where a deployment's exchanges find their instances.
+/// The instances of an app.
 pub(crate) enum Instances {
     Fresh,
     IdlePool(IdlePool),
@@ -57,22 +57,22 @@ impl Instances {
         }
     }
 
-    /// Answers an exchange and ends with it. Dropping the future cancels it.
+    /// Answers an exchange. Dropping the future cancels it.
     pub(crate) async fn answer(&self, factory: &Arc<InstanceFactory>, exchange: Box<Exchange>) -> Result<(), Fault> {
         match self {
             Self::Fresh => factory.instantiate(Some(exchange)).await?.answer().await,
-            // Boxed: what a fresh instance needs is moved with every exchange, and should not have room for these.
+            // Boxed, so that the future for a fresh instance, which is moved with every exchange, stays small.
             Self::IdlePool(pool) => Box::pin(pool.answer(factory, exchange)).await,
             Self::ConcurrentPool(pool) => Box::pin(pool.answer(factory, exchange)).await,
         }
     }
 
-    /// Whether an instance may be in several exchanges at once.
+    /// Whether several exchanges may share an instance.
     pub(crate) fn are_shared(&self) -> bool {
         matches!(self, Self::ConcurrentPool(_))
     }
 
-    /// Drops what rests; nothing rests from now on.
+    /// Drops idle instances. From now on none becomes idle.
     pub(crate) fn close(&self) {
         match self {
             Self::Fresh => {}

@@ -11,7 +11,7 @@ use windhover_contract::{Body, Fault};
 
 use crate::answer::Answer;
 
-/// The same content, on whose waits the time of this answer keeps an eye.
+/// The same content, which reports its waits to the time limit of this answer.
 pub(crate) fn awaited(body: Body, answer: &Arc<Answer>) -> Body {
     if body.is_empty() {
         return body;
@@ -42,7 +42,7 @@ impl http_body::Body for Awaited {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         match &polled {
-            // Who looks and would not be woken does not wait.
+            // A poll with a waker that does nothing is not a wait.
             Poll::Pending if cx.waker().will_wake(Waker::noop()) => self.end_wait(),
             Poll::Pending if !self.is_waited_for => {
                 self.is_waited_for = true;

@@ -25,12 +25,12 @@ use crate::scheduling::queue::QueueSlot;
 
 pub(crate) use machine::{default_max_buffered, default_max_grown_memory};
 
-/// The room of an engine.
+/// The room for content of an engine.
 pub(crate) struct Buffers {
     max: usize,
     /// In units.
     room: Arc<Semaphore>,
-    /// Who has this may go beyond the limit.
+    /// The holder of this permit may exceed the limit.
     beyond: Arc<Semaphore>,
 }
 
@@ -46,25 +46,25 @@ impl Buffers {
     }
 }
 
-/// A deployment's way to the room of its engine.
+/// An app's access to the room of its engine.
 pub(crate) struct Room {
     buffers: Arc<Buffers>,
-    /// Who waits has an instance. Some are left to those that need no room.
+    /// Tasks that wait, each of which has an instance. Some instances are left to exchanges that need no room.
     waiting: AtomicUsize,
     max_waiting: usize,
     timeout: Duration,
 }
 
-/// What waits for room: the answer of an exchange.
+/// A waiter for room: the answer of an exchange.
 pub(crate) trait Waiter {
-    /// Whether the client has got something of it already.
+    /// Whether the answer has begun.
     fn has_begun(&self) -> bool;
 
-    /// Says whether it waits for room now.
+    /// Records whether it waits for room.
     fn lack_room(&self, lacks_room: bool);
 }
 
-/// There is no room, and no more time to wait for it.
+/// There is no room, and the time to wait for it is over.
 #[derive(Debug, thiserror::Error)]
 #[error("the host holds {max} bytes of content for all guests, which is its limit (max_buffered)")]
 pub(crate) struct NoRoom {
@@ -86,7 +86,7 @@ impl Room {
         self.buffers.max
     }
 
-    /// Room for a piece of this size, if it needs any and there is some now. `Err`: who wants it must wait.
+    /// Takes room for a piece of this size without waiting. `Ok(None)`: it needs none. `Err`: there is not enough.
     pub(crate) fn try_take(&self, size: usize) -> Result<Option<Held>, ()> {
         if self.is_small(size) {
             return Ok(None);
@@ -94,12 +94,12 @@ impl Room {
         self.try_count(size).map(Some).ok_or(())
     }
 
-    /// Whether so much is not counted.
+    /// Whether a piece is too small to be counted.
     pub(crate) fn is_small(&self, size: usize) -> bool {
         size < SMALL
     }
 
-    /// Room for a piece of whatever size, if there is some now.
+    /// Takes room for a piece of any size without waiting.
     pub(crate) fn try_count(&self, size: usize) -> Option<Held> {
         let permit = Arc::clone(&self.buffers.room).try_acquire_many_owned(self.buffers.units(size)).ok()?;
         Some(Held { room: Some(permit), beyond: None })
@@ -114,7 +114,7 @@ impl Room {
         Ok(Some(Held { room: Some(permit), beyond: None }))
     }
 
-    /// Waits for room for a piece of this size, for one that keeps other room while it waits.
+    /// Waits for room for a piece of this size, while other room is held.
     pub(crate) async fn take_besides(&self, size: usize, waiter: &impl Waiter) -> Result<Option<Held>, NoRoom> {
         if let Ok(held) = self.try_take(size) {
             return Ok(held);
@@ -124,7 +124,7 @@ impl Room {
         Ok(Some(held))
     }
 
-    /// Waits for room for as much again as will be there in all, unless that is held already.
+    /// Waits for `size` bytes of additional room. Does nothing if `held` may exceed the limit.
     pub(crate) async fn grow(&self, held: &mut Held, size: usize, waiter: &impl Waiter) -> Result<(), NoRoom> {
         if held.beyond.is_some() {
             return Ok(());
@@ -157,8 +157,8 @@ impl Room {
         room.acquire_many_owned(self.buffers.units(size)).await.expect("it is never closed")
     }
 
-    /// A guest whose client has heard nothing yet waits as long as one waits for an instance, because the client can be
-    /// told to come again; one that has begun its answer, as long as it has time.
+    /// If the answer has not begun, the wait ends after the queue timeout, because the client can be told to retry. If
+    /// it has begun, it waits as long as the guest has time.
     async fn wait<T>(&self, waiter: &impl Waiter, wait: impl Future<Output = T>) -> Result<T, NoRoom> {
         let full = NoRoom { max: self.buffers.max };
         waiter.lack_room(true);
@@ -174,7 +174,7 @@ impl Room {
     }
 }
 
-/// Room that is taken; given back by dropping it.
+/// Room that is taken. Dropping it gives it back.
 #[derive(Default)]
 pub(crate) struct Held {
     room: Option<OwnedSemaphorePermit>,
@@ -182,7 +182,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Takes what another has too.
+    /// Adds the room of another.
     pub(crate) fn merge(&mut self, other: Self) {
         if let Some(permit) = other.room {
             self.add(permit);
@@ -190,17 +190,17 @@ impl Held {
         self.beyond = other.beyond.or(self.beyond.take());
     }
 
-    /// Whether it may go beyond the limit.
+    /// Whether it may exceed the limit.
     pub(crate) fn is_beyond(&self) -> bool {
         self.beyond.is_some()
     }
 
-    /// Leaves the right to go beyond the limit to something else, and no more room than there is.
+    /// Splits off the right to exceed the limit, without any room.
     pub(crate) fn split_beyond(&mut self) -> Option<Self> {
         Some(Self { room: None, beyond: Some(self.beyond.take()?) })
     }
 
-    /// Bytes that have room within the limit.
+    /// Bytes of room within the limit.
     pub(crate) fn size(&self) -> usize {
         self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) * UNIT
     }
@@ -213,7 +213,7 @@ impl Held {
     }
 }
 
-/// Bytes that have room for as long as anybody holds a part of them.
+/// Bytes that hold their room until the last reference is dropped.
 pub(crate) fn counted(bytes: Bytes, held: Option<Held>) -> Bytes {
     match held {
         None => bytes,
@@ -232,14 +232,14 @@ impl AsRef<[u8]> for Counted {
     }
 }
 
-/// What is smaller is not counted: ten thousand clients hold no more than 160 MB of it.
+/// Smaller pieces are not counted. Ten thousand clients hold at most 160 MB of them.
 pub(crate) const SMALL: usize = 16 << 10;
 
-/// What a collection is counted by.
+/// The step in which a collection takes room.
 pub(crate) const STEP: usize = 64 << 10;
 
-/// What room is counted in.
+/// The unit of room.
 const UNIT: usize = 1 << 10;
 
-/// More is not to be counted: a number of units must fit 32 bits, and a semaphore.
+/// The maximum of units: it must fit 32 bits, and a semaphore.
 const MAX_UNITS: usize = (u32::MAX >> 4) as usize;

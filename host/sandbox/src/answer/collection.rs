@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::answer::buffers::{Held, NoRoom, SMALL, STEP};
 
-/// Content that is collected, and has room for as much as there is of it.
+/// Content that is collected, with room for all of it.
 pub(crate) struct Collection<'a> {
     bytes: Vec<u8>,
     counted: usize,
@@ -12,8 +12,8 @@ pub(crate) struct Collection<'a> {
 }
 
 impl<'a> Collection<'a> {
-    /// An empty one that is likely to grow to `expected` bytes. What of it stays unused costs no memory, only
-    /// addresses.
+    /// An empty collection, which probably grows to `expected` bytes. Unused capacity costs no memory, only address
+    /// space.
     pub(crate) fn new(expected: usize, answer: &'a Answer) -> Self {
         let mut bytes = Vec::new();
         let _ = bytes.try_reserve_exact(expected); // else it grows as it must
@@ -24,7 +24,7 @@ impl<'a> Collection<'a> {
         self.bytes.len()
     }
 
-    /// Adds a piece, once there is room.
+    /// Adds a piece when there is room.
     pub(crate) async fn add(&mut self, piece: &[u8]) -> Result<(), NoRoom> {
         let size = self.bytes.len() + piece.len();
         if size >= SMALL && size > self.counted {
@@ -36,7 +36,7 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    /// Gives the bytes to a guest that takes them at once.
+    /// The bytes, for a guest that takes them at once.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }

@@ -15,7 +15,7 @@ use windhover_contract::{Fault, HostFault};
 use crate::exchange::log_id::LogId;
 use crate::scheduling::blocking::{Blocking, Call};
 
-/// So many bytes of a file, from where it stands.
+/// A number of bytes of a file, from its current position.
 pub(crate) struct FilePart {
     left: u64,
     stage: Stage,
@@ -32,7 +32,7 @@ enum Stage {
 }
 
 impl FilePart {
-    /// `length` bytes from `offset` on. Does not ask the disk yet.
+    /// `length` bytes from `offset`. Does not read yet.
     pub(crate) fn open(
         mut file: File,
         offset: u64,

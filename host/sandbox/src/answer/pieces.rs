@@ -21,7 +21,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Whether another piece may be written now, of whatever size.
+    /// Whether another piece of any size may be written now.
     pub(crate) fn have_room(&self) -> bool {
         self.size < READ_AHEAD && self.queue.len() < MAX_PIECES
     }
@@ -30,7 +30,7 @@ impl Pieces {
         self.queue.is_empty()
     }
 
-    /// Bytes in all of them.
+    /// The bytes of all pieces.
     pub(crate) fn size(&self) -> usize {
         self.size
     }
@@ -46,7 +46,7 @@ impl Pieces {
         Some(piece)
     }
 
-    /// All of them as content of a known length, which has this room.
+    /// All pieces as content of a known length, which holds this room.
     pub(crate) fn into_body(mut self, held: Option<Held>) -> Body {
         if self.queue.len() <= 1 {
             return Body::full(counted(self.pop().unwrap_or_default(), held));
@@ -60,7 +60,7 @@ impl Pieces {
     }
 }
 
-/// Content of which every piece is there.
+/// Content that is complete.
 struct Whole {
     pieces: Pieces,
     _held: Option<Held>,
@@ -83,14 +83,14 @@ impl http_body::Body for Whole {
     }
 }
 
-/// The bytes that a guest may be ahead of its client before it waits: twice the largest piece that it is likely to
-/// write, so that it makes the next while one is sent.
+/// The bytes that a guest may be ahead of its client: twice the largest piece that it probably writes, so that it makes
+/// the next one while one is sent.
 pub(crate) const READ_AHEAD: usize = 128 << 10;
 
-/// A guest that writes byte by byte waits before what is around the pieces is larger than they are.
+/// The maximum of pieces. It bounds the overhead of a guest that writes byte by byte.
 const MAX_PIECES: usize = 64;
 
-/// Pieces are put together up to this size: from there on the copy would cost more than sending them one by one.
+/// Pieces are merged up to this size. Beyond it, the copy costs more than sending them one by one.
 const WORTH_A_COPY: usize = 16 << 10;
 
 #[cfg(test)]

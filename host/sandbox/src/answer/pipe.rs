@@ -16,25 +16,25 @@ use crate::answer::pieces::{Pieces, READ_AHEAD};
 use crate::scheduling::stuck::leave;
 use crate::scheduling::wake::wake;
 
-/// The guest's side: `outgoing-body`. Dropping it breaks the content off, unless it was finished.
+/// The guest's end: `outgoing-body`. Dropping it aborts the content, unless it is finished.
 pub struct OutgoingBody {
     pipe: Arc<Pipe>,
     has_stream: bool,
 }
 
-/// What the guest writes with: an `output-stream`.
+/// The `output-stream` that the guest writes to.
 struct Stream(Arc<Pipe>);
 
-/// The side that is read. Dropping it says that nothing more is wanted.
+/// The end that is read. Dropping it means that no more content is needed.
 pub(crate) struct Outgoing(Arc<Pipe>);
 
 struct Pipe {
     inner: Mutex<Inner>,
-    /// What the guest has promised in `content-length`.
+    /// The `content-length` that the guest has announced.
     expected: Option<u64>,
-    /// Nobody gets the content, because its message has none: so it need not be what was promised.
+    /// The message has no content, so what is written need not have the announced length.
     is_forbidden: AtomicBool,
-    /// What it is told that breaks its promise.
+    /// The error for a wrong length.
     mismatch: fn(Option<u64>) -> Error,
 }
 
@@ -43,33 +43,33 @@ struct Inner {
     pieces: Pieces,
     written: u64,
     end: Option<End>,
-    /// Somebody reads, or will: it is on its way.
+    /// It has a reader, or will have one: it is on its way.
     has_reader: bool,
-    /// Nobody reads any more.
+    /// It has no reader any more.
     is_closed: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
 
 enum End {
-    /// It is whole. The trailers, until they are taken.
+    /// It is complete. The trailers, until they are taken.
     Finished(Option<HeaderMap>),
     Broken,
 }
 
-/// The two sides of content that is `expected` to have a certain size; who writes another is told `mismatch`.
+/// The two ends of content with an `expected` length. A wrong length is reported by `mismatch`.
 pub(crate) fn pipe(expected: Option<u64>, mismatch: fn(Option<u64>) -> Error) -> (OutgoingBody, Outgoing) {
     let pipe = Arc::new(Pipe { inner: Mutex::default(), expected, is_forbidden: AtomicBool::new(false), mismatch });
     (OutgoingBody { pipe: Arc::clone(&pipe), has_stream: true }, Outgoing(pipe))
 }
 
 impl OutgoingBody {
-    /// What writes it, once.
+    /// The stream to write to. It can be taken once.
     pub(crate) fn stream(&mut self) -> Option<DynOutputStream> {
         std::mem::replace(&mut self.has_stream, false).then(|| Box::new(Stream(Arc::clone(&self.pipe))) as _)
     }
 
-    /// Says that this is all. `Err`: it is not what was promised, and so is broken off.
+    /// Finishes the content. `Err`: it has a wrong length, and so is aborted.
     pub(crate) fn finish(self, trailers: Option<HeaderMap>) -> Result<(), Error> {
         let mut inner = self.pipe.lock();
         if self.pipe.expected().is_some_and(|expected| expected != inner.written) {
@@ -87,7 +87,7 @@ impl Drop for OutgoingBody {
 }
 
 impl Pipe {
-    /// What must be written.
+    /// The length that must be written.
     fn expected(&self) -> Option<u64> {
         self.expected.filter(|_| !self.is_forbidden.load(Ordering::Relaxed))
     }
@@ -96,7 +96,7 @@ impl Pipe {
         self.inner.lock()
     }
 
-    /// Waits until a piece may be written, or nobody wants one.
+    /// Waits until a piece may be written, or the reader is gone.
     fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = self.lock();
         if inner.is_closed || inner.pieces.have_room() {
@@ -165,12 +165,12 @@ impl Pollable for Stream {
 }
 
 impl Outgoing {
-    /// Says that it is on its way to whoever reads it.
+    /// The message is on its way, so the content has a reader.
     pub(crate) fn depart(&self) {
         self.0.lock().has_reader = true;
     }
 
-    /// The content, if all of it is here, without trailers, and of the `expected` size.
+    /// The content, if it is complete, has no trailers, and has the `expected` length.
     pub(crate) fn whole(&self, expected: Option<u64>) -> Option<Pieces> {
         let mut inner = self.0.lock();
         let is_whole = matches!(inner.end, Some(End::Finished(None)))
@@ -178,17 +178,17 @@ impl Outgoing {
         is_whole.then(|| std::mem::take(&mut inner.pieces))
     }
 
-    /// Whether the guest has said that this is all.
+    /// Whether the guest has finished it.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.0.lock().end, Some(End::Finished(_)))
     }
 
-    /// Says whether the message has content at all.
+    /// Records whether the message has content at all.
     pub(crate) fn forbid(&self, is_forbidden: bool) {
         self.0.is_forbidden.store(is_forbidden, Ordering::Relaxed);
     }
 
-    /// Whether the guest has written anything that nobody has taken.
+    /// Whether there is content that was not read.
     pub(crate) fn has_content(&self) -> bool {
         !self.0.lock().pieces.is_empty()
     }
@@ -224,7 +224,7 @@ impl Body for Outgoing {
         let size = inner.pieces.size() as u64;
         match (&inner.end, self.0.expected()) {
             (Some(End::Finished(None)), _) => SizeHint::with_exact(size),
-            // Of what was written, all but what is here has been taken.
+            // Everything that was written and is not here has been read.
             (_, Some(expected)) => SizeHint::with_exact(expected.saturating_sub(inner.written - size)),
             (_, None) => SizeHint::default(),
         }
@@ -235,20 +235,22 @@ impl Drop for Outgoing {
     fn drop(&mut self) {
         let mut inner = self.0.lock();
         inner.is_closed = true;
-        inner.pieces = Pieces::default(); // the guest's side may stay for long
+        inner.pieces = Pieces::default(); // the guest's end may stay for long
         wake(&mut inner.writer);
     }
 }
 
-/// An error as a stream gives it to its guest, which may ask what it means in terms of HTTP: it is told of an `Arc<Error>`.
+/// An error as a stream passes it to its guest. The guest may ask for its HTTP error code, so it has the type
+/// `Arc<Error>`.
 pub(crate) fn told(error: impl Into<Arc<Error>>) -> wasmtime::Error {
     wasmtime::Error::new(error.into())
 }
 
-/// The most that is held of what was written and not taken.
+/// The maximum of bytes that are written and not read.
 pub(crate) const MAX_HELD: usize = READ_AHEAD + PIECE;
 
-/// What a guest may write at once, before it is known whether there is room for it: as `request.read` takes.
+/// The maximum that a guest may write at once, before it is known whether there is room for it. As `request.read`
+/// takes.
 const PIECE: usize = 64 << 10;
 
 #[cfg(test)]

@@ -83,8 +83,8 @@ impl Cache {
     /// The facts about the component in a file that is unchanged since [`Cache::remember`].
     pub(crate) fn recall(&self, file: &Path) -> Option<Facts> {
         let note: Note<Facts> = self.note(&key(file)?)?;
-        // Opened: it must be one that could be read; and a file system of another machine tells an open file's state,
-        // where of a name it may tell what it remembers.
+        // The file is opened, because it must be readable, and because a network file system reports the current state
+        // of an open file, but perhaps a cached one for a name.
         let stamp = Stamp::of(&File::open(file).ok()?.metadata().ok()?)?;
         (note.stamp == stamp).then_some(note.content)
     }

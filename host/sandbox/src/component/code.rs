@@ -24,21 +24,21 @@ use image::{Draft, Image};
 
 pub(crate) use owners::Owners;
 
-/// Reads a file, or a part of one, whose content stands behind a digest of it. What it gives is not known to be what was
-/// written before [`Reading::code`] says so.
+/// Reads a file, or a part of one, that begins with a digest of the rest. What it returns is verified only when
+/// [`Reading::code`] succeeds.
 pub(crate) struct Reading<R> {
     source: R,
     digest: [u8; DIGEST],
     hasher: blake3::Hasher,
 }
 
-/// Machine code that is what was written: a digest stood beside it, and matched.
+/// Machine code whose digest matches.
 pub(crate) struct Whole(Image);
 
-/// Says of a file that nobody else can have written it.
+/// Proof that no other user can have written a file.
 pub(crate) struct Private(());
 
-/// Machine code of which both are known.
+/// Machine code with both proofs.
 pub(crate) struct Code<'a>(&'a Whole);
 
 impl<R: Read> Reading<R> {
@@ -104,8 +104,8 @@ pub(crate) fn digest(content: &[u8]) -> [u8; DIGEST] {
 }
 
 impl Private {
-    /// Looks at an open file, so that its name cannot come to mean another one. `Err`: why somebody else may have
-    /// written it.
+    /// Checks an open file, so that its name cannot come to mean another one. `Err`: why another user may have written
+    /// it.
     pub(crate) fn prove(file: &File, owners: Owners) -> Result<Self, String> {
         distrust(file, owners).map_or(Ok(Self(())), Err)
     }

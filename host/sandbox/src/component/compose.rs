@@ -37,7 +37,7 @@ pub fn compose(app: Part<'_>, middleware: &[Part<'_>]) -> Result<Composition, Co
         return Err(app_outline.refusal(app.file).into());
     };
 
-    // From the outermost inwards: who stands further in is told what the filters before it say.
+    // From the outermost inwards: filters affect the components behind them.
     let mut filters: Vec<Filter> = Vec::new();
     let mut handlers = Vec::new();
     for part in middleware {
@@ -74,7 +74,7 @@ pub fn compose(app: Part<'_>, middleware: &[Part<'_>]) -> Result<Composition, Co
         composer.warnings.push(ComposeWarning::Unused { file: file.into(), feature });
     }
 
-    // From the app outwards: each handler gets the one behind it.
+    // From the app outwards: each handler imports the next one.
     let mut export = world.handler(&app_outline.exports).expect("the world was told by it").to_owned();
     let mut next = composer.export_of(&component, instance, &export)?;
     for (component, instance, outline) in handlers.iter().rev() {

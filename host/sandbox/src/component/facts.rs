@@ -31,7 +31,7 @@ impl Facts {
         })
     }
 
-    /// Whether an engine can run it, as far as that is told without compiling it.
+    /// Checks whether an engine can run it, as far as that is known before compiling.
     pub(crate) fn examine(&self, engine: &EngineConfig, file: &Path) -> Result<(World, Imports), LoadError> {
         let examined = self.outline.examine(file)?;
         self.footprint.check(engine, file)?;

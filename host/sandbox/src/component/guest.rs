@@ -146,7 +146,7 @@ impl Guest {
         begin: Instant,
     ) -> Result<Self, LoadError> {
         let (world, imports) = facts.examine(engine.config(), file)?;
-        // Now, and not at the first request, when there may be no descriptor left for it.
+        // Now and not at the first request, when all descriptors may be in use.
         component
             .initialize_copy_on_write_image()
             .map_err(|reason| LoadError::DoesNotFit { file: file.into(), reason })?;

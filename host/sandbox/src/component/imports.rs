@@ -76,7 +76,7 @@ impl Imports {
     }
 }
 
-/// The version of `wit/`, whose patches only add: so what was built for an earlier patch fits.
+/// The version of `wit/`. Its patches only add, so components that were built for an earlier patch fit.
 const PATCH: u32 = 0;
 
 fn is_served(version: &str) -> bool {
@@ -92,5 +92,5 @@ const OTHER_WASI: &str = "this version of Windhover has WASI 0.2 and 0.3; build 
 const DRAFT_OF_WASI: &str = "it is of a draft, which is not what became WASI 0.2 or 0.3; build the guest anew, with tools \
                              that have the release";
 
-/// A middleware's own import: what stands behind it.
+/// The import of a middleware that calls the next handler.
 const MIDDLEWARE: &str = "the component is middleware; serve an app, and name this file with --middleware";

@@ -5,19 +5,19 @@ use wasmparser::{BinaryReaderError, DataKind, Parser, Payload};
 
 use super::concurrency;
 
-/// What a component asks of its engine.
+/// What a component needs of its engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EngineKind {
-    /// It may do several things at once. An engine that cannot is faster for all others.
+    /// It may do several things at once. An engine without concurrency is faster for all others.
     pub(crate) has_concurrency: bool,
-    /// Its data is copied into the memory of each instance. Else it is mapped, so that an instance has only those pages of
-    /// it that it changes.
+    /// Its data is copied into the memory of each instance. Otherwise it is mapped, and an instance has only the pages
+    /// that it changes.
     pub(crate) copies_data: bool,
 }
 
 impl EngineKind {
-    /// For the processor and system of this process, or of another on which the code is to run. What is malformed asks
-    /// for nothing: compiling it says what is wrong.
+    /// For the processor and system of this process, or for a target. A malformed component needs nothing: compiling it
+    /// reports the error.
     pub(crate) fn of(binary: &[u8], target: Option<&str>) -> Self {
         let is_linux = target.map_or(cfg!(target_os = "linux"), |target| target.contains("linux"));
         let data = data_size(binary).unwrap_or(u64::MAX);

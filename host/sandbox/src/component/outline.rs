@@ -54,7 +54,7 @@ impl Outline {
         Ok(Some(outline))
     }
 
-    /// Whether this host can run it, as far as names tell: the world it was written for, and what it imports.
+    /// Checks by names whether this host can run it: its world, and its imports.
     pub(crate) fn examine(&self, file: &Path) -> Result<(World, Imports), LoadError> {
         let imports = Imports::read(&self.imports);
         imports.check(file)?;
@@ -64,7 +64,7 @@ impl Outline {
         }
     }
 
-    /// Refuses imports that neither this host has nor another component answers.
+    /// Refuses imports that neither this host nor another component provides.
     pub(crate) fn check_imports(&self, file: &Path, is_answered: impl Fn(&str) -> bool) -> Result<(), LoadError> {
         Imports::read(self.imports.iter().filter(|name| !is_answered(name))).check(file)
     }

@@ -32,7 +32,7 @@ impl World {
         })
     }
 
-    /// The import by which a middleware of this world calls what stands behind it.
+    /// The import by which a middleware of this world calls the next handler.
     pub(crate) fn next(self, imports: &[String]) -> Option<&str> {
         match self {
             Self::Application => imports.iter().map(String::as_str).find(|name| *name == "next"),

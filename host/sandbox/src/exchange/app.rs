@@ -9,7 +9,7 @@ use crate::limits::memory::GrownMemory;
 use crate::scheduling::background::Scheduler;
 use crate::scheduling::profile::Profile;
 
-/// What all exchanges of an app share, and the stores of their guests.
+/// What all exchanges of an app share, and the stores of its guests.
 pub(crate) struct App {
     /// For the log.
     pub(crate) name: Arc<str>,
@@ -17,10 +17,10 @@ pub(crate) struct App {
     pub(crate) grants: Arc<Grants>,
     pub(crate) leaving: Leaving,
     pub(crate) scheduler: Arc<Scheduler>,
-    /// Of all apps of the engine.
+    /// Shared by all apps of the engine.
     pub(crate) grown_memory: Arc<GrownMemory>,
     /// Whether the guest can ask about *the* exchange that it is in.
     pub(crate) has_current_exchange: bool,
-    /// Set: where its guests' time goes is recorded.
+    /// If set, it records where the guests spend their time.
     pub(crate) profile: OnceLock<Arc<Profile>>,
 }

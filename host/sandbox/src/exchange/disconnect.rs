@@ -9,38 +9,38 @@ use std::task::Poll;
 
 use crate::answer::Answer;
 
-/// The call that waits ends here: the client has left.
+/// The client has disconnected, so the call does not wait any longer.
 pub(crate) struct Left;
 
-/// Ends a guest that goes on although it was told that its client has left.
+/// Ends a guest that goes on although it was told that its client has disconnected.
 #[derive(Debug, thiserror::Error)]
 #[error("the client has disconnected, and the guest was told")]
 pub(crate) struct Abandoned;
 
-/// Ends a guest that has broken its exchange off.
+/// Ends a guest that has aborted its exchange.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest has aborted its exchange")]
 pub(crate) struct BrokenOff;
 
-/// What the guest knows of its client.
+/// Whether the guest knows that its client has disconnected.
 #[derive(Default)]
 pub(crate) struct Disconnect {
     was_told: bool,
 }
 
 impl Disconnect {
-    /// Lets a call go on, unless the guest knows already that there is nobody.
+    /// Fails if the guest knows that its client has disconnected.
     pub(crate) fn check(&self) -> wasmtime::Result<()> {
         if self.was_told { Err(Abandoned.into()) } else { Ok(()) }
     }
 
-    /// Whether the client has left. From now on the guest knows.
+    /// Whether the client has disconnected. If so, the guest knows it from now on.
     pub(crate) fn has_left(&mut self, answer: &Answer) -> bool {
         self.was_told |= answer.is_abandoned();
         self.was_told
     }
 
-    /// Waits, but not beyond the client's leaving.
+    /// Waits, but not longer than the client is connected.
     pub(crate) async fn wait<T>(
         &mut self,
         answer: &Answer,

@@ -4,16 +4,16 @@
 use http::header::{self, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderValue};
 
-/// Why fields are not sent.
+/// Why fields cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum FieldError {
     /// Its name or value is malformed, or there are too many.
     Invalid(String),
-    /// It is the server's to send.
+    /// Only the server may send it.
     Forbidden(String),
 }
 
-/// The fields, if each may be sent.
+/// The fields, if all of them may be sent.
 pub(crate) fn check(list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, FieldError> {
     let mut size = 0;
     let mut fields = HeaderMap::with_capacity(list.len().min(MAX_FIELDS));
@@ -36,24 +36,24 @@ pub(crate) fn check(list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, FieldErro
     Ok(fields)
 }
 
-/// The length that a guest has promised for its content, if it has.
+/// The announced length of the content.
 pub(crate) fn content_length(fields: &HeaderMap) -> Option<u64> {
     fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The error carries a name back into the guest, so a name of megabytes is cut.
+/// Shortens a name, because the error copies it into the guest.
 pub(crate) fn cut(name: &str) -> String {
     name.chars().take(MAX_NAME_IN_ERROR).collect()
 }
 
-/// RFC 9110 §7.6.1: these are about the connection, which is the server's.
+/// RFC 9110 §7.6.1: fields about the connection, which only the server sends.
 fn is_connection_level(name: &HeaderName) -> bool {
     matches!(*name, CONNECTION | TRANSFER_ENCODING | UPGRADE)
         || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
-/// The fields without those that are about the connection, which is the server's (RFC 9110 §7.6.1). `trailer` stays: it
-/// announces what the guest will get.
+/// Removes the fields about the connection, which belongs to the server (RFC 9110 §7.6.1). `trailer` stays, because it
+/// announces what the guest gets.
 pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = fields
         .get_all(CONNECTION)
@@ -61,7 +61,7 @@ pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
         .filter_map(|options| options.to_str().ok())
         .flat_map(|options| options.split(','))
         .filter_map(|option| HeaderName::try_from(option.trim_matches([' ', '\t'])).ok())
-        // Not even a client that calls them so can make them the connection's: they say whom and what is asked.
+        // These two cannot be declared as fields of the connection, because the request depends on them.
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
         .collect();
     for name in named.iter().chain(&ABOUT_THE_CONNECTION) {
@@ -75,15 +75,15 @@ pub(crate) fn to_list(fields: &HeaderMap) -> Vec<(String, Vec<u8>)> {
     fields.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
 }
 
-/// What fields take up: names, values, and what is around each.
+/// The memory that fields take: names, values, and overhead.
 pub(crate) fn size_of_fields(fields: &HeaderMap) -> usize {
     fields.iter().map(|(name, value)| name.as_str().len() + value.len() + FIELD).sum()
 }
 
-/// What a field takes up besides its name and value.
+/// The overhead of a field.
 pub(crate) const FIELD: usize = 96;
 
-/// As the WIT says. Far more than any client takes, and little enough to hold for every instance.
+/// As the WIT says. Far more than any client accepts, and little enough to hold for every instance.
 const MAX_FIELDS: usize = 1000;
 const MAX_FIELDS_SIZE: usize = 128 << 10;
 const MAX_NAME_IN_ERROR: usize = 256;

@@ -14,7 +14,7 @@ pub enum Leave {
 }
 
 impl Leave {
-    /// The code that a WebSocket is closed with.
+    /// The close code for WebSockets.
     pub(crate) fn code(self) -> u16 {
         match self {
             Self::Away => 1001,
@@ -47,7 +47,7 @@ impl Leaving {
         async move {
             match leaving.wait_for(Option::is_some).await {
                 Ok(why) => why.unwrap_or(Leave::Away),
-                Err(_) => Leave::Away, // the deployment is gone, and so is the reason to stay
+                Err(_) => Leave::Away, // the app is gone
             }
         }
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use windhover_contract::{Features, Identifier};
 
-/// The id of an exchange, or `-` where there is none: on a server that gives none, or where a line is about several.
-/// Made into text only when a line is written.
+/// The id of an exchange, or `-` if the server assigns none or the line is about several exchanges. Formatted only when
+/// a line is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogId(Option<Identifier>);
 

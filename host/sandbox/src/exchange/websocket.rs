@@ -28,27 +28,27 @@ use crate::limits::WebSocketLimits;
 pub(crate) use handshake::{Handshake, is_own, offered, other_version};
 use pipe::Pipe;
 
-/// A connection on which messages go both ways.
+/// A WebSocket connection.
 pub(crate) struct WebSocket {
     context: WebSocketContext,
     pipe: Pipe,
     incoming: Body,
-    /// How it was closed, once it was.
+    /// How it was closed.
     closed: Option<Closed>,
     keep_alive: Duration,
-    /// When the client's silence is too long.
+    /// Fires when the client is silent for too long.
     silence: Option<Pin<Box<Sleep>>>,
-    /// Whether it was asked to break it.
+    /// Whether a ping was sent since then.
     was_pinged: bool,
-    /// What came last, and waits for room.
+    /// Bytes that have arrived and wait for room.
     arrived: Option<Bytes>,
-    /// Bytes that have come since the last whole message, and as many of them as have room.
+    /// Bytes that arrived since the last complete message, and how many of them have room.
     unfinished: usize,
     counted: usize,
     held: Held,
-    /// Ready when there is more room, which it adds to what was held.
+    /// Waits for more room, which is added to `held`.
     growing: Option<Growing>,
-    /// Ready when the server leaves, with what clients are told. `None`: that was done.
+    /// Ready when the app closes its WebSockets. `None`: that was done.
     leaving: Option<Pin<Box<dyn Future<Output = Leave> + Send>>>,
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Closed {
     pub(crate) reason: String,
 }
 
-/// What came.
+/// What was received.
 pub(crate) enum Event {
     Text(String),
     Binary(Bytes),
@@ -73,7 +73,7 @@ pub(crate) enum Event {
 pub(crate) struct NotOpen;
 
 impl WebSocket {
-    /// The client's bytes come in `incoming`; what is sent to it goes to the exchange's answer.
+    /// The client's bytes come from `incoming`. Bytes for the client go to the exchange's answer.
     pub(crate) fn new(incoming: Body, limits: &WebSocketLimits, leaving: &Leaving) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -102,15 +102,15 @@ impl WebSocket {
         self.closed.is_none() && self.context.can_write()
     }
 
-    /// The right to go beyond the limit, for a message that is sent, if the part of one that has come has it: the two would
-    /// wait for one another else.
+    /// Passes the right to exceed the limit on to an outgoing message, if a partial incoming message has it. Otherwise
+    /// the two would wait for each other.
     pub(crate) fn split_beyond(&mut self) -> Option<Held> {
         let beyond = self.held.split_beyond()?;
         self.counted = self.held.size();
         Some(beyond)
     }
 
-    /// Whether a part of a message that has come takes room.
+    /// Whether a partial incoming message takes room.
     pub(crate) fn holds_room(&self) -> bool {
         self.counted > 0
     }
@@ -130,7 +130,7 @@ impl WebSocket {
         event
     }
 
-    /// Sends a message, which has its room. Waits while the client is slow.
+    /// Sends a message that has its room. Waits while the client is slow.
     pub(crate) async fn send(&mut self, answer: &Answer, kind: Data, payload: Bytes) -> Result<(), NotOpen> {
         poll_fn(|cx| {
             self.leave_if_asked(cx);
@@ -141,10 +141,10 @@ impl WebSocket {
             self.flush(answer).await;
             return Err(NotOpen);
         }
-        // Pongs that wait inside. An error would be the pipe's, which takes everything.
+        // Pongs in tungstenite's buffer. The pipe takes everything, so there is no error.
         self.context.flush(&mut self.pipe).map_err(|_| NotOpen)?;
-        // Not by the protocol's own buffer: it would copy a large message, and keep as much for the next one. A server's
-        // frame is its head and the message as it is (RFC 6455 §5.3).
+        // Not by tungstenite's buffer: it would copy a large message, and keep its capacity. A server's frame is a head
+        // and the unmasked message (RFC 6455 §5.3).
         let head = FrameHeader { opcode: OpCode::Data(kind), ..FrameHeader::default() };
         head.format(payload.len() as u64, &mut self.pipe).map_err(|_| NotOpen)?;
         if payload.len() < SMALL {
@@ -157,7 +157,7 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Sends a close frame. Messages may still come until the client's own.
+    /// Sends a close frame. Messages may still arrive until the client's close frame.
     pub(crate) async fn close(&mut self, answer: &Answer, code: u16, reason: &str) -> Result<(), NotOpen> {
         if !self.is_open() {
             return Err(NotOpen);
@@ -167,7 +167,7 @@ impl WebSocket {
         Ok(())
     }
 
-    /// Ends the connection politely: closes it if nobody has, and waits for the client's close, but not long.
+    /// Ends the connection: sends a close frame unless one was sent, and waits a short time for the client's.
     pub(crate) async fn finish(mut self, answer: &Arc<Answer>, code: u16) {
         let closing = async {
             let _ = self.close(answer, code, "").await;
@@ -210,7 +210,7 @@ impl WebSocket {
         }
     }
 
-    /// Ready when something has come, or has not come for too long.
+    /// Ready when bytes have arrived, or the client was silent for too long.
     fn poll_more(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>) -> Poll<()> {
         loop {
             if let Some(size) = self.arrived.as_ref().map(Bytes::len) {
@@ -244,14 +244,14 @@ impl WebSocket {
                 self.closed = Some(Closed { code: BROKEN, reason: String::new() });
                 return Poll::Ready(());
             }
-            let _ = self.context.write(&mut self.pipe, Message::Ping(Bytes::new())); // a closed one need not be asked
+            let _ = self.context.write(&mut self.pipe, Message::Ping(Bytes::new())); // no ping is needed if it is closed
             (self.silence, self.was_pinged) = (None, true);
             return Poll::Ready(());
         }
     }
 
-    /// Waits until there is room for a message of which so much has come. What is small needs none. `false`: there is
-    /// none, and no more time to wait for it.
+    /// Waits for room for a partial message of this size; a small one needs none. `false`: there is none, and the time
+    /// to wait is over.
     fn poll_room(&mut self, cx: &mut Context<'_>, answer: &Arc<Answer>, size: usize) -> Poll<bool> {
         if size < SMALL || size <= self.counted {
             return Poll::Ready(true);
@@ -276,14 +276,14 @@ impl WebSocket {
         Poll::Ready(true)
     }
 
-    /// Does not wait for room any more: what nobody waits for must not be given to it.
+    /// Stops waiting for room. Room must not be given to a wait that nothing polls.
     fn stop_growing(&mut self, answer: &Answer) {
         if self.growing.take().is_some() {
             answer.lack_room(false);
         }
     }
 
-    /// A message is whole, and becomes the guest's. What has come behind it still takes room, unless it is small.
+    /// A message is complete and passes to the guest. Bytes behind it keep their room, unless they are few.
     fn give_room_back(&mut self) {
         self.unfinished = self.pipe.unread();
         if self.unfinished < SMALL {
@@ -291,21 +291,21 @@ impl WebSocket {
         }
     }
 
-    /// Closes the connection when the server leaves. The client has a moment to close it too (RFC 6455 §7.1.1); the guest
-    /// hears of it then.
+    /// Closes the connection when the app closes its WebSockets. The client has a moment to answer (RFC 6455 §7.1.1);
+    /// then the guest is told.
     fn leave_if_asked(&mut self, cx: &mut Context<'_>) {
         let Some(leaving) = &mut self.leaving else { return };
         let Poll::Ready(why) = leaving.as_mut().poll(cx) else { return };
         self.leaving = None;
         if self.closed.is_none() && self.context.can_write() {
             self.write_close(why.code().into(), "");
-            // As one who does not answer a ping.
+            // As for a client that does not answer a ping.
             (self.silence, self.was_pinged) = (Some(Box::pin(tokio::time::sleep(LAST_WORDS))), true);
         }
     }
 
     fn end_by_client(&mut self, frame: Option<CloseFrame>) {
-        // Its reply, if there is none yet, waits inside; the last bytes leave by the flush that follows.
+        // The reply, if none was sent, is in tungstenite's buffer. The flush that follows sends the last bytes.
         let _ = self.context.flush(&mut self.pipe);
         self.closed = Some(match frame {
             Some(frame) => Closed { code: frame.code.into(), reason: frame.reason.as_str().to_owned() },
@@ -313,7 +313,8 @@ impl WebSocket {
         });
     }
 
-    /// RFC 6455 §7.1.7 and §7.4.1: a client that breaks the rules is told which, and nothing more is taken from it.
+    /// RFC 6455 §7.1.7 and §7.4.1: a client that violates the protocol gets the reason, and nothing more is read from
+    /// it.
     fn end_by_error(&mut self, error: &Error) {
         let code = match error {
             Error::Capacity(_) => CloseCode::Size,
@@ -349,12 +350,12 @@ impl WebSocket {
     }
 }
 
-/// RFC 6455 §7.4.1: the two codes that are never sent.
+/// RFC 6455 §7.4.1: two codes that are never sent.
 const NO_STATUS: u16 = 1005;
 const BROKEN: u16 = 1006;
 
-/// Held for each connection; larger frames grow it while they come.
+/// Allocated for each connection. Larger frames grow it.
 const READ_BUFFER: usize = 4 << 10;
 
-/// How long a client may take to close after it was told to.
+/// How long a client may take to answer a close frame.
 const LAST_WORDS: Duration = Duration::from_secs(5);

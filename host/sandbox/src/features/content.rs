@@ -11,14 +11,14 @@ use crate::answer::buffers::counted;
 use crate::exchange::disconnect::Left;
 use crate::store::state::State;
 
-/// Copies a piece of content out of the guest and leaves it to the answer, once there is room for it.
+/// Copies a piece of content out of the guest and passes it to the answer, when there is room for it.
 pub(super) async fn write(
     store: &mut StoreContextMut<'_, State>,
     content: &WasmList<u8>,
 ) -> wasmtime::Result<Result<(), Left>> {
     let exchange = store.data_mut().exchange();
     let answer = Arc::clone(&exchange.answer);
-    // Only then is room taken: what has room is on its way, and waits for nobody but the client.
+    // Room is taken only then: content with room is on its way, and waits for the client only.
     let held = match exchange.disconnect.wait(&answer, poll_fn(|cx| answer.poll_ahead(content.len(), cx))).await? {
         Ok(held) => held,
         Err(left) => return Ok(Err(left)),
@@ -36,7 +36,7 @@ pub(super) async fn write(
     Ok(Ok(()))
 }
 
-/// Copies content out of the guest, once there is room for it.
+/// Copies content out of the guest, when there is room for it.
 pub(super) async fn take_out(
     store: &mut StoreContextMut<'_, State>,
     content: &WasmList<u8>,

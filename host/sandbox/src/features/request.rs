@@ -96,7 +96,7 @@ impl Host for Exchange {
     }
 }
 
-/// How much a guest wants at most that says `max`.
+/// The maximum that a guest reads that passes `max`.
 pub(super) fn piece(max: u32) -> usize {
     if max == 0 { DEFAULT_PIECE } else { max as usize }
 }
@@ -112,5 +112,5 @@ impl From<ContentError> for BodyError {
     }
 }
 
-/// What `read` gives at most when the guest does not say.
+/// The maximum of `read` if the guest does not set one.
 const DEFAULT_PIECE: usize = 64 << 10;

@@ -68,8 +68,8 @@ impl Host for Exchange {
     }
 }
 
-/// Links what takes content: by hand, because it is to stay in the guest's memory until there is room for it in the
-/// host's.
+/// Links the functions that take content. Not generated, because the content stays in the guest's memory until the host
+/// has room for it.
 pub(super) fn add_content_to_linker(response: &mut LinkerInstance<'_, State>) -> wasmtime::Result<()> {
     type Whole = (u16, Vec<(String, Vec<u8>)>, WasmList<u8>);
     response.func_wrap_async("send", |store, (status, fields, content): Whole| {

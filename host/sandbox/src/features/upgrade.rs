@@ -74,7 +74,7 @@ impl Exchange {
         self.progress = Progress::Upgraded;
         self.content.take();
         if let Some(limits) = &self.features.limits {
-            // Who says how much in the new protocol, and when, is not ours to judge.
+            // In the new protocol, data rates mean nothing to the server.
             limits.set_min_response_data_rate(None);
         }
         self.answer.time.upgrade();

@@ -39,7 +39,7 @@ impl Host for Exchange {
         let deadline = timeout.map(|timeout| Instant::now() + Duration::from_millis(timeout.into()));
         let event = disconnect.wait(&answer, socket.receive(&answer, deadline)).await?;
         if let Ok(websocket::Event::Closed(_)) = event {
-            // A guest that does not notice asks again and again, and there is nobody whose leaving ends it.
+            // A guest that ignores it calls again and again, and no disconnect ends it.
             answer.time.shorten(Instant::now());
         }
         Ok(event.map_err(|_| Error::Closed).map(|event| match event {
@@ -110,7 +110,7 @@ async fn send(mut store: StoreContextMut<'_, State>, message: Message) -> wasmti
     let Some((socket, disconnect, answer)) = store.data_mut().exchange().socket() else {
         return Ok(Err(Error::NotAccepted));
     };
-    // A closed one has no use for room. One that has a part of a message that comes keeps that while it waits.
+    // A closed one needs no room. One with a partial incoming message keeps its room while it waits.
     let (size, holds_room) = (if socket.is_open() { size } else { 0 }, socket.holds_room());
     let held = match answer.room.try_take(size) {
         Ok(held) => held,

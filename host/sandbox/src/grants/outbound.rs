@@ -127,13 +127,13 @@ impl Allowed {
         let mut answer = answered?;
         *answer.headers_mut() = without_connection(std::mem::take(answer.headers_mut()));
         if !has_content(&method, answer.status()) {
-            // Whatever its sender has written there is not the answer's (RFC 9110 §6.4.1).
+            // Such a response has no content, whatever its sender wrote (RFC 9110 §6.4.1).
             return Ok(answer.map(|_| Empty::new().map_err(|never| match never {}).boxed_unsync()));
         }
         Ok(answer.map(|content| Content::new(content, between, permit, call).boxed_unsync()))
     }
 
-    /// Logs a refusal; at most one a second, because how often a guest asks is the guest's affair.
+    /// Logs a refusal, at most one per second, because a guest may cause any number of them.
     fn tell(&self, app: &str, refusal: &str) {
         let second = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_secs());
         if self.last_refusal.swap(second, Ordering::Relaxed) != second {
@@ -153,11 +153,11 @@ fn are_too_many(fields: &HeaderMap, limits: &OutboundLimits) -> bool {
     fields.len() > limits.max_response_fields || size > limits.max_response_fields_size
 }
 
-/// Why an address that a rule allows is refused all the same.
+/// The reason to refuse an address although a rule permits its host.
 const PRIVATE: &str =
     "its address belongs to a private network; to allow it, name the host in a rule with private = true";
 
-/// The way of one instance's requests to other servers.
+/// Sends the outbound requests of one instance.
 #[derive(Default)]
 pub(crate) struct Hooks {
     app: Option<Arc<str>>,
@@ -169,7 +169,7 @@ pub(crate) struct Hooks {
     exchange: Traced,
 }
 
-/// The trace that an exchange is part of.
+/// The trace of the current exchange.
 #[derive(Clone, Default)]
 struct Traced {
     /// `None`: nobody records it here.
@@ -179,11 +179,11 @@ struct Traced {
 }
 
 impl Traced {
-    /// Has a request that leaves be part of it.
+    /// Adds the trace to a request.
     fn leaves(&self, request: &mut Request<WasiBody>) -> Option<Box<dyn TracedCall>> {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let fields = request.headers_mut();
-        // Who does not take part in a trace passes it on as it is (§3), unless the guest has one of its own.
+        // A server that does not record a trace passes it on unchanged (§3), unless the guest has one of its own.
         if self.trace.is_none() && !fields.contains_key(&TRACE[0]) {
             for (name, value) in &self.fields {
                 fields.append(name, value.clone());
@@ -214,7 +214,7 @@ impl Hooks {
 }
 
 impl Hooks {
-    /// Sends a request, if it may leave, and waits for the head of its answer.
+    /// Sends a request, if it is permitted, and waits for the head of its response.
     pub(crate) fn send(
         &mut self,
         request: Request<WasiBody>,
@@ -263,5 +263,5 @@ type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error
 /// The first is what the second belongs to.
 static TRACE: [HeaderName; 2] = [HeaderName::from_static("traceparent"), HeaderName::from_static("tracestate")];
 
-/// The content that leaves a guest at once, before it is known whether there is room for it: as `request.read` takes.
+/// The maximum that leaves a guest before it is known whether there is room for it. As `request.read` takes.
 const PIECE: usize = 64 << 10;

@@ -21,29 +21,29 @@ use crate::scheduling::admission::Permit;
 use crate::scheduling::background::Work;
 use crate::scheduling::time_limit::Overrun;
 
-/// A call under way. Dropping it cancels the guest and frees all it held.
+/// A call in progress. Dropping it cancels the guest and frees everything that it held.
 pub(crate) struct Run {
-    /// `Err`: how it ended.
+    /// `Err`: it has ended, with this result.
     call: Result<Work<Result<(), Fault>>, Result<(), Fault>>,
-    /// Made at the first wait: most guests never wait. Rings when the time is to be looked at.
+    /// Made at the first wait, because most guests never wait. Fires when the time has to be checked.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Which time is over.
+    /// The limit that was exceeded.
     overrun: Option<Overrun>,
-    /// Whether the guest wants to hear that its client has left.
+    /// Whether the guest is told that its client has disconnected.
     is_told: bool,
-    /// How long it may go on then, and until when that is.
+    /// How long it may go on after that, and until when.
     last_words: Duration,
     end_of_last_words: Option<Instant>,
     name: Arc<str>,
     id: LogId,
     answer: Arc<Answer>,
     lifetime: Option<Arc<dyn Lifetime>>,
-    /// Its content ends when it does, and so is cut off when its time is over.
+    /// Its content ends with it, and so is cut off at the end of its time.
     is_content: bool,
 }
 
 impl Run {
-    /// Readies a call; nothing happens before the first poll.
+    /// Prepares a call. Nothing happens before the first poll.
     pub(crate) fn start(handler: &Arc<Handler>, exchange: Box<Exchange>, permit: Permit) -> Self {
         Self {
             timer: None,
@@ -81,7 +81,7 @@ impl Run {
         }
     }
 
-    /// Lets the guest work until it waits or ends. May be asked again after the end.
+    /// Runs the guest until it waits or ends. May be called again after the end.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let call = match &mut self.call {
             Ok(call) => call,
@@ -93,7 +93,7 @@ impl Run {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => {
                     self.answer.leave_unfinished();
-                    self.call = Err(Ok(())); // the store is dropped, and may say why it came to this
+                    self.call = Err(Ok(())); // the store is dropped, and may record the reason
                     let fault = self.overdue();
                     self.break_off(&fault);
                     Err(fault)
@@ -137,15 +137,15 @@ impl Run {
         }
     }
 
-    /// The time of an exchange holds also while the server waits for a client that takes nothing: then it does not ask
-    /// for what comes next, and would not hear of the end.
+    /// Aborts the exchange. A server that waits for a slow client does not ask for content, and so would not notice the
+    /// end of the time.
     fn break_off(&self, why: &Fault) {
         if let Some(lifetime) = self.lifetime.as_ref().filter(|_| self.is_content) {
             lifetime.abort(why.clone());
         }
     }
 
-    /// What a guest has done whose time is over.
+    /// The fault of a guest whose time is over.
     fn overdue(&self) -> Fault {
         let (app, id) = (&self.name, &self.id);
         let Some(overrun) = self.overrun else {
@@ -186,8 +186,8 @@ impl Run {
         GuestFault::DeadlineExceeded.into()
     }
 
-    /// The client has left. A guest that wants to hear of it does, and has a moment to put away what it has begun; any
-    /// other ends here.
+    /// The client has disconnected. A guest that imports `lifetime` is told, and has a moment to clean up. Any other
+    /// ends here.
     pub(crate) fn abandon(self) {
         if self.is_told && self.call.is_ok() && Handle::try_current().is_ok() {
             self.answer.abandon();
@@ -195,12 +195,12 @@ impl Run {
         }
     }
 
-    /// What the log calls its exchange.
+    /// The log id of its exchange.
     pub(crate) fn id(&self) -> &LogId {
         &self.id
     }
 
-    /// Says that the guest makes the content from now on, until it ends.
+    /// From now on the guest produces the content, until it ends.
     pub(crate) fn make_content(&mut self) {
         self.is_content = true;
     }
@@ -209,17 +209,16 @@ impl Run {
         matches!(self.call, Err(Ok(())))
     }
 
-    /// Lets the guest work on, within its time; how it ended is in its answer then. What this returns can end it
-    /// before.
+    /// Lets the guest work on within its time. Its answer records how it ended. The returned value can end it earlier.
     ///
-    /// A task of its own, because whoever waits for content does not always ask for it: a client that reads nothing
-    /// must neither hold up the guest's deadline, nor its end when it has nothing left to do.
+    /// It gets a task of its own, because a server does not always ask for content: a client that reads nothing must
+    /// delay neither the guest's deadline, nor its end.
     pub(crate) fn spawn(mut self) -> Option<Working> {
         if let Err(ended) = &self.call {
             self.answer.end(ended.clone());
             return None;
         }
-        self.answer.time.fall_silent(Instant::now()); // until it gives content, or its end
+        self.answer.time.fall_silent(Instant::now()); // until it produces content, or ends
         let (is_told, answer) = (self.is_told, Arc::clone(&self.answer));
         let task = tokio::spawn(async move {
             let ended = poll_fn(|cx| self.poll(cx)).await;
@@ -229,8 +228,8 @@ impl Run {
     }
 }
 
-/// The answer whose head waits for the end of its step: where the client waits to be asked for its content. A guest that
-/// is in several exchanges at once has no steps of its own.
+/// The answer whose head is held back to the end of a step, if the client waits to be asked for its content. A guest in
+/// several exchanges at once has no steps of its own.
 fn waiting_for_steps(handler: &Handler, exchange: &Exchange) -> Option<Arc<Answer>> {
     exchange.features.expect_continue.as_ref()?;
     if handler.instances.are_shared() {
@@ -240,7 +239,7 @@ fn waiting_for_steps(handler: &Handler, exchange: &Exchange) -> Option<Arc<Answe
     Some(Arc::clone(&exchange.answer))
 }
 
-/// A guest at work in a task of its own.
+/// A guest that runs in a task of its own.
 pub(crate) struct Working {
     task: AbortHandle,
     is_told: bool,
@@ -255,7 +254,7 @@ impl Working {
 }
 
 impl Drop for Run {
-    /// Whoever waits for this guest must not wait for ever, even if the host itself panicked in one of its calls.
+    /// Ends the answer, so that nothing waits for it forever, even if the host panicked in one of the guest's calls.
     fn drop(&mut self) {
         if self.call.is_ok() {
             self.answer.leave_unfinished();

@@ -17,30 +17,30 @@ use crate::answer::buffers::{Held, counted};
 use crate::exchange::log_id::LogId;
 use crate::invoke::run::{Run, Working};
 
-/// Content under way. Dropping it cancels the guest, unless all of the content has been taken.
+/// Content in progress. Dropping it cancels the guest, unless all of the content was taken.
 pub(crate) struct Streaming {
     /// For the log.
     name: Arc<str>,
     id: LogId,
     answer: Arc<Answer>,
     source: Source,
-    /// Content of a wasi:http guest that there is no room for yet.
+    /// Content of a wasi:http guest that waits for room.
     waiting: Option<Waiting>,
     /// The guest's task. `None`: it has ended.
     guest: Option<Working>,
-    /// What must still come, where the guest promised a length.
+    /// Bytes that must still follow, if the guest announced a length.
     expected: Option<u64>,
-    /// Nothing can follow what has been taken.
+    /// Nothing can follow.
     is_complete: bool,
-    /// The end, good or bad, has been told.
+    /// The end was reported, good or bad.
     is_over: bool,
-    /// The guest is waited for, as far as its time knows.
+    /// Whether the time limit counts the guest as silent.
     is_silent: bool,
 }
 
-/// Where the content comes from.
+/// The source of the content.
 pub(crate) enum Source {
-    /// What the guest offers to the answer, until it ends.
+    /// Pieces that the guest writes, until it ends.
     Pieces,
     /// A wasi:http body, until it ends.
     Stream(WasiBody),
@@ -49,7 +49,7 @@ pub(crate) enum Source {
 /// A frame that waits for room.
 struct Waiting {
     frame: Frame<Bytes>,
-    /// `None`: it has not been asked for.
+    /// `None`: not requested yet.
     room: Option<Pin<Box<dyn Future<Output = Option<Held>> + Send>>>,
 }
 
@@ -81,10 +81,10 @@ impl Streaming {
         }
     }
 
-    /// Lets the guest write to its end, to nobody: what it writes breaks no silence.
+    /// Runs the guest to its end, and discards its content, which does not count as a sign of life.
     pub(crate) async fn discard(mut self) {
         while let Some(Ok(_)) = poll_fn(|cx| self.poll_next(cx)).await {
-            // A guest that always has a next piece never waits, and must give way all the same.
+            // A guest that always has a next piece never waits, so the loop yields.
             tokio::task::yield_now().await;
         }
     }
@@ -97,7 +97,7 @@ impl Streaming {
         }
     }
 
-    /// Lets the guest's time know whether it is waited for.
+    /// Tells the time limit whether the server waits for the guest.
     fn notice(&mut self, is_silent: bool) {
         if std::mem::replace(&mut self.is_silent, is_silent) == is_silent {
             return;
@@ -119,8 +119,8 @@ impl Streaming {
         }
     }
 
-    /// A body that was finished is whole, whatever became of its guest afterwards; one that was left is not, even where
-    /// the guest says that all is well.
+    /// A finished body is complete, whatever happens to its guest afterwards. An unfinished one is not, even if the
+    /// guest reports success.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> NextFrame {
         let Source::Stream(body) = &mut self.source else { return Poll::Ready(None) };
         if let Some(frame) = self.waiting.take() {
@@ -128,7 +128,7 @@ impl Streaming {
         }
         let mut next = Pin::new(&mut *body).poll_frame(cx);
         if next.is_pending() && self.answer.poll_ended(cx).is_ready() {
-            // A guest on another thread may have written its last meanwhile.
+            // A guest on another thread may have written its last piece since.
             next = Pin::new(body).poll_frame(cx);
         }
         match next {
@@ -138,7 +138,7 @@ impl Streaming {
                 warn!(app = %self.name, id = %self.id, "the guest aborted its content, or did not finish it: {error:?}");
                 self.fail(GuestFault::Reported.into())
             }
-            // The guest has ended, or was ended in a wait; either way nothing follows.
+            // The guest has ended, or was ended in a wait. Nothing follows.
             Poll::Ready(None | Some(Err(_))) => match ready!(self.answer.poll_ended(cx)) {
                 Err(fault) => self.fail(fault),
                 Ok(()) => {
@@ -153,15 +153,15 @@ impl Streaming {
         }
     }
 
-    /// Passes a frame on when there is room for it. It is held already, but the guest behind it waits meanwhile; and
-    /// once the guest has ended, nothing is left that could be waited for.
+    /// Passes a frame on when there is room. The host holds the frame already, but the guest waits meanwhile. Once the
+    /// guest has ended, there is nothing to wait for.
     fn pass_with_room(&mut self, mut waiting: Waiting, cx: &mut Context<'_>) -> NextFrame {
         let Some(data) = waiting.frame.data_ref() else { return self.pass(waiting.frame) };
         let room = match (&mut waiting.room, self.answer.room.try_take(data.len())) {
             (None, Ok(held)) => return self.pass(waiting.frame.map_data(|data| counted(data, held))),
             (room, _) => room.get_or_insert_with(|| {
                 let (size, answer) = (data.len(), Arc::clone(&self.answer));
-                // Its answer has begun, so it waits for as long as it takes.
+                // Its answer has begun, so the wait has no limit of its own.
                 Box::pin(async move { answer.room.take(size, &*answer).await.unwrap_or_default() })
             }),
         };
@@ -209,7 +209,7 @@ impl Body for Streaming {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> NextFrame {
         let next = self.poll_next(cx);
-        // Behind a frame it is the client that is waited for, until more is asked for.
+        // After a frame the server waits for the client, until it asks for more.
         self.notice(!matches!(next, Poll::Ready(Some(Ok(_)))));
         next
     }
@@ -224,7 +224,7 @@ impl Body for Streaming {
 }
 
 impl Drop for Streaming {
-    /// A server that has sent all there is need not ask for the end; the guest is not to be cancelled then.
+    /// A server that has sent everything need not ask for the end, and then the guest is not cancelled.
     fn drop(&mut self) {
         self.notice(true);
         if let Some(guest) = self.guest.take().filter(|_| !self.is_complete) {

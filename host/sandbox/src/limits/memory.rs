@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::ResourceLimiter;
 
-/// What all guests of an engine together have taken beyond what each began with, in their memories and in what the host
-/// holds for them: that is touched nearly always, while of what a guest begins with most is never.
+/// The memory that all guests of an engine use beyond their initial memory: in their linear memories, and in resources
+/// that the host holds for them. Nearly all of it is touched, while most initial memory never is.
 pub(crate) struct GrownMemory {
     max: usize,
     taken: AtomicUsize,
@@ -32,21 +32,21 @@ impl GrownMemory {
     }
 }
 
-/// Counts and bounds the memory of one instance.
+/// Limits the memory of one instance.
 pub(crate) struct MemoryLimiter {
     available: usize,
     grown: usize,
     all: Arc<GrownMemory>,
-    /// The last memory that the guest asked for and did not get: the likely reason of a trap that follows.
+    /// The last refusal of memory, which is the likely reason for a trap that follows.
     pub(crate) refused: Option<Refused>,
 }
 
 /// Why a guest did not get memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// It has as much as it may have.
+    /// The instance has reached its limit.
     Own,
-    /// All guests together have as much as they may have.
+    /// All guests together have reached their limit.
     All,
 }
 
@@ -98,10 +98,10 @@ impl ResourceLimiter for MemoryLimiter {
     }
 }
 
-/// The pool's tables are this large; growing beyond would fail there, with a less clear error. Programs have one element
-/// for each function that is called by pointer, those in Go for each function: CPython has 10,000, large ones in Go have
-/// more than 100,000.
+/// The size of the pool's tables; growing beyond it would fail there, with a less clear error. Programs have one
+/// element for each function that is called by pointer, and programs in Go for each function: CPython has 10,000, large
+/// Go programs have more than 100,000.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 1 << 18;
 
-/// What an element takes of an instance's memory.
+/// The size of an element in an instance's memory.
 pub(crate) const TABLE_ELEMENT_SIZE: usize = size_of::<usize>();

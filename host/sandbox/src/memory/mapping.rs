@@ -14,7 +14,8 @@ use std::ptr::{self, NonNull};
 use rustix::ioctl::opcode;
 use rustix::mm::{Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap_anonymous, mprotect, munmap};
 
-/// Address space of this process that nothing else uses. All offsets are bytes from its beginning, and whole pages.
+/// Address space of this process that nothing else uses. All offsets are in bytes from its beginning, and multiples of
+/// the page size.
 pub(super) struct Mapping {
     base: NonNull<u8>,
     size: usize,

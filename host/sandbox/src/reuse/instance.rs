@@ -31,7 +31,7 @@ pub(crate) struct InstanceFactory {
     pub(crate) guest: Guest,
 }
 
-/// An instance, and the exchange that it is in.
+/// An instance, and its current exchange.
 pub(crate) struct Instance {
     pub(crate) store: Store<State>,
     pub(crate) guest: Instantiated,
@@ -71,8 +71,8 @@ impl InstanceFactory {
         });
         // What one call may copy into the host: no more than the guest itself may hold.
         store.set_hostcall_fuel(app.limits.max_memory);
-        // Handles take up a fifth of what is counted for a resource, and are there twice while one is lent. This bounds
-        // those that the guest makes of resources of its own, of which the host hears nothing.
+        // A handle takes a fifth of what is counted for a resource, and exists twice while it is borrowed. This limits
+        // the handles of resources that the guest defines itself, which the host does not see.
         let handles = (app.limits.max_resource_memory / RESOURCE).saturating_mul(2);
         store.set_max_component_handles(handles);
         if let Some(table) = store.concurrent_resource_table() {
@@ -86,7 +86,7 @@ impl InstanceFactory {
 }
 
 impl Instance {
-    /// Answers the exchange and ends with it.
+    /// Answers the exchange to its end.
     pub(crate) async fn answer(&mut self) -> Result<(), Fault> {
         let Self { store, guest, answered, .. } = self;
         *answered = answered.saturating_add(1);
@@ -107,14 +107,14 @@ impl Instance {
         }
         match ended {
             Err(error) if trap::is_success(&error, store.data_mut()) => {
-                *answered = u32::MAX; // nothing of it can be called again
+                *answered = u32::MAX; // it cannot be called again
                 Ok(())
             }
             ended => ended.map_err(|error| trap::fault(error, store.data_mut())),
         }
     }
 
-    /// Whether it has answered the exchange that it is in, or begun to.
+    /// Whether it has answered its exchange, or begun to.
     pub(crate) fn has_answered(&self) -> bool {
         self.store.data().has_answered()
     }
@@ -140,7 +140,7 @@ impl Instance {
     }
 }
 
-/// Polls what a guest does where that may block.
+/// Polls a guest's work where it may block.
 async fn inside<T>(blocking: Option<Arc<Blocking>>, work: impl Future<Output = T>) -> T {
     match blocking {
         None => work.await,

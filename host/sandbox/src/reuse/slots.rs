@@ -12,10 +12,10 @@ use windhover_contract::Fault;
 
 use crate::wasi::p3::Call;
 
-/// How an exchange hears of its end.
+/// Tells an exchange that it has ended.
 pub(super) type End = oneshot::Sender<Result<(), Fault>>;
 
-/// What an exchange asks of an instance.
+/// A call that an exchange passes to an instance.
 pub(super) struct Work {
     pub(super) call: Arc<Call>,
     pub(super) request: Box<Request>,
@@ -141,7 +141,7 @@ impl Drop for Slot<'_> {
         if instance.taken > 0 || instance.queue.is_some() {
             return;
         }
-        // What the guest does for nobody ends here; what it does after its answers, it may finish.
+        // Work for an exchange that was given up ends here. Work after an answer may finish.
         if instance.is_spoiled {
             instance.task.abort();
         }

@@ -13,14 +13,14 @@ use crate::scheduling::stuck::WaitsForItself;
 use crate::store::log::printable;
 use crate::store::state::{CpuTimeExceeded, State};
 
-/// Whether a guest ended so that has answered, and so has done what it was asked: the runtimes of some languages leave
-/// `main` by `exit(0)`. What is missing of its answer then is seen where the content is.
+/// Whether a guest that ended this way has answered, and so succeeded: the runtimes of some languages leave `main` by
+/// `exit(0)`. If its answer is incomplete, the content shows it.
 pub(crate) fn is_success(error: &wasmtime::Error, state: &mut State) -> bool {
     let has_left = error.downcast_ref::<I32Exit>().is_some_and(|I32Exit(code)| *code == 0);
     has_left && state.current().is_some_and(|exchange| exchange.answer.has_begun())
 }
 
-/// The fault that `error` ended the exchange with. Logs it.
+/// The fault for `error`, which is logged.
 pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     let (app, id) = (state.app().name.clone(), state.log_id());
     if error.is::<Abandoned>() {
@@ -111,13 +111,13 @@ pub(crate) fn fault(error: wasmtime::Error, state: &mut State) -> Fault {
     GuestFault::Trapped.into()
 }
 
-/// Whether the guest has as many handles as wasmtime lets it have, which gives this no type.
+/// Whether the guest has reached wasmtime's limit of handles, for which wasmtime has no error type.
 fn is_out_of_handles(error: &wasmtime::Error) -> bool {
     error.chain().any(|cause| cause.to_string().contains("handle limit exceeded"))
 }
 
-/// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. The names in it are the
-/// guest's, so they are cut and escaped like all that it prints.
+/// The error with the guest's backtrace, without the host's, which RUST_BACKTRACE adds. Names in it come from the
+/// guest, so they are shortened and escaped.
 fn details(error: &wasmtime::Error) -> String {
     let mut details = String::new();
     for line in format!("{error:?}").lines().take_while(|line| *line != "Stack backtrace:") {

@@ -27,7 +27,7 @@ use crate::scheduling::turns::poll_in_turns;
 use crate::store::state::State;
 use crate::wasi::p3::Call;
 
-/// One instance's task, before it works.
+/// The task of one instance, before it starts.
 pub(super) struct Worker {
     pub(super) factory: Arc<InstanceFactory>,
     pub(super) slots: Arc<Slots>,
@@ -38,25 +38,25 @@ pub(super) struct Worker {
     pub(super) is_busy: Arc<AtomicBool>,
 }
 
-/// What the part inside the store tells the part outside.
+/// State that the code inside the store shares with the code outside.
 #[derive(Default)]
 struct Shared {
     under_way: Mutex<Vec<(Arc<Call>, End)>>,
     idleness: Mutex<Idleness>,
 }
 
-/// What the instance does when it is in no exchange.
+/// What an instance without exchanges does.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Idleness {
     #[default]
     None,
-    /// The guest goes on after its answers.
+    /// The guest works on after its answers.
     Finishing,
     Idle,
 }
 
 impl Shared {
-    /// Tells the exchange of a call that this has ended.
+    /// Tells the exchange of a call that the call has ended.
     fn end(&self, ended: &Arc<Call>) {
         let mut under_way = lock(&self.under_way);
         if let Some(at) = under_way.iter().position(|(call, _)| Arc::ptr_eq(call, ended)) {
@@ -74,7 +74,7 @@ impl Worker {
                 match self.drive(&mut instance, &shared).await {
                     Ok(()) => return,
                     Err(error) => {
-                        // Before the store goes, so that what is cut off is known to be.
+                        // Before the store is dropped, so that content that is cut off is recognized.
                         let under_way = std::mem::take(&mut *lock(&shared.under_way));
                         under_way.iter().for_each(|(call, _)| call.leave());
                         self.slots.shut(self.id);
@@ -93,11 +93,11 @@ impl Worker {
         };
         self.slots.shut(self.id);
         while let Some(work) = self.works.recv().await {
-            let _ = work.ended.send(Err(fault.clone())); // it came too late to be begun
+            let _ = work.ended.send(Err(fault.clone())); // it was never started
         }
     }
 
-    /// Drives the instance until it is to go. An error ends all exchanges in it.
+    /// Drives the instance to its end. An error ends all exchanges in it.
     async fn drive(&mut self, instance: &mut Instance, shared: &Shared) -> wasmtime::Result<()> {
         let Instantiated::WasiHttp3(guest) = &instance.guest else { unreachable!("only such guests are shared") };
         let (id, idle, is_busy) = (self.id, self.idle, Arc::clone(&self.is_busy));
@@ -130,7 +130,7 @@ impl Worker {
             }
             ready!(timer.as_mut().poll(cx));
             if !slots.remove_if_unused(id) {
-                return Poll::Pending; // somebody has come in at the last moment, and wakes
+                return Poll::Pending; // an exchange arrived at the last moment, and wakes this task
             }
             if idleness == Idleness::Finishing {
                 warn!(app = %app.name, "the guest worked on after its answers for longer than its limit (idle-timeout), {:?}, and was ended",
@@ -142,7 +142,7 @@ impl Worker {
     }
 }
 
-/// The part inside the store: begins what comes in, until the queue is closed and nothing is left to do.
+/// The code inside the store: starts calls until the queue is closed and all work is done.
 async fn serve(
     accessor: &Accessor<State>,
     guest: &Service,
@@ -150,7 +150,7 @@ async fn serve(
     shared: &Shared,
 ) -> wasmtime::Result<()> {
     let handler = *guest.wasi_http_handler().func_handle().func();
-    // It polls those that were woken and no others: each step of the guest comes by here.
+    // It polls only the calls that were woken, because this runs at each step of the guest.
     let mut calls = FuturesUnordered::new();
     poll_fn(|cx| {
         loop {
@@ -160,7 +160,7 @@ async fn serve(
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
-            // A guest can say that it does not want more for now; then they wait in the queue.
+            // A guest can refuse more calls for now. Then they wait in the queue.
             let work = match accessor.poll_ready_for_concurrent_call(handler, cx) {
                 Poll::Ready(()) => works.poll_recv(cx),
                 Poll::Pending => Poll::Pending,
@@ -206,5 +206,5 @@ fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock()
 }
 
-/// No instance lasts this long; and clocks have an end.
+/// No instance lasts this long. Clocks have an end.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);

@@ -24,19 +24,19 @@ use crate::scheduling::ticker::{FAST_TICK, TICK, Ticker};
 
 use placement::{Placement, SHORT, Trial};
 
-/// The threads of a process that guests compute on. They are started when the first guest needs them.
+/// The background threads of a process. They start when the first guest needs them.
 pub(crate) struct Background {
     threads: usize,
     runtime: OnceLock<Option<Runtime>>,
 }
 
 impl Background {
-    /// Zero threads: guests give way where they are.
+    /// Zero threads: guests yield where they are.
     pub(crate) fn new(threads: usize) -> Self {
         Self { threads, runtime: OnceLock::new() }
     }
 
-    /// Where to spawn; `None`: there is no background.
+    /// Where to spawn. `None`: there are no background threads.
     pub(crate) fn handle(&self) -> Option<&Handle> {
         self.runtime.get_or_init(|| self.start()).as_ref().map(Runtime::handle)
     }
@@ -64,22 +64,21 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take().flatten() {
-            runtime.shutdown_background(); // the last guest of a process may end anywhere
+            runtime.shutdown_background(); // the last guest of a process may end on any thread
         }
     }
 }
 
-/// Says, in a guest's step, that it has computed for long. What it returns waits until others have had their turn.
+/// Called in a guest's step that has computed for long. The returned future waits until other tasks had a turn.
 pub(crate) fn give_way() -> Pin<Box<dyn Future<Output = ()> + Send>> {
     GIVES_WAY.set(true);
-    // By tokio's own yield: a plain one would be back in the queue at once, and a runtime looks at its sockets and
-    // timers only every so many turns.
+    // By tokio's yield: a plain one would be queued again at once, and the runtime polls its sockets and timers only
+    // after a number of turns.
     Box::pin(tokio::task::yield_now())
 }
 
-/// Says, in a guest's step, that the ticker has beaten. In the background, whoever waits for this core has it then: a
-/// kernel that shares it out fairly lets a guest go on for milliseconds while a thread that serves is waiting, if that has
-/// had more of late.
+/// Called in a guest's step at each fast tick. A background thread then yields its core. Otherwise a fair kernel
+/// scheduler may run a guest for milliseconds while a serving thread waits, if that thread has recently run more.
 pub(crate) fn let_others_in() {
     if IS_BACKGROUND.get() {
         thread::yield_now();
@@ -99,7 +98,7 @@ impl Scheduler {
         Self { ticker, placement: Placement::default(), background }
     }
 
-    /// Says, in a guest's step, that it has trapped.
+    /// Records, in a guest's step, that it has trapped.
     pub(crate) fn has_trapped(&self) {
         if IS_BACKGROUND.get() {
             self.placement.has_trapped();
@@ -109,11 +108,11 @@ impl Scheduler {
     }
 }
 
-/// What the guest has had of a processor, if the ticker has ticked in the step that is under way: one that has just been
-/// waiting is interrupted for what passed meanwhile, which is no work of its own. To be asked when it is interrupted.
+/// The CPU time of the guest, if a tick fell into the current step. A guest that has just waited is interrupted for
+/// ticks that passed meanwhile, which are not its own work. To be called when the guest is interrupted.
 ///
-/// A tick stands for all of the time since the one before, but for no more than this thread has had of a processor since
-/// that was last looked at: where others compute, it waits in the middle of short steps too.
+/// A tick stands for the time since the tick before, but for no more than the CPU time of this thread since it was last
+/// read: if others compute too, the thread waits for a core even within short steps.
 pub(crate) fn found_at_work(ticker: &Ticker) -> Option<Duration> {
     if ticker.ticks() == BEGAN.get() {
         return None;
@@ -127,27 +126,27 @@ pub(crate) fn found_at_work(ticker: &Ticker) -> Option<Duration> {
 }
 
 thread_local! {
-    /// Whether this thread is one of the background.
+    /// Whether this thread is a background thread.
     static IS_BACKGROUND: Cell<bool> = const { Cell::new(false) };
 
-    /// What the ticker showed when the step began that is under way on this thread.
+    /// The ticks at the beginning of the current step on this thread.
     static BEGAN: Cell<u32> = const { Cell::new(0) };
 
-    /// What this thread had had of a processor when the ticker first found a guest at work in that step.
+    /// The CPU time of this thread when the ticker first found a guest at work in the current step.
     static FOUND: Cell<Option<Duration>> = const { Cell::new(None) };
 
-    /// What this thread had had of a processor when that was last looked at.
+    /// The CPU time of this thread when it was last read.
     static LOOKED_AT: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 
-    /// What this thread had had of a processor when it let others in between two steps.
+    /// The CPU time of this thread when it last yielded between two steps.
     static LAST_PAUSE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 
-    /// Whether the guest that was polled last on this thread gives way.
+    /// Whether the guest that was polled last on this thread yields.
     static GIVES_WAY: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A guest's work: it begins where it is polled, and goes on in the background if it takes long. Dropping it ends it: at
-/// once here, and there when the guest waits or at its next tick.
+/// A guest's work. It begins where it is polled, and moves to the background if it takes long. Dropping it ends it: at
+/// once in the foreground, and when the guest waits or at its next tick in the background.
 pub(crate) struct Work<T> {
     location: Location<T>,
     scheduler: Arc<Scheduler>,
@@ -156,7 +155,7 @@ pub(crate) struct Work<T> {
 enum Location<T> {
     Foreground(Steps<T>),
     InBackground(JoinHandle<Ended<T>>),
-    /// On its way.
+    /// Between the two.
     Moving,
 }
 
@@ -195,7 +194,7 @@ impl<T: Send + 'static> Future for Work<T> {
                     Ok(Ended::Done(ended)) => return Poll::Ready(ended),
                     Ok(Ended::Back(steps)) => *location = Location::Foreground(steps),
                     Err(failure) => match failure.try_into_panic() {
-                        Ok(panic) => resume_unwind(panic), // a host call's, which ends the exchange as it would here
+                        Ok(panic) => resume_unwind(panic), // of a host call; it ends the exchange as it would in the foreground
                         Err(_) => unreachable!("the background is there as long as its engine"),
                     },
                 },
@@ -216,11 +215,11 @@ impl<T> Drop for Work<T> {
 /// How a stay in the background ended.
 enum Ended<T> {
     Done(T),
-    /// It waits, and is to go on where it began.
+    /// It waits, and goes on in the foreground.
     Back(Steps<T>),
 }
 
-/// Work in the background; `None`: it has ended.
+/// Work in the background. `None`: it has ended.
 struct InBackground<T>(Option<Steps<T>>);
 
 impl<T> Future for InBackground<T> {
@@ -236,17 +235,17 @@ impl<T> Future for InBackground<T> {
     }
 }
 
-/// The work itself, wherever it is done.
+/// The work itself, in either location.
 struct Steps<T> {
     work: Pin<Box<dyn Future<Output = T> + Send>>,
     scheduler: Arc<Scheduler>,
-    /// It has computed for a tick and more, at a stretch.
+    /// It has computed for more than a tick without a pause.
     has_computed: bool,
-    /// It gave way at the end of its last step.
+    /// It yielded at the end of its last step.
     gave_way: bool,
-    /// Its next step shows whether guests of its app may be here again.
+    /// Its next step shows whether guests of its app may return to the foreground.
     trial: Option<Trial>,
-    /// It has just come back while it waited: its next step says whom to wake, and does no more if it still waits.
+    /// It has just returned while it waits. Its next step only registers the waker, if it still waits.
     is_back: bool,
 }
 
@@ -256,7 +255,7 @@ impl<T> Steps<T> {
         Self { work, scheduler, has_computed: false, gave_way: false, trial: None, is_back: false }
     }
 
-    /// Whether it waits, after a step in the background, and its next one may be in the foreground.
+    /// Whether it waits after a step in the background, and its next step may run in the foreground.
     fn may_be_back(&self) -> bool {
         let Scheduler { placement, ticker, .. } = &*self.scheduler;
         !GIVES_WAY.get() && (!placement.is_to_compute() || placement.is_due(ticker.now()))
@@ -287,18 +286,18 @@ impl<T> Future for Steps<T> {
             return work.as_mut().poll(cx);
         }
         let (trial, is_back) = (trial.take(), mem::take(is_back));
-        // A guest that has given way is interrupted at each tick, and so goes on from one to the next in its next step.
+        // A guest that has yielded is interrupted at each tick, so its next step lasts from one tick to the next.
         let began = (trial.is_some() || is_back || *gave_way).then(processor_time);
         let polled = work.as_mut().poll(cx);
         let since = |time: Duration| processor_time().saturating_sub(time);
-        // Processor time, because this thread itself may have waited for a core.
+        // CPU time, because this thread itself may have waited for a core.
         *has_computed = GIVES_WAY.get() && began.or(FOUND.get()).is_some_and(|time| since(time) > TICK / 2);
         *gave_way = GIVES_WAY.get();
         match (trial, began) {
             (Some(trial), Some(began)) => placement.was_tried(trial, since(began), ticker.now()),
             (None, Some(began)) if is_back => placement.has_come_back(since(began), ticker.now()),
             _ if *has_computed => placement.has_computed(),
-            // Half of the ticks that fall into a step that is just too long are not counted.
+            // Half of the ticks that fall into a step just above the limit are missed.
             _ if FOUND.get().is_some_and(|time| since(time) > SHORT / 2) => placement.took(TICK * 2),
             _ => placement.was_short(),
         }
@@ -306,8 +305,8 @@ impl<T> Future for Steps<T> {
     }
 }
 
-/// What this thread has had of a processor: a step in the background lasts longer when others are let in. Where the
-/// system is not asked, the time of day does.
+/// The CPU time of this thread. Steps in the background last longer than that, because the thread yields. Systems
+/// without such a clock use the elapsed time.
 fn processor_time() -> Duration {
     #[cfg(unix)]
     let now = {
@@ -325,7 +324,7 @@ fn processor_time() -> Duration {
     now
 }
 
-/// Gives this thread a third of the weight of others where the system knows priorities of threads.
+/// Lowers the weight of this thread to a third of the others', if the system has priorities of threads.
 fn lower_priority() {
     #[cfg(target_os = "linux")]
     if let Err(failure) = rustix::process::setpriority_process(None, NICE) {
@@ -333,8 +332,8 @@ fn lower_priority() {
     }
 }
 
-/// A weight of 335 beside 1024 (sched(7)): whoever serves is let in, and what is done here goes on if the core has no
-/// time to spare. With 10 instead, clients of an app that writes much wait five times as long for the last of a hundred
+/// A weight of 335 beside 1024 (sched(7)): serving threads run first, and background work goes on if the core has no
+/// spare time. With nice 10, clients of an app that writes much wait five times as long for the last of a hundred
 /// answers.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 5;

@@ -23,14 +23,14 @@ use tracing::warn;
 
 use crate::SandboxLimits;
 
-/// The threads that a deployment's guests may block.
+/// The threads that an app's guests may block.
 pub(crate) struct Blocking {
     max: AtomicUsize,
-    /// `Some(None)`: there are none to be had, and those of whoever polls are used.
+    /// `Some(None)`: they could not be started, so the threads of the polling runtime are used.
     own: OnceLock<Option<Own>>,
 }
 
-/// A runtime, and what ends it when it is dropped.
+/// A runtime, which ends when this is dropped.
 struct Own {
     handle: Handle,
     _end: oneshot::Sender<()>,
@@ -43,13 +43,13 @@ impl Default for Blocking {
 }
 
 impl Blocking {
-    /// Bounds the calls at once. Of no effect after the first one.
+    /// Limits the calls at once. Has no effect after the first call.
     pub(crate) fn limit(&self, max: NonZeroUsize) {
         self.max.store(max.get(), Ordering::Relaxed);
     }
 
-    /// Calls `work` on a thread that may block, once one is free. Dropped before it has begun, it does not begin. An
-    /// error: it panicked, or the process ends.
+    /// Calls `work` on a thread that may block, when one is free. If the call is dropped before it starts, it does not
+    /// start. An error: it panicked, or the process ends.
     pub(crate) fn call<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Call<T> {
         Call(match self.own() {
             Some(own) => own.handle.spawn_blocking(work),
@@ -57,13 +57,13 @@ impl Blocking {
         })
     }
 
-    /// Polls a future so that what blocks in it does so here.
+    /// Polls a future inside the app's own runtime, so that its blocking calls run there.
     pub(crate) async fn inside<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         poll_fn(|cx| self.enter(|| future.as_mut().poll(cx))).await
     }
 
-    /// Does a step of a future so that what blocks in it does so here.
+    /// Runs one step of a future inside the app's own runtime.
     pub(crate) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
         let _entered = self.own().map(|own| own.handle.enter());
         step()
@@ -92,14 +92,14 @@ impl Own {
         let handle = runtime.handle().clone();
         let (end, ended) = oneshot::channel::<()>();
         thread::Builder::new().name("windhover-files".to_owned()).spawn(move || {
-            let _ = runtime.block_on(ended); // meanwhile its timers and sockets are looked after
+            let _ = runtime.block_on(ended); // drives its timers and sockets
             runtime.shutdown_background(); // a call that hangs is not waited for
         })?;
         Ok(Self { handle, _end: end })
     }
 }
 
-/// A call under way, or in its queue.
+/// A call in progress, or in the queue.
 pub(crate) struct Call<T>(JoinHandle<T>);
 
 impl<T> Future for Call<T> {

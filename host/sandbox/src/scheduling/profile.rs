@@ -58,7 +58,7 @@ impl Profile {
         self.lock().clone()
     }
 
-    /// Looks at a guest.
+    /// Takes a sample of a guest.
     pub(crate) fn take(&self, backtrace: &WasmBacktrace) {
         let at = self.began.elapsed();
         let mut seen = self.lock();

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tracing::{error, info};
 use windhover_contract::{Fault, GuestFault, HostFault};
 
-/// What a deployment does about the traps of its guest.
+/// Pauses an app whose guest traps repeatedly.
 pub(crate) struct RapidFail {
     app: Arc<str>,
     max_traps: usize,
@@ -20,32 +20,32 @@ pub(crate) struct RapidFail {
 struct State {
     /// The last ones, of a minute at most; the oldest first.
     traps: VecDeque<Instant>,
-    /// How long the guest is left alone the next time, where it was before.
+    /// The length of the next pause, if there was one before.
     pause: Option<Duration>,
-    /// Until when it is left alone. `None`: it is not.
+    /// The end of the pause. `None`: the app is not paused.
     until: Option<Instant>,
-    /// One exchange is let through, and shows whether it does better.
+    /// One exchange runs as a trial.
     is_tried: bool,
 }
 
-/// One exchange, whose end tells about the guest.
+/// An exchange whose end shows whether the guest still traps.
 pub(crate) struct Attempt {
     rapid_fail: Arc<RapidFail>,
     is_trial: bool,
 }
 
 impl RapidFail {
-    /// Nothing is done about it where `max_traps` is zero.
+    /// `None`: `max_traps` is zero, so the app is never paused.
     pub(crate) fn new(app: &Arc<str>, max_traps: usize) -> Option<Arc<Self>> {
         (max_traps > 0).then(|| Arc::new(Self { app: Arc::clone(app), max_traps, state: Mutex::default() }))
     }
 
-    /// Whether the guest is left alone now.
+    /// Whether the app is paused now.
     pub(crate) fn is_paused(&self) -> bool {
         self.state().until.is_some()
     }
 
-    /// Lets an exchange through, unless the guest is left alone.
+    /// Admits an exchange, unless the app is paused.
     pub(crate) fn admit(self: &Arc<Self>) -> Result<Attempt, HostFault> {
         self.admit_at(Instant::now())
     }
@@ -68,7 +68,7 @@ impl RapidFail {
     fn trapped_at(&self, now: Instant, is_trial: bool) {
         let mut state = self.state();
         if state.until.is_some() && !is_trial {
-            return; // it was under way before
+            return; // it began before the pause
         }
         state.traps.push_back(now);
         while state.traps.front().is_some_and(|trap| now.duration_since(*trap) > MINUTE) {
@@ -87,7 +87,7 @@ impl RapidFail {
         (state.pause, state.until, state.is_tried) = (Some(pause), Some(now + pause), false);
     }
 
-    /// A trial has ended well.
+    /// A trial succeeded.
     fn recovered(&self) {
         info!(app = %self.app, "the guest answers again, and gets all of its requests");
         *self.state() = State::default();
@@ -99,7 +99,7 @@ impl RapidFail {
 }
 
 impl Attempt {
-    /// Says how the exchange has ended.
+    /// Records how the exchange ended.
     pub(crate) fn end(self, ended: &Result<(), Fault>) {
         self.end_at(Instant::now(), ended);
     }
@@ -115,7 +115,7 @@ impl Attempt {
 }
 
 impl Drop for Attempt {
-    /// A trial whose client has left shows nothing: the next one is another.
+    /// A trial whose client has disconnected shows nothing, so another exchange becomes the trial.
     fn drop(&mut self) {
         if self.is_trial {
             self.rapid_fail.state().is_tried = false;

@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Wake, Waker};
 pub(crate) struct WaitsForItself;
 
 thread_local! {
-    /// How much content without a reader a waker was left with, in the current poll.
+    /// The number of wakers that this poll has left with content without a reader.
     static LEFT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn leave(waiting: &mut Option<Waker>, waker: &Waker) {
     }
 }
 
-/// Lets the guest work, until it ends or waits for itself.
+/// Polls the guest until it ends or waits for itself.
 pub(crate) async fn unless_stuck<T>(call: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
     let mut call = pin!(call);
     poll_fn(|cx| {
@@ -48,7 +48,7 @@ pub(crate) async fn unless_stuck<T>(call: impl Future<Output = wasmtime::Result<
             return polled;
         }
         let is_stuck = LEFT.get() > 0 && Arc::strong_count(&counted) == 1 + LEFT.get();
-        fence(Ordering::Acquire); // who wakes says so before it lets go
+        fence(Ordering::Acquire); // a waker sets the flag before it is dropped
         if is_stuck && !counted.has_woken.load(Ordering::Relaxed) {
             return Poll::Ready(Err(WaitsForItself.into()));
         }

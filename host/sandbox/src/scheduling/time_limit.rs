@@ -16,14 +16,14 @@ use crate::limits::SandboxLimits;
 pub(crate) struct TimeLimit {
     begin: Instant,
     times: Times,
-    /// What the server asks of the client. `None`: nothing.
+    /// What the server requires of the client. `None`: nothing.
     client: Option<Arc<ExchangeLimits>>,
     state: Mutex<State>,
-    /// What [`TimeLimit::check`] has said does not hold any more.
+    /// The last result of [`TimeLimit::check`] is outdated.
     is_changed: AtomicBool,
 }
 
-/// What the deployment says.
+/// The limits of the app.
 #[derive(Clone, Copy)]
 struct Times {
     usual: Duration,
@@ -35,53 +35,53 @@ struct Times {
 struct State {
     /// Until the head; after an upgrade, until the end.
     limit: Duration,
-    /// The guest has asked for that.
+    /// The guest has set this limit itself.
     is_asked: bool,
     phase: Phase,
     content: Content,
 }
 
-/// How far the answer is.
+/// The progress of the answer.
 enum Phase {
-    /// Its head is awaited.
+    /// The head is not sent yet.
     Head,
-    /// The server has content of it, or has not asked for more: it is not the guest that is waited for.
+    /// The server has content of it, or has not asked for more, so it does not wait for the guest.
     Taken,
-    /// The guest has left nothing for the client since then. What had been spent on waiting for the client's content at
-    /// that time.
+    /// The guest has produced nothing since then. `waited`: time that had been spent until then on waiting for the
+    /// client's content.
     Silent { since: Instant, waited: Duration },
-    /// The connection speaks another protocol, and nobody knows who is to say something.
+    /// The connection uses another protocol, and nobody knows which side is to send next.
     Upgraded,
 }
 
 /// The waits for the request's content.
 #[derive(Default)]
 struct Content {
-    /// The least rate, if there is one; known from the first wait on.
+    /// The minimum data rate, if there is one. Known from the first wait on.
     rate: Option<Option<DataRate>>,
-    /// Bytes that had come by the last wait.
+    /// Bytes that had arrived at the last wait.
     received: u64,
-    /// In all waits that are over.
+    /// The sum of all finished waits.
     waited: Duration,
     waits_since: Option<Instant>,
 }
 
-/// Which time is over.
+/// The limit that was exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overrun {
-    /// That until the head.
+    /// The time until the head.
     Head,
-    /// That of the guest's silence after it.
+    /// The guest's silence after the head.
     Silence,
-    /// That of the whole answer.
+    /// The whole answer.
     Answer,
-    /// The most that any exchange may have for which no least rate holds: one that was upgraded, or whose client may be
-    /// as slow as it likes.
+    /// The maximum of an exchange without a minimum data rate: after an upgrade, or if the client may be as slow as it
+    /// likes.
     Most,
 }
 
 impl TimeLimit {
-    /// Begins now. `client`: what the server asks of the exchange's client.
+    /// Starts now. `client`: what the server requires of the client.
     pub(crate) fn begin(limits: &SandboxLimits, client: Option<Arc<ExchangeLimits>>) -> Self {
         let times = Times {
             usual: limits.timeout,
@@ -98,7 +98,7 @@ impl TimeLimit {
         self.state().limit
     }
 
-    /// How long what is over might take.
+    /// The limit that was exceeded.
     pub(crate) fn limit_of(&self, overrun: Overrun) -> Duration {
         let Times { max, answer, .. } = self.times;
         let state = self.state();
@@ -113,22 +113,22 @@ impl TimeLimit {
         }
     }
 
-    /// Changes the time until the head, to at most what the deployment allows any exchange. `None`: to that. A guest
-    /// that has more than it may be silent may be so for as long.
+    /// Changes the time until the head, to at most the maximum of the app. `None`: to that maximum. A guest with a
+    /// longer time may also be silent for as long.
     pub(crate) fn change(&self, limit: Option<Duration>) {
         let mut state = self.state();
         (state.limit, state.is_asked) = (limit.map_or(self.times.max, |limit| limit.min(self.times.max)), true);
         self.is_changed.store(true, Ordering::Relaxed);
     }
 
-    /// The connection speaks another protocol from now on, for as long as any exchange may take.
+    /// The connection uses another protocol from now on, for up to the maximum time.
     pub(crate) fn upgrade(&self) {
         let mut state = self.state();
         (state.limit, state.phase) = (self.times.max, Phase::Upgraded);
         self.is_changed.store(true, Ordering::Relaxed);
     }
 
-    /// What took longer than usual is over: what is left may take as long as any exchange.
+    /// Returns to the usual time, from now on, after a phase that may take longer.
     pub(crate) fn shorten(&self, now: Instant) {
         let usual = now.saturating_duration_since(self.begin).saturating_add(self.times.usual);
         let mut state = self.state();
@@ -136,7 +136,7 @@ impl TimeLimit {
         self.is_changed.store(true, Ordering::Relaxed);
     }
 
-    /// The guest waits for the client's content, of which so much has come.
+    /// The guest waits for the client's content, of which `received` bytes have arrived.
     pub(crate) fn wait_for_content(&self, received: u64, now: Instant) {
         let mut state = self.state();
         let content = &mut state.content;
@@ -145,7 +145,7 @@ impl TimeLimit {
         content.waits_since.get_or_insert(now);
     }
 
-    /// It does not any more.
+    /// The wait is over.
     pub(crate) fn go_on(&self, now: Instant) {
         let content = &mut self.state().content;
         if let Some(since) = content.waits_since.take() {
@@ -153,7 +153,7 @@ impl TimeLimit {
         }
     }
 
-    /// The head is there, and from now on the guest owes content, or its end.
+    /// The head is there. From now on the guest has to produce content, or end.
     pub(crate) fn fall_silent(&self, now: Instant) {
         let mut state = self.state();
         if let Phase::Head | Phase::Taken = state.phase {
@@ -162,7 +162,7 @@ impl TimeLimit {
         }
     }
 
-    /// The server has got content of the guest.
+    /// The server has received content from the guest.
     pub(crate) fn break_silence(&self) {
         let mut state = self.state();
         if let Phase::Silent { .. } = state.phase {
@@ -170,14 +170,14 @@ impl TimeLimit {
         }
     }
 
-    /// Whether [`TimeLimit::check`] is to be asked anew, before the time that it has given.
+    /// Whether [`TimeLimit::check`] has to be called again before the time that it returned.
     pub(crate) fn is_changed(&self) -> bool {
         self.is_changed.load(Ordering::Relaxed) && self.is_changed.swap(false, Ordering::Relaxed)
     }
 
-    /// The time at which to ask again. `Err`: the exchange's time is over.
+    /// The time of the next check. `Err`: the time is over.
     ///
-    /// Time that is not counted only makes an end later, so nobody is woken for that: who asks again hears of it.
+    /// Time that does not count only moves the end back, so it wakes no task: the next check takes it into account.
     pub(crate) fn check(&self, now: Instant) -> Result<Instant, Overrun> {
         let (left, overrun) = self.left_of(&self.state(), now);
         if left.is_zero() {
@@ -186,7 +186,7 @@ impl TimeLimit {
         Ok(later(now, left))
     }
 
-    /// What is left until the guest is ended, if it does nothing.
+    /// The time until the guest is ended, if it does nothing.
     pub(crate) fn left(&self, now: Instant) -> Duration {
         self.left_of(&self.state(), now).0
     }
@@ -202,16 +202,16 @@ impl TimeLimit {
             Phase::Silent { since, waited: before } => {
                 let silent = now.saturating_duration_since(since).saturating_sub(waited.saturating_sub(before));
                 let left = silence.saturating_sub(silent);
-                // Said now, because nobody asks anew when the silence is over and the client takes nothing.
+                // Checked now, because nothing checks again when the silence is over and the client reads nothing.
                 match max.saturating_sub(elapsed) {
                     most if self.has_patience_without_end() && most < left => (most, Overrun::Most),
                     _ => (left, Overrun::Silence),
                 }
             }
             Phase::Taken if self.has_patience_without_end() => (max.saturating_sub(elapsed), Overrun::Most),
-            Phase::Taken => (silence, Overrun::Silence), // were it to begin now
+            Phase::Taken => (silence, Overrun::Silence), // as if it began now
         };
-        // While a wait goes on, what is left does not become less: who looked only then would look without end.
+        // During a wait the time left does not decrease, so a check at its end would be repeated endlessly.
         let left = if state.content.waits_since.is_some() && !left.is_zero() { left.max(LOOK) } else { left };
         match answer.map(|answer| answer.saturating_sub(elapsed)) {
             Some(all) if all < left => (all, Overrun::Answer),
@@ -235,8 +235,8 @@ impl TimeLimit {
 }
 
 impl Content {
-    /// Time that was spent on waiting for a client that was as fast as it must be: no more than the server gives it.
-    /// Where it gives it any time, its slowness is the guest's own affair, and counts.
+    /// Time spent on waiting for a client that was as fast as it must be, up to what the server allows. If the server
+    /// requires no rate, all waiting counts.
     fn not_counted(&self, now: Instant) -> Duration {
         let Some(Some(rate)) = self.rate else { return Duration::ZERO };
         let wait = self.waits_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
@@ -244,17 +244,17 @@ impl Content {
     }
 }
 
-/// Milliseconds that fit a guest's number.
+/// Milliseconds that fit the guest's number.
 pub(crate) fn in_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// So much later; clocks have an end.
+/// A later time. Clocks have an end.
 fn later(now: Instant, by: Duration) -> Instant {
     now + by.min(FAR)
 }
 
-/// How often time is looked at that may or may not be counted.
+/// How often to check during a wait that may not count.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// No exchange lasts this long.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Polls until it is ready, or waits for somebody else; for so many turns at most, because others want theirs.
+/// Polls until it is ready or waits for something else, but only a limited number of times, so that others get a turn.
 pub(crate) fn poll_in_turns<T>(cx: &mut Context<'_>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     let turn = Arc::new(Turn { state: AtomicU8::new(UNDER_WAY), waker: cx.waker().clone() });
     let own = Waker::from(Arc::clone(&turn));
@@ -22,7 +22,7 @@ pub(crate) fn poll_in_turns<T>(cx: &mut Context<'_>, mut poll: impl FnMut(&mut C
     Poll::Pending
 }
 
-/// The waker of a turn: while that is under way it only takes notice.
+/// The waker of a turn. During the turn it only records that it was woken.
 struct Turn {
     state: AtomicU8,
     waker: Waker,
@@ -44,7 +44,7 @@ const UNDER_WAY: u8 = 0;
 const ASKED_AGAIN: u8 = 1;
 const OVER: u8 = 2;
 
-/// A guest's answer takes two or three, what it does behind it one or two more.
+/// An answer takes two or three turns, and work after it one or two more.
 const MAX_TURNS: u32 = 16;
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::exchange::log_id::LogId;
 
-/// The log of one exchange. Both streams share one budget.
+/// The log output of one exchange. Both streams share one limit.
 pub(crate) struct GuestLog {
     budget: Arc<Mutex<Budget>>,
 }
@@ -37,12 +37,12 @@ struct Line {
 }
 
 impl GuestLog {
-    /// A log that takes `max` bytes, for an exchange of the deployment `name`.
+    /// Output of up to `max` bytes, for an exchange of the app `name`.
     pub(crate) fn new(name: Arc<str>, id: LogId, max: usize) -> Self {
         Self { budget: Arc::new(Mutex::new(Budget { name, id, left: max, is_spent: false })) }
     }
 
-    /// Allows `max` bytes anew, for another exchange of the same instance.
+    /// Allows `max` bytes again, for the next exchange of the same instance.
     pub(crate) fn begin(&self, id: LogId, max: usize) {
         let mut budget = self.budget.lock();
         (budget.id, budget.left, budget.is_spent) = (id, max, false);
@@ -97,14 +97,14 @@ impl Line {
 }
 
 impl Drop for Line {
-    /// The last line need not have an end.
+    /// The last line may lack a line end.
     fn drop(&mut self) {
         self.emit();
     }
 }
 
 impl Budget {
-    /// How many of `wanted` bytes may be logged. Says once that no more will be.
+    /// How many of `wanted` bytes may be logged. Logs once that the limit is reached.
     fn spend(&mut self, wanted: usize) -> usize {
         let allowed = wanted.min(self.left);
         self.left -= allowed;
@@ -116,7 +116,7 @@ impl Budget {
     }
 }
 
-/// A guest's line cannot forge another line, nor move the cursor of the terminal that shows it.
+/// Escapes a guest's line, so that it can neither forge another line nor move the cursor of a terminal.
 pub(crate) fn printable(line: &[u8]) -> String {
     let is_plain = |char: char| !char.is_control() || char == '\t';
     let line = String::from_utf8_lossy(line);

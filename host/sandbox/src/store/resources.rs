@@ -19,14 +19,14 @@ use crate::wasi::p2::messages;
 /// The resources of one instance.
 pub(crate) struct Resources {
     table: ResourceTable,
-    /// Handed out in its place when the limit is exceeded: whatever the guest calls then ends it.
+    /// Used in place of `table` when the limit is exceeded: any call of the guest then ends it.
     closed: ResourceTable,
     max: usize,
-    /// No more is held than this.
+    /// An upper bound of what is held.
     at_most: usize,
-    /// So much may be held before it is counted again.
+    /// The bound at which everything is counted again.
     allowed: usize,
-    /// What of it was taken from what all guests may have together.
+    /// The part that was taken from the memory of all guests.
     taken: usize,
     all: Arc<GrownMemory>,
     refused: Option<Refused>,
@@ -42,12 +42,12 @@ impl Resources {
         Self { table, closed, max, at_most: 0, allowed: FIRST.min(max), taken: 0, all, refused: None }
     }
 
-    /// For a call that adds a few small resources at most.
+    /// The table, for a call that adds at most a few small resources.
     pub(crate) fn table(&mut self) -> &mut ResourceTable {
         self.table_for(0)
     }
 
-    /// For a call that may add so many bytes of content besides.
+    /// The table, for a call that may also add this many bytes of content.
     pub(crate) fn table_for(&mut self, content: usize) -> &mut ResourceTable {
         let more = FEW * RESOURCE + content;
         self.at_most = self.at_most.saturating_add(more);
@@ -57,12 +57,12 @@ impl Resources {
         if self.refused.is_some() { &mut self.closed } else { &mut self.table }
     }
 
-    /// All that there are, whatever the limit says.
+    /// All resources, whatever the limit is.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut (dyn Any + Send)> {
         self.table.iter_mut()
     }
 
-    /// Whether the guest holds so much that the next exchange may lack it.
+    /// Whether the guest holds so much that the next exchange may lack memory.
     pub(crate) fn are_many(&mut self) -> bool {
         if self.at_most > self.max / 2 {
             self.count(0);
@@ -70,12 +70,12 @@ impl Resources {
         self.at_most > self.max / 2 || self.refused.is_some()
     }
 
-    /// Why the guest was refused another one, if it was.
+    /// Why the guest was refused another resource.
     pub(crate) fn refused(&self) -> Option<Refused> {
         self.refused
     }
 
-    /// Counts what there is, for a call that may add this much.
+    /// Counts everything, for a call that may add `more` bytes.
     fn count(&mut self, more: usize) {
         let held: usize = self.table.iter_mut().map(|resource| RESOURCE + content(resource)).sum();
         self.at_most = held.saturating_add(more);
@@ -102,7 +102,7 @@ impl Drop for Resources {
     }
 }
 
-/// What a resource holds beyond itself.
+/// What a resource holds beyond itself, in bytes.
 fn content(resource: &(dyn Any + Send)) -> usize {
     if let Some(fields) = resource.downcast_ref::<FieldMap>() {
         return size_of_fields(fields);
@@ -119,19 +119,19 @@ fn content(resource: &(dyn Any + Send)) -> usize {
     messages::content(resource)
 }
 
-/// What a resource without content takes up: its place in the table, and a small allocation.
+/// The size of a resource without content: its entry in the table, and a small allocation.
 pub(crate) const RESOURCE: usize = 128;
 
-/// Resources that one call adds at most.
+/// The maximum of resources that one call adds.
 const FEW: usize = 2;
 
-/// What an instance may hold before it is counted for the first time: more than most exchanges make.
+/// What an instance may hold before it is counted for the first time: more than most exchanges need.
 const FIRST: usize = 1 << 20;
 
-/// What one call of wasi:http may make of fields: as wasmtime-wasi-http limits them.
+/// The maximum size of fields, as wasmtime-wasi-http limits them.
 pub(crate) const MAX_FIELDS: usize = 128 << 10;
 
-/// An open file takes up little memory, but the process has a limited number of them.
+/// An open file takes little memory, but the process has a limited number of them.
 pub(crate) const OPEN_FILE: usize = 128 << 10;
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ use crate::wasi::p2::messages;
 
 /// The `T` of every `Store<T>`.
 pub(crate) struct State {
-    /// `None`: the instance rests, or it is in several at once.
+    /// `None`: the instance is idle, or in several exchanges at once.
     exchange: Option<Box<Exchange>>,
     pub(crate) memory: MemoryLimiter,
     app: Arc<App>,
@@ -35,15 +35,14 @@ pub(crate) struct State {
     wasi: Option<WasiCtx>,
     http: WasiHttpCtx,
     hooks: Hooks,
-    /// Whether the ticker has found the guest at work in the current exchange, or since the last one came in, and what it
-    /// has had of a processor by that.
+    /// Whether the ticker has found the guest at work in the current exchange, and the guest's CPU time in it.
     was_found: bool,
     cpu_time: Duration,
-    /// The ticker's ticks when they were last asked for.
+    /// The ticks when they were last read.
     seen: u32,
 }
 
-/// The guest has computed for as long as it may.
+/// The guest has used its CPU time.
 #[derive(Debug, thiserror::Error)]
 #[error("the guest used more CPU time than its limit")]
 pub(crate) struct CpuTimeExceeded;
@@ -68,17 +67,17 @@ impl State {
         }
     }
 
-    /// The current exchange. A guest that asks for it is in one exchange at a time, and does not run in between.
+    /// The current exchange. A guest that asks for it is in one exchange at a time, and does not run between two.
     pub(crate) fn exchange(&mut self) -> &mut Exchange {
         self.exchange.as_mut().expect("an instance that rests does not run, and one in several exchanges never asks")
     }
 
-    /// The current exchange, if the instance is in one and no more.
+    /// The current exchange, if the instance is in exactly one.
     pub(crate) fn current(&self) -> Option<&Exchange> {
         self.exchange.as_deref()
     }
 
-    /// Makes this the current exchange. Its limits count anew; what the instance holds does not.
+    /// Begins an exchange. Its limits start again; the memory that the instance holds stays counted.
     pub(crate) fn begin(&mut self, exchange: Option<Box<Exchange>>) {
         self.memory.refused = None;
         (self.was_found, self.cpu_time) = (false, Duration::ZERO);
@@ -88,8 +87,8 @@ impl State {
         self.exchange = exchange;
     }
 
-    /// What the guest has had of a processor, if the ticker has ticked since this was asked last, and not only beaten, nor
-    /// while the guest waited.
+    /// The guest's CPU time, if a tick has interrupted it since the last call. `None`: it was a fast tick, or the guest
+    /// waited.
     pub(crate) fn ticked(&mut self) -> Option<Duration> {
         let ticker = &self.app.scheduler.ticker;
         let now = ticker.ticks();
@@ -97,13 +96,13 @@ impl State {
         has_ticked.then(|| found_at_work(ticker)).flatten()
     }
 
-    /// The ticker has found the guest at work, which has had so much of a processor. Whether it is to give way: not at the
-    /// first tick of an exchange, so that a guest that is soon done is not held up because the ticker came by.
+    /// The ticker has found the guest at work, with this CPU time. Returns whether the guest yields: not at the first
+    /// tick of an exchange, so that a guest that is about to finish is not delayed.
     pub(crate) fn tick(&mut self, time: Duration) -> Result<bool, CpuTimeExceeded> {
-        self.app.scheduler.ticker.start(); // it may have gone to sleep while the guest was in a long call of the host
+        self.app.scheduler.ticker.start(); // it may have stopped during a long host call of the guest
         let gives_way = std::mem::replace(&mut self.was_found, true);
         self.cpu_time = self.cpu_time.saturating_add(time);
-        let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // it is in several, and each has its own time
+        let Some(exchange) = &self.exchange else { return Ok(gives_way) }; // in several exchanges, each of which has its own time
         let limits = &self.app.limits;
         let share = limits.max_cpu_time.as_secs_f64() / limits.timeout.as_secs_f64();
         let max = exchange.answer.time.limit().as_secs_f64() * share;
@@ -120,12 +119,12 @@ impl State {
         self.exchange.as_ref().is_some_and(|exchange| exchange.answer.has_begun())
     }
 
-    /// Whether the guest has kept the content of the current exchange, and so would hold up its connection.
+    /// Whether the guest keeps the content of the current exchange, which would block the connection.
     pub(crate) fn keeps_content(&self) -> bool {
         self.exchange.as_ref().is_some_and(|exchange| exchange.content.is_kept())
     }
 
-    /// What the client of the current exchange did wrong.
+    /// The fault of the client of the current exchange.
     pub(crate) fn client_fault(&self) -> Option<ClientFault> {
         self.exchange.as_ref()?.content.fault()
     }
@@ -156,7 +155,7 @@ impl State {
         self.resources.iter_mut().any(|resource| messages::is_unfinished(resource))
     }
 
-    /// What the log calls the current exchange.
+    /// The log id of the current exchange.
     pub(crate) fn log_id(&self) -> LogId {
         log_id(&self.exchange)
     }
@@ -166,7 +165,7 @@ impl State {
     }
 }
 
-/// What outbound requests of an exchange need to know of it.
+/// The parts of an exchange that its outbound requests need.
 fn trace_of(exchange: &Option<Box<Exchange>>) -> Option<(&HeaderMap, Option<&Arc<dyn Trace>>)> {
     exchange.as_ref().map(|exchange| (&exchange.fields, exchange.features.trace.as_ref()))
 }
@@ -176,7 +175,8 @@ pub(crate) fn log_id(exchange: &Option<Box<Exchange>>) -> LogId {
 }
 
 impl Drop for State {
-    /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself: the last chance to see that.
+    /// A guest of wasi:http 0.2 that was cut off in a wait may have waited for itself. This is the last chance to
+    /// detect it.
     fn drop(&mut self) {
         let Some(exchange) = &self.exchange else { return };
         if exchange.answer.is_unfinished()

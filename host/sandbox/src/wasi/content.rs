@@ -29,17 +29,17 @@ struct Inner {
     ahead: VecDeque<Frame<Bytes>>,
     /// The body has come to its end, good or bad: of the store nothing more is needed.
     end: Option<Result<(), Error>>,
-    /// Somebody reads; from then on the pace is theirs.
+    /// It has a reader, which sets the pace from now on.
     is_read: bool,
-    /// Nobody reads any more.
+    /// It has no reader any more.
     is_over: bool,
     reader: Option<Waker>,
     watcher: Option<Waker>,
-    /// Tells the guest what became of its content.
+    /// Tells the guest whether its content was sent.
     told: Option<oneshot::Sender<Result<(), Error>>>,
 }
 
-/// The two sides of a body; how reading it ended is told to `told`.
+/// The two ends of a body. `told` gets the result of reading it.
 pub(super) fn watched(body: WasiBody, told: oneshot::Sender<Result<(), Error>>) -> (Content, Watch) {
     let inner = Inner {
         body,
@@ -56,7 +56,7 @@ pub(super) fn watched(body: WasiBody, told: oneshot::Sender<Result<(), Error>>) 
 }
 
 impl Watch {
-    /// Waits until the store is not needed any more: all of the content has left it, or nobody wants it.
+    /// Waits until the store is not needed any more: all of the content has left it, or has no reader.
     pub(super) fn poll_done(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut inner = lock(&self.0);
         while !inner.is_read && inner.ahead.len() < 2 && inner.end.is_none() {
@@ -67,16 +67,16 @@ impl Watch {
         inner.poll_done(cx)
     }
 
-    /// Takes all that the store has ready. `true`: that was all there is.
+    /// Takes everything that the store has ready. `true`: that was all.
     pub(super) fn settle(&self) -> bool {
         let mut inner = lock(&self.0);
         let mut cx = Context::from_waker(Waker::noop());
         while inner.end.is_none() && inner.poll_ahead(&mut cx).is_ready() {}
-        wake(&mut inner.reader); // who must ask again: the body remembers only who asked last
+        wake(&mut inner.reader); // the reader must poll again, because the body keeps only the last waker
         inner.end.is_some() || inner.is_over
     }
 
-    /// The content, if all of it is here, in one piece at most, without trailers, and of the `expected` size.
+    /// The content, if it is complete, is at most one piece without trailers, and has the `expected` length.
     pub(super) fn whole(&self, expected: Option<u64>) -> Option<Bytes> {
         let mut inner = lock(&self.0);
         if inner.is_read || !matches!(inner.end, Some(Ok(()))) || inner.ahead.len() > 1 {
@@ -120,7 +120,7 @@ impl Inner {
         wake(&mut self.watcher);
     }
 
-    /// All has been read but the end itself, which a server need not ask for.
+    /// Everything was read but the end itself, which a server need not ask for.
     fn is_complete(&self) -> bool {
         self.ahead.is_empty() && (matches!(self.end, Some(Ok(()))) || self.body.size_hint().exact() == Some(0))
     }

@@ -33,7 +33,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi_http::p3::add_to_linker(linker)
 }
 
-/// One exchange under way in an instance.
+/// An exchange in progress in an instance.
 pub(crate) struct Call {
     /// For the log.
     app: Arc<str>,
@@ -46,7 +46,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The call that an exchange asks for, and what it passes.
+    /// The call for an exchange, and the request that it passes.
     pub(crate) fn new(app: Arc<str>, exchange: &mut Exchange) -> (Self, Request) {
         let scheme = match exchange.target.scheme() {
             windhover_contract::Scheme::Http => Scheme::HTTP,
@@ -58,7 +58,7 @@ impl Call {
         let content =
             request::content(exchange).unwrap_or_else(|| Empty::new().map_err(|never| match never {}).boxed_unsync());
         let fields = FieldMap::new_immutable(&mut Hooks::default(), fields);
-        // How the guest fared with the content is its own affair: the host has nobody to tell.
+        // Whether the guest read the content does not matter to the host.
         let (request, _) = Request::new(method, Some(scheme), Some(authority), Some(path), fields, None, content);
         (
             Self {
@@ -73,8 +73,8 @@ impl Call {
         )
     }
 
-    /// Calls the handler and sees its answer through, and whatever the guest does after it. For an instance that has no
-    /// other exchange.
+    /// Calls the handler, and waits for its answer and for work that the guest does after it. For an instance that has
+    /// no other exchange.
     pub(crate) async fn run(
         &self,
         accessor: &Accessor<State>,
@@ -103,7 +103,7 @@ impl Call {
         Ok(())
     }
 
-    /// Calls the handler and leaves the head. The content may follow.
+    /// Calls the handler and sets the head. The content may follow.
     pub(crate) async fn begin(
         &self,
         accessor: &Accessor<State>,
@@ -113,10 +113,10 @@ impl Call {
         let request = accessor.with(|mut access| access.get().table().push(request))?;
         let answered = guest.wasi_http_handler().call_handle(accessor, request).await?;
         if self.answer.has_begun() {
-            return Ok(()); // through windhover:http; what the handler must return all the same is not sent
+            return Ok(()); // by windhover:http; the response that the handler must return is not sent
         }
-        // Its content follows the answer, and so may what it reads for that. A guest that wants no content has dropped
-        // its request by now, and with it the content.
+        // The guest may read content after the head, to produce its answer. A guest that needs none has dropped its
+        // request, and with it the content.
         if let Some(client) = &self.expect_continue {
             client.will_read();
         }
@@ -139,8 +139,8 @@ impl Call {
         store: impl AsContextMut<Data = State>,
         mut response: Response,
     ) -> wasmtime::Result<Result<Head, Fault>> {
-        // What nobody gets need not have the length that was promised, as for HEAD and 304; wasmtime would hold the
-        // guest to it.
+        // Content that is not sent, as for HEAD and 304, need not have the announced length, but wasmtime would check
+        // it.
         let has_content = windhover_contract::Response::has_content(&self.method, response.status);
         let promising = (!has_content && response.headers.contains_key(CONTENT_LENGTH)).then(|| {
             let fields = HeaderMap::from(std::mem::take(&mut response.headers));
@@ -165,24 +165,25 @@ impl Call {
         Ok(Ok(Head { status: head.status, fields: head.headers, content }))
     }
 
-    /// Waits until the content, if there is any, has left the store or nobody wants it.
+    /// Waits until the content, if there is any, has left the store or has no reader.
     pub(crate) fn poll_content(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.content.get().map_or(Poll::Ready(()), |content| content.poll_done(cx))
     }
 
-    /// Takes what the store has of the content. `true`: that was all. Before a store goes whose guest failed.
+    /// Takes everything that the store has of the content. `true`: that was all. To be called before the store of a
+    /// failed guest is dropped.
     pub(crate) fn settle(&self) -> bool {
         self.content.get().is_none_or(Watch::settle)
     }
 
-    /// Says that the content is cut off, if it is. After this the store may go.
+    /// Marks the content as unfinished, if it is. After this the store may be dropped.
     pub(crate) fn leave(&self) {
         if !self.settle() {
             self.answer.leave_unfinished();
         }
     }
 
-    /// Answers in one piece, where the content turned out to be one and nobody has taken the head yet.
+    /// Answers in one piece, if the content turned out to be one and the head is not sent yet.
     pub(crate) fn complete(&self) {
         if let Some(content) = self.content.get() {
             let expected = |head: &Head| {
@@ -194,7 +195,7 @@ impl Call {
     }
 }
 
-/// What a guest's own error code means to the client: whose fault it says it was.
+/// Maps a guest's error code to a fault: of the client, if the code says so.
 fn fault(code: &ErrorCode) -> Fault {
     match code {
         ErrorCode::HttpRequestBodySize(_) => ClientFault::BodyTooLarge.into(),

@@ -10,7 +10,8 @@ use windhover_contract::ClientFault;
 
 use crate::exchange::{Exchange, client_fault};
 
-/// wasi:http wants an authority always; a client of HTTP/1.0 need not send one. Then it is ours (RFC 9110 §7.2).
+/// wasi:http always has an authority, but a client of HTTP/1.0 need not send one. Then it is the server's (RFC 9110
+/// §7.2).
 pub(super) fn authority(exchange: &Exchange) -> Authority {
     if let Some(authority) = exchange.target.authority() {
         return authority.clone();
@@ -21,12 +22,12 @@ pub(super) fn authority(exchange: &Exchange) -> Authority {
         .unwrap_or(Authority::from_static("localhost"))
 }
 
-/// The fields as they came. Where nobody else can ask for them, they move.
+/// The fields as they arrived. They are moved, unless the guest can ask for them again.
 pub(super) fn fields(exchange: &mut Exchange) -> HeaderMap {
     if exchange.app.has_current_exchange { exchange.fields.clone() } else { std::mem::take(&mut exchange.fields) }
 }
 
-/// The content, whose failures the exchange hears of too. `None`: there is none.
+/// The content. Its errors are reported to the exchange too. `None`: there is none.
 pub(super) fn content(exchange: &mut Exchange) -> Option<WasiBody> {
     let (content, fault) = exchange.content.take();
     if content.is_end_stream() {

@@ -14,7 +14,7 @@ pub enum CacheError {
         /// The system's reason.
         reason: io::Error,
     },
-    /// Somebody else could put machine code into it.
+    /// Another user could put machine code into it.
     #[error("the cache folder {} is not safe to use: {reason}", folder.display())]
     Unsafe {
         /// The folder.

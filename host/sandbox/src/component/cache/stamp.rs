@@ -5,14 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// Another one, or one of other content, has another stamp.
+/// The state of a file. Another file, or other content, has another stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Stamp {
     device: u64,
     inode: u64,
     size: u64,
     modified: Time,
-    /// When the system saw the last change, of which nobody can tell it another time. `None`: it does not count.
+    /// The time of the last change as the system records it, which users cannot set. `None`: it is ignored.
     changed: Option<Time>,
 }
 
@@ -20,12 +20,12 @@ pub(crate) struct Stamp {
 type Time = (i64, i64);
 
 impl Stamp {
-    /// Of a file of the cache, which is replaced and never written to. It stays the same when the file is used.
+    /// For a file of the cache, which is replaced and never modified. The stamp stays the same when the file is used.
     pub(crate) fn of_own(file: &Metadata) -> Option<Self> {
         Some(Self { changed: None, ..Self::of(file)? })
     }
 
-    /// Whether the file's next change will give it another one. Not, if its last was a moment ago.
+    /// Whether the next change will give the file another stamp. It may not if the last change was a moment ago.
     pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         let age = self.changed.and_then(|(seconds, nanoseconds)| {
             let changed = Duration::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?);

@@ -1,6 +1,6 @@
 //! Whose files Windhover takes machine code from.
 
-/// Who may have written a file.
+/// The users that may have written a file.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Owners {
     /// This user.

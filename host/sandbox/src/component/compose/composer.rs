@@ -19,7 +19,7 @@ pub struct Composition {
     pub warnings: Vec<ComposeWarning>,
 }
 
-/// A feature as a middleware tells it to all that stands behind.
+/// A feature that a middleware exports to the components behind it.
 pub(super) struct Filter<'a> {
     pub(super) file: &'a Path,
     pub(super) feature: String,
@@ -52,7 +52,7 @@ impl Composer {
         Ok(Component { file, package })
     }
 
-    /// An instance that is told what the filters before it say. What else it imports stays open.
+    /// An instance that imports the features of the filters before it. Its other imports stay open.
     pub(super) fn instantiate(
         &mut self,
         component: &Component<'_>,

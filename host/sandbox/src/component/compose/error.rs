@@ -12,7 +12,7 @@ pub enum ComposeError {
     /// One of them is no component that this host could run.
     #[error(transparent)]
     Part(#[from] LoadError),
-    /// It is no middleware.
+    /// It is not middleware.
     #[error("{} is not middleware; it exports {}.\n{hint}", file.display(), names(exports))]
     NoRole { file: PathBuf, exports: Vec<String>, hint: &'static str },
     /// It stands before the app and behind it at once.
@@ -43,7 +43,7 @@ pub enum ComposeError {
     Impossible { reason: String },
 }
 
-/// What looks like a mistake in a composition, and hinders nobody.
+/// A likely mistake in a composition, which does not prevent it.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are what the messages show")]
 pub enum ComposeWarning {
@@ -53,7 +53,7 @@ pub enum ComposeWarning {
         file.display()
     )]
     NotImported { file: PathBuf, feature: String },
-    /// A filter that nobody asks.
+    /// A filter without effect.
     #[error("{} exports {feature}, which no component behind it imports, so the export has no effect", file.display())]
     Unused { file: PathBuf, feature: String },
 }

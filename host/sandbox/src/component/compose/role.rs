@@ -7,7 +7,7 @@ use crate::component::{Outline, World};
 
 /// What a middleware does.
 pub(super) enum Role {
-    /// It handles requests and calls what stands behind it.
+    /// It handles requests and calls the next handler.
     Handler(World),
     /// It tells what stands behind it these features, in its own words.
     Filter(Vec<String>),

@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tungstenite::handshake::derive_accept_key;
 use windhover_contract::{Request, Response, Upgrade, UpgradeKind};
 
-/// What a client's handshake asks for.
+/// A client's handshake.
 pub(crate) struct Handshake {
     kind: UpgradeKind,
     accept: Option<HeaderValue>,
 }
 
-/// The subprotocols that a client offers, most wanted first.
+/// The subprotocols that a client offers, in the order of its preference.
 pub(crate) fn offered(fields: &HeaderMap) -> Vec<String> {
     let lines = fields.get_all(SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|line| line.to_str().ok());
     let offered = lines.flat_map(|line| line.split(',')).map(str::trim);
@@ -43,7 +43,7 @@ impl Handshake {
         Some(Self { kind: upgrade.kind, accept })
     }
 
-    /// Adds what belongs to accepting into the fields.
+    /// Adds the fields that accept it.
     pub(crate) fn accept(self, fields: &mut HeaderMap, subprotocol: Option<HeaderValue>) {
         if let Some(subprotocol) = subprotocol {
             fields.insert(SEC_WEBSOCKET_PROTOCOL, subprotocol);
@@ -57,8 +57,8 @@ impl Handshake {
     }
 }
 
-/// The answer to a handshake of a version that is not spoken: it says which one is (RFC 6455 §4.2.2 and §4.4). HTTP/2
-/// has no Upgrade field, which 426 must have (RFC 9110 §15.5.22), so there it is 400.
+/// The answer to a handshake of an unsupported version, which names the supported one (RFC 6455 §4.2.2 and §4.4).
+/// HTTP/2 has no Upgrade field, which 426 requires (RFC 9110 §15.5.22), so it gets 400.
 pub(crate) fn other_version(request: &Request) -> Option<Response> {
     let upgrade = request.features.upgrade.as_ref().filter(|upgrade| upgrade.offers("websocket"))?;
     let is_handshake = upgrade.kind == UpgradeKind::ExtendedConnect || request.method == Method::GET;
@@ -81,7 +81,7 @@ pub(crate) fn other_version(request: &Request) -> Option<Response> {
 /// The version of the protocol that is spoken.
 const VERSION: &str = "13";
 
-/// The fields of the handshake itself, which a guest does not send.
+/// Fields of the handshake itself, which a guest may not send.
 pub(crate) fn is_own(name: &HeaderName) -> bool {
     [SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, SEC_WEBSOCKET_KEY]
         .contains(name)

@@ -74,8 +74,7 @@ impl Client {
         Ok(Self(pool))
     }
 
-    /// Sends a request and waits for the head of its answer. Where that needs a new connection, it may take `connect` to
-    /// make it.
+    /// Sends a request and waits for the head of its response. A new connection has `connect` time to be established.
     pub(super) async fn send(
         &self,
         request: Request<WasiBody>,
@@ -86,11 +85,11 @@ impl Client {
 }
 
 tokio::task_local! {
-    /// How long the current request may wait for a connection: the pool passes nothing on to its connector.
+    /// The time to connect for the current request. The pool passes no context to its connector.
     static CONNECT_TIMEOUT: Duration;
 }
 
-/// Makes connections, within their time: from the name to the end of the TLS handshake.
+/// Connects within a time limit: from the name lookup to the end of the TLS handshake.
 #[derive(Clone)]
 struct Connector {
     connector: HttpsConnector<HttpConnector<Resolver>>,
@@ -118,7 +117,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// The system's authorities, and those of the deployment.
+/// The system's certificate authorities, and those of the app.
 fn roots(outbound: &Outbound) -> Result<RootCertStore, OutboundError> {
     let mut roots = RootCertStore::empty();
     let system = rustls_native_certs::load_native_certs();
@@ -142,8 +141,8 @@ fn roots(outbound: &Outbound) -> Result<RootCertStore, OutboundError> {
     Ok(roots)
 }
 
-/// Finds the addresses of a name, and leaves out those that must not be reached. What it gives is what is connected to:
-/// nobody asks a second time, so nobody can answer differently then.
+/// Resolves names, and removes addresses that must not be reached. Its result is what is connected to: the name is not
+/// resolved a second time, so the check cannot be circumvented.
 #[derive(Clone)]
 struct Resolver {
     rules: Arc<[OutboundRule]>,

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::Error;
 
 use crate::exchange::fields::without_connection;
 
-/// Brings a request into the form in which it may leave.
+/// Normalizes a request for sending.
 pub(super) fn prepare<B>(request: &mut Request<B>) -> Result<(), Error> {
     if request.method() == Method::CONNECT {
         return Err(Error::HttpRequestMethodInvalid); // RFC 9110 §9.3.6: it is for proxies, and asks for no content
@@ -77,7 +77,7 @@ fn target(path: &str, method: &Method) -> Option<PathAndQuery> {
         let is_good = match byte {
             b'%' => path.as_bytes().get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)),
             b'?' => true,
-            b'#' => return None, // RFC 3986 §3.5: a fragment is for whoever asks
+            b'#' => return None, // RFC 3986 §3.5: a fragment is for the client only
             _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte),
         };
         if is_good {

@@ -52,7 +52,7 @@ impl Default for OutboundLimits {
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
-            // Ten seconds less than a request of an app may take, so that the app hears of it and can answer.
+            // Ten seconds less than a request of an app may take, so that the app can handle it.
             first_byte_timeout: Duration::from_secs(20),
             between_bytes_timeout: Duration::from_secs(20),
             max_in_flight: 16,

@@ -3,55 +3,55 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Whether an app's guests usually take more than [`SHORT`] at a stretch. A guest that does much in short steps, as one
-/// that passes on large content, holds up nobody.
+/// Records whether an app's guests usually take more than [`SHORT`] without a pause. A guest that does much work in
+/// short steps, such as passing on large content, delays nobody.
 ///
-/// In the foreground the clock's ticks tell, which costs nothing: the longer a step, the more of them fall into it. How
-/// long steps take in the background says little, because what comes and goes there does so at the same time. So now and
-/// then a step is tried in the foreground and measured: as long as such steps are short, one after the other; one that is
-/// not is paid for by a long time without.
+/// In the foreground the ticks show it, at no cost: the longer a step, the more ticks fall into it. In the background
+/// the length of steps says little, because the thread yields. So from time to time a step is tried in the foreground
+/// and measured. While such steps are short, the next ones are tried too; after a long one, a long time passes without
+/// a trial.
 #[derive(Default)]
 pub(crate) struct Placement {
-    /// Grows by the time that steps take, in [`SHORT`]s, and shrinks by one with each that is short.
+    /// Grows by the time of each step, in units of [`SHORT`], and shrinks by one with each short step.
     load: AtomicU8,
-    /// When the next trial may be, in microseconds.
+    /// The earliest time of the next trial, in microseconds.
     next_trial: AtomicU64,
 }
 
-/// A step in the foreground that shows whether guests may be there again. Until it has ended, or is given up, there is no
-/// other.
+/// A step in the foreground that shows whether guests may return there. There is one at a time.
 pub(super) struct Trial(u64);
 
 impl Placement {
-    /// Whether they are to begin in the background.
+    /// Whether guests begin in the background.
     pub(super) fn is_to_compute(&self) -> bool {
         self.load.load(Ordering::Relaxed) >= MAX / 2
     }
 
-    /// A step of one took so long.
+    /// A step took this long.
     pub(super) fn took(&self, time: Duration) {
         let more = u8::try_from(time.as_micros() / SHORT.as_micros()).unwrap_or(MAX);
         let load = |load: u8| Some(load.saturating_add(more).min(MAX));
         let _ = self.load.fetch_update(Ordering::Relaxed, Ordering::Relaxed, load);
     }
 
-    /// One computed for so long that it was moved: others begin there too, until they turn out to be short.
+    /// A guest computed for so long that it was moved. Others begin in the background too, until they turn out to be
+    /// short.
     pub(super) fn has_computed(&self) {
         self.took(SHORT * u32::from(MAX / 2));
     }
 
-    /// One trapped. What is to be written about that takes longer than most guests do, and those of an app that traps
-    /// often may take several short steps before.
+    /// A guest trapped. Logging the trap takes longer than most guests do, and an app that traps often may take several
+    /// short steps before each trap.
     pub(super) fn has_trapped(&self) {
         self.took(TRAP);
     }
 
-    /// One trapped in the foreground, where it held up others, as a step does that is tried and long.
+    /// A guest trapped in the foreground and delayed others, like a long step of a trial.
     pub(super) fn has_trapped_in_front(&self, now: Duration) {
         self.was_long(TRAP, now);
     }
 
-    /// One has made way for others.
+    /// A step was short.
     pub(super) fn was_short(&self) {
         if self.load.load(Ordering::Relaxed) > 0 {
             let _ = self.load.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |load| load.checked_sub(1));
@@ -63,7 +63,7 @@ impl Placement {
         micros(now) >= self.next_trial.load(Ordering::Relaxed)
     }
 
-    /// The trial, if a step is to be tried in the foreground now.
+    /// Begins a trial, if one is due.
     pub(super) fn tries(&self, now: Duration) -> Option<Trial> {
         let (now, next) = (micros(now), self.next_trial.load(Ordering::Relaxed));
         let given_up = now + micros(MAX_TRIAL);
@@ -72,7 +72,7 @@ impl Placement {
         is_due.then_some(Trial(given_up))
     }
 
-    /// The step that was tried took so long.
+    /// The step of a trial took this long.
     pub(super) fn was_tried(&self, trial: Trial, time: Duration, now: Duration) {
         if time > SHORT {
             self.was_long(time, now);
@@ -83,20 +83,20 @@ impl Placement {
         }
     }
 
-    /// The step with which one came back took so long. A short one shows nothing: it may have had nothing to do.
+    /// The first step after a return took this long. A short one shows nothing: it may have had nothing to do.
     pub(super) fn has_come_back(&self, time: Duration, now: Duration) {
         if time > SHORT {
             self.was_long(time, now);
         }
     }
 
-    /// A step held up others for so long.
+    /// A step delayed others for this long.
     fn was_long(&self, time: Duration, now: Duration) {
         self.took(time);
         self.wait(time, now);
     }
 
-    /// Lets no step be tried for as long as makes up for one that took so long.
+    /// Postpones the next trial, so that long steps take only a small part of the time.
     fn wait(&self, time: Duration, now: Duration) {
         self.next_trial.store(micros(now + time * PRICE), Ordering::Relaxed);
     }

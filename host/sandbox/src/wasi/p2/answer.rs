@@ -41,14 +41,14 @@ impl ResponseOutparam {
     }
 }
 
-/// The content of a response whose guest has not asked for it.
+/// The empty content of a response whose guest has not asked for its body.
 fn nothing() -> Outgoing {
     let (body, content) = pipe(None, Error::HttpResponseBodySize);
     body.finish(None).expect("nothing is expected of it");
     content
 }
 
-/// What a guest's own error code means to the client: whose fault it says it was.
+/// Maps a guest's error code to a fault: of the client, if the code says so.
 fn fault(code: &ErrorCode) -> Fault {
     match code {
         ErrorCode::HttpRequestBodySize(_) => ClientFault::BodyTooLarge.into(),

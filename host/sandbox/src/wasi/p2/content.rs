@@ -34,7 +34,7 @@ struct Content {
     trailers: Option<HeaderMap>,
     /// Why it is not whole.
     failure: Option<Arc<Error>>,
-    /// The stream has told of it.
+    /// The stream has reported the failure.
     is_told: bool,
 }
 
@@ -50,7 +50,7 @@ impl IncomingBody {
         std::mem::replace(&mut self.has_stream, false).then(|| Box::new(Stream(Arc::clone(&self.content))) as _)
     }
 
-    /// What stands behind it; whatever has not been read is skipped.
+    /// The trailers. Content that was not read is skipped.
     pub(super) fn finish(self) -> FutureTrailers {
         FutureTrailers(Some(self.content))
     }

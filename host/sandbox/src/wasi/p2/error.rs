@@ -8,7 +8,7 @@ use wasmtime_wasi_http::Error;
 use super::bindings::types::{DnsErrorPayload, ErrorCode, Host};
 use crate::store::state::State;
 
-/// What wasi:http 0.2 calls an error of our own content or of our own client.
+/// The error code of wasi:http 0.2 for an error of our content or our client.
 pub(super) fn code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionLimitReached => ErrorCode::ConnectionLimitReached,

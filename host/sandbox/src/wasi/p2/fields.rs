@@ -74,7 +74,7 @@ fn done<T>(_: T) -> Told<()> {
     Ok(Ok(()))
 }
 
-/// What the guest is told; what it could not cope with ends it.
+/// The error for the guest. An error that the guest cannot handle ends it.
 fn refused<T>(error: FieldMapError) -> Told<T> {
     Ok(Err(match error {
         FieldMapError::Immutable => HeaderError::Immutable,

@@ -65,7 +65,7 @@ pub struct OutgoingRequest {
 
 /// `future-incoming-response`.
 pub enum FutureResponse {
-    /// With what the request holds at most, until it has left.
+    /// `usize`: the maximum that the request holds until it is sent.
     Pending(AbortOnDropJoinHandle<Answered>, usize),
     Ready(Answered),
     Taken,
@@ -119,8 +119,8 @@ impl IncomingRequest {
 }
 
 impl OutgoingResponse {
-    /// Tells the content whether anybody will get it. Known again whenever the status changes: a guest may finish the
-    /// content before it gives the response away.
+    /// Records whether the message has content. Repeated whenever the status changes, because a guest may finish the
+    /// content before it passes the response on.
     pub(super) fn judge_content(&self) {
         if let Some(content) = &self.content {
             let method = self.method.as_ref().unwrap_or(&Method::GET);
@@ -128,14 +128,14 @@ impl OutgoingResponse {
         }
     }
 
-    /// At most.
+    /// The maximum that it holds beyond itself, in bytes.
     fn held(&self) -> usize {
         size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
     }
 }
 
 impl OutgoingRequest {
-    /// At most.
+    /// The maximum that it holds beyond itself, in bytes.
     pub(super) fn held(&self) -> usize {
         size_of_fields(&self.fields) + self.content.as_ref().map_or(0, |_| MAX_HELD)
     }
@@ -169,7 +169,7 @@ impl OutgoingRequest {
 }
 
 impl FutureResponse {
-    /// At most.
+    /// The maximum that it holds beyond itself, in bytes.
     fn held(&self) -> usize {
         match self {
             Self::Pending(_, held) => *held,
