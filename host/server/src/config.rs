@@ -6,12 +6,12 @@
 
 mod document;
 pub mod file;
-pub(crate) mod meaning;
 pub mod mistake;
 pub mod schema;
 pub mod text;
 pub mod units;
 mod unknown;
+pub(crate) mod validate;
 mod values;
 
 use std::path::Path;
@@ -46,18 +46,18 @@ impl Config {
     /// does not go together.
     pub fn of(document: Document) -> Result<Self, Mistakes> {
         let (written, origins) = document.finish()?;
-        Self::meant(written, origins)
+        Self::validated(written, origins)
     }
 
     /// One app with default limits and no grants.
     pub fn of_app(component: &Path) -> Result<Self, Mistakes> {
         let apps = [(app_name(component), file::App::new(component.to_owned()))].into();
-        Self::meant(File { apps, ..File::default() }, Origins::default())
+        Self::validated(File { apps, ..File::default() }, Origins::default())
     }
 
-    fn meant(written: File, origins: Origins) -> Result<Self, Mistakes> {
-        let meaning = meaning::meaning(&written, &origins)?;
-        Ok(Self { written, hosts: meaning.hosts, routes: meaning.routes, origins })
+    fn validated(written: File, origins: Origins) -> Result<Self, Mistakes> {
+        let validated = validate::validate(&written, &origins)?;
+        Ok(Self { written, hosts: validated.hosts, routes: validated.routes, origins })
     }
 
     /// The keys that differ from `other` and take effect at the start only.

@@ -16,7 +16,7 @@ use windhover_sandbox::{
 
 use crate::app::Loaded;
 use crate::config::file::{self, Access, App, File, NO_CACHE};
-use crate::config::meaning::outbound_rule;
+use crate::config::validate::outbound_rule;
 use crate::output::say;
 use crate::parts::Parts;
 use crate::progress::Progress;

@@ -1,6 +1,6 @@
 //! The keys of `windhover.toml`. The documentation of these types is its reference: `windhover config schema` prints it.
 //!
-//! Defaults come from the crates that use the values. `super::meaning` checks the values against each other.
+//! Defaults come from the crates that use the values. `super::validate` checks the values against each other.
 
 mod app;
 mod endpoint;

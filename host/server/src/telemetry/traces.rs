@@ -29,7 +29,7 @@ use self::client::Client;
 use super::facts::Facts;
 use super::method::known_method;
 use crate::config::file;
-use crate::config::meaning::collector;
+use crate::config::validate::collector;
 use crate::secret::secret;
 
 /// Where spans go.

@@ -15,18 +15,18 @@ use super::units::Size;
 use crate::route::{HostPattern, Route};
 use crate::users;
 
-/// Values that were parsed in the check.
+/// The values that validation has parsed.
 #[derive(Debug, Default)]
-pub(crate) struct Meaning {
+pub(crate) struct Validated {
     pub(crate) hosts: Vec<HostPattern>,
     /// By the app's name, in its order.
     pub(crate) routes: Vec<(String, Vec<Route>)>,
 }
 
 /// Checks a configuration. `origins` says where its values come from.
-pub(crate) fn meaning(file: &File, origins: &Origins) -> Result<Meaning, Mistakes> {
+pub(crate) fn validate(file: &File, origins: &Origins) -> Result<Validated, Mistakes> {
     let mut check = Check { origins, mistakes: Vec::new() };
-    let meaning = Meaning { hosts: check.hosts(&file.server.hosts), routes: check.apps(file) };
+    let validated = Validated { hosts: check.hosts(&file.server.hosts), routes: check.apps(file) };
     check.limits(&file.limits);
     for (name, endpoint) in &file.endpoints {
         check.endpoint(&["endpoints", name], endpoint);
@@ -47,7 +47,7 @@ pub(crate) fn meaning(file: &File, origins: &Origins) -> Result<Meaning, Mistake
     if let Some(traces) = &file.traces {
         check.traces(traces);
     }
-    Mistakes::unless_none(check.mistakes).map(|()| meaning)
+    Mistakes::unless_none(check.mistakes).map(|()| validated)
 }
 
 struct Check<'a> {
@@ -67,16 +67,16 @@ impl Check<'_> {
     }
 
     fn hosts(&mut self, hosts: &[String]) -> Vec<HostPattern> {
-        let mut meant = Vec::new();
+        let mut patterns = Vec::new();
         for (index, host) in hosts.iter().enumerate() {
             match HostPattern::from_str(host) {
-                Ok(host) => meant.push(host),
+                Ok(host) => patterns.push(host),
                 Err(error) => {
                     self.is_wrong_at(&[Step::from("server"), Step::from("hosts"), Step::At(index)], error.to_string());
                 }
             }
         }
-        meant
+        patterns
     }
 
     fn limits(&mut self, limits: &Limits) {
