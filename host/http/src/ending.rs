@@ -32,9 +32,14 @@ impl Ending {
         let _ = self.own.set(why.into());
     }
 
+    /// Why, if this side ends this one connection.
+    pub(crate) fn own(&self) -> Option<Fault> {
+        self.own.get().cloned()
+    }
+
     /// Why, if this side ends it.
     pub(crate) fn fault(&self) -> Option<Fault> {
         let leaves = || self.worker.0.load(Ordering::Relaxed).then(|| HostFault::Leaving.into());
-        self.own.get().cloned().or_else(leaves)
+        self.own().or_else(leaves)
     }
 }

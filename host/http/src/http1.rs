@@ -1,10 +1,11 @@
 //! A connection that speaks HTTP/1.x, by hyper.
 
-mod activity;
 mod content;
 mod exchange;
 mod gate;
 mod interim;
+mod link;
+mod progress;
 mod reclaimable;
 mod response_body;
 mod silence;
@@ -16,17 +17,23 @@ use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::Version;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
+use tokio::sync::oneshot;
 use windhover_contract::{Application, ClientFault, Fault, Limits};
 
-use activity::{Activity, End};
+use content::RequestContent;
 use exchange::Exchange;
+use interim::Interim;
+use link::link;
+use progress::Progress;
 use reclaimable::Reclaimable;
 use socket::Http1Socket;
 pub(crate) use strict::length;
@@ -52,23 +59,33 @@ pub(crate) async fn serve<A: Application>(
     permit: Permit,
     mut draining: Draining,
 ) -> Result<(), String> {
-    let activity = Arc::new(Activity::new(permit, context.clock.clone(), Arc::clone(&context.ending)));
-    let mut socket = Box::new(Http1Socket::new(socket, &context.limits, Arc::clone(&activity)));
-    let exchange =
-        Arc::new(Exchange { application, context, activity: Arc::clone(&activity), draining: draining.clone() });
-    let _end = End(activity);
+    let ending = Arc::clone(&context.ending);
+    let progress = Arc::new(Progress::new(context.clock.clone(), Arc::clone(&ending)));
+    let (io, service) = link(&progress, Arc::clone(&ending));
+    let (content, interim) = (Arc::<RequestContent>::default(), Arc::<Interim>::default());
+    let socket = Http1Socket::new(socket, &context.limits, io, Arc::clone(&content), Arc::clone(&interim));
+    let mut socket = Box::new(socket);
+    let exchange = Arc::new(Exchange {
+        application,
+        context,
+        permit,
+        link: service,
+        content,
+        interim,
+        handed_over: Mutex::new(None),
+        draining: draining.clone(),
+    });
     loop {
         let (lent, mut back) = Reclaimable::new(socket);
-        let spoken = Box::pin(speak(lent, &exchange, &mut draining)).await;
-        if exchange.activity.has_slow_head() {
-            let fault = Fault::from(ClientFault::HeadTooSlow);
+        let spoken = Box::pin(speak(lent, &mut back, &exchange, &mut draining)).await;
+        if let Some(fault @ Fault::Client(ClientFault::HeadTooSlow)) = ending.own() {
             exchange.context.rejected(&fault, Version::HTTP_11);
             return Err(fault.to_string());
         }
-        if let Spoken::ToTheEnd = spoken? {
-            return Ok(());
-        }
-        socket = back.try_recv().map_err(|_| "hyper kept a socket that it was to give back".to_owned())?;
+        socket = match spoken? {
+            Spoken::ToTheEnd => return Ok(()),
+            Spoken::ForNow(socket) => socket,
+        };
         let goes_on = tokio::select! {
             biased;
             goes_on = poll_fn(|cx| socket.poll_rest(cx)) => goes_on.map_err(|failure| failure.to_string())?,
@@ -85,22 +102,23 @@ pub(crate) async fn serve<A: Application>(
 enum Spoken {
     ToTheEnd,
     /// Until nothing was to be said for a while.
-    ForNow,
+    ForNow(Box<Http1Socket>),
 }
 
-/// Speaks by hyper until either side ends the connection, or nothing is to be said.
+/// Speaks by hyper until either side ends the connection, or nothing is to be said: then the socket has come back.
 async fn speak<A: Application>(
     socket: Reclaimable,
+    back: &mut oneshot::Receiver<Box<Http1Socket>>,
     exchange: &Arc<Exchange<A>>,
     draining: &mut Draining,
 ) -> Result<Spoken, String> {
-    let (activity, clock) = (&exchange.activity, &exchange.context.clock);
+    let (progress, clock) = (exchange.link.progress(), &exchange.context.clock);
     let grace = idle_grace(&exchange.context.limits);
     let mut also_draining = draining.clone();
     let overdue = async {
         let Some(limit) = exchange.context.limits.drain_answer_timeout else { return pending().await };
         also_draining.begun().await;
-        activity.answers_for(limit).await;
+        progress.response_overdue(limit).await;
     };
     let mut overdue = PollOnWake::new(Box::pin(overdue));
     let service = service_fn({
@@ -109,36 +127,47 @@ async fn speak<A: Application>(
     });
     let serving = builder(&exchange.context.limits).serve_connection(TokioIo::new(socket), service).with_upgrades();
     let mut serving = pin!(serving);
+    // hyper gives the socket back within this task, so nothing needs to be woken.
+    let mut rested = || back.try_recv().map_or(Poll::Pending, Poll::Ready);
     let ended = {
-        // Gone behind this block: who waits here no more must not be told in place of who does.
+        // Gone behind this block: a future that waits here no more must not be woken in place of one that does.
         let interruption = pin!(async {
             tokio::select! {
                 biased;
-                () = activity.aborted() => Interruption::BrokenOff,
+                () = progress.aborted() => Interruption::Aborted,
                 () = draining.grace_over(grace, clock) => Interruption::Draining,
             }
         });
         tokio::select! {
             biased;
             ended = serving.as_mut() => Ok(ended),
-            never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
-            () = poll_fn(|_| activity.poll_rests()) => return Ok(Spoken::ForNow),
+            never = poll_fn(|cx| exchange.content.poll_discard(cx, progress, clock)) => match never {},
+            socket = poll_fn(|_| rested()) => return Ok(rest(exchange, socket)),
             interruption = PollOnWake::new(interruption) => Err(interruption),
             () = &mut overdue => Err(Interruption::Overdue),
         }
     };
     let ended = match ended {
         Ok(ended) => ended,
-        Err(Interruption::BrokenOff) => return Err(BROKEN_OFF.to_owned()),
+        Err(Interruption::Aborted) => return Err(ABORTED.to_owned()),
         Err(Interruption::Overdue) => {
-            activity.cut_off();
+            progress.abort();
             return Err(OVERDUE.to_owned());
         }
         Err(Interruption::Draining) => {
-            activity.content.set_last();
-            let early = if activity.begun() == 0 { clock.timeout(FIRST_CHANCE, serving.as_mut()).await } else { None };
-            match early {
-                Some(ended) => ended,
+            exchange.content.set_last();
+            let has_begun = progress.position().exchange > 0;
+            let first = async {
+                tokio::select! {
+                    biased;
+                    ended = serving.as_mut() => Ok(ended),
+                    socket = poll_fn(|_| rested()) => Err(socket),
+                }
+            };
+            let first = if has_begun { None } else { clock.timeout(FIRST_CHANCE, first).await };
+            match first {
+                Some(Ok(ended)) => ended,
+                Some(Err(socket)) => return Ok(rest(exchange, socket)),
                 None => {
                     // Ends at once when idle; else after the exchange in flight, with `connection: close`.
                     serving.as_mut().graceful_shutdown();
@@ -146,42 +175,50 @@ async fn speak<A: Application>(
                         tokio::select! {
                             biased;
                             ended = serving.as_mut() => break ended,
-                            never = poll_fn(|cx| activity.content.poll_discard(cx, activity, clock)) => match never {},
-                            () = activity.aborted() => return Err(BROKEN_OFF.to_owned()),
+                            never = poll_fn(|cx| exchange.content.poll_discard(cx, progress, clock)) => match never {},
+                            socket = poll_fn(|_| rested()) => return Ok(rest(exchange, socket)),
+                            () = progress.aborted() => return Err(ABORTED.to_owned()),
                             () = &mut overdue => {
-                                activity.cut_off();
+                                progress.abort();
                                 return Err(OVERDUE.to_owned());
                             }
                             () = clock.alarm(LAST_CHANCE) => {}
                         }
-                        if !activity.is_busy() {
-                            return Err("it had no whole request when the server left".to_owned());
+                        if !exchange.link.is_busy() {
+                            return Err("it had no whole request when the server shut down".to_owned());
                         }
                     }
                 }
             }
         }
     };
-    match (ended, activity.take_over()) {
+    let handed_over = exchange.handed_over.lock().take();
+    match (ended, handed_over) {
         (Err(failure), _) => Err(failure.to_string()),
         (Ok(()), None) => Ok(Spoken::ToTheEnd),
         (Ok(()), Some(connection)) => tokio::select! {
             biased;
-            ended = connection.serve(activity) => {
+            ended = connection.serve() => {
                 ended.map(|()| Spoken::ToTheEnd).map_err(|failure| failure.to_string())
             }
-            () = activity.aborted() => Err(BROKEN_OFF.to_owned()),
+            () = progress.aborted() => Err(ABORTED.to_owned()),
             () = overdue => {
-                activity.cut_off();
+                progress.abort();
                 Err(OVERDUE.to_owned())
             }
         },
     }
 }
 
+/// hyper is dropped, and with it what it holds for an upgrade that was declined.
+fn rest<A>(exchange: &Exchange<A>, socket: Box<Http1Socket>) -> Spoken {
+    *exchange.handed_over.lock() = None;
+    Spoken::ForNow(socket)
+}
+
 /// What happens to a connection besides its exchanges.
 enum Interruption {
-    BrokenOff,
+    Aborted,
     Draining,
     Overdue,
 }
@@ -216,9 +253,9 @@ fn builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-const OVERDUE: &str = "its answer went on for longer than a server that leaves waits";
+const OVERDUE: &str = "its response took longer than a server that shuts down waits";
 
-const BROKEN_OFF: &str = "the application broke an exchange off";
+const ABORTED: &str = "the application aborted an exchange";
 
 /// hyper panics at less.
 const HYPER_MIN_BUFFER_SIZE: usize = 8192;

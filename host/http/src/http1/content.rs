@@ -19,7 +19,7 @@ use hyper::body::Incoming;
 use parking_lot::{Mutex, MutexGuard};
 use windhover_contract::{Body, ClientFault, ExchangeLimits, ExpectContinue, Fault};
 
-use super::activity::Activity;
+use super::progress::Progress;
 use crate::clock::{Alarm, Clock};
 use crate::content::Bounded;
 
@@ -29,6 +29,10 @@ pub(crate) struct RequestContent {
     state: Mutex<State>,
     /// Whether it is to be thrown away. Asked each time that the connection goes on, so it is told without the lock.
     is_unwanted: AtomicBool,
+    /// Content of this or an earlier exchange was given up before its end, so the client may still be sending it.
+    is_given_up: AtomicBool,
+    /// Content of this or an earlier exchange broke a rule, so nobody knows where the next request would begin.
+    has_failed: AtomicBool,
 }
 
 #[derive(Default)]
@@ -62,7 +66,7 @@ type Polled = Option<Result<Frame<Bytes>, hyper::Error>>;
 impl RequestContent {
     /// The content of the request with this number, within its exchange's limits.
     pub(crate) fn begin(
-        activity: &Arc<Activity>,
+        self: &Arc<Self>,
         number: u64,
         incoming: Incoming,
         expects_continue: bool,
@@ -70,14 +74,14 @@ impl RequestContent {
         clock: &Clock,
     ) -> Body {
         let source = Source { incoming, is_polled: false, first: None };
-        *activity.content.state() = State {
+        *self.state() = State {
             number,
             content: Some(Bounded::new(source, limits, clock)),
             is_expected: expects_continue,
             ..State::default()
         };
-        activity.content.is_unwanted.store(false, Ordering::Relaxed);
-        Body::stream(Received { activity: Arc::clone(activity), number })
+        self.is_unwanted.store(false, Ordering::Relaxed);
+        Body::stream(Received { content: Arc::clone(self), number })
     }
 
     /// Has the task that serves the connection woken when the content is abandoned.
@@ -129,8 +133,18 @@ impl RequestContent {
         self.state().content.is_some()
     }
 
+    /// Whether the client may still be sending content that nobody reads.
+    pub(crate) fn may_still_come(&self) -> bool {
+        self.is_given_up.load(Ordering::Relaxed) || self.is_unread()
+    }
+
+    /// Whether content broke a rule, so that nobody knows where the next request would begin.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+
     /// Reads what was abandoned and throws it away. Never ready.
-    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>, activity: &Activity, clock: &Clock) -> Poll<Infallible> {
+    pub(crate) fn poll_discard(&self, cx: &mut Context<'_>, progress: &Progress, clock: &Clock) -> Poll<Infallible> {
         if !self.is_unwanted.load(Ordering::Acquire) {
             return Poll::Pending;
         }
@@ -154,11 +168,11 @@ impl RequestContent {
             }
         };
         let alarm = || clock.alarm(DISCARD_TIMEOUT);
-        let is_over =
-            !activity.has_exchange() && (*is_last || Pin::new(until.get_or_insert_with(alarm)).poll(cx).is_ready());
+        let is_over = !progress.position().is_under_way()
+            && (*is_last || Pin::new(until.get_or_insert_with(alarm)).poll(cx).is_ready());
         if has_failed || is_over {
             state.content = None; // hyper stops to read, and closes the connection behind the answer
-            activity.leave_content_unread();
+            self.is_given_up.store(true, Ordering::Relaxed);
         }
         Poll::Pending
     }
@@ -189,13 +203,13 @@ pub(crate) fn expects_continue(version: Version, fields: &HeaderMap) -> bool {
 
 /// The power of an application over content that is waited with.
 pub(crate) struct Expectation {
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) content: Arc<RequestContent>,
     pub(crate) number: u64,
 }
 
 impl ExpectContinue for Expectation {
     fn will_read(&self) {
-        let mut state = self.activity.content.state();
+        let mut state = self.content.state();
         if state.number == self.number {
             state.will_read = true;
         }
@@ -204,13 +218,13 @@ impl ExpectContinue for Expectation {
 
 /// The application's handle. Dropping it abandons the content.
 struct Received {
-    activity: Arc<Activity>,
+    content: Arc<RequestContent>,
     number: u64,
 }
 
 impl Received {
     fn with<T>(&self, ended: T, look: impl FnOnce(&mut Bounded<Source>) -> T) -> T {
-        let mut state = self.activity.content.state();
+        let mut state = self.content.state();
         if state.number != self.number {
             return ended;
         }
@@ -220,7 +234,7 @@ impl Received {
 
 impl Drop for Received {
     fn drop(&mut self) {
-        self.activity.content.abandon(self.number);
+        self.content.abandon(self.number);
     }
 }
 
@@ -229,15 +243,15 @@ impl http_body::Body for Received {
     type Error = Fault;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
-        let mut state = self.activity.content.state();
+        let mut state = self.content.state();
         if state.number != self.number {
             return Poll::Ready(None);
         }
         let Some(content) = &mut state.content else { return Poll::Ready(None) };
         let frame = ready!(content.poll_frame(cx));
         if content.has_failed() {
-            self.activity.fail_content();
-            self.activity.leave_content_unread();
+            self.content.has_failed.store(true, Ordering::Relaxed);
+            self.content.is_given_up.store(true, Ordering::Relaxed);
         }
         if frame.as_ref().is_none_or(Result::is_err) || content.is_end_stream() {
             state.content = None;

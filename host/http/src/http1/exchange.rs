@@ -11,16 +11,20 @@ use http::header::{CONNECTION, DATE, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tracing::debug;
 use windhover_contract::{
     Application, Body, ExchangeLimits, ExpectContinue, Fault, HostFault, Informational, Lifetime, Request, Response,
     Upgrade,
 };
 
-use super::activity::{Activity, Breaker, Busy};
 use super::content::{Expectation, RequestContent, expects_continue};
+use super::interim::Interim;
+use super::link::ServiceEnd;
+use super::progress::{ExchangeLifetime, UnderWay};
 use super::response_body::ResponseBody;
 use super::upgrade::{self, Asked, HandedOver};
+use crate::connection_limit::Permit;
 use crate::date::date_behind_step;
 use crate::drain::Draining;
 use crate::exchange::{ConnectionContext, Powers};
@@ -29,7 +33,12 @@ use crate::exchange::{ConnectionContext, Powers};
 pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
     pub(crate) context: ConnectionContext,
-    pub(crate) activity: Arc<Activity>,
+    pub(crate) permit: Permit,
+    pub(crate) link: ServiceEnd,
+    pub(crate) content: Arc<RequestContent>,
+    pub(crate) interim: Arc<Interim>,
+    /// What becomes of the connection when hyper lets go of it. `None`: hyper closes it.
+    pub(crate) handed_over: Mutex<Option<HandedOver>>,
     pub(crate) draining: Draining,
 }
 
@@ -40,40 +49,42 @@ impl<A: Application> Exchange<A> {
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<ResponseBody>, Infallible> {
         let version = request.version();
-        let (busy, number, limits) = self.activity.begin(&self.context.limits);
+        let (under_way, limits) = self.link.begin(&self.context.limits);
+        let number = self.link.progress().position().exchange;
         // hyper says how much is promised, where there is any.
         let length = request.body().size_hint().lower();
         let has_content = !request.body().is_end_stream();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
+        let mut closes = false;
         let response = match self.receive(request, upgrade.flatten(), number, &limits) {
             Ok(request) => {
                 let response = self.ask(request, has_content).await;
                 if has_content {
-                    self.activity.content.ask().await;
+                    self.content.ask().await;
                 }
                 response
             }
             Err(fault) => {
                 self.context.rejected(&fault, version);
-                self.activity.fail_content();
+                // A request that broke the protocol may have left the connection in a state that only the client knows,
+                // so it closes (RFC 9112 §9.6), as Kestrel does for every rejection.
+                closes = true;
                 Response::from(fault)
             }
         };
-        // A request that broke the protocol may have left the connection in a state that only the client knows, so it
-        // closes (RFC 9112 §9.6), as Kestrel does for every rejection.
         let is_closing = self.draining.is_closing();
-        let mut closes = is_closing || is_too_much(length, &limits) || self.activity.has_failed_content();
+        closes |= is_closing || is_too_much(length, &limits) || self.content.has_failed();
         if has_content {
-            closes = self.activity.content.is_last(closes);
+            closes = self.content.is_last(closes);
         }
-        self.activity.send_head(is_closing);
-        Ok(self.respond(response, busy, asked, closes))
+        self.link.progress().respond(is_closing);
+        Ok(self.respond(response, under_way, asked, closes))
     }
 
     async fn ask(&self, request: Request, has_content: bool) -> Response {
         if has_content {
             poll_fn(|cx| {
-                self.activity.content.watch(cx);
+                self.content.watch(cx);
                 Poll::Ready(())
             })
             .await;
@@ -82,7 +93,7 @@ impl<A: Application> Exchange<A> {
         poll_fn(|cx| {
             let answered = answering.as_mut().poll(cx);
             if answered.is_pending() {
-                self.activity.interim.watch(cx);
+                self.interim.watch(cx);
             }
             answered
         })
@@ -103,21 +114,22 @@ impl<A: Application> Exchange<A> {
         } else {
             let expects_continue = expects_continue(head.version, &head.headers);
             expect_continue = expects_continue.then(|| {
-                Arc::new(Expectation { activity: Arc::clone(&self.activity), number }) as Arc<dyn ExpectContinue>
+                Arc::new(Expectation { content: Arc::clone(&self.content), number }) as Arc<dyn ExpectContinue>
             });
-            RequestContent::begin(&self.activity, number, content, expects_continue, limits, &self.context.clock)
+            self.content.begin(number, content, expects_continue, limits, &self.context.clock)
         };
-        if self.activity.permit.is_refused() {
+        if self.permit.is_refused() {
             return Err(HostFault::TooManyConnections.into());
         }
-        if let Some(fault) = self.activity.refused(number) {
+        if let Some(fault) = self.link.refusal(number) {
             return Err(fault.into()); // this head is not the client's: see `gate`
         }
+        let lifetime = ExchangeLifetime { progress: Arc::clone(self.link.progress()), exchange: number };
         let powers = Powers {
-            lifetime: Arc::new(Breaker { activity: Arc::clone(&self.activity), number }) as Arc<dyn Lifetime>,
+            lifetime: Arc::new(lifetime) as Arc<dyn Lifetime>,
             reset: None, // HTTP/1.x has no error codes
             expect_continue,
-            informational: Arc::clone(&self.activity) as Arc<dyn Informational>,
+            informational: Arc::clone(&self.interim) as Arc<dyn Informational>,
         };
         Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
@@ -125,13 +137,13 @@ impl<A: Application> Exchange<A> {
     fn respond(
         &self,
         mut response: Response,
-        busy: Busy,
+        under_way: UnderWay,
         asked: Option<Asked>,
         closes: bool,
     ) -> http::Response<ResponseBody> {
-        self.activity.interim.forget();
+        self.interim.forget();
         let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switches && asked.is_some() && !self.activity.permit.upgrade() {
+        if switches && asked.is_some() && !self.permit.upgrade() {
             debug!("there are as many upgraded connections as there may be");
             response = Response::from(Fault::from(HostFault::Busy));
         }
@@ -146,19 +158,19 @@ impl<A: Application> Exchange<A> {
         if let Some(date) = date_behind_step() {
             response.fields.entry(DATE).or_insert(date);
         }
-        let content = ResponseBody::new(response.body, busy);
+        let content = ResponseBody::new(response.body, under_way);
         if asked.is_some() {
-            self.activity.upgrade.decide(response.status == StatusCode::SWITCHING_PROTOCOLS);
+            self.link.decide_upgrade(response.status == StatusCode::SWITCHING_PROTOCOLS);
         }
         let content = match asked {
             Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
                 response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-                let busy = self.activity.stay_busy();
-                self.activity.hand_over(HandedOver::Accepted(asked, content));
-                ResponseBody::new(Body::empty(), busy)
+                self.link.progress().upgrade();
+                *self.handed_over.lock() = Some(HandedOver::Accepted(asked, content));
+                ResponseBody::switching_protocols()
             }
             Some(asked) => {
-                self.activity.hand_over(HandedOver::Declined(asked));
+                *self.handed_over.lock() = Some(HandedOver::Declined(asked));
                 content
             }
             None => content,

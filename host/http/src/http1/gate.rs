@@ -6,15 +6,13 @@
 //! not good it gets something that its decoder refuses wherever it stands. Behind either it gets nothing.
 
 use std::io;
-use std::sync::OnceLock;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BytesMut};
-use parking_lot::{Mutex, MutexGuard};
 use tokio::io::ReadBuf;
-use windhover_contract::{ClientFault, Limits};
+use windhover_contract::Limits;
 
-use super::activity::Activity;
+use super::link::IoEnd;
 use super::strict::{Strict, Verdict, Wrong};
 
 /// Stands between the socket and hyper.
@@ -50,6 +48,11 @@ impl Gate {
         self.strict.is_in_content()
     }
 
+    /// Whether something was not good, so that hyper sees nothing of what the client goes on sending.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// How many whole heads have come.
     pub(crate) fn heads(&self) -> u64 {
         self.strict.heads()
@@ -66,7 +69,7 @@ impl Gate {
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-        activity: &Activity,
+        link: &IoEnd,
         mut read: impl FnMut(&mut Context<'_>, &mut ReadBuf<'_>) -> Poll<io::Result<()>>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
@@ -76,14 +79,14 @@ impl Gate {
                 return Poll::Pending;
             }
             if self.strict.awaits_upgrade() {
-                match activity.upgrade.poll(cx) {
+                match link.poll_upgrade(cx) {
                     Poll::Ready(is_accepted) => {
                         if is_accepted {
                             self.strict.stop()
                         } else {
                             self.strict.decline()
                         }
-                        self.judge(activity);
+                        self.judge(link);
                         continue;
                     }
                     // More is not read, or a client could fill the memory.
@@ -95,7 +98,7 @@ impl Gate {
             if buf.filled().len() == before {
                 return Poll::Ready(Ok(())); // the end
             }
-            self.take(buf, before, activity);
+            self.take(buf, before, link);
             if buf.filled().len() > before {
                 return Poll::Ready(Ok(()));
             }
@@ -113,7 +116,7 @@ impl Gate {
     }
 
     /// Leaves of what has just been read, behind `before`, what hyper may have, and holds the rest.
-    fn take(&mut self, buf: &mut ReadBuf<'_>, before: usize, activity: &Activity) {
+    fn take(&mut self, buf: &mut ReadBuf<'_>, before: usize, link: &IoEnd) {
         if self.held.is_empty() {
             let read = &mut buf.filled_mut()[before..];
             let verdict = self.strict.check(read);
@@ -121,39 +124,37 @@ impl Gate {
                 self.held.extend_from_slice(&read[verdict.good..]);
                 buf.set_filled(before + verdict.good);
             }
-            self.heed(Verdict { good: 0, ..verdict }, activity);
+            self.heed(Verdict { good: 0, ..verdict }, link);
             self.has_announced &= verdict.good == 0;
         } else {
             self.held.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
-            self.judge(activity);
+            self.judge(link);
             self.pass(buf);
         }
         self.announce(buf);
     }
 
     /// Judges what is held.
-    fn judge(&mut self, activity: &Activity) {
+    fn judge(&mut self, link: &IoEnd) {
         let verdict = self.strict.check(&mut self.held);
         self.has_announced &= verdict.good == 0;
-        self.heed(verdict, activity);
+        self.heed(verdict, link);
     }
 
-    fn heed(&mut self, verdict: Verdict, activity: &Activity) {
+    fn heed(&mut self, verdict: Verdict, link: &IoEnd) {
         self.cleared = verdict.good;
         let Some(wrong) = verdict.fault else { return };
         self.held.truncate(verdict.good);
         match wrong {
             Wrong::Head(fault) => {
-                activity.refuse(self.strict.heads() + 1, fault);
+                link.refuse(self.strict.heads() + 1, fault);
                 self.held.extend_from_slice(REFUSED_HEAD);
             }
             Wrong::Content => self.held.extend_from_slice(REFUSED_FRAMING),
         }
         self.cleared = self.held.len();
         self.is_closed = true;
-        // RFC 9112 §9.6: what the client goes on sending must not cost it the answer.
-        activity.leave_content_unread();
     }
 
     /// Lets hyper know that a head has begun, by the empty line that may stand before one: else it would take the
@@ -164,61 +165,6 @@ impl Gate {
             buf.put_slice(EMPTY_LINE);
             self.has_announced = true;
         }
-    }
-}
-
-/// The exchange that is to be refused, if there is one.
-#[derive(Default)]
-pub(crate) struct Refusal(OnceLock<(u64, ClientFault)>);
-
-impl Refusal {
-    /// Refuses the exchange with this number.
-    pub(crate) fn set(&self, number: u64, fault: ClientFault) {
-        let _ = self.0.set((number, fault)); // nothing follows a refusal
-    }
-
-    /// Why the exchange with this number is refused.
-    pub(crate) fn of(&self, number: u64) -> Option<ClientFault> {
-        let (refused, fault) = self.0.get()?;
-        (*refused == number).then_some(*fault)
-    }
-}
-
-/// What becomes of the upgrade that a request asks for: until it is known, nobody can say what protocol the octets
-/// behind the request are in.
-#[derive(Default)]
-pub(crate) struct Decision(Mutex<State>);
-
-#[derive(Default)]
-struct State {
-    is_accepted: Option<bool>,
-    waiting: Option<Waker>,
-}
-
-impl Decision {
-    /// Says whether the upgrade is accepted.
-    pub(crate) fn decide(&self, is_accepted: bool) {
-        let mut state = self.state();
-        state.is_accepted = Some(is_accepted);
-        if let Some(waiting) = state.waiting.take() {
-            waiting.wake();
-        }
-    }
-
-    /// Whether the upgrade is accepted. Told once.
-    fn poll(&self, cx: &Context<'_>) -> Poll<bool> {
-        let mut state = self.state();
-        match state.is_accepted.take() {
-            Some(is_accepted) => Poll::Ready(is_accepted),
-            None => {
-                state.waiting = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock()
     }
 }
 

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use bytes::{Buf, BytesMut};
 use http::{HeaderMap, StatusCode};
 use parking_lot::{Mutex, MutexGuard};
+use windhover_contract::Informational;
 
 /// The interim response of one connection that is on its way.
 #[derive(Default)]
@@ -45,29 +46,6 @@ impl Interim {
             Some(writer) => writer.clone_from(cx.waker()),
             writer => *writer = Some(cx.waker().clone()),
         }
-    }
-
-    /// Hands over an interim response, and is ready when it is out.
-    pub(crate) fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
-        let mut state = self.state();
-        match state.stage {
-            Stage::Idle => {
-                encode(&mut state.octets, status, fields);
-                state.stage = Stage::Waits;
-                self.is_there.store(true, Ordering::Release);
-                if let Some(writer) = state.writer.take_if(|writer| !writer.will_wake(cx.waker())) {
-                    writer.wake();
-                }
-            }
-            Stage::Waits | Stage::IsUnderWay => {}
-            Stage::IsOut => {
-                state.stage = Stage::Idle;
-                self.is_there.store(false, Ordering::Release);
-                return Poll::Ready(());
-            }
-        }
-        state.sender = Some(cx.waker().clone());
-        Poll::Pending
     }
 
     /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has
@@ -127,6 +105,31 @@ impl Interim {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+}
+
+impl Informational for Interim {
+    /// Hands over an interim response, and is ready when it is out.
+    fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
+        let mut state = self.state();
+        match state.stage {
+            Stage::Idle => {
+                encode(&mut state.octets, status, fields);
+                state.stage = Stage::Waits;
+                self.is_there.store(true, Ordering::Release);
+                if let Some(writer) = state.writer.take_if(|writer| !writer.will_wake(cx.waker())) {
+                    writer.wake();
+                }
+            }
+            Stage::Waits | Stage::IsUnderWay => {}
+            Stage::IsOut => {
+                state.stage = Stage::Idle;
+                self.is_there.store(false, Ordering::Release);
+                return Poll::Ready(());
+            }
+        }
+        state.sender = Some(cx.waker().clone());
+        Poll::Pending
     }
 }
 

@@ -1,5 +1,5 @@
-//! The socket while hyper has it. hyper gives nothing back but its end; so what it has is lent, and comes back when
-//! hyper is dropped.
+//! The socket while hyper has it. hyper gives nothing back. So the socket is lent: it goes back to its owner through a
+//! channel, when hyper is dropped, or as soon as hyper is not needed to wait for the client.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,28 +23,38 @@ impl Reclaimable {
         (Self { socket: Some(socket), owner: Some(owner) }, back)
     }
 
-    fn socket(&mut self) -> Pin<&mut Http1Socket> {
-        Pin::new(self.socket.as_mut().expect("it is here until this is dropped"))
+    /// `None`: it has gone back, and the task that has it now drops hyper next.
+    fn socket(&mut self) -> Option<Pin<&mut Http1Socket>> {
+        self.socket.as_deref_mut().map(Pin::new)
     }
-}
 
-impl Drop for Reclaimable {
-    fn drop(&mut self) {
+    fn give_back(&mut self) {
         if let (Some(socket), Some(owner)) = (self.socket.take(), self.owner.take()) {
             let _ = owner.send(socket); // else nobody wants it any more
         }
     }
 }
 
+impl Drop for Reclaimable {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
 impl AsyncRead for Reclaimable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.socket().poll_read(cx, buf)
+        let Some(mut socket) = self.socket() else { return Poll::Pending };
+        let read = socket.as_mut().poll_read(cx, buf);
+        if read.is_pending() && socket.takes_rest() {
+            self.give_back();
+        }
+        read
     }
 }
 
 impl AsyncWrite for Reclaimable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket().poll_write(cx, buf)
+        self.socket().map_or(Poll::Pending, |socket| socket.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -52,7 +62,7 @@ impl AsyncWrite for Reclaimable {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.socket().poll_write_vectored(cx, bufs)
+        self.socket().map_or(Poll::Pending, |socket| socket.poll_write_vectored(cx, bufs))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -60,10 +70,11 @@ impl AsyncWrite for Reclaimable {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket().poll_flush(cx)
+        // It goes back only when nothing is left to write.
+        self.socket().map_or(Poll::Ready(Ok(())), |socket| socket.poll_flush(cx))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket().poll_shutdown(cx)
+        self.socket().map_or(Poll::Ready(Ok(())), |socket| socket.poll_shutdown(cx))
     }
 }

@@ -7,19 +7,25 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use windhover_contract::{Body, Fault, keep_trailers};
 
-use super::activity::Busy;
+use super::progress::UnderWay;
 
 /// A response's content, with which its exchange ends.
 pub(crate) struct ResponseBody {
-    pub(crate) content: Body,
-    pub(crate) busy: Busy,
+    content: Body,
+    /// `None`: the exchange goes on behind this, on an upgraded connection.
+    under_way: Option<UnderWay>,
     /// What has broken it off, until hyper has sent what it had before.
     fault: Option<Fault>,
 }
 
 impl ResponseBody {
-    pub(crate) fn new(content: Body, busy: Busy) -> Self {
-        Self { content, busy, fault: None }
+    pub(crate) fn new(content: Body, under_way: UnderWay) -> Self {
+        Self { content, under_way: Some(under_way), fault: None }
+    }
+
+    /// That of a 101: what follows is the content of the other protocol.
+    pub(crate) fn switching_protocols() -> Self {
+        Self { content: Body::empty(), under_way: None, fault: None }
     }
 }
 
@@ -29,7 +35,9 @@ impl http_body::Body for ResponseBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Fault>>> {
         if let Some(fault) = self.fault.take() {
-            self.busy.activity().cut_off();
+            if let Some(under_way) = &self.under_way {
+                under_way.abort();
+            }
             return Poll::Ready(Some(Err(fault)));
         }
         match Pin::new(&mut self.content).poll_frame(cx) {

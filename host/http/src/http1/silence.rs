@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use windhover_contract::Limits;
 
-use super::activity::Activity;
+use super::progress::{Phase, Position};
 use crate::clock::{Alarm, Clock, later};
 use crate::poll_on_wake::PollOnWake;
 
@@ -48,16 +48,16 @@ impl Silence {
 
     /// Something has come. If that is not a whole head, [`Silence::poll`] follows at once, and looks at the time: most
     /// often it is one, and the time is of no interest.
-    pub(crate) fn hear(&mut self, activity: &Activity) {
-        if !activity.has_exchange() {
-            self.look(activity);
+    pub(crate) fn hear(&mut self, position: Position) {
+        if !position.is_under_way() {
+            self.look(position);
             self.has_heard = true;
         }
     }
 
     /// Nothing has come. Ready when that was so for too long.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<TooLong> {
-        self.look(activity);
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<TooLong> {
+        self.look(position);
         if std::mem::take(&mut self.has_heard) {
             self.head_since.get_or_insert_with(|| self.clock.now());
         }
@@ -65,7 +65,7 @@ impl Silence {
             return Poll::Pending; // it was set when less time had passed, and rings no later than it must
         }
         loop {
-            let ends = match (activity.idle_since(), self.head_since) {
+            let ends = match (idle_since(position), self.head_since) {
                 (Some(_), Some(head)) => Some((later(head, self.head), TooLong::Head)),
                 (Some(idle), None) => Some((later(idle, self.keep_alive), TooLong::Idle)),
                 (None, _) => None,
@@ -97,11 +97,11 @@ impl Silence {
 
     /// Nothing has come, as [`Silence::poll`] was told. Ready when that was so for long enough to give back what is held
     /// for the next exchange.
-    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>, activity: &Activity) -> Poll<()> {
+    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<()> {
         if is_armed(&mut self.rest, cx) {
             return Poll::Pending;
         }
-        let idle_since = activity.idle_since().filter(|_| self.head_since.is_none());
+        let idle_since = idle_since(position).filter(|_| self.head_since.is_none());
         loop {
             let at = later(idle_since.unwrap_or_else(|| self.clock.now()), REST);
             let alarm = match &mut self.rest {
@@ -119,11 +119,17 @@ impl Silence {
     }
 
     /// An exchange that has begun since ends what was before.
-    fn look(&mut self, activity: &Activity) {
-        let begun = activity.begun();
-        if begun != self.seen {
-            (self.seen, self.has_heard, self.head_since) = (begun, false, None);
+    fn look(&mut self, position: Position) {
+        if position.exchange != self.seen {
+            (self.seen, self.has_heard, self.head_since) = (position.exchange, false, None);
         }
+    }
+}
+
+fn idle_since(position: Position) -> Option<Instant> {
+    match position.phase {
+        Phase::Idle { since } => Some(since),
+        _ => None,
     }
 }
 

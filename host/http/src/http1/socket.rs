@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -16,8 +16,11 @@ use httpdate::fmt_http_date;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use windhover_contract::{ClientFault, Limits};
 
-use super::activity::Activity;
+use super::content::RequestContent;
 use super::gate::Gate;
+use super::interim::Interim;
+use super::link::IoEnd;
+use super::progress::Phase;
 use super::silence::{Silence, TooLong};
 use crate::socket::Socket;
 
@@ -26,13 +29,32 @@ pub(crate) struct Http1Socket {
     socket: Socket,
     gate: Gate,
     silence: Silence,
-    activity: Arc<Activity>,
+    link: IoEnd,
+    content: Arc<RequestContent>,
+    interim: Arc<Interim>,
+    /// So many exchanges have ended, and all of their responses has been written.
+    answered: u64,
+    /// The task that waits for that to change, because the client sends no more.
+    half_closed: Option<Waker>,
+    /// The client has been silent for so long that hyper is not needed to wait for it.
+    rests: bool,
 }
 
 impl Http1Socket {
-    pub(crate) fn new(socket: Socket, limits: &Limits, activity: Arc<Activity>) -> Self {
+    pub(crate) fn new(
+        socket: Socket,
+        limits: &Limits,
+        link: IoEnd,
+        content: Arc<RequestContent>,
+        interim: Arc<Interim>,
+    ) -> Self {
         let (gate, silence) = (Gate::new(limits), Silence::new(limits, socket.clock().clone()));
-        Self { socket, gate, silence, activity }
+        Self { socket, gate, silence, link, content, interim, answered: 0, half_closed: None, rests: false }
+    }
+
+    /// Whether the client has been silent for so long that hyper is not needed to wait for it. Told once.
+    pub(crate) fn takes_rest(&mut self) -> bool {
+        std::mem::take(&mut self.rests)
     }
 
     /// Waits for the client without hyper, which needs to know nothing that the client has said before. False: the client
@@ -49,7 +71,7 @@ impl Http1Socket {
                 Poll::Ready(Ok(has_come))
             }
             Poll::Pending => {
-                ready!(self.silence.poll(cx, &self.activity));
+                ready!(self.silence.poll(cx, self.link.position()));
                 Poll::Ready(Ok(false))
             }
         }
@@ -59,9 +81,13 @@ impl Http1Socket {
     /// that it sends by): as long as a whole request of it is being answered, what counts is whether its system resets
     /// the connection.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.gate.end_is_awaited() || self.activity.poll_answered(self.gate.heads(), cx).is_ready() {
+        let begun = self.link.position().exchange;
+        // hyper may have taken a request that has not begun here.
+        let is_answered = self.answered == begun && begun >= self.gate.heads();
+        if self.gate.end_is_awaited() || is_answered {
             return Poll::Ready(Ok(()));
         }
+        self.half_closed = Some(cx.waker().clone());
         ready!(self.socket.poll_left(cx));
         Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
@@ -69,20 +95,36 @@ impl Http1Socket {
     /// Lets a write that waits fail when the client has had its time.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
-        let written = self.socket.watch(cx, || self.activity.min_response_data_rate(), written);
+        let written = self.socket.watch(cx, || self.link.min_response_data_rate(), written);
         if self.socket.is_too_slow() {
-            self.activity.ending.begin(ClientFault::AnswerTooSlow);
+            self.link.end(ClientFault::AnswerTooSlow);
         }
         if has_waited != self.socket.is_waiting() {
-            self.activity.set_write_waits(!has_waited);
+            self.link.set_write_waits(!has_waited);
         }
         written
+    }
+
+    /// All that hyper had to write has been written.
+    fn note_flushed(&mut self) {
+        let position = self.link.position();
+        if self.answered != position.exchange && !position.is_under_way() {
+            self.answered = position.exchange;
+            if let Some(waiting) = self.half_closed.take() {
+                waiting.wake();
+            }
+        }
+    }
+
+    /// Whether nothing is under way that hyper must know of.
+    fn may_rest(&self) -> bool {
+        !self.link.position().is_under_way() && !self.socket.is_waiting() && !self.content.is_unread()
     }
 
     /// Writes the interim response that waits, if there is one.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.socket;
-        self.activity.interim.poll_write(|octets| match ready!(socket.poll_write(cx, octets)) {
+        self.interim.poll_write(|octets| match ready!(socket.poll_write(cx, octets)) {
             Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => Poll::Ready(written),
         })
@@ -92,14 +134,14 @@ impl Http1Socket {
 impl AsyncRead for Http1Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let at = buf.filled().len();
-        let Self { socket, gate, silence, activity } = &mut *self;
+        let Self { socket, gate, silence, link, .. } = &mut *self;
         let is_in_content = gate.is_in_content();
-        let read = gate.poll_read(cx, buf, activity, |cx, buf| {
+        let read = gate.poll_read(cx, buf, link, |cx, buf| {
             let before = buf.filled().len();
             let read = socket.poll_read(cx, buf);
             // Content that comes behind the answer to it begins no head.
             if buf.filled().len() > before && !is_in_content {
-                silence.hear(activity);
+                silence.hear(link.position());
             }
             read
         });
@@ -107,12 +149,14 @@ impl AsyncRead for Http1Socket {
             Poll::Ready(Ok(())) if buf.filled().len() == at => self.poll_end(cx),
             Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => {
-                let too_long = silence.poll(cx, activity);
-                if too_long.is_pending() && silence.poll_rest(cx, activity).is_ready() && gate.rest() {
-                    activity.rest();
+                let position = link.position();
+                let too_long = silence.poll(cx, position);
+                if too_long.is_pending() && silence.poll_rest(cx, position).is_ready() {
+                    self.rests = self.may_rest() && self.gate.rest();
                 }
                 if let TooLong::Head = ready!(too_long) {
-                    activity.refuse_slow_head();
+                    let Self { socket, link, .. } = &mut *self;
+                    link.end(ClientFault::HeadTooSlow);
                     // hyper has nothing to write now: there is no exchange.
                     let answer = format!("{REQUEST_TIMEOUT}date: {}\r\n\r\n", fmt_http_date(SystemTime::now()));
                     if socket.poll_write(cx, answer.as_bytes()).is_ready() {
@@ -127,7 +171,7 @@ impl AsyncRead for Http1Socket {
 
 impl AsyncWrite for Http1Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.activity.interim.is_under_way() {
+        if self.interim.is_under_way() {
             ready!(self.poll_interim(cx))?;
         }
         let written = self.socket.poll_write(cx, buf);
@@ -139,7 +183,7 @@ impl AsyncWrite for Http1Socket {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.activity.interim.is_under_way() {
+        if self.interim.is_under_way() {
             ready!(self.poll_interim(cx))?;
         }
         let written = self.socket.poll_write_vectored(cx, bufs);
@@ -153,14 +197,20 @@ impl AsyncWrite for Http1Socket {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // hyper has nothing left to write: see `interim`.
         let flushed = match self.poll_interim(cx) {
-            Poll::Ready(Ok(())) => self.socket.poll_flush(cx).map_ok(|()| self.activity.has_written_all()),
+            Poll::Ready(Ok(())) => self.socket.poll_flush(cx),
             unwritten => unwritten,
         };
+        if let Poll::Ready(Ok(())) = flushed {
+            self.note_flushed();
+        }
         self.watch(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let lingers = self.activity.has_unread_content();
+        // RFC 9112 §9.6: what the client goes on sending must not cost it the response. At an end that was read, closing
+        // does not linger, so an upgraded connection needs no other fact.
+        let is_upgraded = matches!(self.link.position().phase, Phase::Upgraded { .. });
+        let lingers = self.gate.is_closed() || is_upgraded || self.content.may_still_come();
         self.socket.poll_shutdown(cx, lingers)
     }
 }
@@ -169,7 +219,7 @@ impl Drop for Http1Socket {
     /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the
     /// connection must not end: it breaks.
     fn drop(&mut self) {
-        if self.activity.is_cut_off() {
+        if self.link.position().phase == Phase::Aborted {
             self.socket.break_on_drop();
         }
     }

@@ -18,7 +18,6 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf, ReadHalf};
 use tokio::sync::oneshot;
 use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 
-use super::activity::Activity;
 use super::response_body::ResponseBody;
 
 /// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also
@@ -81,7 +80,7 @@ fn join(first: &HeaderValue, request: &http::Request<Incoming>) -> HeaderValue {
 impl HandedOver {
     /// Serves the connection until the application has sent all, and closes it. An error: the client has broken it, or
     /// the application.
-    pub(crate) async fn serve(self, activity: &Activity) -> io::Result<()> {
+    pub(crate) async fn serve(self) -> io::Result<()> {
         let (asked, content) = match self {
             Self::Accepted(asked, content) => (asked, content),
             Self::Declined(asked) => return close(asked.on_upgrade).await,
@@ -97,9 +96,6 @@ impl HandedOver {
                 writer.flush().await?;
             }
         }
-        // Whether the application has read to the client's end or not: at an end that was read, closing does not
-        // linger.
-        activity.leave_content_unread();
         writer.shutdown().await
     }
 }
@@ -153,21 +149,19 @@ const READ_SIZE: usize = 16 << 10;
 mod tests {
     use std::sync::Arc;
 
-    use windhover_contract::Limits;
-
-    use super::super::activity::End;
+    use super::super::progress::Progress;
     use super::*;
-    use crate::connection_limit::ConnectionLimit;
+    use crate::clock::Clock;
 
     #[test]
-    fn an_upgrade_that_never_began_goes_with_its_connection() {
-        let permit = Arc::new(ConnectionLimit::new(&Limits::default())).enter().expect("there is room for one");
-        let activity = Arc::new(Activity::new(permit, crate::clock::Clock::default(), Arc::default()));
-        let (busy, ..) = activity.begin(&Limits::default());
+    fn an_upgrade_that_never_began_ends_with_what_holds_it() {
+        let progress = Arc::new(Progress::new(Clock::default(), Arc::default()));
+        let content = ResponseBody::new(Body::empty(), progress.begin());
         let asked = Asked { on_upgrade: hyper::upgrade::on(http::Request::new(())), reader: oneshot::channel().0 };
-        activity.hand_over(HandedOver::Accepted(asked, ResponseBody::new(Body::empty(), busy)));
-        let left = Arc::downgrade(&activity);
-        drop(End(activity));
-        assert!(left.upgrade().is_none(), "it holds on to itself");
+        let handed_over = HandedOver::Accepted(asked, content);
+        assert!(progress.position().is_under_way());
+        drop(handed_over);
+        assert!(!progress.position().is_under_way());
+        assert_eq!(Arc::strong_count(&progress), 1, "nothing holds on to the connection");
     }
 }
