@@ -20,7 +20,7 @@ use windhover_contract::{
 
 use crate::clock::Clock;
 use crate::connection_limit::Permit;
-use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE, idle_grace};
 use crate::ending::{Ending, WorkerEnding};
 use crate::exchange::ConnectionContext;
 use crate::http1;
@@ -264,12 +264,6 @@ impl<A: Application> Connections<A> {
 async fn overdue(mut draining: Draining, clock: &Clock, drain_timeout: Duration) {
     draining.begun().await;
     clock.alarm(drain_timeout).await;
-}
-
-/// How long a connection on which nothing happens stays open when the server leaves. Not as long as one on which
-/// something does: who is idle is not counted among those that were abandoned.
-pub(crate) fn idle_grace(limits: &Limits) -> Duration {
-    limits.drain_idle_grace.min(limits.drain_timeout / 2)
 }
 
 enum Protocol {

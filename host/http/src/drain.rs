@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
+use windhover_contract::Limits;
 
 use crate::clock::{Clock, later};
 
@@ -131,6 +132,12 @@ impl Draining {
             () = other => {}
         }
     }
+}
+
+/// How long a connection on which nothing happens stays open when the server leaves. Not as long as one on which
+/// something does: who is idle is not counted among those that were abandoned.
+pub(crate) fn idle_grace(limits: &Limits) -> Duration {
+    limits.drain_idle_grace.min(limits.drain_timeout / 2)
 }
 
 /// What a client that has connected and not said a word yet has left to begin when the server drains: most often its

@@ -14,7 +14,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::inherited::InheritedSocket;
 use crate::protocols::Protocols;
 use crate::tls::Tls;
-use crate::transport::Listening;
+use crate::transport::{BACKLOG, Listening};
 #[cfg(unix)]
 use crate::unix::{self, Access, SocketFile};
 
@@ -459,9 +459,6 @@ fn listen_unix(path: &str, _: &EndpointConfig) -> Result<Bound, BindError> {
         io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets here; use http://127.0.0.1");
     Err(BindError::Unix { path: path.to_owned(), reason })
 }
-
-/// Connections that the system holds until they are accepted, as Kestrel's transport.
-pub(crate) const BACKLOG: i32 = 512;
 
 #[cfg(test)]
 mod tests;

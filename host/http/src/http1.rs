@@ -39,10 +39,9 @@ use socket::Http1Socket;
 pub(crate) use strict::length;
 
 use crate::clock::Clock;
-use crate::connection::idle_grace;
 use crate::connection_limit::Permit;
 use crate::date::date;
-use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE, idle_grace};
 use crate::exchange::ConnectionContext;
 use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;

@@ -5,7 +5,10 @@
 mod content;
 mod control;
 mod exchange;
+mod frames;
+mod request;
 mod sections;
+mod sending;
 mod socket;
 mod traffic;
 
@@ -25,9 +28,8 @@ use exchange::Exchange;
 use socket::{Http2Socket, Wire};
 
 use crate::clock::{Alarm, Clock};
-use crate::connection::idle_grace;
 use crate::connection_limit::Permit;
-use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE};
+use crate::drain::{Draining, FIRST_CHANCE, LAST_CHANCE, idle_grace};
 use crate::exchange::ConnectionContext;
 use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;

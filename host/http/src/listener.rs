@@ -12,8 +12,7 @@ use tracing::{debug, error, warn};
 use crate::caught::caught;
 use crate::connection::{Arrival, EndpointSettings};
 use crate::drain::Draining;
-use crate::endpoint::BACKLOG;
-use crate::transport::{Accepting, Arrived, Listening};
+use crate::transport::{Accepting, Arrived, BACKLOG, Listening};
 #[cfg(unix)]
 use crate::unix::SocketFile;
 use crate::worker::Dispatch;

@@ -103,3 +103,6 @@ impl Arrived {
         })
     }
 }
+
+/// Connections that the system holds until they are accepted, as Kestrel's transport.
+pub(crate) const BACKLOG: i32 = 512;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::transport::BACKLOG;
+
 /// The file of a socket. Dropped, it removes it, if it is still that socket's.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
@@ -44,7 +46,7 @@ pub(crate) fn listen(path: &str, access: &Access) -> io::Result<(UnixListener, O
     socket.set_nonblocking(true)?;
     if let Some(name) = path.strip_prefix('@') {
         socket.bind(&SockAddr::unix(format!("\0{name}"))?)?;
-        socket.listen(super::endpoint::BACKLOG)?;
+        socket.listen(BACKLOG)?;
         return Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), None));
     }
     let path = Path::new(path);
@@ -54,7 +56,7 @@ pub(crate) fn listen(path: &str, access: &Access) -> io::Result<(UnixListener, O
     chown(path, access.owner, access.group).map_err(not_given_away)?;
     fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
-    socket.listen(super::endpoint::BACKLOG)?;
+    socket.listen(BACKLOG)?;
     Ok((UnixListener::from(std::os::fd::OwnedFd::from(socket)), Some(file)))
 }
 

@@ -16,7 +16,7 @@ use memchr::memchr;
 use windhover_contract::{ClientFault, Limits};
 
 use grammar::{MAX_DIGITS, Spoken, chunk_size, field, good_field, is_token, is_trailer, request_line};
-use head::{Codings, Fields, Head};
+use head::{Bounds, Codings, Fields, Head};
 
 /// The judge of one connection.
 pub(crate) struct Strict {
@@ -51,13 +51,6 @@ pub(crate) enum Wrong {
     Head(ClientFault),
     /// The framing of the content of the head before.
     Content,
-}
-
-/// The limits of a head, and of a trailer section.
-struct Bounds {
-    line: usize,
-    fields: usize,
-    fields_size: usize,
 }
 
 /// What is read next.

@@ -12,7 +12,7 @@ use http_body::{Body as _, Frame, SizeHint};
 use windhover_contract::{Body, ClientFault, ExchangeLimits, Fault, may_be_trailer};
 
 use super::control::Control;
-use super::exchange::are_trimmed;
+use super::request::are_trimmed;
 use super::sections::Malformed;
 use super::socket::Wire;
 use crate::clock::Clock;

@@ -6,23 +6,16 @@
 //!
 //! Reads what the library takes. What that refuses ends the connection, and then it does not matter what is read here.
 
+mod hpack;
 mod huffman;
 
-use std::collections::VecDeque;
+use hpack::Fields;
 
-use huffman::Decoder;
-
-use super::traffic::{END_HEADERS, HEADERS, Head};
+use super::frames::{END_HEADERS, HEADERS, Head};
 
 /// The header sections that a client sends, as they come.
 pub(super) struct Sections {
-    /// The dynamic table (RFC 7541 §2.3.2), the newest first.
-    table: VecDeque<Field>,
-    size: usize,
-    max_size: usize,
-    /// What it may be at most, as this server says to clients.
-    most: usize,
-    state: State,
+    fields: Fields,
     section: Section,
     frame: SectionFrame,
     /// The latest stream that a client has begun. A section of another is one of trailers.
@@ -47,88 +40,6 @@ struct Section {
     has_fragment: bool,
 }
 
-/// What is known of a field.
-#[derive(Clone, Copy, Default)]
-struct Field {
-    name: Name,
-    /// As HPACK counts it, without the 32 that it adds.
-    size: u32,
-    has_fragment: bool,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Name {
-    size: u32,
-    is_pseudo: bool,
-    is_path: bool,
-}
-
-/// Where in a section the next byte stands.
-#[derive(Clone, Copy)]
-enum State {
-    /// At the first of a field.
-    Field,
-    /// In a number behind its first byte (RFC 7541 §5.1).
-    Number {
-        of: Number,
-        value: usize,
-        shift: u32,
-    },
-    /// At the length of a name, which is indexed afterwards or not.
-    NameLength {
-        is_indexed: bool,
-    },
-    Name {
-        text: Text,
-        is_indexed: bool,
-    },
-    /// At the length of a value.
-    ValueLength {
-        name: Name,
-        is_indexed: bool,
-    },
-    Value {
-        text: Text,
-        name: Name,
-        is_indexed: bool,
-    },
-}
-
-/// What a number says.
-#[derive(Clone, Copy)]
-enum Number {
-    /// Which field this is (RFC 7541 §6.1).
-    Field,
-    /// Which field's name a literal has (§6.2).
-    Name {
-        is_indexed: bool,
-    },
-    /// How large the table may be (§6.3).
-    TableSize,
-    NameLength {
-        is_huffman: bool,
-        is_indexed: bool,
-    },
-    ValueLength {
-        is_huffman: bool,
-        name: Name,
-        is_indexed: bool,
-    },
-}
-
-/// A text under way (RFC 7541 §5.2).
-#[derive(Clone, Copy)]
-struct Text {
-    /// Bytes of it that are to come.
-    left: usize,
-    huffman: Option<Decoder>,
-    size: u32,
-    is_pseudo: bool,
-    /// How many of its first characters are those of `:path`.
-    like_path: u32,
-    has_fragment: bool,
-}
-
 /// The frame that is being read, of which a section has one or more.
 #[derive(Clone, Copy, Default)]
 struct SectionFrame {
@@ -146,11 +57,7 @@ impl Sections {
     /// `header_table_size`: as clients are told.
     pub(super) fn new(header_table_size: u32) -> Self {
         Self {
-            table: VecDeque::new(),
-            size: 0,
-            max_size: DEFAULT_TABLE_SIZE,
-            most: DEFAULT_TABLE_SIZE.max(header_table_size as usize),
-            state: State::Field,
+            fields: Fields::new(header_table_size),
             section: Section::default(),
             frame: SectionFrame::default(),
             last_stream: 0,
@@ -171,7 +78,7 @@ impl Sections {
             let is_trailers = head.stream <= self.last_stream;
             self.last_stream = self.last_stream.max(head.stream);
             self.section = Section { stream: head.stream, is_trailers, ..Section::default() };
-            self.state = State::Field;
+            self.fields.begin();
         }
     }
 
@@ -189,7 +96,11 @@ impl Sections {
         self.frame.left = self.frame.left.saturating_sub(priority.len());
         let fields = rest.len().min(self.frame.left.saturating_sub(self.frame.padding));
         self.frame.left = self.frame.left.saturating_sub(rest.len());
-        self.read(&rest[..fields]);
+        let section = &mut self.section;
+        self.fields.read(&rest[..fields], |field| {
+            section.has_pseudo |= field.is_pseudo();
+            section.has_fragment |= field.is_path_with_fragment();
+        });
     }
 
     /// A frame has come to its end. If its section has too: what is wrong with that, and the stream that it is of.
@@ -205,259 +116,12 @@ impl Sections {
         };
         Some((stream, malformed))
     }
-
-    fn read(&mut self, mut bytes: &[u8]) {
-        while let [first, rest @ ..] = bytes {
-            bytes = match &mut self.state {
-                State::Name { text, .. } | State::Value { text, .. } => {
-                    let (now, rest) = bytes.split_at(text.left.min(bytes.len()));
-                    text.read(now);
-                    rest
-                }
-                _ => {
-                    self.take(*first);
-                    rest
-                }
-            };
-            self.finish_text();
-        }
-    }
-
-    /// One byte outside of texts.
-    fn take(&mut self, byte: u8) {
-        match self.state {
-            State::Field => match byte {
-                0x80.. => self.begin_number(Number::Field, byte, 7),
-                0x40.. => self.begin_name(true, byte, 6),
-                0x20.. => self.begin_number(Number::TableSize, byte, 5),
-                _ => self.begin_name(false, byte, 4),
-            },
-            State::Number { of, value, shift } => {
-                let value = value.saturating_add(usize::from(byte & 0x7f).checked_shl(shift).unwrap_or(usize::MAX));
-                if byte & 0x80 == 0 {
-                    self.end_number(of, value);
-                } else {
-                    // A number of more bytes is refused by the library; here it only must not overflow.
-                    self.state = State::Number { of, value, shift: (shift + 7).min(usize::BITS - 1) };
-                }
-            }
-            State::NameLength { is_indexed } => {
-                self.begin_number(Number::NameLength { is_huffman: byte & 0x80 != 0, is_indexed }, byte, 7);
-            }
-            State::ValueLength { name, is_indexed } => {
-                self.begin_number(Number::ValueLength { is_huffman: byte & 0x80 != 0, name, is_indexed }, byte, 7);
-            }
-            State::Name { .. } | State::Value { .. } => {}
-        }
-    }
-
-    /// RFC 7541 §6.2: index 0 is a name that follows.
-    fn begin_name(&mut self, is_indexed: bool, byte: u8, bits: u32) {
-        if byte & ((1 << bits) - 1) == 0 {
-            self.state = State::NameLength { is_indexed };
-        } else {
-            self.begin_number(Number::Name { is_indexed }, byte, bits);
-        }
-    }
-
-    fn begin_number(&mut self, of: Number, byte: u8, bits: u32) {
-        let max = (1 << bits) - 1;
-        match usize::from(byte) & max {
-            value if value < max => self.end_number(of, value),
-            value => self.state = State::Number { of, value, shift: 0 },
-        }
-    }
-
-    fn end_number(&mut self, of: Number, value: usize) {
-        self.state = match of {
-            Number::Field => {
-                let field = self.field(value);
-                self.meet(field);
-                State::Field
-            }
-            Number::Name { is_indexed } => State::ValueLength { name: self.field(value).name, is_indexed },
-            Number::TableSize => {
-                self.max_size = value.min(self.most);
-                self.make_room(0);
-                State::Field
-            }
-            Number::NameLength { is_huffman, is_indexed } => {
-                State::Name { text: Text::new(value, is_huffman), is_indexed }
-            }
-            Number::ValueLength { is_huffman, name, is_indexed } => {
-                State::Value { text: Text::new(value, is_huffman), name, is_indexed }
-            }
-        };
-    }
-
-    fn finish_text(&mut self) {
-        match self.state {
-            State::Name { text, is_indexed } if text.left == 0 => {
-                let is_path = text.like_path == PATH_SIZE && text.size == PATH_SIZE;
-                let name = Name { size: text.size, is_pseudo: text.is_pseudo, is_path };
-                self.state = State::ValueLength { name, is_indexed };
-            }
-            State::Value { text, name, is_indexed } if text.left == 0 => {
-                let size = name.size.saturating_add(text.size);
-                let field = Field { name, size, has_fragment: text.has_fragment };
-                self.meet(field);
-                if is_indexed {
-                    self.insert(field);
-                }
-                self.state = State::Field;
-            }
-            _ => {}
-        }
-    }
-
-    fn meet(&mut self, field: Field) {
-        self.section.has_pseudo |= field.name.is_pseudo;
-        self.section.has_fragment |= field.name.is_path && field.has_fragment;
-    }
-
-    /// The field of an index (RFC 7541 §2.3.3). One that there is not, is for the library to refuse.
-    fn field(&self, index: usize) -> Field {
-        match index.checked_sub(STATIC_NAMES.len() + 1) {
-            Some(index) => self.table.get(index).copied().unwrap_or_default(),
-            None => {
-                let name = index.checked_sub(1).map_or("", |index| STATIC_NAMES[index]);
-                let name = Name {
-                    size: name.len() as u32,
-                    is_pseudo: name.starts_with(':'),
-                    is_path: name.as_bytes() == PATH,
-                };
-                Field { name, ..Field::default() }
-            }
-        }
-    }
-
-    /// RFC 7541 §4.4.
-    fn insert(&mut self, field: Field) {
-        let size = field.size as usize + ENTRY_SIZE;
-        self.make_room(size);
-        if size <= self.max_size {
-            self.size += size;
-            self.table.push_front(field);
-        }
-    }
-
-    fn make_room(&mut self, size: usize) {
-        while self.size + size > self.max_size
-            && let Some(last) = self.table.pop_back()
-        {
-            self.size -= last.size as usize + ENTRY_SIZE;
-        }
-    }
 }
-
-impl Text {
-    fn new(left: usize, is_huffman: bool) -> Self {
-        let huffman = is_huffman.then(Decoder::default);
-        Self { left, huffman, size: 0, is_pseudo: false, like_path: 0, has_fragment: false }
-    }
-
-    fn read(&mut self, bytes: &[u8]) {
-        self.left -= bytes.len();
-        let Some(mut decoder) = self.huffman else {
-            bytes.iter().for_each(|byte| self.meet(*byte));
-            return;
-        };
-        for byte in bytes {
-            decoder.decode(*byte, |character| self.meet(character));
-        }
-        self.huffman = Some(decoder);
-    }
-
-    fn meet(&mut self, character: u8) {
-        if self.size == 0 {
-            self.is_pseudo = character == b':';
-        }
-        if self.like_path == self.size && PATH.get(self.size as usize) == Some(&character) {
-            self.like_path += 1;
-        }
-        self.has_fragment |= character == b'#';
-        self.size = self.size.saturating_add(1);
-    }
-}
-
-const PATH: &[u8] = b":path";
-const PATH_SIZE: u32 = 5;
-
-/// What HPACK adds to the size of each entry (RFC 7541 §4.1).
-const ENTRY_SIZE: usize = 32;
-
-/// RFC 9113 §6.5.2. A client says so itself when it uses another size (RFC 7541 §4.2).
-const DEFAULT_TABLE_SIZE: usize = 4096;
 
 // RFC 9113 §6.2
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 0x20;
 const PRIORITY_SIZE: usize = 5;
-
-/// RFC 7541, appendix A.
-const STATIC_NAMES: [&str; 61] = [
-    ":authority",
-    ":method",
-    ":method",
-    ":path",
-    ":path",
-    ":scheme",
-    ":scheme",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    ":status",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "accept-ranges",
-    "accept",
-    "access-control-allow-origin",
-    "age",
-    "allow",
-    "authorization",
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-length",
-    "content-location",
-    "content-range",
-    "content-type",
-    "cookie",
-    "date",
-    "etag",
-    "expect",
-    "expires",
-    "from",
-    "host",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "last-modified",
-    "link",
-    "location",
-    "max-forwards",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "range",
-    "referer",
-    "refresh",
-    "retry-after",
-    "server",
-    "set-cookie",
-    "strict-transport-security",
-    "transfer-encoding",
-    "user-agent",
-    "vary",
-    "via",
-    "www-authenticate",
-];
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,12 @@
 //! What goes over one HTTP/2 connection, frame by frame, in both directions: enough to tell a client that works from
 //! one that floods. The h2 library bounds what it must hold; what it need not hold it answers as often as it is asked.
-//! Nothing here waits, and nothing is decoded but the heads of frames (RFC 9113 §4.1), and by `sections` what the library
-//! leaves out of header sections.
+//! Nothing here waits. `frames` reads the heads of frames, and `sections` what the library leaves out of header sections.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::frames::{Event, Frames, HEAD_SIZE, Head, RST_STREAM};
 use super::sections::{Malformed, Sections};
 
 /// What goes over one connection.
@@ -40,7 +40,7 @@ impl Traffic {
     /// A connection whose client has begun it. Its preface comes first.
     pub(crate) fn new(now: Instant, header_table_size: u32) -> Self {
         Self {
-            received: Frames { preface: PREFACE_SIZE, ..Frames::default() },
+            received: Frames::behind_preface(),
             sections: Sections::new(header_table_size),
             malformed: Vec::new(),
             sent: Frames::default(),
@@ -61,7 +61,7 @@ impl Traffic {
                 if head.kind == RST_STREAM {
                     *resets += 1;
                 }
-                *debt = head.charge(*debt);
+                *debt = charge(*debt, &head);
                 if head.is_of_section() {
                     sections.begin_frame(&head);
                 }
@@ -97,7 +97,7 @@ impl Traffic {
             if head.ends_stream() {
                 *resets = resets.saturating_sub(1);
             }
-            *debt = head.charge(*debt);
+            *debt = charge(*debt, &head);
         });
     }
 
@@ -117,128 +117,11 @@ impl Traffic {
     }
 }
 
-/// One direction.
-#[derive(Default)]
-struct Frames {
-    /// Octets of the preface that are to come.
-    preface: usize,
-    /// Octets to pass over, of a frame's content.
-    skip: usize,
-    head: [u8; HEAD_SIZE],
-    head_size: usize,
-    /// The frame whose content is passed over is one of content.
-    is_data: bool,
-    /// It is one of a header section.
-    is_section: bool,
-    /// A header section has begun and not ended (RFC 9113 §4.3).
-    is_in_section: bool,
-    took_finished: bool,
+/// The debt with this frame. As nginx: what carries something pays for eight times as much that does not.
+fn charge(debt: u64, head: &Head) -> u64 {
+    let carried = if head.carries() { head.size as u64 } else { 0 };
+    (debt + (HEAD_SIZE + head.size) as u64).saturating_sub(8 * carried)
 }
-
-/// What is met in one direction.
-enum Event<'o> {
-    Frame(Head),
-    /// Content of a frame of a header section.
-    Section(&'o [u8]),
-    /// Such a frame is whole.
-    SectionFrameEnd,
-}
-
-impl Frames {
-    fn read(&mut self, mut octets: &[u8], mut meet: impl FnMut(Event<'_>)) {
-        self.took_finished = false;
-        let preface = self.preface.min(octets.len());
-        self.preface -= preface;
-        octets = &octets[preface..];
-        while !octets.is_empty() {
-            if self.skip > 0 {
-                let skipped = self.skip.min(octets.len());
-                self.skip -= skipped;
-                if self.is_section {
-                    meet(Event::Section(&octets[..skipped]));
-                    if self.skip == 0 {
-                        meet(Event::SectionFrameEnd);
-                    }
-                }
-                octets = &octets[skipped..];
-                self.finish();
-                continue;
-            }
-            let taken = (HEAD_SIZE - self.head_size).min(octets.len());
-            self.head[self.head_size..][..taken].copy_from_slice(&octets[..taken]);
-            self.head_size += taken;
-            octets = &octets[taken..];
-            if self.head_size == HEAD_SIZE {
-                let head = Head::parse(&self.head);
-                (self.head_size, self.skip, self.is_data) = (0, head.size, head.kind == DATA);
-                self.is_section = head.is_of_section();
-                if self.is_section {
-                    self.is_in_section = head.flags & END_HEADERS == 0;
-                }
-                meet(Event::Frame(head));
-                if self.is_section && self.skip == 0 {
-                    meet(Event::SectionFrameEnd);
-                }
-                self.finish();
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        self.took_finished |= self.skip == 0 && !self.is_in_section;
-    }
-
-    /// Content that comes slowly is its reader's affair: it may have all the time that its exchange allows.
-    fn is_unfinished(&self) -> bool {
-        self.is_in_section || self.head_size > 0 || (self.skip > 0 && !self.is_data)
-    }
-
-    /// Whether something came to its end in what was read last.
-    fn took_finished(&self) -> bool {
-        self.took_finished
-    }
-}
-
-/// The head of a frame.
-pub(super) struct Head {
-    pub(super) size: usize,
-    pub(super) kind: u8,
-    pub(super) flags: u8,
-    pub(super) stream: u32,
-}
-
-impl Head {
-    fn parse(octets: &[u8; HEAD_SIZE]) -> Self {
-        let size = u32::from_be_bytes([0, octets[0], octets[1], octets[2]]);
-        let stream = u32::from_be_bytes([octets[5] & 0x7f, octets[6], octets[7], octets[8]]);
-        Self { size: size as usize, kind: octets[3], flags: octets[4], stream }
-    }
-
-    fn is_of_section(&self) -> bool {
-        matches!(self.kind, HEADERS | CONTINUATION)
-    }
-
-    fn ends_stream(&self) -> bool {
-        matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
-    }
-
-    /// The debt with this frame. As nginx: what carries something pays for eight times as much that does not.
-    fn charge(&self, debt: u64) -> u64 {
-        let carried = if matches!(self.kind, DATA | HEADERS) { self.size as u64 } else { 0 };
-        (debt + (HEAD_SIZE + self.size) as u64).saturating_sub(8 * carried)
-    }
-}
-
-const HEAD_SIZE: usize = 9;
-const PREFACE_SIZE: usize = 24;
-
-// RFC 9113 §6 and §11.2
-const DATA: u8 = 0;
-pub(super) const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-pub(super) const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
-pub(super) const END_HEADERS: u8 = 4;
 
 /// 15,000 PINGs at once, and sixty more a second (half of each is our answer).
 const MAX_DEBT: u64 = 512 << 10;
@@ -253,6 +136,7 @@ const RESETS_FORGOTTEN_A_SECOND: u64 = 1;
 
 #[cfg(test)]
 mod tests {
+    use super::super::frames::PREFACE_SIZE;
     use super::*;
 
     fn frame(kind: u8, flags: u8, size: usize) -> Vec<u8> {

@@ -32,10 +32,12 @@ pub enum TlsError {
     },
     /// It is larger than any certificate.
     #[error("cannot read {}: it is larger than {} MiB, which no certificates are; is it the right file?",
-        .file.display(), super::pem::MAX_FILE >> 20)]
+        .file.display(), .max >> 20)]
     TooLarge {
         /// The file.
         file: PathBuf,
+        /// How many bytes are read at most.
+        max: u64,
     },
     /// It is neither PEM nor says so.
     #[error("{} is not PEM (text with BEGIN and END lines): {reason}", .file.display())]

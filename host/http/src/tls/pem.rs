@@ -19,7 +19,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, TlsError> {
     let mut bytes = Vec::new();
     File::open(file).and_then(|opened| opened.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(TlsError::TooLarge { file: file.to_owned() });
+        return Err(TlsError::TooLarge { file: file.to_owned(), max: MAX_FILE });
     }
     Ok(bytes)
 }
@@ -111,7 +111,7 @@ fn holds(bytes: &[u8], part: &[u8]) -> bool {
 const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// More than twice what a Linux distribution's bundle of all public authorities takes.
-pub(super) const MAX_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 
 /// So many sections are named in a message.
 const MAX_LABELS: usize = 5;

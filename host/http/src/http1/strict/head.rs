@@ -2,8 +2,14 @@
 
 use windhover_contract::ClientFault;
 
-use super::Bounds;
 use super::grammar::{length, token_size};
+
+/// The limits of a head, and of a trailer section.
+pub(super) struct Bounds {
+    pub(super) line: usize,
+    pub(super) fields: usize,
+    pub(super) fields_size: usize,
+}
 
 /// What a head says about what follows it.
 #[derive(Default)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::http2::traffic::CONTINUATION;
+use crate::http2::frames::CONTINUATION;
 
 /// Sends one section in frames of such a size, in pieces of another. What was wrong with it.
 fn send(sections: &mut Sections, stream: u32, section: &[u8], frame: usize, piece: usize) -> Option<Malformed> {

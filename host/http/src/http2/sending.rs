@@ -1,0 +1,163 @@
+//! A response on its way: its head, its content as the client takes it, and its trailers.
+
+use std::future::poll_fn;
+use std::pin::pin;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use h2::{Reason, SendStream};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+use tracing::debug;
+use windhover_contract::{Body, ClientFault, ExchangeLimits, Response, keep_trailers};
+
+use super::control::Control;
+use crate::connection_limit::UpgradedStream;
+use crate::date::date;
+use crate::min_data_rate::MinDataRate;
+
+/// Why a stream ends before its answer does. It was reset, by either side.
+pub(super) struct Cut;
+
+/// An answer on its way.
+pub(super) struct Sending<'a> {
+    pub(super) control: &'a Control,
+    pub(super) limits: &'a ExchangeLimits,
+    /// What follows is of another protocol.
+    pub(super) upgraded: Option<UpgradedStream>,
+    pub(super) min_data_rate: MinDataRate,
+    /// Octets of content that the client's window had room for.
+    pub(super) sent: u64,
+}
+
+impl Sending<'_> {
+    /// Sends a whole answer. What breaks off its content resets the stream.
+    pub(super) async fn send(
+        &mut self,
+        mut response: Response,
+        only_head: bool,
+        mut respond: SendResponse<Bytes>,
+    ) -> Result<(), Cut> {
+        if let Some(reason) = self.control.cut_off_already() {
+            respond.send_reset(reason);
+            return Err(Cut);
+        }
+        response.strip_forbidden_content();
+        let Response { status, fields, mut body } = response;
+        let has_content = !only_head && Response::status_has_content(status);
+        let mut head = http::Response::new(());
+        *head.status_mut() = status;
+        *head.headers_mut() = self.fields(fields, &body, status, only_head);
+        let is_all = !has_content || (body.is_end_stream() && self.upgraded.is_none());
+        let mut stream = respond.send_response(head, is_all).map_err(|failure| {
+            debug!(%failure, "an answer was not sent");
+            respond.send_reset(Reason::INTERNAL_ERROR);
+            Cut
+        })?;
+        if is_all {
+            return Ok(());
+        }
+        loop {
+            let frame = tokio::select! {
+                biased;
+                reason = self.control.cut_off() => return cut(&mut stream, reason).await,
+                _ = poll_fn(|cx| stream.poll_reset(cx)) => return Err(Cut), // the client has left
+                frame = poll_fn(|cx| pin!(&mut body).poll_frame(cx)) => frame,
+            };
+            match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+                Some(Ok(Ok(data))) => {
+                    let is_last = body.is_end_stream();
+                    self.send_data(&mut stream, data, is_last).await?;
+                    if is_last {
+                        return Ok(());
+                    }
+                }
+                Some(Ok(Err(frame))) => {
+                    let mut trailers = frame.into_trailers().unwrap_or_default();
+                    keep_trailers(&mut trailers);
+                    return stream.send_trailers(trailers).map_err(|_| Cut);
+                }
+                Some(Err(fault)) => {
+                    debug!(%fault, "an answer breaks off");
+                    return cut(&mut stream, Reason::INTERNAL_ERROR).await;
+                }
+                None => return stream.send_data(Bytes::new(), true).map_err(|_| Cut),
+            }
+        }
+    }
+
+    /// The fields as HTTP/2 has them (RFC 9113 §8.2.2).
+    fn fields(&self, mut fields: HeaderMap, body: &Body, status: StatusCode, only_head: bool) -> HeaderMap {
+        for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
+            fields.remove(name);
+        }
+        for name in ["keep-alive", "proxy-connection"] {
+            fields.remove(name);
+        }
+        let size = body.size_hint().exact().filter(|size| !(only_head && *size == 0));
+        let has_length =
+            self.upgraded.is_none() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        if let Some(size) = size.filter(|_| has_length) {
+            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
+        }
+        fields.entry(DATE).or_insert_with(date);
+        fields
+    }
+
+    /// Sends a piece of content as the client takes it.
+    async fn send_data(&mut self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Result<(), Cut> {
+        while !data.is_empty() {
+            stream.reserve_capacity(data.len());
+            let size = match stream.capacity() {
+                0 => self.wait_for_window(stream).await?,
+                size => size,
+            };
+            let piece = data.split_to(size.min(data.len()));
+            self.sent += piece.len() as u64;
+            let ends = is_last && data.is_empty();
+            stream.send_data(piece, ends).map_err(|_| Cut)?;
+            if ends {
+                return Ok(());
+            }
+        }
+        if is_last { stream.send_data(data, true).map_err(|_| Cut) } else { Ok(()) }
+    }
+
+    /// Waits until the client takes some more, but not for ever.
+    async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, Cut> {
+        let Self { control, limits, upgraded, min_data_rate, sent } = self;
+        let rate = || limits.min_response_data_rate().filter(|_| upgraded.is_none());
+        let reason = tokio::select! {
+            biased;
+            capacity = poll_fn(|cx| stream.poll_capacity(cx)) => match capacity {
+                Some(Ok(size)) => {
+                    min_data_rate.goes_on(|| *sent);
+                    return Ok(size);
+                }
+                Some(Err(_)) | None => {
+                    // Who has all the content knows only so that the client has not.
+                    control.end(ClientFault::Gone);
+                    return Err(Cut);
+                }
+            },
+            reason = control.cut_off() => reason,
+            () = poll_fn(|cx| min_data_rate.poll_waiting(cx, rate, || *sent)) => {
+                debug!("a client takes an answer too slowly");
+                control.end(ClientFault::AnswerTooSlow);
+                Reason::ENHANCE_YOUR_CALM
+            }
+        };
+        stream.send_reset(reason);
+        Err(Cut)
+    }
+}
+
+/// Ends a stream before its answer is whole.
+async fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
+    // The library drops what it has not sent yet, also a head that nobody has seen: but that is what was answered, and
+    // what the record says. So the connection has its turn first.
+    tokio::task::yield_now().await;
+    stream.send_reset(reason);
+    Err(Cut)
+}
