@@ -162,7 +162,9 @@ for_each_http2! {
         let served = server
             .serve_fn(|_| {
                 let mut response = windhover_contract::Response::empty(http::StatusCode::OK);
-                for name in ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade", "x-own"] {
+                for name in
+                    ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade", "x-own"]
+                {
                     response.fields.insert(name, http::HeaderValue::from_static("x-own"));
                 }
                 response.body = windhover_contract::Body::full("content");
@@ -173,6 +175,33 @@ for_each_http2! {
         let answer = client.get("/").await;
         assert_eq!(answer.fields, ["content-length: 7", "x-own: x-own"]);
         answer.expect(200, "content");
+    }
+
+    /// As over HTTP/1.1: RFC 9110 §8.6 and §15.2.
+    async fn a_length_that_is_wrong_never_leaves_nor_does_a_status_that_is_not_final(server) {
+        let served = server
+            .serve_fn(|request| {
+                let (status, length, content) = match &*request.target.path() {
+                    "/more" => (200, "3", "content"),
+                    "/none" => (200, "10", ""),
+                    "/101" => (101, "7", "content"),
+                    _ => (103, "7", "content"),
+                };
+                let status = http::StatusCode::from_u16(status).expect("it is a status");
+                let mut response = windhover_contract::Response::empty(status);
+                response.fields.insert("content-length", http::HeaderValue::from_static(length));
+                response.body = windhover_contract::Body::full(content);
+                std::future::ready(response)
+            })
+            .await;
+        let mut client = served.connect_http2().await;
+        for (path, status, length, content) in
+            [("/more", 200, 7, "content"), ("/none", 200, 0, ""), ("/101", 500, 0, ""), ("/103", 500, 0, "")]
+        {
+            let answer = client.get(path).await;
+            assert_eq!(answer.fields, [format!("content-length: {length}")], "{path}");
+            answer.expect(status, content);
+        }
     }
 
     /// RFC 9113 §8.2.2.

@@ -117,6 +117,89 @@ for_each_server! {
         wire.expect("HTTP/1.1 200 OK\r\ncontent-length: 10\r\ndate: …\r\n\r\nnever sent").await;
     }
 
+    /// RFC 9110 §7.6.1: the fields of the connection are the server's, whatever an application that is no guest sets.
+    async fn fields_of_the_connection_are_left_out(server) {
+        let served = server
+            .serve_fn(|_| {
+                let mut response = windhover_contract::Response::empty(http::StatusCode::OK);
+                for (name, value) in [
+                    ("connection", "close"),
+                    ("keep-alive", "timeout=5"),
+                    ("proxy-connection", "close"),
+                    ("te", "gzip"),
+                    ("transfer-encoding", "chunked"),
+                    ("x-own", "1"),
+                ] {
+                    response.fields.insert(name, http::HeaderValue::from_static(value));
+                }
+                response.body = windhover_contract::Body::full("content");
+                std::future::ready(response)
+            })
+            .await;
+        let mut wire = served.connect().await;
+        for _ in 0..2 {
+            wire.send(get("/")).await;
+            wire.expect("HTTP/1.1 200 OK\r\nx-own: 1\r\ncontent-length: 7\r\ndate: …\r\n\r\ncontent").await;
+        }
+    }
+
+    /// RFC 9110 §7.8 and §15.5.22.
+    async fn a_response_that_names_protocols_says_that_this_is_about_the_connection(server) {
+        let served = server
+            .serve_fn(|_| {
+                let mut response = windhover_contract::Response::empty(http::StatusCode::UPGRADE_REQUIRED);
+                response.fields.insert("upgrade", http::HeaderValue::from_static("websocket"));
+                std::future::ready(response)
+            })
+            .await;
+        let mut wire = served.connect().await;
+        wire.send(get("/")).await;
+        wire.expect(
+            "HTTP/1.1 426 Upgrade Required\r\n\
+             upgrade: websocket\r\nconnection: upgrade\r\ncontent-length: 0\r\ndate: …\r\n\r\n",
+        )
+        .await;
+    }
+
+    /// RFC 9110 §8.6: the length of content that is at hand is what it is, whatever an application that is no guest says.
+    async fn a_length_that_is_wrong_never_leaves(server) {
+        let served = server
+            .serve_fn(|request| {
+                let mut response = windhover_contract::Response::empty(http::StatusCode::OK);
+                let (length, content) = match &*request.target.path() {
+                    "/more" => ("3", "content"),
+                    "/fewer" => ("10", "content"),
+                    "/none" => ("10", ""),
+                    _ => ("seven", "content"),
+                };
+                response.fields.insert("content-length", http::HeaderValue::from_static(length));
+                response.body = windhover_contract::Body::full(content);
+                std::future::ready(response)
+            })
+            .await;
+        let mut wire = served.connect().await;
+        wire.send(get("/more") + &get("/fewer") + &get("/none") + &get("/no-number")).await;
+        let content = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\ndate: …\r\n\r\ncontent";
+        for expected in [content, content, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\ndate: …\r\n\r\n", content] {
+            wire.expect(expected).await;
+        }
+    }
+
+    /// RFC 9110 §15.2: a status that no final response has.
+    async fn a_status_that_is_not_final_is_answered_for(server) {
+        let served = server
+            .serve_fn(|request| {
+                let status = request.target.path()[1..].parse().expect("the path is a status");
+                std::future::ready(windhover_contract::Response::empty(status))
+            })
+            .await;
+        let mut wire = served.connect().await;
+        for status in [100, 101, 103] {
+            wire.send(get(&format!("/{status}"))).await;
+            wire.expect(&fault("500 Internal Server Error")).await;
+        }
+    }
+
     async fn a_date_of_the_guests_own_is_the_only_one(server) {
         let served = server.serve(guest("answers")).await;
         let mut wire = served.connect().await;

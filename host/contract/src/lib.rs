@@ -45,7 +45,7 @@ pub use limit::Limit;
 pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limits, OutOfRange, TlsLimits};
 pub use observer::{ConnectionEnd, Observer};
 pub use request::Request;
-pub use response::Response;
+pub use response::{Delivery, Framing, Response, is_connection_field};
 pub use server::{ConnectionCounts, Drained, EndpointsChanged, Server, ServerHandle};
 pub use target::{Host, KnownHost, PathBase, PathBaseError, Scheme, Target, is_same_authority};
 pub use trailers::{keep_trailers, may_be_trailer};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::io::DuplexStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
@@ -77,7 +77,7 @@ impl<A: Application> Connection<A> {
         let (request, handed) = match self.receive(head, reader, &writer.limits, &powers) {
             Ok(received) => received,
             Err(fault) => {
-                respond(closing(Response::from(Fault::from(fault))), asked, writer).await?;
+                respond(Response::from(Fault::from(fault)), asked.closing(), writer).await?;
                 return Err(Broken);
             }
         };
@@ -109,7 +109,7 @@ impl<A: Application> Connection<A> {
             Refusal::Fault(fault) => Response::from(Fault::from(fault)),
             Refusal::TooSlow => Response::empty(StatusCode::REQUEST_TIMEOUT),
         };
-        respond(closing(response), Asked::UNKNOWN, writer).await?;
+        respond(response, Asked::UNKNOWN, writer).await?;
         Err(Broken)
     }
 
@@ -158,7 +158,7 @@ impl<A: Application> Connection<A> {
     ) -> Result<(), Broken> {
         let length = http_body::Body::size_hint(&request.body).exact();
         let expects_continue = request.features.expect_continue.is_some();
-        let (mut response, mut is_asked) = self.handle(request, first_read, powers, writer).await?;
+        let (response, mut is_asked) = self.handle(request, first_read, powers, writer).await?;
         if expects_continue && !is_asked && powers.will_read() && lent.abandoned().is_none() {
             writer.write(CONTINUE).await?;
             is_asked = true;
@@ -170,8 +170,8 @@ impl<A: Application> Connection<A> {
         let is_unasked = expects_continue && !is_asked;
         let is_long = lent.abandoned().and_then(Framing::length).is_some_and(|length| length > MAX_DISCARDED);
         if is_too_much || is_unasked || is_long || has_failed.load(Ordering::Relaxed) {
-            response = closing(response);
-            asked.keep_alive = false;
+            // RFC 9112 §9.6: nobody knows where the next request would begin.
+            *asked = asked.closing();
         }
         tokio::select! {
             biased;
@@ -248,7 +248,7 @@ impl<A: Application> Connection<A> {
         tokio::select! {
             biased;
             () = powers.aborted() => Err(Broken),
-            switched = switch(response, writer) => switched.and(Err(Broken)),
+            switched = switch(response, asked, writer) => switched.and(Err(Broken)),
             () = overdue(self.phase.clone(), &self.limits, &self.clock) => Err(Broken),
         }
     }
@@ -274,7 +274,7 @@ async fn overdue(mut phase: watch::Receiver<Phase>, limits: &Limits, clock: &Clo
 pub(super) async fn refuse(pipe: DuplexStream, limits: Arc<Limits>, clock: Clock) {
     let (_reader, pipe) = tokio::io::split(pipe);
     let mut writer = Writer { pipe, limits: Arc::new(ExchangeLimits::new(&limits)), clock };
-    let response = closing(Response::from(Fault::from(HostFault::Busy)));
+    let response = Response::from(Fault::from(HostFault::Busy));
     let _ = respond(response, Asked::UNKNOWN, &mut writer).await;
     writer.close().await;
 }
@@ -304,16 +304,10 @@ impl Reclaimable {
     }
 }
 
-/// RFC 9112 §9.6: nobody knows where the next request would begin.
-fn closing(mut response: Response) -> Response {
-    response.fields.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
 /// Writes a whole response. An error of its body breaks the connection: the client learns that it has not seen all.
 async fn respond(mut response: Response, asked: Asked, writer: &mut Writer) -> Result<(), Broken> {
-    response.strip_forbidden_content();
-    let (head, mut framing) = response_head(&response, asked);
+    let framing = response.prepare(asked.delivery(false));
+    let (head, mut framing) = response_head(&response, framing, asked);
     writer.write(&head).await?;
     if let ResponseFraming::Nothing = framing {
         return Ok(());
@@ -337,10 +331,10 @@ async fn respond(mut response: Response, asked: Asked, writer: &mut Writer) -> R
 }
 
 /// Writes the head that changes the protocol, and then what the application says in the new one.
-async fn switch(mut response: Response, writer: &mut Writer) -> Result<(), Broken> {
-    response.fields.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+async fn switch(mut response: Response, asked: Asked, writer: &mut Writer) -> Result<(), Broken> {
+    let framing = response.prepare(asked.delivery(true));
     let mut body = std::mem::replace(&mut response.body, Body::empty());
-    let (head, _) = response_head(&response, Asked::UNKNOWN);
+    let (head, _) = response_head(&response, framing, asked);
     writer.write(&head).await?;
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|_| Broken)?.into_data() {

@@ -63,6 +63,7 @@ impl Head {
     pub(super) fn asked(&self) -> Asked {
         Asked {
             keep_alive: self.keep_alive,
+            closes: false,
             only_head: self.method == Method::HEAD,
             version: self.version,
             takes_trailers: has_option(&self.fields, header::TE, "trailers"),

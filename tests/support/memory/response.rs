@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Version, header};
-use windhover_contract::{Response, may_be_trailer};
+use windhover_contract::{Delivery, Framing, Response, may_be_trailer};
 
 /// What of a request decides about the form of its response.
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     pub(super) keep_alive: bool,
+    /// The server closes the connection, whatever the client wants.
+    pub(super) closes: bool,
     pub(super) only_head: bool,
     pub(super) version: Version,
     /// RFC 9110 §6.5.1: whether it wants to have trailers.
@@ -17,12 +19,21 @@ pub(super) struct Asked {
 impl Asked {
     /// By a client whose request could not be understood.
     pub(super) const UNKNOWN: Self =
-        Self { keep_alive: false, only_head: false, version: Version::HTTP_11, takes_trailers: false };
+        Self { keep_alive: false, closes: true, only_head: false, version: Version::HTTP_11, takes_trailers: false };
+
+    /// For a response whose connection the server closes.
+    pub(super) fn closing(self) -> Self {
+        Self { keep_alive: false, closes: true, ..self }
+    }
+
+    pub(super) fn delivery(self, is_upgrade: bool) -> Delivery {
+        Delivery { version: self.version, only_head: self.only_head, is_upgrade, closes: self.closes }
+    }
 }
 
 /// How a response's content is told apart from what follows it.
 pub(super) enum ResponseFraming {
-    /// There is none: HEAD, 204, 304.
+    /// There is none.
     Nothing,
     /// So many octets, still.
     Length(u64),
@@ -61,29 +72,15 @@ pub(super) fn encode_trailers(trailers: Option<&HeaderMap>) -> Vec<u8> {
     fields.flat_map(|(name, value)| [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat()).collect()
 }
 
-/// The head of a response, and how its content is framed.
-pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, ResponseFraming) {
+/// The head of a response that is prepared, and how its content is framed.
+pub(super) fn response_head(response: &Response, framing: Framing, asked: Asked) -> (Vec<u8>, ResponseFraming) {
     let status = response.status;
-    let without_content =
-        status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    // A body that is known to be empty says itself how long it is, except where it stands for the content of GET.
-    let may_promise = !without_content && (asked.only_head || !response.body.is_empty());
-    let promised = response.fields.get(header::CONTENT_LENGTH).filter(|_| may_promise);
-    let promised: Option<u64> = promised.and_then(|length| length.to_str().ok()?.parse().ok());
-    let length = promised.or(http_body::Body::size_hint(&response.body).exact());
-
     let version = if asked.version == Version::HTTP_10 { "HTTP/1.0" } else { "HTTP/1.1" };
     let reason = status.canonical_reason().unwrap_or("<none>");
     let mut head = format!("{version} {} {reason}\r\n", status.as_str()).into_bytes();
     let mut add = |name: &str, value: &[u8]| head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     for (name, value) in &response.fields {
-        if name != header::CONTENT_LENGTH || promised.is_some() {
-            add(name.as_str(), value.as_bytes());
-        }
-    }
-    // RFC 9110 §7.8: who names protocols says that this is about the connection.
-    if response.fields.contains_key(header::UPGRADE) && status != StatusCode::SWITCHING_PROTOCOLS {
-        add("connection", b"upgrade");
+        add(name.as_str(), value.as_bytes());
     }
     if !response.fields.contains_key(header::CONNECTION) {
         match (asked.version, asked.keep_alive) {
@@ -92,18 +89,16 @@ pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, Resp
             (_, false) => add("connection", b"close"),
         }
     }
-    let framing = match length {
-        _ if without_content => ResponseFraming::Nothing,
-        // RFC 9110 §8.6: an answer to HEAD need not say what length GET's content would have.
-        Some(0) if asked.only_head && promised.is_none() => ResponseFraming::Nothing,
-        Some(length) => {
-            if promised.is_none() {
-                add("content-length", length.to_string().as_bytes());
-            }
-            ResponseFraming::Length(length)
-        }
+    if let Some(length) = framing.length
+        && !response.fields.contains_key(header::CONTENT_LENGTH)
+    {
+        add("content-length", length.to_string().as_bytes());
+    }
+    let framing = match framing.length {
+        _ if !framing.has_content => ResponseFraming::Nothing,
+        Some(length) => ResponseFraming::Length(length),
         None if asked.version == Version::HTTP_10 => ResponseFraming::Close,
-        None if asked.only_head => ResponseFraming::Nothing,
+        None if status == StatusCode::SWITCHING_PROTOCOLS => ResponseFraming::Nothing,
         None => {
             add("transfer-encoding", b"chunked");
             ResponseFraming::Chunked
@@ -113,5 +108,5 @@ pub(super) fn response_head(response: &Response, asked: Asked) -> (Vec<u8>, Resp
         add("date", httpdate::fmt_http_date(std::time::SystemTime::now()).as_bytes());
     }
     head.extend(b"\r\n");
-    (head, if asked.only_head { ResponseFraming::Nothing } else { framing })
+    (head, framing)
 }

@@ -7,15 +7,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::header::{CONNECTION, DATE, UPGRADE};
-use http::{HeaderValue, StatusCode};
+use http::header::DATE;
+use http::{Method, StatusCode};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use parking_lot::Mutex;
 use tracing::debug;
 use windhover_contract::{
-    Application, Body, ExchangeLimits, ExpectContinue, Fault, HostFault, Informational, Lifetime, Request, Response,
-    Upgrade,
+    Application, Body, Delivery, ExchangeLimits, ExpectContinue, Fault, HostFault, Informational, Lifetime, Request,
+    Response, Upgrade,
 };
 
 use super::content::{Expectation, RequestContent, expects_continue};
@@ -49,14 +49,17 @@ impl<A: Application> Exchange<A> {
         mut request: http::Request<Incoming>,
     ) -> Result<http::Response<ResponseBody>, Infallible> {
         let version = request.version();
+        let only_head = *request.method() == Method::HEAD;
         let (under_way, limits) = self.link.begin(&self.context.limits);
         let number = self.link.progress().position().exchange;
         // hyper says how much is promised, where there is any.
         let length = request.body().size_hint().lower();
         let has_content = !request.body().is_end_stream();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
+        let upgrade = upgrade.flatten();
+        let has_upgrade = upgrade.is_some();
         let mut closes = false;
-        let response = match self.receive(request, upgrade.flatten(), number, &limits) {
+        let mut response = match self.receive(request, upgrade, number, &limits) {
             Ok(request) => {
                 let response = self.ask(request, has_content).await;
                 if has_content {
@@ -78,7 +81,10 @@ impl<A: Application> Exchange<A> {
             closes = self.content.is_last(closes);
         }
         self.link.progress().respond(is_closing);
-        Ok(self.respond(response, under_way, asked, closes))
+        self.interim.forget();
+        let is_upgrade = has_upgrade && self.decide(&mut response);
+        response.prepare(Delivery { version, only_head, is_upgrade, closes });
+        Ok(self.respond(response, under_way, asked, is_upgrade))
     }
 
     async fn ask(&self, request: Request, has_content: bool) -> Response {
@@ -134,47 +140,40 @@ impl<A: Application> Exchange<A> {
         Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
 
+    /// Whether the application has accepted an upgrade, and there is room for one more upgraded connection.
+    fn decide(&self, response: &mut Response) -> bool {
+        if response.status != StatusCode::SWITCHING_PROTOCOLS {
+            return false;
+        }
+        let is_counted = self.permit.upgrade();
+        if !is_counted {
+            debug!("there are as many upgraded connections as there may be");
+            *response = Response::from(Fault::from(HostFault::Busy));
+        }
+        is_counted
+    }
+
     fn respond(
         &self,
         mut response: Response,
         under_way: UnderWay,
         asked: Option<Asked>,
-        closes: bool,
+        is_upgrade: bool,
     ) -> http::Response<ResponseBody> {
-        self.interim.forget();
-        let switches = response.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switches && asked.is_some() && !self.permit.upgrade() {
-            debug!("there are as many upgraded connections as there may be");
-            response = Response::from(Fault::from(HostFault::Busy));
-        }
-        if closes {
-            response.fields.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        response.strip_forbidden_content();
-        // RFC 9110 §7.8: who names protocols says that this is about the connection.
-        if response.fields.contains_key(UPGRADE) && !switches {
-            response.fields.append(CONNECTION, HeaderValue::from_static("upgrade"));
-        }
         if let Some(date) = date_behind_step() {
             response.fields.entry(DATE).or_insert(date);
         }
-        let content = ResponseBody::new(response.body, under_way);
-        if asked.is_some() {
-            self.link.decide_upgrade(response.status == StatusCode::SWITCHING_PROTOCOLS);
-        }
-        let content = match asked {
-            Some(asked) if response.status == StatusCode::SWITCHING_PROTOCOLS => {
-                response.fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        let mut content = ResponseBody::new(response.body, under_way);
+        if let Some(asked) = asked {
+            self.link.decide_upgrade(is_upgrade);
+            let handed_over = if is_upgrade {
                 self.link.progress().upgrade();
-                *self.handed_over.lock() = Some(HandedOver::Accepted(asked, content));
-                ResponseBody::switching_protocols()
-            }
-            Some(asked) => {
-                *self.handed_over.lock() = Some(HandedOver::Declined(asked));
-                content
-            }
-            None => content,
-        };
+                HandedOver::Accepted(asked, std::mem::replace(&mut content, ResponseBody::switching_protocols()))
+            } else {
+                HandedOver::Declined(asked)
+            };
+            *self.handed_over.lock() = Some(handed_over);
+        }
         let mut message = http::Response::new(content);
         *message.status_mut() = response.status;
         *message.headers_mut() = response.fields;

@@ -6,11 +6,11 @@ use std::pin::pin;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, SendStream};
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CONTENT_LENGTH, DATE};
+use http::{HeaderValue, Version};
 use http_body::Body as _;
 use tracing::debug;
-use windhover_contract::{Body, ClientFault, ExchangeLimits, Response, keep_trailers};
+use windhover_contract::{ClientFault, Delivery, ExchangeLimits, Response, keep_trailers};
 
 use super::control::Control;
 use crate::connection_limit::UpgradedStream;
@@ -43,13 +43,18 @@ impl Sending<'_> {
             respond.send_reset(reason);
             return Err(Cut);
         }
-        response.strip_forbidden_content();
-        let Response { status, fields, mut body } = response;
-        let has_content = !only_head && Response::status_has_content(status);
+        let is_upgrade = self.upgraded.is_some();
+        let delivery = Delivery { version: Version::HTTP_2, only_head, is_upgrade, closes: false };
+        let framing = response.prepare(delivery);
+        let Response { status, mut fields, mut body } = response;
+        if let Some(length) = framing.length {
+            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+        }
+        fields.entry(DATE).or_insert_with(date);
         let mut head = http::Response::new(());
         *head.status_mut() = status;
-        *head.headers_mut() = self.fields(fields, &body, status, only_head);
-        let is_all = !has_content || (body.is_end_stream() && self.upgraded.is_none());
+        *head.headers_mut() = fields;
+        let is_all = !framing.has_content || (body.is_end_stream() && !is_upgrade);
         let mut stream = respond.send_response(head, is_all).map_err(|failure| {
             debug!(%failure, "an answer was not sent");
             respond.send_reset(Reason::INTERNAL_ERROR);
@@ -85,24 +90,6 @@ impl Sending<'_> {
                 None => return stream.send_data(Bytes::new(), true).map_err(|_| Cut),
             }
         }
-    }
-
-    /// The fields as HTTP/2 has them (RFC 9113 §8.2.2).
-    fn fields(&self, mut fields: HeaderMap, body: &Body, status: StatusCode, only_head: bool) -> HeaderMap {
-        for name in [CONNECTION, TRANSFER_ENCODING, UPGRADE] {
-            fields.remove(name);
-        }
-        for name in ["keep-alive", "proxy-connection"] {
-            fields.remove(name);
-        }
-        let size = body.size_hint().exact().filter(|size| !(only_head && *size == 0));
-        let has_length =
-            self.upgraded.is_none() && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        if let Some(size) = size.filter(|_| has_length) {
-            fields.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
-        }
-        fields.entry(DATE).or_insert_with(date);
-        fields
     }
 
     /// Sends a piece of content as the client takes it.
