@@ -233,23 +233,23 @@ impl<A: Application> Connections<A> {
         let leaving = self.draining.grace_over(grace, &self.clock);
         let mut first = tokio::select! {
             biased;
-            octets = read(socket) => octets?,
+            bytes = read(socket) => bytes?,
             () = leaving => return Ok(None),
             () = self.clock.alarm(self.limits.keep_alive_timeout) => return Ok(None),
         };
         if !first.is_empty() && is_partial_preface(&first) {
             let rest = async {
-                let mut octets = BytesMut::from(&first[..]);
-                while is_partial_preface(&octets) {
+                let mut bytes = BytesMut::from(&first[..]);
+                while is_partial_preface(&bytes) {
                     match read(socket).await? {
                         more if more.is_empty() => break,
-                        more => octets.extend_from_slice(&more),
+                        more => bytes.extend_from_slice(&more),
                     }
                 }
-                Ok::<_, io::Error>(octets.freeze())
+                Ok::<_, io::Error>(bytes.freeze())
             };
             match self.clock.timeout(self.limits.request_head_timeout, rest).await {
-                Some(octets) => first = octets?,
+                Some(bytes) => first = bytes?,
                 None => return Ok(None),
             }
         }
@@ -283,9 +283,9 @@ async fn read(socket: &mut Socket) -> io::Result<Bytes> {
     .await
 }
 
-/// Whether more must come before it is clear that these octets begin HTTP/2, or do not.
-fn is_partial_preface(octets: &[u8]) -> bool {
-    octets.len() < PREFACE.len() && PREFACE.starts_with(octets)
+/// Whether more must come before it is clear that these bytes begin HTTP/2, or do not.
+fn is_partial_preface(bytes: &[u8]) -> bool {
+    bytes.len() < PREFACE.len() && PREFACE.starts_with(bytes)
 }
 
 /// Unique in this process, and not to be guessed at across restarts: the process' start is in it.

@@ -262,7 +262,7 @@ const HYPER_MIN_BUFFER_SIZE: usize = 8192;
 /// How long a client has to read that it is refused.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-/// What hyper counts as part of a head and nobody else does: two empty lines before it, one behind it, and one octet,
+/// What hyper counts as part of a head and nobody else does: two empty lines before it, one behind it, and one byte,
 /// because it refuses a head before it has the largest size.
 const EMPTY_LINES: usize = 7;
 

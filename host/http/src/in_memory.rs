@@ -1,4 +1,4 @@
-//! One connection without a network, for fuzzing: all that stands between a client's octets and an application.
+//! One connection without a network, for fuzzing: all that stands between a client's bytes and an application.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::connection_limit::ConnectionLimit;
 use crate::drain::Drain;
 use crate::ending::WorkerEnding;
 
-/// Serves one client that comes through a pipe, by HTTP/1.x or HTTP/2 as its first octets say, until either side ends
+/// Serves one client that comes through a pipe, by HTTP/1.x or HTTP/2 as its first bytes say, until either side ends
 /// it. The reason is for a log.
 pub async fn serve_in_memory<A: Application>(
     pipe: DuplexStream,

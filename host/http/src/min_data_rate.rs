@@ -87,15 +87,15 @@ impl MinDataRate {
 impl TokenBucket {
     fn settle(&mut self, now: Instant, taken: u64) {
         let waited = now.saturating_duration_since(self.since);
-        let octets = taken.saturating_sub(self.taken);
-        let earned = Duration::from_secs_f64(octets as f64 / f64::from(self.rate.bytes_per_second.get()));
+        let bytes = taken.saturating_sub(self.taken);
+        let earned = Duration::from_secs_f64(bytes as f64 / f64::from(self.rate.bytes_per_second.get()));
         let most = self.rate.allows(MAX_CREDIT);
         self.left = self.left.saturating_add(earned).saturating_sub(waited).min(most);
         (self.since, self.taken) = (now, taken);
     }
 }
 
-/// What a client has taken fast may be followed by a pause, but not by one for every octet that it ever took. As
+/// What a client has taken fast may be followed by a pause, but not by one for every byte that it ever took. As
 /// Kestrel's MaxResponseBufferSize, for which a client there has the time of the rate.
 const MAX_CREDIT: u64 = 64 << 10;
 
@@ -109,16 +109,16 @@ mod tests {
     const RATE: DataRate =
         DataRate { bytes_per_second: NonZeroU32::new(100).expect("it is not 0"), grace: Duration::from_secs(5) };
 
-    /// Waits second after second while the client takes so many octets in each. How long it is given.
+    /// Waits second after second while the client takes so many bytes in each. How long it is given.
     fn endure(
         min_data_rate: &mut MinDataRate,
         hand: &crate::TestClock,
-        octets_a_second: u64,
+        bytes_per_second: u64,
         seconds: u64,
     ) -> Option<u64> {
         let mut cx = Context::from_waker(Waker::noop());
         (0..=seconds).find(|second| {
-            let waited = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second * octets_a_second);
+            let waited = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second * bytes_per_second);
             hand.jump(Duration::from_secs(1));
             waited.is_ready()
         })
@@ -126,10 +126,10 @@ mod tests {
 
     #[test]
     fn who_takes_nothing_has_the_grace_and_who_takes_enough_has_all_time() {
-        for (octets_a_second, expected) in [(0, Some(5)), (50, Some(10)), (99, Some(500)), (100, None), (1000, None)] {
+        for (bytes_per_second, expected) in [(0, Some(5)), (50, Some(10)), (99, Some(500)), (100, None), (1000, None)] {
             let (clock, hand) = Clock::by_hand();
             let mut min_data_rate = MinDataRate::new(clock);
-            assert_eq!(endure(&mut min_data_rate, &hand, octets_a_second, 1000), expected, "{octets_a_second}");
+            assert_eq!(endure(&mut min_data_rate, &hand, bytes_per_second, 1000), expected, "{bytes_per_second}");
         }
     }
 

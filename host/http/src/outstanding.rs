@@ -3,7 +3,7 @@
 
 use tokio::net::TcpStream;
 
-/// Octets that were written and are not acknowledged. `None`: this system does not tell.
+/// Bytes that were written and are not acknowledged. `None`: this system does not tell.
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64")))]
 pub(crate) fn outstanding(socket: &TcpStream) -> Option<u64> {
     use rustix::ioctl::{Getter, ioctl};
@@ -14,11 +14,11 @@ pub(crate) fn outstanding(socket: &TcpStream) -> Option<u64> {
     #[expect(unsafe_code, reason = "rustix has this call, but not this question")]
     // SAFETY: `SIOCOUTQ` writes one C int to where its argument points and reads nothing, which is what `Getter` with
     // this type provides for; the descriptor is open as long as the socket is borrowed.
-    let octets = unsafe { ioctl(socket, Getter::<SIOCOUTQ, std::ffi::c_int>::new()) };
-    u64::try_from(octets.ok()?).ok()
+    let bytes = unsafe { ioctl(socket, Getter::<SIOCOUTQ, std::ffi::c_int>::new()) };
+    u64::try_from(bytes.ok()?).ok()
 }
 
-/// Octets that were written and are not acknowledged. `None`: this system does not tell.
+/// Bytes that were written and are not acknowledged. `None`: this system does not tell.
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "riscv64"))))]
 pub(crate) fn outstanding(_: &TcpStream) -> Option<u64> {
     None

@@ -1,6 +1,6 @@
 //! Which versions of HTTP are spoken.
 
-/// Which versions of HTTP are spoken at an address. Over TLS the client chooses by ALPN; else its first octets tell,
+/// Which versions of HTTP are spoken at an address. Over TLS the client chooses by ALPN; else its first bytes tell,
 /// on one port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocols {

@@ -2,8 +2,8 @@
 //!
 //! What was read to find out the protocol is read again. A write fails when the client takes too little for long: else
 //! a guest that writes to such a client would sleep forever, because it is woken by room in the socket's buffer. Whoever
-//! is let go while octets wait to be taken is reset: else the system would hold what it has, and go on to offer it. And
-//! closing lingers where a client is still sending what nobody reads: else the system answers those octets with a
+//! is let go while bytes wait to be taken is reset: else the system would hold what it has, and go on to offer it. And
+//! closing lingers where a client is still sending what nobody reads: else the system answers those bytes with a
 //! reset, which can destroy the response on its way (RFC 9112 §9.6).
 
 use std::io::{self, IoSlice};
@@ -27,7 +27,7 @@ pub(crate) struct Socket {
     first: Bytes,
     clock: Clock,
     min_data_rate: MinDataRate,
-    /// Octets, in all: what is counted where nobody can tell what the client's system has acknowledged.
+    /// Bytes, in all: what is counted where nobody can tell what the client's system has acknowledged.
     written: u64,
     /// The client has let a write wait for too long.
     is_too_slow: bool,
@@ -72,7 +72,7 @@ impl Socket {
         &self.clock
     }
 
-    /// Whether octets wait to be taken by the client.
+    /// Whether bytes wait to be taken by the client.
     pub(crate) fn is_waiting(&self) -> bool {
         self.min_data_rate.is_waiting()
     }

@@ -1,4 +1,4 @@
-//! What octets come and go on: TCP as it is, or something above it.
+//! What bytes come and go on: TCP as it is, or something above it.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::outstanding::outstanding;
 
-/// What octets come and go on.
+/// What bytes come and go on.
 pub(crate) enum Stream {
     Tcp(Tcp),
     Tls(Box<TlsStream<Tcp>>),
@@ -66,7 +66,7 @@ impl Stream {
         self.counted().map(|tcp| &tcp.socket)
     }
 
-    /// Octets that the client's system has acknowledged, of whatever was written to the socket: over TLS, encrypted ones.
+    /// Bytes that the client's system has acknowledged, of whatever was written to the socket: over TLS, encrypted ones.
     /// `None`: nobody can tell.
     pub(crate) fn acknowledged(&self) -> Option<u64> {
         let tcp = self.counted()?;
@@ -117,7 +117,7 @@ impl Second {
 /// A socket of TCP that knows how much was written to it, which only it does below TLS.
 pub(crate) struct Tcp {
     socket: TcpStream,
-    /// Octets, in all.
+    /// Bytes, in all.
     written: u64,
 }
 
@@ -139,7 +139,7 @@ impl Drop for Tcp {
     /// client takes nothing; no limit of ours sees it then.
     fn drop(&mut self) {
         #[cfg(target_os = "linux")]
-        if outstanding(&self.socket).is_some_and(|octets| octets > 0) {
+        if outstanding(&self.socket).is_some_and(|bytes| bytes > 0) {
             let _ = SockRef::from(&self.socket).set_tcp_user_timeout(Some(DELIVERY_TIME));
         }
     }
@@ -259,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_taken_when_it_is_closed_has_an_end_in_the_system() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        for (octets, expected) in [(0, None), (1 << 16, Some(DELIVERY_TIME))] {
+        for (bytes, expected) in [(0, None), (1 << 16, Some(DELIVERY_TIME))] {
             let far = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
             far.set_recv_buffer_size(4096).expect("it may be small");
             far.connect(&listener.local_addr().expect("it is bound").into()).expect("it listens");
@@ -267,11 +267,11 @@ mod tests {
             let near = near.into_std().expect("it can be");
             let same = near.try_clone().expect("there are descriptors");
             let mut near = Tcp::new(TcpStream::from_std(near).expect("there is a runtime"));
-            near.write_all(&vec![b'x'; octets]).await.expect("the system takes it");
-            assert_eq!(near.written, octets as u64);
+            near.write_all(&vec![b'x'; bytes]).await.expect("the system takes it");
+            assert_eq!(near.written, bytes as u64);
             drop(near);
             let timeout = SockRef::from(&same).tcp_user_timeout().expect("Linux tells");
-            assert_eq!(timeout, expected, "with {octets} octets");
+            assert_eq!(timeout, expected, "with {bytes} bytes");
         }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Interim {
 #[derive(Default)]
 struct State {
     stage: Stage,
-    octets: BytesMut,
+    bytes: BytesMut,
     sender: Option<Waker>,
     /// The task that writes, while it waits for the application.
     writer: Option<Waker>,
@@ -34,7 +34,7 @@ enum Stage {
     #[default]
     Idle,
     Waits,
-    /// Its first octets are out: nothing else may be written before its last.
+    /// Its first bytes are out: nothing else may be written before its last.
     IsUnderWay,
     IsOut,
 }
@@ -60,7 +60,7 @@ impl Interim {
             Stage::Idle => {}
             Stage::IsUnderWay => state.is_forgotten = true,
             Stage::Waits | Stage::IsOut => {
-                state.octets.clear();
+                state.bytes.clear();
                 state.stage = Stage::Idle;
                 self.is_there.store(false, Ordering::Release);
             }
@@ -85,9 +85,9 @@ impl Interim {
         if !matches!(state.stage, Stage::Waits | Stage::IsUnderWay) {
             return Poll::Ready(Ok(()));
         }
-        while !state.octets.is_empty() {
-            match write(&state.octets) {
-                Poll::Ready(Ok(written)) => state.octets.advance(written),
+        while !state.bytes.is_empty() {
+            match write(&state.bytes) {
+                Poll::Ready(Ok(written)) => state.bytes.advance(written),
                 Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
                 Poll::Pending => return Poll::Pending,
             }
@@ -114,7 +114,7 @@ impl Informational for Interim {
         let mut state = self.state();
         match state.stage {
             Stage::Idle => {
-                encode(&mut state.octets, status, fields);
+                encode(&mut state.bytes, status, fields);
                 state.stage = Stage::Waits;
                 self.is_there.store(true, Ordering::Release);
                 if let Some(writer) = state.writer.take_if(|writer| !writer.will_wake(cx.waker())) {
@@ -134,19 +134,19 @@ impl Informational for Interim {
 }
 
 /// RFC 9112 §4: a status line, fields, an empty line.
-fn encode(octets: &mut BytesMut, status: StatusCode, fields: &HeaderMap) {
-    octets.extend_from_slice(b"HTTP/1.1 ");
-    octets.extend_from_slice(status.as_str().as_bytes());
-    octets.extend_from_slice(b" ");
-    octets.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
-    octets.extend_from_slice(b"\r\n");
+fn encode(bytes: &mut BytesMut, status: StatusCode, fields: &HeaderMap) {
+    bytes.extend_from_slice(b"HTTP/1.1 ");
+    bytes.extend_from_slice(status.as_str().as_bytes());
+    bytes.extend_from_slice(b" ");
+    bytes.extend_from_slice(status.canonical_reason().unwrap_or("").as_bytes());
+    bytes.extend_from_slice(b"\r\n");
     for (name, value) in fields {
-        octets.extend_from_slice(name.as_str().as_bytes());
-        octets.extend_from_slice(b": ");
-        octets.extend_from_slice(value.as_bytes());
-        octets.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
     }
-    octets.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(b"\r\n");
 }
 
 #[cfg(test)]
@@ -156,10 +156,10 @@ mod tests {
     /// Writes to `out` as much as there is room.
     fn write(interim: &Interim, out: &mut Vec<u8>, room: usize) -> Poll<Result<(), ()>> {
         let end = out.len() + room;
-        interim.poll_write(|octets| match octets.len().min(end - out.len()) {
+        interim.poll_write(|bytes| match bytes.len().min(end - out.len()) {
             0 => Poll::Pending,
             size => {
-                out.extend_from_slice(&octets[..size]);
+                out.extend_from_slice(&bytes[..size]);
                 Poll::Ready(Ok(size))
             }
         })

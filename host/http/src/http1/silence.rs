@@ -1,7 +1,7 @@
 //! The client's silence while no exchange is under way: how long it may last before a head begins, and how long a head
 //! may take. hyper has one timer for both.
 //!
-//! A head whose first octets came together with the request before counts as begun when more of it comes.
+//! A head whose first bytes came together with the request before counts as begun when more of it comes.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -124,7 +124,7 @@ impl Http1Socket {
     /// Writes the interim response that waits, if there is one.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.socket;
-        self.interim.poll_write(|octets| match ready!(socket.poll_write(cx, octets)) {
+        self.interim.poll_write(|bytes| match ready!(socket.poll_write(cx, bytes)) {
             Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
             written => Poll::Ready(written),
         })

@@ -1,9 +1,9 @@
-//! Judges what a client sends, octet for octet, before hyper sees it: hyper cannot be told to be strict, and what two
+//! Judges what a client sends, byte by byte, before hyper sees it: hyper cannot be told to be strict, and what two
 //! parties read differently is how requests are smuggled.
 //!
 //! Follows one connection through heads, content and chunks without I/O and without allocating. A head is good when it
-//! is whole, and so is a line of chunked framing: until then it is shown again, from its first octet. So each line is
-//! judged in one piece, and the verdict does not depend on how the octets were split on their way.
+//! is whole, and so is a line of chunked framing: until then it is shown again, from its first byte. So each line is
+//! judged in one piece, and the verdict does not depend on how the bytes were split on their way.
 //!
 //! Leaves to `exchange` what a target and a Host field mean.
 
@@ -26,16 +26,16 @@ pub(crate) struct Strict {
     fields: Fields,
     /// What chunk extensions have taken in this content.
     extensions: usize,
-    /// Where in the next octets the line begins that is being read.
+    /// Where in the next bytes the line begins that is being read.
     line: usize,
     /// How much of that line is known to hold no line end.
     searched: usize,
     heads: u64,
-    /// Where in these octets a minor version stands that is higher than any there is.
+    /// Where in these bytes a minor version stands that is higher than any there is.
     higher_version: Option<usize>,
 }
 
-/// What became of the octets that were shown.
+/// What became of the bytes that were shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
     /// So many are good. What is behind them must be shown again, with more.
@@ -47,7 +47,7 @@ pub(crate) struct Verdict {
 /// What is wrong, and whom that concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The head behind the good octets.
+    /// The head behind the good bytes.
     Head(ClientFault),
     /// The framing of the content of the head before.
     Content,
@@ -61,10 +61,10 @@ enum Phase {
     /// A request line.
     RequestLineAtLast,
     Fields,
-    /// So many octets of content.
+    /// So many bytes of content.
     Length(u64),
     ChunkSize,
-    /// So many octets of a chunk.
+    /// So many bytes of a chunk.
     Chunk(u64),
     /// The CR behind a chunk.
     ChunkCr,
@@ -101,14 +101,14 @@ impl Strict {
         }
     }
 
-    /// Judges octets: those that were shown last time and not found good, and what has come since. Changes one thing: in
+    /// Judges bytes: those that were shown last time and not found good, and what has come since. Changes one thing: in
     /// a request line HTTP/1.2 and higher becomes HTTP/1.1, which is how it is read (RFC 9110 §2.5).
-    pub(crate) fn check(&mut self, octets: &mut [u8]) -> Verdict {
+    pub(crate) fn check(&mut self, bytes: &mut [u8]) -> Verdict {
         let mut good = 0;
         let fault = loop {
-            let step = self.step(octets, &mut good);
+            let step = self.step(bytes, &mut good);
             if let Some(at) = self.higher_version.take() {
-                octets[at] = b'1';
+                bytes[at] = b'1';
             }
             match step {
                 Ok(true) => {}
@@ -172,8 +172,8 @@ impl Strict {
     }
 
     /// One line, or as much content as there is.
-    fn step(&mut self, octets: &[u8], good: &mut usize) -> Goes {
-        let rest = octets.get(self.line..).unwrap_or_default();
+    fn step(&mut self, bytes: &[u8], good: &mut usize) -> Goes {
+        let rest = bytes.get(self.line..).unwrap_or_default();
         match self.phase {
             Phase::RequestLine | Phase::RequestLineAtLast => self.read_request_line(rest),
             Phase::Fields => self.read_field(rest, good),
@@ -199,8 +199,8 @@ impl Strict {
                 self.phase = Phase::Chunk(left - taken);
                 Ok(taken == left)
             }
-            Phase::ChunkCr => self.read_octet(rest, b'\r', Phase::ChunkLf, good),
-            Phase::ChunkLf => self.read_octet(rest, b'\n', Phase::ChunkSize, good),
+            Phase::ChunkCr => self.read_byte(rest, b'\r', Phase::ChunkLf, good),
+            Phase::ChunkLf => self.read_byte(rest, b'\n', Phase::ChunkSize, good),
             Phase::Upgraded => {
                 self.pass(rest.len(), good);
                 Ok(false)
@@ -209,8 +209,8 @@ impl Strict {
         }
     }
 
-    fn pass(&mut self, octets: usize, good: &mut usize) {
-        self.line += octets;
+    fn pass(&mut self, bytes: usize, good: &mut usize) {
+        self.line += bytes;
         *good = self.line;
     }
 
@@ -337,10 +337,10 @@ impl Strict {
         Ok(true)
     }
 
-    fn read_octet(&mut self, rest: &[u8], expected: u8, next: Phase, good: &mut usize) -> Goes {
+    fn read_byte(&mut self, rest: &[u8], expected: u8, next: Phase, good: &mut usize) -> Goes {
         match rest.first() {
             None => Ok(false),
-            Some(octet) if *octet == expected => {
+            Some(byte) if *byte == expected => {
                 self.pass(1, good);
                 self.phase = next;
                 Ok(true)

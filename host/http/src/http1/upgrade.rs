@@ -1,5 +1,5 @@
 //! The connection after an upgrade: what the application sends is the body of its 101, what the client sends is the
-//! content of the [`Upgrade`]. Octets are read only when the application asks for them, and taken from it only when the
+//! content of the [`Upgrade`]. Bytes are read only when the application asks for them, and taken from it only when the
 //! client takes them.
 
 use std::io;
@@ -131,9 +131,9 @@ impl http_body::Body for Content {
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         let read = ready!(Pin::new(reader).poll_read(cx, &mut buffer));
-        let octets = Bytes::copy_from_slice(buffer.filled());
+        let bytes = Bytes::copy_from_slice(buffer.filled());
         match read {
-            Ok(()) if !octets.is_empty() => Poll::Ready(Some(Ok(Frame::data(octets)))),
+            Ok(()) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
             end => {
                 content.reader = None;
                 Poll::Ready(end.err().map(|_| Err(ClientFault::BodyIncomplete.into())))

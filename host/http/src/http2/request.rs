@@ -11,7 +11,7 @@ use crate::http1::length;
 /// RFC 9113 §8.2.1: no value begins or ends with white space. In HTTP/1.1 that is no part of a value, and so whoever
 /// passes it on there passes on another value.
 pub(super) fn are_trimmed(fields: &HeaderMap) -> bool {
-    let is_space = |octet: Option<&u8>| matches!(octet, Some(b' ' | b'\t'));
+    let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
     fields.values().map(HeaderValue::as_bytes).all(|value| !is_space(value.first()) && !is_space(value.last()))
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Sending<'a> {
     /// What follows is of another protocol.
     pub(super) upgraded: Option<UpgradedStream>,
     pub(super) min_data_rate: MinDataRate,
-    /// Octets of content that the client's window had room for.
+    /// Bytes of content that the client's window had room for.
     pub(super) sent: u64,
 }
 

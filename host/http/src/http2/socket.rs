@@ -40,7 +40,7 @@ struct State {
     receivers: Vec<Waker>,
     /// Of the exchanges that are under way.
     limits: Vec<Arc<ExchangeLimits>>,
-    /// The least of those that have ended since the connection last had nothing to do: some of their octets may not have
+    /// The least of those that have ended since the connection last had nothing to do: some of their bytes may not have
     /// left yet, because the library writes them when it likes.
     left_behind: Option<Option<DataRate>>,
 }
@@ -193,7 +193,7 @@ impl Wire {
     }
 
     /// How slowly the client may take what waits: as slowly as one of its exchanges says, because nobody can tell whose
-    /// octets it does not take. Who wants it faster ends its own stream.
+    /// bytes it does not take. Who wants it faster ends its own stream.
     fn min_response_data_rate(&self, server: Option<DataRate>) -> Option<DataRate> {
         let state = self.state();
         let under_way = state.limits.iter().map(|limits| limits.min_response_data_rate());

@@ -16,7 +16,7 @@ pub(crate) struct Traffic {
     /// What is wrong with streams, until somebody asks.
     malformed: Vec<(u32, Malformed)>,
     sent: Frames,
-    /// Octets of frames that carry nothing, less what others carry.
+    /// Bytes of frames that carry nothing, less what others carry.
     debt: u64,
     /// Streams that the client has reset, less those that were answered to their end.
     resets: u64,
@@ -52,11 +52,11 @@ impl Traffic {
     }
 
     /// Counts what the client has sent.
-    pub(crate) fn receive(&mut self, octets: &[u8], now: Instant) -> Result<(), Flood> {
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Instant) -> Result<(), Flood> {
         self.pay(now);
         let (debt, resets, since) = (&mut self.debt, &mut self.resets, &mut self.unfinished_since);
         let (sections, malformed) = (&mut self.sections, &mut self.malformed);
-        self.received.read(octets, |event| match event {
+        self.received.read(bytes, |event| match event {
             Event::Frame(head) => {
                 if head.kind == RST_STREAM {
                     *resets += 1;
@@ -66,7 +66,7 @@ impl Traffic {
                     sections.begin_frame(&head);
                 }
             }
-            Event::Section(octets) => sections.read_frame(octets),
+            Event::Section(bytes) => sections.read_frame(bytes),
             Event::SectionFrameEnd => malformed.extend(sections.end_frame()),
         });
         match (self.received.is_unfinished(), self.received.took_finished()) {
@@ -90,9 +90,9 @@ impl Traffic {
     }
 
     /// Counts what the server has sent. An answer that a client waits for is work that it does not do for nothing.
-    pub(crate) fn send(&mut self, octets: &[u8]) {
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
         let (debt, resets) = (&mut self.debt, &mut self.resets);
-        self.sent.read(octets, |event| {
+        self.sent.read(bytes, |event| {
             let Event::Frame(head) = event else { return };
             if head.ends_stream() {
                 *resets = resets.saturating_sub(1);
@@ -155,17 +155,17 @@ mod tests {
     }
 
     /// Counts how many can be received before it is too much.
-    fn endure(traffic: &mut Traffic, now: Instant, octets: &[u8], answer: &[u8]) -> Option<(usize, Flood)> {
+    fn endure(traffic: &mut Traffic, now: Instant, bytes: &[u8], answer: &[u8]) -> Option<(usize, Flood)> {
         (0..100_000).find_map(|count| {
             traffic.send(answer);
-            traffic.receive(octets, now).err().map(|flood| (count, flood))
+            traffic.receive(bytes, now).err().map(|flood| (count, flood))
         })
     }
 
     #[test]
     fn frames_that_carry_nothing_are_too_many_at_some_time() {
         let now = Instant::now();
-        for (octets, answer) in [
+        for (bytes, answer) in [
             (frame(6, 0, 8), frame(6, 1, 8)),
             (frame(4, 0, 0), frame(4, 1, 0)),
             (frame(2, 0, 5), vec![]),
@@ -173,7 +173,7 @@ mod tests {
             (frame(0, 0, 0), vec![]),
             (frame(8, 0, 4), vec![]),
         ] {
-            let (count, flood) = endure(&mut begun(now), now, &octets, &answer).expect("it is too much at some time");
+            let (count, flood) = endure(&mut begun(now), now, &bytes, &answer).expect("it is too much at some time");
             assert_eq!(flood, Flood::Frames);
             assert!((1_000..60_000).contains(&count), "{count}");
         }
@@ -182,17 +182,17 @@ mod tests {
     #[test]
     fn a_client_that_works_is_never_too_much() {
         let now = Instant::now();
-        for (octets, answer) in [
+        for (bytes, answer) in [
             // Small requests by a client that opens both windows anew each time.
             ([frame(1, 5, 12), frame(8, 0, 4), frame(8, 0, 4)].concat(), [frame(1, 4, 20), frame(0, 1, 5)].concat()),
             // A download: one window frame for each frame of content.
             ([frame(8, 0, 4), frame(8, 0, 4)].concat(), frame(0, 0, 1024)),
-            // Messages of a few octets, both ways.
+            // Messages of a few bytes, both ways.
             (frame(0, 0, 8), frame(0, 0, 8)),
             // gRPC measures the way with a PING for each message.
             ([frame(0, 0, 100), frame(6, 0, 8)].concat(), [frame(6, 1, 8), frame(0, 0, 20)].concat()),
         ] {
-            assert_eq!(endure(&mut begun(now), now, &octets, &answer), None);
+            assert_eq!(endure(&mut begun(now), now, &bytes, &answer), None);
         }
     }
 

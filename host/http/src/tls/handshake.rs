@@ -1,4 +1,4 @@
-//! A handshake, from the first octet on: what is not TLS, or asks for what is not here, is refused in words that the
+//! A handshake, from the first byte on: what is not TLS, or asks for what is not here, is refused in words that the
 //! client understands.
 
 use std::io;
@@ -50,23 +50,23 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client left before its hello was whole"));
         }
         // A TLS record begins with 22, which is no letter, and every request of HTTP with its method.
-        if first.is_some_and(|octet: u8| octet.is_ascii_alphabetic()) {
+        if first.is_some_and(|byte: u8| byte.is_ascii_alphabetic()) {
             return Ok(None);
         }
         match acceptor.accept() {
             Ok(Some(accepted)) => return Ok(Some(accepted)),
             Ok(None) => {}
             Err((error, mut alert)) => {
-                let mut octets = Vec::new();
-                alert.write_all(&mut octets)?;
-                write(stream, &octets).await?;
+                let mut bytes = Vec::new();
+                alert.write_all(&mut bytes)?;
+                write(stream, &bytes).await?;
                 return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }
     }
 }
 
-/// Reads from the stream when rustls wants octets, so that none are taken that are not rustls'.
+/// Reads from the stream when rustls wants bytes, so that none are taken that are not rustls'.
 struct Reader<'a, 'b, S> {
     stream: &'a mut S,
     cx: &'a mut Context<'b>,
@@ -134,8 +134,8 @@ async fn answer_in_plain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> i
     Ok(())
 }
 
-async fn write<S: AsyncWrite + Unpin>(stream: &mut S, octets: &[u8]) -> io::Result<()> {
-    stream.write_all(octets).await?;
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Result<()> {
+    stream.write_all(bytes).await?;
     stream.flush().await
 }
 

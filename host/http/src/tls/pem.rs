@@ -96,7 +96,7 @@ fn must_be_pem(file: &Path, bytes: &[u8]) -> Result<(), TlsError> {
 
 /// What the sections say they are.
 fn labels(bytes: &[u8]) -> Vec<String> {
-    let begins = bytes.split(|octet| matches!(octet, b'\n' | b'\r')).filter_map(|line| line.strip_prefix(BEGIN));
+    let begins = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).filter_map(|line| line.strip_prefix(BEGIN));
     let mut labels: Vec<String> =
         begins.map(|rest| String::from_utf8_lossy(rest).trim_end_matches(['-', ' ']).to_owned()).collect();
     labels.dedup();

@@ -54,7 +54,7 @@ async fn meet(tls: &Tls, client: ClientConfig, name: &str) -> Result<Met, Refuse
     meet_over(tokio::io::duplex(1 << 16), tls, client, name).await
 }
 
-/// Shakes hands and says one octet each way, which is when a client of TLS 1.3 learns that it was refused.
+/// Shakes hands and says one byte each way, which is when a client of TLS 1.3 learns that it was refused.
 async fn meet_over(
     (client_end, server_end): (DuplexStream, DuplexStream),
     tls: &Tls,
@@ -153,7 +153,7 @@ fn without_key(own: &Issued) -> Vec<u8> {
 fn section(label: &str, der: &[u8]) -> String {
     let mut encoded = String::new();
     for (number, group) in der.chunks(3).enumerate() {
-        let bits = group.iter().fold(0_u32, |bits, octet| bits << 8 | u32::from(*octet)) << (8 * (3 - group.len()));
+        let bits = group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
         for place in 0..4 {
             let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
             let digit = alphabet[(bits >> (18 - 6 * place)) as usize & 63];

@@ -28,7 +28,7 @@ pub(super) fn request_line(line: &[u8]) -> Result<Spoken, ClientFault> {
         _ => return Err(ClientFault::RequestLine),
     };
     let malformed = |fault| {
-        let is_one_word = !target.is_empty() && target.iter().all(|octet| matches!(octet, 0x21..=0x7e));
+        let is_one_word = !target.is_empty() && target.iter().all(|byte| matches!(byte, 0x21..=0x7e));
         if is_one_word { fault } else { ClientFault::RequestLine }
     };
     Target::check(target).map_err(malformed)?;
@@ -70,8 +70,8 @@ pub(super) fn length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
     }
-    let length = value.iter().try_fold(0_u64, |length, octet| match octet {
-        b'0'..=b'9' => length.checked_mul(10)?.checked_add(u64::from(octet - b'0')),
+    let length = value.iter().try_fold(0_u64, |length, byte| match byte {
+        b'0'..=b'9' => length.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
         _ => None,
     })?;
     (length <= i64::MAX as u64).then_some(length)
@@ -81,7 +81,7 @@ pub(super) fn length(value: &[u8]) -> Option<u64> {
 /// bad and asks to be lenient about: no client sends any, and what two parties may read differently smuggles.
 pub(super) fn chunk_size(line: &[u8]) -> Option<(u64, usize)> {
     let line = line.strip_suffix(b"\r\n")?;
-    let digits = line.iter().take_while(|octet| octet.is_ascii_hexdigit()).count();
+    let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let (digits, extensions) = line.split_at(digits);
     if digits.is_empty() || digits.len() > MAX_DIGITS {
         return None;
@@ -117,25 +117,25 @@ fn are_extensions(mut rest: &[u8]) -> bool {
     true
 }
 
-/// RFC 9110 §5.6.4: how long the quoted string is that `octets` begins with. 0: it is none.
-fn quoted_size(octets: &[u8]) -> usize {
+/// RFC 9110 §5.6.4: how long the quoted string is that `bytes` begins with. 0: it is none.
+fn quoted_size(bytes: &[u8]) -> usize {
     let mut at = 1;
     loop {
-        match octets.get(at..).unwrap_or_default() {
+        match bytes.get(at..).unwrap_or_default() {
             [b'"', ..] => return at + 1,
             [b'\\', escaped, ..] if is_text(*escaped) => at += 2,
-            [octet, ..] if *octet != b'\\' && is_text(*octet) => at += 1,
+            [byte, ..] if *byte != b'\\' && is_text(*byte) => at += 1,
             _ => return 0,
         }
     }
 }
 
-/// How much of `octets` may stand in a value, from the first on.
-fn text_size(octets: &[u8]) -> usize {
+/// How much of `bytes` may stand in a value, from the first on.
+fn text_size(bytes: &[u8]) -> usize {
     let mut size = 0;
     loop {
-        let rest = &octets[size..];
-        // Eight at once: the lowest high bit marks the first octet that is below 0x20 or is 0x7f.
+        let rest = &bytes[size..];
+        // Eight at once: the lowest high bit marks the first byte that is below 0x20 or is 0x7f.
         let found = match rest.first_chunk::<8>() {
             Some(eight) => {
                 let eight = u64::from_le_bytes(*eight);
@@ -144,10 +144,10 @@ fn text_size(octets: &[u8]) -> usize {
                 let marks = (below | delete.wrapping_sub(EACH) & !delete) & (EACH * 0x80);
                 (marks.trailing_zeros() / 8) as usize
             }
-            None => rest.iter().position(|octet| !is_text(*octet)).unwrap_or(rest.len()),
+            None => rest.iter().position(|byte| !is_text(*byte)).unwrap_or(rest.len()),
         };
         size += found;
-        match octets.get(size) {
+        match bytes.get(size) {
             Some(b'\t') => size += 1,
             Some(_) if found == 8 => {}
             _ => return size,
@@ -156,26 +156,26 @@ fn text_size(octets: &[u8]) -> usize {
 }
 
 /// RFC 9110 §5.5: what may stand in a value.
-fn is_text(octet: u8) -> bool {
-    (octet >= b' ' || octet == b'\t') & (octet != 0x7f)
+fn is_text(byte: u8) -> bool {
+    (byte >= b' ' || byte == b'\t') & (byte != 0x7f)
 }
 
-/// How long the token is that `octets` begins with.
-pub(super) fn token_size(octets: &[u8]) -> usize {
-    octets.iter().position(|octet| !is_token(*octet)).unwrap_or(octets.len())
+/// How long the token is that `bytes` begins with.
+pub(super) fn token_size(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !is_token(*byte)).unwrap_or(bytes.len())
 }
 
 /// RFC 9110 §5.6.2.
-pub(super) fn is_token(octet: u8) -> bool {
-    TOKEN[usize::from(octet)]
+pub(super) fn is_token(byte: u8) -> bool {
+    TOKEN[usize::from(byte)]
 }
 
 static TOKEN: [bool; 256] = {
     let mut token = [false; 256];
-    let mut octet = 0;
-    while octet < 256 {
-        token[octet] = (octet as u8).is_ascii_alphanumeric();
-        octet += 1;
+    let mut byte = 0;
+    while byte < 256 {
+        token[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
     }
     let mut marks = b"!#$%&'*+-.^_`|~".as_slice();
     while let [mark, rest @ ..] = marks {
@@ -185,7 +185,7 @@ static TOKEN: [bool; 256] = {
     token
 };
 
-/// One in each octet.
+/// One in each byte.
 const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// Digits of a chunk's size: 64 bits.

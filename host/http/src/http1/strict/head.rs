@@ -28,7 +28,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Counts a line, of which there may be more. That there are too many is known from its first octet on, so that
+    /// Counts a line, of which there may be more. That there are too many is known from its first byte on, so that
     /// the verdict is the same however it comes.
     pub(super) fn count(&mut self, line: &[u8], is_whole: bool, bounds: &Bounds) -> Result<(), ClientFault> {
         if self.count >= bounds.fields {
@@ -59,7 +59,7 @@ impl Head {
                 }
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                let members = value().split(|octet| *octet == b',');
+                let members = value().split(|byte| *byte == b',');
                 self.codings = members.fold(self.codings, Codings::and);
             }
             _ => {}

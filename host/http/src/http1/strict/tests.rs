@@ -1,7 +1,7 @@
 use super::*;
 use windhover_contract::InRange;
 
-/// What becomes of a connection's octets: how many are good, of how many heads, and what is wrong behind them.
+/// What becomes of a connection's bytes: how many are good, of how many heads, and what is wrong behind them.
 type Outcome = (usize, u64, Option<Wrong>);
 
 fn limits() -> Limits {
@@ -13,7 +13,7 @@ fn limits() -> Limits {
     }
 }
 
-/// Judges octets that come in these pieces.
+/// Judges bytes that come in these pieces.
 fn judge<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     let (mut strict, mut shown, mut good) = (Strict::new(&limits()), Vec::new(), 0);
     for piece in pieces {
@@ -28,23 +28,23 @@ fn judge<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> Outcome {
     (good, strict.heads(), None)
 }
 
-/// Judges octets in every way they can come in one piece or two, and one by one.
-fn judge_all(octets: &[u8]) -> Outcome {
-    let outcome = judge([octets]);
-    assert_eq!(judge(octets.chunks(1)), outcome, "one by one: {}", octets.escape_ascii());
-    for at in 1..octets.len() {
-        let (first, second) = octets.split_at(at);
-        assert_eq!(judge([first, second]), outcome, "split at {at}: {}", octets.escape_ascii());
+/// Judges bytes in every way they can come in one piece or two, and one by one.
+fn judge_all(bytes: &[u8]) -> Outcome {
+    let outcome = judge([bytes]);
+    assert_eq!(judge(bytes.chunks(1)), outcome, "one by one: {}", bytes.escape_ascii());
+    for at in 1..bytes.len() {
+        let (first, second) = bytes.split_at(at);
+        assert_eq!(judge([first, second]), outcome, "split at {at}: {}", bytes.escape_ascii());
     }
     outcome
 }
 
 /// The fault of a head.
-fn head(octets: &[u8]) -> Option<ClientFault> {
-    match judge_all(octets) {
+fn head(bytes: &[u8]) -> Option<ClientFault> {
+    match judge_all(bytes) {
         (0, 0, Some(Wrong::Head(fault))) => Some(fault),
-        (good, 1, None) if good == octets.len() => None,
-        outcome => panic!("{}: {outcome:?}", octets.escape_ascii()),
+        (good, 1, None) if good == bytes.len() => None,
+        outcome => panic!("{}: {outcome:?}", bytes.escape_ascii()),
     }
 }
 
@@ -97,11 +97,11 @@ fn a_request_line_is_three_parts_with_single_spaces() {
 /// However it comes, what is passed on is HTTP/1.1.
 #[test]
 fn a_higher_minor_version_is_passed_on_as_the_highest_that_there_is() {
-    let octets = b"GET /1.2 HTTP/1.2\r\n\r\nGET / HTTP/1.0\r\n\r\nGET / HTTP/1.7\r\nx: HTTP/1.2\r\n\r\n";
+    let bytes = b"GET /1.2 HTTP/1.2\r\n\r\nGET / HTTP/1.0\r\n\r\nGET / HTTP/1.7\r\nx: HTTP/1.2\r\n\r\n";
     let expected = b"GET /1.2 HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\nx: HTTP/1.2\r\n\r\n";
-    for size in 1..=octets.len() {
+    for size in 1..=bytes.len() {
         let (mut strict, mut shown, mut passed) = (Strict::new(&limits()), Vec::new(), Vec::new());
-        for piece in octets.chunks(size) {
+        for piece in bytes.chunks(size) {
             shown.extend_from_slice(piece);
             let verdict = strict.check(&mut shown);
             assert_eq!(verdict.fault, None);
@@ -146,8 +146,8 @@ fn a_field_line_is_a_name_a_colon_and_a_value() {
         (b"a:1\r\nb:2\r\nc:3\r\nd:4\r\n", None),
         (b"a:1\r\nb:2\r\nc:3\r\nd:4\r\ne:5\r\n", Some(FieldsTooMany)),
     ] {
-        let octets = [b"GET / HTTP/1.1\r\n", fields, b"\r\n"].concat();
-        assert_eq!(head(&octets), expected, "{}", fields.escape_ascii());
+        let bytes = [b"GET / HTTP/1.1\r\n", fields, b"\r\n"].concat();
+        assert_eq!(head(&bytes), expected, "{}", fields.escape_ascii());
     }
     let sized = |size: usize| format!("GET / HTTP/1.1\r\na:{}\r\n\r\n", "b".repeat(size - 4));
     assert_eq!(head(sized(100).as_bytes()), None);
@@ -198,14 +198,14 @@ fn a_request_says_once_and_in_one_way_how_long_it_is() {
 
 #[test]
 fn requests_follow_each_other_behind_their_content() {
-    for octets in [
+    for bytes in [
         &b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.0\r\n\r\n"[..],
         b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\n\n\0\rGET / HTTP/1.1\r\n\r\n",
         b"POST / HTTP/1.1\r\ncontent-length: 3\r\n\r\nabc\r\nGET / HTTP/1.1\r\n\r\n",
         b"POST / HTTP/1.1\r\ntransfer-encoding: Chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\n\r\n\0\r\n0\r\na: b\r\n\r\nGET / HTTP/1.1\r\n\r\n",
     ] {
-        assert_eq!(judge_all(octets), (octets.len(), 2, None), "{}", octets.escape_ascii());
+        assert_eq!(judge_all(bytes), (bytes.len(), 2, None), "{}", bytes.escape_ascii());
     }
     let second_is_wrong = b"GET / HTTP/1.1\r\n\r\n\r\nGET / HTTP/1.1\r\na: b\n\r\n";
     assert_eq!(judge_all(second_is_wrong), (18, 1, Some(Wrong::Head(ClientFault::LineEnd))));
@@ -302,8 +302,8 @@ fn what_is_behind_a_wish_for_an_upgrade_waits_for_the_answer() {
     strict.check(&mut asking.to_vec());
     assert!(strict.awaits_upgrade());
     strict.decline();
-    let mut octets = b"GET / HTTP/1.1\r\n\r\n".to_vec();
-    assert_eq!(strict.check(&mut octets), Verdict { good: octets.len(), fault: None });
+    let mut bytes = b"GET / HTTP/1.1\r\n\r\n".to_vec();
+    assert_eq!(strict.check(&mut bytes), Verdict { good: bytes.len(), fault: None });
     assert_eq!(strict.check(b"\0".to_vec().as_mut()).fault, Some(Wrong::Head(ClientFault::RequestLine)));
     let mut strict = Strict::new(&limits());
     strict.check(&mut asking.to_vec());
@@ -320,18 +320,18 @@ fn what_is_behind_a_wish_for_an_upgrade_waits_for_the_answer() {
 #[test]
 #[ignore = "it measures, and wants a core for itself"]
 fn a_head_takes_so_long() {
-    for (name, octets) in [("curl", CURL), ("browser", BROWSER)] {
-        let (mut strict, mut octets) = (Strict::new(&Limits::default()), octets.to_vec());
+    for (name, bytes) in [("curl", CURL), ("browser", BROWSER)] {
+        let (mut strict, mut bytes) = (Strict::new(&Limits::default()), bytes.to_vec());
         let best = (0..50).map(|_| {
             let begun = std::time::Instant::now();
             for _ in 0..10_000 {
-                let shown = std::hint::black_box(&mut octets[..]);
+                let shown = std::hint::black_box(&mut bytes[..]);
                 assert_eq!(strict.check(shown).good, shown.len());
             }
             begun.elapsed().as_nanos() / 10_000
         });
         let best = best.min().unwrap_or_default();
-        println!("{name}, {} octets: {best} ns", octets.len());
+        println!("{name}, {} bytes: {best} ns", bytes.len());
     }
 }
 

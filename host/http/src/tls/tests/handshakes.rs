@@ -184,7 +184,7 @@ async fn what_is_neither_tls_nor_http_is_told_in_an_alert_and_an_early_end_is_an
 }
 
 #[tokio::test]
-async fn a_hello_that_comes_octet_by_octet_is_understood() {
+async fn a_hello_that_comes_byte_by_byte_is_understood() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
     let tls = serving(&folder, &authority.issue("a.example"));
     let (client, near) = tokio::io::duplex(1 << 16);
@@ -192,8 +192,8 @@ async fn a_hello_that_comes_octet_by_octet_is_understood() {
     let ((mut from_client, mut to_client), (mut from_server, mut to_server)) = (split(near), split(far));
     tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
     tokio::spawn(async move {
-        while let Ok(octet) = from_client.read_u8().await {
-            to_server.write_u8(octet).await?;
+        while let Ok(byte) = from_client.read_u8().await {
+            to_server.write_u8(byte).await?;
             tokio::task::yield_now().await;
         }
         to_server.shutdown().await
