@@ -6,9 +6,9 @@ mod gate;
 mod interim;
 mod link;
 mod progress;
+mod read_timeouts;
 mod reclaimable;
 mod response_body;
-mod silence;
 mod socket;
 mod strict;
 mod upgrade;
@@ -76,18 +76,18 @@ pub(crate) async fn serve<A: Application>(
     });
     loop {
         let (lent, mut back) = Reclaimable::new(socket);
-        let spoken = Box::pin(speak(lent, &mut back, &exchange, &mut draining)).await;
+        let served = Box::pin(serve_with_hyper(lent, &mut back, &exchange, &mut draining)).await;
         if let Some(fault @ Fault::Client(ClientFault::HeadTooSlow)) = ending.own() {
             exchange.context.rejected(&fault, Version::HTTP_11);
             return Err(fault.to_string());
         }
-        socket = match spoken? {
-            Spoken::ToTheEnd => return Ok(()),
-            Spoken::ForNow(socket) => socket,
+        socket = match served? {
+            Served::ToTheEnd => return Ok(()),
+            Served::UntilIdle(socket) => socket,
         };
         let goes_on = tokio::select! {
             biased;
-            goes_on = poll_fn(|cx| socket.poll_rest(cx)) => goes_on.map_err(|failure| failure.to_string())?,
+            goes_on = poll_fn(|cx| socket.poll_next_request(cx)) => goes_on.map_err(|failure| failure.to_string())?,
             () = draining.grace_over(idle_grace(&exchange.context.limits), &exchange.context.clock) => false,
         };
         if !goes_on {
@@ -97,20 +97,20 @@ pub(crate) async fn serve<A: Application>(
     }
 }
 
-/// How speaking went.
-enum Spoken {
+/// How serving a connection ended.
+enum Served {
     ToTheEnd,
     /// Until nothing was to be said for a while.
-    ForNow(Box<Http1Socket>),
+    UntilIdle(Box<Http1Socket>),
 }
 
-/// Speaks by hyper until either side ends the connection, or nothing is to be said: then the socket has come back.
-async fn speak<A: Application>(
+/// Serves the connection with hyper until either side ends the connection, or nothing is to be said: then the socket has come back.
+async fn serve_with_hyper<A: Application>(
     socket: Reclaimable,
     back: &mut oneshot::Receiver<Box<Http1Socket>>,
     exchange: &Arc<Exchange<A>>,
     draining: &mut Draining,
-) -> Result<Spoken, String> {
+) -> Result<Served, String> {
     let (progress, clock) = (exchange.link.progress(), &exchange.context.clock);
     let grace = idle_grace(&exchange.context.limits);
     let mut also_draining = draining.clone();
@@ -127,7 +127,7 @@ async fn speak<A: Application>(
     let serving = builder(&exchange.context.limits).serve_connection(TokioIo::new(socket), service).with_upgrades();
     let mut serving = pin!(serving);
     // hyper gives the socket back within this task, so nothing needs to be woken.
-    let mut rested = || back.try_recv().map_or(Poll::Pending, Poll::Ready);
+    let mut reclaimed = || back.try_recv().map_or(Poll::Pending, Poll::Ready);
     let ended = {
         // Gone behind this block: a future that waits here no more must not be woken in place of one that does.
         let interruption = pin!(async {
@@ -141,7 +141,7 @@ async fn speak<A: Application>(
             biased;
             ended = serving.as_mut() => Ok(ended),
             never = poll_fn(|cx| exchange.content.poll_discard(cx, progress, clock)) => match never {},
-            socket = poll_fn(|_| rested()) => return Ok(rest(exchange, socket)),
+            socket = poll_fn(|_| reclaimed()) => return Ok(idle(exchange, socket)),
             interruption = PollOnWake::new(interruption) => Err(interruption),
             () = &mut overdue => Err(Interruption::Overdue),
         }
@@ -160,13 +160,13 @@ async fn speak<A: Application>(
                 tokio::select! {
                     biased;
                     ended = serving.as_mut() => Ok(ended),
-                    socket = poll_fn(|_| rested()) => Err(socket),
+                    socket = poll_fn(|_| reclaimed()) => Err(socket),
                 }
             };
             let first = if has_begun { None } else { clock.timeout(FIRST_CHANCE, first).await };
             match first {
                 Some(Ok(ended)) => ended,
-                Some(Err(socket)) => return Ok(rest(exchange, socket)),
+                Some(Err(socket)) => return Ok(idle(exchange, socket)),
                 None => {
                     // Ends at once when idle; else after the exchange in flight, with `connection: close`.
                     serving.as_mut().graceful_shutdown();
@@ -175,7 +175,7 @@ async fn speak<A: Application>(
                             biased;
                             ended = serving.as_mut() => break ended,
                             never = poll_fn(|cx| exchange.content.poll_discard(cx, progress, clock)) => match never {},
-                            socket = poll_fn(|_| rested()) => return Ok(rest(exchange, socket)),
+                            socket = poll_fn(|_| reclaimed()) => return Ok(idle(exchange, socket)),
                             () = progress.aborted() => return Err(ABORTED.to_owned()),
                             () = &mut overdue => {
                                 progress.abort();
@@ -194,11 +194,11 @@ async fn speak<A: Application>(
     let handed_over = exchange.handed_over.lock().take();
     match (ended, handed_over) {
         (Err(failure), _) => Err(failure.to_string()),
-        (Ok(()), None) => Ok(Spoken::ToTheEnd),
+        (Ok(()), None) => Ok(Served::ToTheEnd),
         (Ok(()), Some(connection)) => tokio::select! {
             biased;
             ended = connection.serve() => {
-                ended.map(|()| Spoken::ToTheEnd).map_err(|failure| failure.to_string())
+                ended.map(|()| Served::ToTheEnd).map_err(|failure| failure.to_string())
             }
             () = progress.aborted() => Err(ABORTED.to_owned()),
             () = overdue => {
@@ -210,9 +210,9 @@ async fn speak<A: Application>(
 }
 
 /// hyper is dropped, and with it what it holds for an upgrade that was declined.
-fn rest<A>(exchange: &Exchange<A>, socket: Box<Http1Socket>) -> Spoken {
+fn idle<A>(exchange: &Exchange<A>, socket: Box<Http1Socket>) -> Served {
     *exchange.handed_over.lock() = None;
-    Spoken::ForNow(socket)
+    Served::UntilIdle(socket)
 }
 
 /// What happens to a connection besides its exchanges.

@@ -25,7 +25,7 @@ use tracing::{debug, warn};
 use windhover_contract::{Application, ClientFault, Http2Limits, Limits};
 
 use exchange::Exchange;
-use socket::{Http2Socket, Wire};
+use socket::{Http2Socket, SocketState};
 
 use crate::clock::{Alarm, Clock};
 use crate::connection_limit::Permit;
@@ -44,24 +44,24 @@ pub(crate) async fn serve<A: Application>(
     mut draining: Draining,
 ) -> Result<(), String> {
     let (limits, clock) = (Arc::clone(&context.limits), context.clock.clone());
-    let (io, wire) = Http2Socket::new(socket, &limits, Arc::clone(&context.ending));
+    let (io, socket_state) = Http2Socket::new(socket, &limits, Arc::clone(&context.ending));
     let handshake = clock.timeout(limits.request_head_timeout, builder(&limits).handshake(io)).await;
     let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
     let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
     let idle_since = Some(clock.now());
-    wire.hide_end();
+    socket_state.hide_end();
     let mut serving = Serving {
         h2,
         exchange: Arc::new(Exchange {
             application,
             context,
             permit,
-            wire: Arc::clone(&wire),
+            socket_state: Arc::clone(&socket_state),
             draining: draining.clone(),
         }),
         exchanges: JoinSet::new(),
         number: 0,
-        wire,
+        socket_state,
         limits,
         clock,
         idle_since,
@@ -95,7 +95,7 @@ struct Serving<A> {
     exchanges: JoinSet<()>,
     /// Exchanges that have begun.
     number: u64,
-    wire: Arc<Wire>,
+    socket_state: Arc<SocketState>,
     limits: Arc<Limits>,
     clock: Clock,
     /// `None`: an exchange is under way.
@@ -129,17 +129,17 @@ impl<A: Application> Serving<A> {
             }
         }
         self.reap(cx);
-        if self.exchanges.is_empty() && self.wire.is_half_closed() {
+        if self.exchanges.is_empty() && self.socket_state.is_half_closed() {
             return self.poll_end(cx);
         }
-        if self.wire.flood().is_some() && self.end.is_none() {
-            let flood = self.wire.flood();
+        if self.socket_state.flood().is_some() && self.end.is_none() {
+            let flood = self.socket_state.flood();
             debug!(?flood, "a client floods");
             self.exchange.context.ending.begin(ClientFault::Flood);
             return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client floods");
         }
         if let Some(ping) = &mut self.ping
-            && ping.poll(cx, self.wire.heard(), &self.clock).is_ready()
+            && ping.poll(cx, self.socket_state.heard(), &self.clock).is_ready()
         {
             return Poll::Ready(Err("its client does not answer".to_owned()));
         }
@@ -149,9 +149,9 @@ impl<A: Application> Serving<A> {
     /// The client sends no more, and nothing is under way for it: the connection ends when all has been written.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         let ended = match self.h2.poll_closed(cx) {
-            Poll::Pending if self.wire.write_waits() => return self.poll_time(cx),
+            Poll::Pending if self.socket_state.write_waits() => return self.poll_time(cx),
             Poll::Pending => {
-                self.wire.tell_end();
+                self.socket_state.tell_end();
                 self.h2.poll_closed(cx)
             }
             ended => ended,
@@ -214,7 +214,8 @@ impl<A: Application> Serving<A> {
         if end.is_some() {
             return end;
         }
-        let head = self.wire.unfinished_since().map(|since| (since + self.limits.request_head_timeout, TooLong::Head));
+        let head =
+            self.socket_state.unfinished_since().map(|since| (since + self.limits.request_head_timeout, TooLong::Head));
         let idle = self.idle_since.filter(|_| self.end.is_none());
         let idle = idle.map(|since| (since + self.limits.keep_alive_timeout, TooLong::Idle));
         [head, idle].into_iter().flatten().min_by_key(|(deadline, _)| *deadline)

@@ -6,7 +6,7 @@
 // Times that two threads read may be out of order, and less than no time panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
-mod caught;
+mod catch_panic;
 mod clock;
 mod connection;
 mod connection_limit;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{debug, error, warn};
 
-use crate::caught::caught;
+use crate::catch_panic::catch_panic;
 use crate::connection::{Arrival, EndpointSettings};
 use crate::drain::Draining;
 use crate::transport::{Accepting, Arrived, BACKLOG, Listening};
@@ -35,7 +35,7 @@ impl Listener {
     /// for anybody, and closes the socket: the system has told these clients that they are connected, and would break their
     /// connections. A socket that was inherited is not closed by that, and who holds it has them served.
     pub(crate) async fn accept(self, dispatch: Dispatch, closing: Draining) {
-        while caught(self.accept_until(&dispatch, closing.clone())).await.is_err() {
+        while catch_panic(self.accept_until(&dispatch, closing.clone())).await.is_err() {
             error!("accepting connections panicked; this is a bug in Windhover. It goes on");
             tokio::time::sleep(BACK_OFF).await;
         }

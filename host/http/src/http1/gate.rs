@@ -35,12 +35,12 @@ impl Gate {
     }
 
     /// Gives back what is held for what comes. False: something has come that hyper has not seen whole.
-    pub(crate) fn rest(&mut self) -> bool {
-        let rests = self.held.is_empty() && !self.is_closed && self.strict.is_between_heads();
-        if rests {
+    pub(crate) fn release_buffer(&mut self) -> bool {
+        let is_released = self.held.is_empty() && !self.is_closed && self.strict.is_between_heads();
+        if is_released {
             self.held = BytesMut::new();
         }
-        rests
+        is_released
     }
 
     /// Whether content has begun and has not come to its end.
@@ -86,7 +86,7 @@ impl Gate {
                         } else {
                             self.strict.decline()
                         }
-                        self.judge(link);
+                        self.check_held(link);
                         continue;
                     }
                     // More is not read, or a client could fill the memory.
@@ -124,25 +124,25 @@ impl Gate {
                 self.held.extend_from_slice(&read[verdict.good..]);
                 buf.set_filled(before + verdict.good);
             }
-            self.heed(Verdict { good: 0, ..verdict }, link);
+            self.apply(Verdict { good: 0, ..verdict }, link);
             self.has_announced &= verdict.good == 0;
         } else {
             self.held.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
-            self.judge(link);
+            self.check_held(link);
             self.pass(buf);
         }
         self.announce(buf);
     }
 
     /// Judges what is held.
-    fn judge(&mut self, link: &IoEnd) {
+    fn check_held(&mut self, link: &IoEnd) {
         let verdict = self.strict.check(&mut self.held);
         self.has_announced &= verdict.good == 0;
-        self.heed(verdict, link);
+        self.apply(verdict, link);
     }
 
-    fn heed(&mut self, verdict: Verdict, link: &IoEnd) {
+    fn apply(&mut self, verdict: Verdict, link: &IoEnd) {
         self.cleared = verdict.good;
         let Some(wrong) = verdict.fault else { return };
         self.held.truncate(verdict.good);

@@ -45,7 +45,7 @@ impl AsyncRead for Reclaimable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let Some(mut socket) = self.socket() else { return Poll::Pending };
         let read = socket.as_mut().poll_read(cx, buf);
-        if read.is_pending() && socket.takes_rest() {
+        if read.is_pending() && socket.take_reclaimable() {
             self.give_back();
         }
         read

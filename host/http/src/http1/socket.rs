@@ -21,14 +21,14 @@ use super::gate::Gate;
 use super::interim::Interim;
 use super::link::IoEnd;
 use super::progress::Phase;
-use super::silence::{Silence, TooLong};
+use super::read_timeouts::{ReadTimeouts, TimedOut};
 use crate::socket::Socket;
 
 /// A socket that speaks HTTP/1.x.
 pub(crate) struct Http1Socket {
     socket: Socket,
     gate: Gate,
-    silence: Silence,
+    timeouts: ReadTimeouts,
     link: IoEnd,
     content: Arc<RequestContent>,
     interim: Arc<Interim>,
@@ -37,7 +37,7 @@ pub(crate) struct Http1Socket {
     /// The task that waits for that to change, because the client sends no more.
     half_closed: Option<Waker>,
     /// The client has been silent for so long that hyper is not needed to wait for it.
-    rests: bool,
+    is_reclaimable: bool,
 }
 
 impl Http1Socket {
@@ -48,18 +48,18 @@ impl Http1Socket {
         content: Arc<RequestContent>,
         interim: Arc<Interim>,
     ) -> Self {
-        let (gate, silence) = (Gate::new(limits), Silence::new(limits, socket.clock().clone()));
-        Self { socket, gate, silence, link, content, interim, answered: 0, half_closed: None, rests: false }
+        let (gate, timeouts) = (Gate::new(limits), ReadTimeouts::new(limits, socket.clock().clone()));
+        Self { socket, gate, timeouts, link, content, interim, answered: 0, half_closed: None, is_reclaimable: false }
     }
 
     /// Whether the client has been silent for so long that hyper is not needed to wait for it. Told once.
-    pub(crate) fn takes_rest(&mut self) -> bool {
-        std::mem::take(&mut self.rests)
+    pub(crate) fn take_reclaimable(&mut self) -> bool {
+        std::mem::take(&mut self.is_reclaimable)
     }
 
     /// Waits for the client without hyper, which needs to know nothing that the client has said before. False: the client
     /// has ended, or was silent for too long.
-    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(crate) fn poll_next_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         // On the stack, because nothing is held meanwhile.
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut buffer);
@@ -71,7 +71,7 @@ impl Http1Socket {
                 Poll::Ready(Ok(has_come))
             }
             Poll::Pending => {
-                ready!(self.silence.poll(cx, self.link.position()));
+                ready!(self.timeouts.poll(cx, self.link.position()));
                 Poll::Ready(Ok(false))
             }
         }
@@ -117,7 +117,7 @@ impl Http1Socket {
     }
 
     /// Whether nothing is under way that hyper must know of.
-    fn may_rest(&self) -> bool {
+    fn may_be_reclaimed(&self) -> bool {
         !self.link.position().is_under_way() && !self.socket.is_waiting() && !self.content.is_unread()
     }
 
@@ -134,14 +134,14 @@ impl Http1Socket {
 impl AsyncRead for Http1Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let at = buf.filled().len();
-        let Self { socket, gate, silence, link, .. } = &mut *self;
+        let Self { socket, gate, timeouts, link, .. } = &mut *self;
         let is_in_content = gate.is_in_content();
         let read = gate.poll_read(cx, buf, link, |cx, buf| {
             let before = buf.filled().len();
             let read = socket.poll_read(cx, buf);
             // Content that comes behind the answer to it begins no head.
             if buf.filled().len() > before && !is_in_content {
-                silence.hear(link.position());
+                timeouts.note_read(link.position());
             }
             read
         });
@@ -150,11 +150,11 @@ impl AsyncRead for Http1Socket {
             Poll::Ready(read) => Poll::Ready(read),
             Poll::Pending => {
                 let position = link.position();
-                let too_long = silence.poll(cx, position);
-                if too_long.is_pending() && silence.poll_rest(cx, position).is_ready() {
-                    self.rests = self.may_rest() && self.gate.rest();
+                let timed_out = timeouts.poll(cx, position);
+                if timed_out.is_pending() && timeouts.poll_long_idle(cx, position).is_ready() {
+                    self.is_reclaimable = self.may_be_reclaimed() && self.gate.release_buffer();
                 }
-                if let TooLong::Head = ready!(too_long) {
+                if let TimedOut::Head = ready!(timed_out) {
                     let Self { socket, link, .. } = &mut *self;
                     link.end(ClientFault::HeadTooSlow);
                     // hyper has nothing to write now: there is no exchange.
@@ -225,7 +225,7 @@ impl Drop for Http1Socket {
     }
 }
 
-/// What is read at once of what ends a client's rest: a head, most often.
+/// What is read at once of what ends the silence of a client: a head, most often.
 const READ_SIZE: usize = 4 << 10;
 
 /// As Kestrel answers a head that does not come to its end, up to the date.

@@ -14,7 +14,7 @@ use windhover_contract::{Body, ClientFault, ExchangeLimits, Fault, may_be_traile
 use super::control::Control;
 use super::request::are_trimmed;
 use super::sections::Malformed;
-use super::socket::Wire;
+use super::socket::SocketState;
 use crate::clock::Clock;
 use crate::content::Bounded;
 
@@ -24,13 +24,13 @@ pub(crate) fn received(
     length: Option<u64>,
     expects_continue: bool,
     control: &Arc<Control>,
-    wire: &Arc<Wire>,
+    socket_state: &Arc<SocketState>,
     limits: &Arc<ExchangeLimits>,
     clock: &Clock,
 ) -> Body {
     let asks = expects_continue && !stream.is_end_stream();
-    let (control, wire) = (Arc::clone(control), Arc::clone(wire));
-    let received = Received { stream, left: length, control, wire, asks, is_at_trailers: false };
+    let (control, socket_state) = (Arc::clone(control), Arc::clone(socket_state));
+    let received = Received { stream, left: length, control, socket_state, asks, is_at_trailers: false };
     if received.is_end_stream() {
         return Body::empty();
     }
@@ -38,9 +38,9 @@ pub(crate) fn received(
 }
 
 /// What a client sends after an upgrade, which no limit of content is for.
-pub(crate) fn upgraded(stream: RecvStream, control: &Arc<Control>, wire: &Arc<Wire>) -> Body {
-    let (control, wire) = (Arc::clone(control), Arc::clone(wire));
-    Body::stream(Unlimited(Received { stream, left: None, control, wire, asks: false, is_at_trailers: false }))
+pub(crate) fn upgraded(stream: RecvStream, control: &Arc<Control>, socket_state: &Arc<SocketState>) -> Body {
+    let (control, socket_state) = (Arc::clone(control), Arc::clone(socket_state));
+    Body::stream(Unlimited(Received { stream, left: None, control, socket_state, asks: false, is_at_trailers: false }))
 }
 
 /// Content as it comes.
@@ -49,7 +49,7 @@ struct Received {
     /// What is to come, where that is known. The library sees to it that it is true.
     left: Option<u64>,
     control: Arc<Control>,
-    wire: Arc<Wire>,
+    socket_state: Arc<SocketState>,
     /// The client waits to be asked (RFC 9110 §10.1.1).
     asks: bool,
     is_at_trailers: bool,
@@ -59,7 +59,7 @@ impl Received {
     /// Waits for what comes, unless the client sends no more: then what is missing never comes.
     fn wait<T>(&self, cx: &Context<'_>, received: Poll<T>) -> Result<Poll<T>, h2::Error> {
         match received {
-            Poll::Pending if self.wire.poll_half_closed(cx).is_ready() => Err(h2::Reason::CANCEL.into()),
+            Poll::Pending if self.socket_state.poll_half_closed(cx).is_ready() => Err(h2::Reason::CANCEL.into()),
             received => Ok(received),
         }
     }
@@ -121,7 +121,7 @@ impl Received {
     fn are_well_formed(&self, trailers: &HeaderMap) -> bool {
         are_trimmed(trailers)
             && trailers.keys().all(may_be_trailer)
-            && !self.wire.take_malformed(self.stream.stream_id().as_u32(), Malformed::PseudoTrailer)
+            && !self.socket_state.take_malformed(self.stream.stream_id().as_u32(), Malformed::PseudoTrailer)
     }
 }
 

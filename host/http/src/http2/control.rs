@@ -22,7 +22,7 @@ pub(crate) struct Control {
 
 #[derive(Default)]
 struct State {
-    cut_off: Option<Reason>,
+    reset: Option<Reason>,
     /// Why the stream ends before its answer is whole.
     why: Option<Fault>,
     asks_for_content: bool,
@@ -37,16 +37,16 @@ struct State {
 enum Stage {
     #[default]
     Idle,
-    Waits(Response<()>),
-    IsUnderWay,
-    IsOut,
+    Waiting(Response<()>),
+    Sending,
+    Sent,
 }
 
 /// What the stream's task is to do.
-pub(crate) enum Wish {
+pub(crate) enum Command {
     /// End the stream with this code.
-    CutOff(Reason),
-    /// Send this, and say so: [`Control::is_out`].
+    Reset(Reason),
+    /// Send this, and say so: [`Control::is_sent`].
     Send(Response<()>),
 }
 
@@ -60,29 +60,29 @@ impl Control {
         self.state().why.get_or_insert(why.into());
     }
 
-    /// The next wish.
-    pub(crate) async fn wish(&self) -> Wish {
+    /// The next command.
+    pub(crate) async fn next_command(&self) -> Command {
         loop {
             let changed = self.changed.notified();
-            if let Some(wish) = self.take_wish() {
-                return wish;
+            if let Some(command) = self.take_command() {
+                return command;
             }
             changed.await;
         }
     }
 
-    /// That the stream is to be cut off, which is all that can be wished for once the answer has begun.
-    pub(crate) async fn cut_off(&self) -> Reason {
+    /// That the stream is to be reset, which is all that can be wanted once the answer has begun.
+    pub(crate) async fn reset_wanted(&self) -> Reason {
         loop {
-            if let Wish::CutOff(reason) = self.wish().await {
+            if let Command::Reset(reason) = self.next_command().await {
                 return reason;
             }
         }
     }
 
-    /// The code with which the stream is to be cut off, if it is.
-    pub(crate) fn cut_off_already(&self) -> Option<Reason> {
-        self.state().cut_off
+    /// The code with which the stream is to be reset, if it is.
+    pub(crate) fn reset_already(&self) -> Option<Reason> {
+        self.state().reset
     }
 
     /// What the client has sent is malformed (RFC 9113 §8.1.1).
@@ -91,10 +91,10 @@ impl Control {
     }
 
     /// The interim response is on its way.
-    pub(crate) fn is_out(&self) {
+    pub(crate) fn is_sent(&self) {
         let mut state = self.state();
-        if let Stage::IsUnderWay = state.interim {
-            state.interim = Stage::IsOut;
+        if let Stage::Sending = state.interim {
+            state.interim = Stage::Sent;
         }
         if let Some(sender) = state.sender.take() {
             sender.wake();
@@ -121,18 +121,18 @@ impl Control {
         std::mem::take(&mut state.asks_for_content) || will_read
     }
 
-    fn take_wish(&self) -> Option<Wish> {
+    fn take_command(&self) -> Option<Command> {
         let mut state = self.state();
-        if let Some(reason) = state.cut_off {
-            return Some(Wish::CutOff(reason));
+        if let Some(reason) = state.reset {
+            return Some(Command::Reset(reason));
         }
         if std::mem::take(&mut state.asks_for_content) {
-            return Some(Wish::Send(interim(StatusCode::CONTINUE, HeaderMap::new())));
+            return Some(Command::Send(interim(StatusCode::CONTINUE, HeaderMap::new())));
         }
         match std::mem::take(&mut state.interim) {
-            Stage::Waits(response) => {
-                state.interim = Stage::IsUnderWay;
-                Some(Wish::Send(response))
+            Stage::Waiting(response) => {
+                state.interim = Stage::Sending;
+                Some(Command::Send(response))
             }
             other => {
                 state.interim = other;
@@ -143,7 +143,7 @@ impl Control {
 
     fn cut(&self, reason: Reason, why: Fault) {
         self.end(why);
-        self.state().cut_off.get_or_insert(reason);
+        self.state().reset.get_or_insert(reason);
         self.changed.notify_one();
     }
 
@@ -182,11 +182,11 @@ impl Informational for Control {
         let mut state = self.state();
         match state.interim {
             Stage::Idle => {
-                state.interim = Stage::Waits(interim(status, fields.clone()));
+                state.interim = Stage::Waiting(interim(status, fields.clone()));
                 self.changed.notify_one();
             }
-            Stage::Waits(_) | Stage::IsUnderWay => {}
-            Stage::IsOut => {
+            Stage::Waiting(_) | Stage::Sending => {}
+            Stage::Sent => {
                 state.interim = Stage::Idle;
                 return Poll::Ready(());
             }

@@ -18,11 +18,11 @@ use windhover_contract::{
 };
 
 use super::content::{received, upgraded};
-use super::control::{Control, Wish, interim};
+use super::control::{Command, Control, interim};
 use super::request::{are_trimmed, check_scheme, check_size, content_length, expects_continue, make_alike};
 use super::sections::Malformed;
-use super::sending::{Cut, Sending};
-use super::socket::Wire;
+use super::sending::{Sending, StreamReset};
+use super::socket::SocketState;
 use crate::connection_limit::{Permit, UpgradedStream};
 use crate::drain::Draining;
 use crate::exchange::{ConnectionContext, Powers};
@@ -33,7 +33,7 @@ pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
     pub(crate) context: ConnectionContext,
     pub(crate) permit: Permit,
-    pub(crate) wire: Arc<Wire>,
+    pub(crate) socket_state: Arc<SocketState>,
     pub(crate) draining: Draining,
 }
 
@@ -47,7 +47,7 @@ impl<A: Application> Exchange<A> {
         number: u64,
     ) {
         let limits = Arc::new(ExchangeLimits::new(&self.context.limits));
-        let mut under_way = self.wire.begin(&limits);
+        let mut under_way = self.socket_state.begin(&limits);
         let control = Arc::new(Control::new(Arc::clone(&self.context.ending)));
         let only_head = *request.method() == Method::HEAD;
         let mut upgraded = None;
@@ -97,7 +97,7 @@ impl<A: Application> Exchange<A> {
             return Err(Refusal::Fault(HostFault::TooManyConnections.into()));
         }
         check_size(&head, &self.context.limits)?;
-        if self.wire.take_malformed(stream.stream_id().as_u32(), Malformed::Fragment) {
+        if self.socket_state.take_malformed(stream.stream_id().as_u32(), Malformed::Fragment) {
             return Err(ClientFault::TargetMalformed.into());
         }
         if !are_trimmed(&head.headers) {
@@ -111,9 +111,9 @@ impl<A: Application> Exchange<A> {
         let (length, expects_continue) = (content_length(&head.headers)?, expects_continue(&head.headers));
         let (body, content) = match protocols {
             // RFC 8441 §4: the stream is the new protocol's.
-            Some(_) => (Body::empty(), upgraded(stream, control, &self.wire)),
+            Some(_) => (Body::empty(), upgraded(stream, control, &self.socket_state)),
             None => (
-                received(stream, length, expects_continue, control, &self.wire, limits, &self.context.clock),
+                received(stream, length, expects_continue, control, &self.socket_state, limits, &self.context.clock),
                 Body::empty(),
             ),
         };
@@ -154,12 +154,12 @@ impl<A: Application> Exchange<A> {
         request: Request,
         control: &Control,
         respond: &mut SendResponse<Bytes>,
-    ) -> Result<Response, Cut> {
+    ) -> Result<Response, StreamReset> {
         let mut handling = pin!(self.application.handle(request));
         // Those that the client has no room for yet: one of the application's, and perhaps the 100 before it.
         let mut waiting = VecDeque::new();
         loop {
-            let wish = tokio::select! {
+            let command = tokio::select! {
                 biased;
                 response = &mut handling => {
                     if control.must_ask() {
@@ -167,24 +167,24 @@ impl<A: Application> Exchange<A> {
                     }
                     return Ok(response);
                 }
-                wish = control.wish() => Some(wish),
-                _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(Cut), // the client has left
+                command = control.next_command() => Some(command),
+                _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(StreamReset), // the client has left
                 // The library takes as many as it is given: the next is for when this one is taken. Meanwhile the
                 // application's time goes on, and its end, or the client's, ends the wait too.
-                () = poll_fn(|cx| self.wire.poll_taken(cx)), if !waiting.is_empty() => None,
+                () = poll_fn(|cx| self.socket_state.poll_taken(cx)), if !waiting.is_empty() => None,
             };
-            match wish {
-                Some(Wish::CutOff(reason)) => {
+            match command {
+                Some(Command::Reset(reason)) => {
                     respond.send_reset(reason);
-                    return Err(Cut);
+                    return Err(StreamReset);
                 }
-                Some(Wish::Send(response)) => waiting.push_back(response),
+                Some(Command::Send(response)) => waiting.push_back(response),
                 None => {
                     if let Some(next) = waiting.pop_front() {
                         self.inform(respond, next).await;
                     }
                     if waiting.is_empty() {
-                        control.is_out(); // else it was the 100 before it
+                        control.is_sent(); // else it was the 100 before it
                     }
                 }
             }

@@ -18,7 +18,7 @@ use crate::date::date;
 use crate::min_data_rate::MinDataRate;
 
 /// Why a stream ends before its answer does. It was reset, by either side.
-pub(super) struct Cut;
+pub(super) struct StreamReset;
 
 /// An answer on its way.
 pub(super) struct Sending<'a> {
@@ -38,10 +38,10 @@ impl Sending<'_> {
         mut response: Response,
         only_head: bool,
         mut respond: SendResponse<Bytes>,
-    ) -> Result<(), Cut> {
-        if let Some(reason) = self.control.cut_off_already() {
+    ) -> Result<(), StreamReset> {
+        if let Some(reason) = self.control.reset_already() {
             respond.send_reset(reason);
-            return Err(Cut);
+            return Err(StreamReset);
         }
         let is_upgrade = self.upgraded.is_some();
         let delivery = Delivery { version: Version::HTTP_2, only_head, is_upgrade, closes: false };
@@ -58,7 +58,7 @@ impl Sending<'_> {
         let mut stream = respond.send_response(head, is_all).map_err(|failure| {
             debug!(%failure, "an answer was not sent");
             respond.send_reset(Reason::INTERNAL_ERROR);
-            Cut
+            StreamReset
         })?;
         if is_all {
             return Ok(());
@@ -66,8 +66,8 @@ impl Sending<'_> {
         loop {
             let frame = tokio::select! {
                 biased;
-                reason = self.control.cut_off() => return cut(&mut stream, reason).await,
-                _ = poll_fn(|cx| stream.poll_reset(cx)) => return Err(Cut), // the client has left
+                reason = self.control.reset_wanted() => return reset(&mut stream, reason).await,
+                _ = poll_fn(|cx| stream.poll_reset(cx)) => return Err(StreamReset), // the client has left
                 frame = poll_fn(|cx| pin!(&mut body).poll_frame(cx)) => frame,
             };
             match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
@@ -81,19 +81,24 @@ impl Sending<'_> {
                 Some(Ok(Err(frame))) => {
                     let mut trailers = frame.into_trailers().unwrap_or_default();
                     keep_trailers(&mut trailers);
-                    return stream.send_trailers(trailers).map_err(|_| Cut);
+                    return stream.send_trailers(trailers).map_err(|_| StreamReset);
                 }
                 Some(Err(fault)) => {
                     debug!(%fault, "an answer breaks off");
-                    return cut(&mut stream, Reason::INTERNAL_ERROR).await;
+                    return reset(&mut stream, Reason::INTERNAL_ERROR).await;
                 }
-                None => return stream.send_data(Bytes::new(), true).map_err(|_| Cut),
+                None => return stream.send_data(Bytes::new(), true).map_err(|_| StreamReset),
             }
         }
     }
 
     /// Sends a piece of content as the client takes it.
-    async fn send_data(&mut self, stream: &mut SendStream<Bytes>, mut data: Bytes, is_last: bool) -> Result<(), Cut> {
+    async fn send_data(
+        &mut self,
+        stream: &mut SendStream<Bytes>,
+        mut data: Bytes,
+        is_last: bool,
+    ) -> Result<(), StreamReset> {
         while !data.is_empty() {
             stream.reserve_capacity(data.len());
             let size = match stream.capacity() {
@@ -103,16 +108,16 @@ impl Sending<'_> {
             let piece = data.split_to(size.min(data.len()));
             self.sent += piece.len() as u64;
             let ends = is_last && data.is_empty();
-            stream.send_data(piece, ends).map_err(|_| Cut)?;
+            stream.send_data(piece, ends).map_err(|_| StreamReset)?;
             if ends {
                 return Ok(());
             }
         }
-        if is_last { stream.send_data(data, true).map_err(|_| Cut) } else { Ok(()) }
+        if is_last { stream.send_data(data, true).map_err(|_| StreamReset) } else { Ok(()) }
     }
 
     /// Waits until the client takes some more, but not for ever.
-    async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, Cut> {
+    async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, StreamReset> {
         let Self { control, limits, upgraded, min_data_rate, sent } = self;
         let rate = || limits.min_response_data_rate().filter(|_| upgraded.is_none());
         let reason = tokio::select! {
@@ -125,10 +130,10 @@ impl Sending<'_> {
                 Some(Err(_)) | None => {
                     // Who has all the content knows only so that the client has not.
                     control.end(ClientFault::Gone);
-                    return Err(Cut);
+                    return Err(StreamReset);
                 }
             },
-            reason = control.cut_off() => reason,
+            reason = control.reset_wanted() => reason,
             () = poll_fn(|cx| min_data_rate.poll_waiting(cx, rate, || *sent)) => {
                 debug!("a client takes an answer too slowly");
                 control.end(ClientFault::AnswerTooSlow);
@@ -136,15 +141,15 @@ impl Sending<'_> {
             }
         };
         stream.send_reset(reason);
-        Err(Cut)
+        Err(StreamReset)
     }
 }
 
 /// Ends a stream before its answer is whole.
-async fn cut(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), Cut> {
+async fn reset(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), StreamReset> {
     // The library drops what it has not sent yet, also a head that nobody has seen: but that is what was answered, and
     // what the record says. So the connection has its turn first.
     tokio::task::yield_now().await;
     stream.send_reset(reason);
-    Err(Cut)
+    Err(StreamReset)
 }

@@ -22,12 +22,12 @@ pub(crate) struct Http2Socket {
     min_rate: Option<DataRate>,
     /// By which the write that waits is measured.
     rate: Option<DataRate>,
-    wire: Arc<Wire>,
+    socket_state: Arc<SocketState>,
     ending: Arc<Ending>,
 }
 
 /// What the connection knows of its socket, which the library owns.
-pub(crate) struct Wire(Mutex<State>);
+pub(crate) struct SocketState(Mutex<State>);
 
 struct State {
     traffic: Traffic,
@@ -58,14 +58,14 @@ enum ClientEnd {
 
 /// An exchange that is under way on a connection: how slowly its client may take it counts.
 pub(crate) struct UnderWay {
-    wire: Arc<Wire>,
+    socket_state: Arc<SocketState>,
     limits: Arc<ExchangeLimits>,
     pub(crate) is_upgraded: bool,
 }
 
 impl Http2Socket {
-    pub(crate) fn new(socket: Socket, limits: &Limits, ending: Arc<Ending>) -> (Self, Arc<Wire>) {
-        let wire = Arc::new(Wire(Mutex::new(State {
+    pub(crate) fn new(socket: Socket, limits: &Limits, ending: Arc<Ending>) -> (Self, Arc<SocketState>) {
+        let socket_state = Arc::new(SocketState(Mutex::new(State {
             traffic: Traffic::new(socket.clock().now(), limits.http2.header_table_size.as_u32()),
             flood: None,
             heard: 0,
@@ -77,12 +77,12 @@ impl Http2Socket {
             left_behind: None,
         })));
         let min_rate = limits.min_response_data_rate;
-        (Self { socket, min_rate, rate: min_rate, wire: Arc::clone(&wire), ending }, wire)
+        (Self { socket, min_rate, rate: min_rate, socket_state: Arc::clone(&socket_state), ending }, socket_state)
     }
 
     /// The client sends no more. That is not its leaving, as long as something is under way for it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut state = self.wire.state();
+        let mut state = self.socket_state.state();
         match state.end {
             ClientEnd::Told => return Poll::Ready(Ok(())),
             ClientEnd::Hidden => {
@@ -100,7 +100,7 @@ impl Http2Socket {
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
         if written.is_pending() {
-            let rate = self.wire.min_response_data_rate(self.min_rate);
+            let rate = self.socket_state.min_response_data_rate(self.min_rate);
             if std::mem::replace(&mut self.rate, rate) != rate {
                 self.socket.change_rate();
             }
@@ -111,13 +111,13 @@ impl Http2Socket {
             self.ending.begin(ClientFault::AnswerTooSlow);
         }
         if has_waited != self.socket.is_waiting() {
-            self.wire.set_write_waits(!has_waited);
+            self.socket_state.set_write_waits(!has_waited);
         }
         written
     }
 }
 
-impl Wire {
+impl SocketState {
     /// What the client does too much of. Nothing more is read then.
     pub(crate) fn flood(&self) -> Option<Flood> {
         self.state().flood
@@ -189,7 +189,7 @@ impl Wire {
         }
         state.limits.push(Arc::clone(limits));
         drop(state);
-        UnderWay { wire: Arc::clone(self), limits: Arc::clone(limits), is_upgraded: false }
+        UnderWay { socket_state: Arc::clone(self), limits: Arc::clone(limits), is_upgraded: false }
     }
 
     /// How slowly the client may take what waits: as slowly as one of its exchanges says, because nobody can tell whose
@@ -216,7 +216,7 @@ impl Wire {
 impl Drop for UnderWay {
     /// What it leaves to be sent is taken at its own pace, unless it is of another protocol, which has none.
     fn drop(&mut self) {
-        let mut state = self.wire.state();
+        let mut state = self.socket_state.state();
         if let Some(at) = state.limits.iter().position(|limits| Arc::ptr_eq(limits, &self.limits)) {
             state.limits.swap_remove(at);
         }
@@ -236,7 +236,7 @@ fn slower(one: Option<DataRate>, other: Option<DataRate>) -> Option<DataRate> {
 
 impl AsyncRead for Http2Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.wire.flood().is_some() {
+        if self.socket_state.flood().is_some() {
             return Poll::Pending; // the connection sees it when the library waits for more, and ends
         }
         let before = buf.filled().len();
@@ -247,7 +247,7 @@ impl AsyncRead for Http2Socket {
         }
         if !received.is_empty() {
             let now = self.socket.clock().now();
-            let mut state = self.wire.state();
+            let mut state = self.socket_state.state();
             state.heard += 1;
             state.flood = state.traffic.receive(received, now).err();
         }
@@ -259,7 +259,7 @@ impl AsyncWrite for Http2Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = self.socket.poll_write(cx, buf);
         if let Poll::Ready(Ok(size)) = written {
-            self.wire.state().traffic.send(&buf[..size]);
+            self.socket_state.state().traffic.send(&buf[..size]);
         }
         self.watch(cx, written)
     }
@@ -271,7 +271,7 @@ impl AsyncWrite for Http2Socket {
     ) -> Poll<io::Result<usize>> {
         let written = self.socket.poll_write_vectored(cx, bufs);
         if let Poll::Ready(Ok(mut size)) = written {
-            let mut state = self.wire.state();
+            let mut state = self.socket_state.state();
             for buf in bufs {
                 let sent = size.min(buf.len());
                 state.traffic.send(&buf[..sent]);
@@ -292,7 +292,7 @@ impl AsyncWrite for Http2Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // A client that floods is not listened to while it goes on.
-        let lingers = self.wire.flood().is_none();
+        let lingers = self.socket_state.flood().is_none();
         self.socket.poll_shutdown(cx, lingers)
     }
 }

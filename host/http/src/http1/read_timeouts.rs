@@ -16,7 +16,7 @@ use crate::poll_on_wake::PollOnWake;
 
 /// What a client has done for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TooLong {
+pub(crate) enum TimedOut {
     /// Nothing.
     Idle,
     /// Sent a head.
@@ -24,41 +24,41 @@ pub(crate) enum TooLong {
 }
 
 /// The time of one connection between its exchanges.
-pub(crate) struct Silence {
+pub(crate) struct ReadTimeouts {
     keep_alive: Duration,
     head: Duration,
     /// Exchanges that had begun when it was last looked.
     seen: u64,
     /// Something has come since then.
-    has_heard: bool,
+    has_read: bool,
     head_since: Option<Instant>,
     /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
     /// ends.
     alarm: Option<PollOnWake<Alarm>>,
     /// As the other.
-    rest: Option<PollOnWake<Alarm>>,
+    long_idle: Option<PollOnWake<Alarm>>,
     clock: Clock,
 }
 
-impl Silence {
+impl ReadTimeouts {
     pub(crate) fn new(limits: &Limits, clock: Clock) -> Self {
         let (keep_alive, head) = (limits.keep_alive_timeout, limits.request_head_timeout);
-        Self { keep_alive, head, seen: 0, has_heard: false, head_since: None, alarm: None, rest: None, clock }
+        Self { keep_alive, head, seen: 0, has_read: false, head_since: None, alarm: None, long_idle: None, clock }
     }
 
-    /// Something has come. If that is not a whole head, [`Silence::poll`] follows at once, and looks at the time: most
+    /// Something has come. If that is not a whole head, [`ReadTimeouts::poll`] follows at once, and looks at the time: most
     /// often it is one, and the time is of no interest.
-    pub(crate) fn hear(&mut self, position: Position) {
+    pub(crate) fn note_read(&mut self, position: Position) {
         if !position.is_under_way() {
-            self.look(position);
-            self.has_heard = true;
+            self.observe(position);
+            self.has_read = true;
         }
     }
 
     /// Nothing has come. Ready when that was so for too long.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<TooLong> {
-        self.look(position);
-        if std::mem::take(&mut self.has_heard) {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<TimedOut> {
+        self.observe(position);
+        if std::mem::take(&mut self.has_read) {
             self.head_since.get_or_insert_with(|| self.clock.now());
         }
         if self.head_since.is_none() && is_armed(&mut self.alarm, cx) {
@@ -66,8 +66,8 @@ impl Silence {
         }
         loop {
             let ends = match (idle_since(position), self.head_since) {
-                (Some(_), Some(head)) => Some((later(head, self.head), TooLong::Head)),
-                (Some(idle), None) => Some((later(idle, self.keep_alive), TooLong::Idle)),
+                (Some(_), Some(head)) => Some((later(head, self.head), TimedOut::Head)),
+                (Some(idle), None) => Some((later(idle, self.keep_alive), TimedOut::Idle)),
                 (None, _) => None,
             };
             // hyper need not ask again when an exchange has come and gone, so the alarm rings by the time at which the
@@ -89,29 +89,29 @@ impl Silence {
             ready!(Pin::new(&mut *alarm).poll(cx));
             let woken = alarm.wake();
             match ends {
-                Some((deadline, too_long)) if woken.deadline() >= deadline => return Poll::Ready(too_long),
+                Some((deadline, timed_out)) if woken.deadline() >= deadline => return Poll::Ready(timed_out),
                 _ => woken.reset(look_again()),
             }
         }
     }
 
-    /// Nothing has come, as [`Silence::poll`] was told. Ready when that was so for long enough to give back what is held
+    /// Nothing has come, as [`ReadTimeouts::poll`] was told. Ready when that was so for long enough to give back what is held
     /// for the next exchange.
-    pub(crate) fn poll_rest(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<()> {
-        if is_armed(&mut self.rest, cx) {
+    pub(crate) fn poll_long_idle(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<()> {
+        if is_armed(&mut self.long_idle, cx) {
             return Poll::Pending;
         }
         let idle_since = idle_since(position).filter(|_| self.head_since.is_none());
         loop {
-            let at = later(idle_since.unwrap_or_else(|| self.clock.now()), REST);
-            let alarm = match &mut self.rest {
+            let at = later(idle_since.unwrap_or_else(|| self.clock.now()), LONG_IDLE);
+            let alarm = match &mut self.long_idle {
                 Some(alarm) => alarm,
                 alarm => alarm.insert(PollOnWake::new(self.clock.quiet_alarm_at(at))),
             };
             alarm.wake();
             ready!(Pin::new(&mut *alarm).poll(cx));
             if alarm.wake().deadline() >= at {
-                self.rest = None;
+                self.long_idle = None;
                 return Poll::Ready(());
             }
             alarm.wake().reset(at);
@@ -119,9 +119,9 @@ impl Silence {
     }
 
     /// An exchange that has begun since ends what was before.
-    fn look(&mut self, position: Position) {
+    fn observe(&mut self, position: Position) {
         if position.exchange != self.seen {
-            (self.seen, self.has_heard, self.head_since) = (position.exchange, false, None);
+            (self.seen, self.has_read, self.head_since) = (position.exchange, false, None);
         }
     }
 }
@@ -140,4 +140,4 @@ fn is_armed(alarm: &mut Option<PollOnWake<Alarm>>, cx: &mut Context<'_>) -> bool
 
 /// How long a client is silent until it is waited for with less at hand. Short, so that it holds for most that are idle;
 /// long enough that a client that asks again and again does not notice.
-const REST: Duration = Duration::from_secs(1);
+const LONG_IDLE: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 /// What the future gives, or what it panicked with; then it is not polled any more.
-pub(crate) async fn caught<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
+pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
         Ok(polled) => polled.map(Ok),
@@ -22,11 +22,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_a_result_also_after_a_wait() {
-        assert!(matches!(caught(async { 1 }).await, Ok(1)));
+        assert!(matches!(catch_panic(async { 1 }).await, Ok(1)));
         let panics = async {
             tokio::task::yield_now().await;
             panic!("a test's own");
         };
-        assert!(caught::<()>(panics).await.is_err());
+        assert!(catch_panic::<()>(panics).await.is_err());
     }
 }
