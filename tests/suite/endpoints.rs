@@ -134,7 +134,7 @@ impl Serving {
         // Not port 0, so that it can be named again.
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let first = format!("http://{}", free.expect("there is a free port"));
-        let (clock, by_hand) = Clock::by_hand();
+        let (clock, by_hand) = Clock::manual();
         let config = HttpConfig {
             endpoints: vec![(&*first).into()],
             workers: NonZeroUsize::MIN,

@@ -325,7 +325,7 @@ async fn pass(hand: &TestClock, time: Duration) {
 }
 
 fn by_hand(server: TestServer) -> (TestServer, TestClock) {
-    let (clock, hand) = Clock::by_hand();
+    let (clock, hand) = Clock::manual();
     (server.config(move |config| config.clock = clock.clone()), hand)
 }
 

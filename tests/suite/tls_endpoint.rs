@@ -60,7 +60,7 @@ async fn a_client_that_offers_only_other_protocols_is_refused() {
 #[tokio::test]
 async fn a_handshake_that_stalls_is_ended_in_its_time() {
     for beginning in [&b""[..], &[22, 3, 1, 0, 100, 1]] {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, hand) = Clock::manual();
         let limit = Duration::from_secs(4);
         let served = TestServer::https()
             .config(move |config| config.clock = clock.clone())

@@ -225,7 +225,7 @@ fn serve(
     changes: Changes,
     application: impl Application,
 ) -> Served {
-    let (clock, hand) = if is_by_hand { Some(Clock::by_hand()).unzip() } else { (None, None) };
+    let (clock, hand) = if is_by_hand { Some(Clock::manual()).unzip() } else { (None, None) };
     let clock = clock.unwrap_or_default();
     let mut served = start(kind, limits, clock, facts, changes, application);
     served.hand = hand;

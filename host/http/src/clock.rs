@@ -1,4 +1,4 @@
-//! The time that all limits of this server run by: the system's, or that of a test, which lets it pass by hand.
+//! The time that all limits of this server run by: the system's, or that of a test, which moves it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,15 +15,15 @@ use tokio::time::{Instant, Sleep};
 
 /// A clock. Default: the system's.
 #[derive(Clone, Default)]
-pub struct Clock(Option<Arc<Hands>>);
+pub struct Clock(Option<Arc<ManualTime>>);
 
 /// Moves the clock that came with it. A test sees a limit of minutes met without waiting for minutes, and knows that it
 /// was met by time and not by chance.
 #[derive(Clone)]
-pub struct TestClock(Arc<Hands>);
+pub struct TestClock(Arc<ManualTime>);
 
 /// A clock that stands still until it is moved.
-struct Hands {
+struct ManualTime {
     state: Mutex<State>,
     /// Who waits has changed.
     changed: Notify,
@@ -43,15 +43,15 @@ struct Waiting {
 
 impl Clock {
     /// A clock that stands still, and what moves it.
-    pub fn by_hand() -> (Self, TestClock) {
+    pub fn manual() -> (Self, TestClock) {
         let state = State { now: Instant::now(), waiting: BTreeMap::new(), next: 0 };
-        let hands = Arc::new(Hands { state: Mutex::new(state), changed: Notify::new() });
-        (Self(Some(Arc::clone(&hands))), TestClock(hands))
+        let time = Arc::new(ManualTime { state: Mutex::new(state), changed: Notify::new() });
+        (Self(Some(Arc::clone(&time))), TestClock(time))
     }
 
     /// What it shows.
     pub fn now(&self) -> Instant {
-        self.0.as_ref().map_or_else(Instant::now, |hands| hands.state().now)
+        self.0.as_ref().map_or_else(Instant::now, |time| time.state().now)
     }
 
     /// An alarm that rings when so much time has passed.
@@ -73,10 +73,10 @@ impl Clock {
     fn alarm_for(&self, deadline: Instant, is_quiet: bool) -> Alarm {
         Alarm(match &self.0 {
             None => Kind::System(Box::pin(tokio::time::sleep_until(deadline))),
-            Some(hands) => {
-                let hands = Arc::clone(hands);
-                let number = hands.number();
-                Kind::ByHand { hands, deadline, number, is_quiet }
+            Some(time) => {
+                let time = Arc::clone(time);
+                let number = time.number();
+                Kind::Manual { time, deadline, number, is_quiet }
             }
         })
     }
@@ -110,7 +110,7 @@ impl<F: Future> Future for Timeout<F> {
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Clock::by_hand" } else { "Clock::system" })
+        f.write_str(if self.0.is_some() { "Clock::manual" } else { "Clock::system" })
     }
 }
 
@@ -167,7 +167,7 @@ impl TestClock {
     }
 }
 
-impl Hands {
+impl ManualTime {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock()
     }
@@ -196,7 +196,7 @@ pub struct Alarm(Kind);
 
 enum Kind {
     System(Pin<Box<Sleep>>),
-    ByHand { hands: Arc<Hands>, deadline: Instant, number: u64, is_quiet: bool },
+    Manual { time: Arc<ManualTime>, deadline: Instant, number: u64, is_quiet: bool },
 }
 
 impl Alarm {
@@ -204,7 +204,7 @@ impl Alarm {
     pub fn deadline(&self) -> Instant {
         match &self.0 {
             Kind::System(sleep) => sleep.deadline(),
-            Kind::ByHand { deadline, .. } => *deadline,
+            Kind::Manual { deadline, .. } => *deadline,
         }
     }
 
@@ -212,8 +212,8 @@ impl Alarm {
     pub fn reset(&mut self, to: Instant) {
         match &mut self.0 {
             Kind::System(sleep) => sleep.as_mut().reset(to),
-            Kind::ByHand { hands, deadline, number, .. } => {
-                hands.state().waiting.remove(&(*deadline, *number));
+            Kind::Manual { time, deadline, number, .. } => {
+                time.state().waiting.remove(&(*deadline, *number));
                 *deadline = to;
             }
         }
@@ -226,15 +226,15 @@ impl Future for Alarm {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             Kind::System(sleep) => sleep.as_mut().poll(cx),
-            Kind::ByHand { hands, deadline, number, is_quiet } => {
-                let mut state = hands.state();
+            Kind::Manual { time, deadline, number, is_quiet } => {
+                let mut state = time.state();
                 if *deadline <= state.now {
                     return Poll::Ready(());
                 }
                 let waiting = Waiting { waker: cx.waker().clone(), is_quiet: *is_quiet };
                 state.waiting.insert((*deadline, *number), waiting);
                 drop(state);
-                hands.changed.notify_waiters();
+                time.changed.notify_waiters();
                 Poll::Pending
             }
         }
@@ -243,9 +243,9 @@ impl Future for Alarm {
 
 impl Drop for Alarm {
     fn drop(&mut self) {
-        if let Kind::ByHand { hands, deadline, number, .. } = &self.0 {
-            hands.state().waiting.remove(&(*deadline, *number));
-            hands.changed.notify_waiters();
+        if let Kind::Manual { time, deadline, number, .. } = &self.0 {
+            time.state().waiting.remove(&(*deadline, *number));
+            time.changed.notify_waiters();
         }
     }
 }
@@ -261,32 +261,32 @@ mod tests {
 
     #[tokio::test]
     async fn an_alarm_rings_when_the_hand_has_passed_it_and_not_before() {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, test_clock) = Clock::manual();
         let minute = Duration::from_secs(60);
         let waiting = tokio::spawn({
             let clock = clock.clone();
             async move { clock.timeout(minute, std::future::pending::<()>()).await }
         });
-        hand.wait_until_armed(minute).await;
-        hand.jump(minute - Duration::from_millis(1));
+        test_clock.wait_until_armed(minute).await;
+        test_clock.jump(minute - Duration::from_millis(1));
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        hand.advance(Duration::from_millis(1)).await;
+        test_clock.advance(Duration::from_millis(1)).await;
         assert_eq!(waiting.await.expect("it does not panic"), None);
     }
 
     #[tokio::test]
     async fn an_alarm_that_is_set_anew_or_dropped_is_not_waited_for() {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, test_clock) = Clock::manual();
         let mut alarm = clock.alarm(Duration::from_secs(1));
         assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut alarm).poll(cx).is_pending())).await);
         alarm.reset(clock.now() + Duration::from_secs(9));
-        assert!(!hand.0.state().is_armed(Duration::from_secs(5)));
+        assert!(!test_clock.0.state().is_armed(Duration::from_secs(5)));
         assert!(std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut alarm).poll(cx).is_pending())).await);
-        assert!(hand.0.state().is_armed(Duration::from_secs(9)));
-        assert!(hand.0.state().is_armed_at(Duration::from_secs(9)));
-        assert!(!hand.0.state().is_armed_at(Duration::from_secs(10)));
+        assert!(test_clock.0.state().is_armed(Duration::from_secs(9)));
+        assert!(test_clock.0.state().is_armed_at(Duration::from_secs(9)));
+        assert!(!test_clock.0.state().is_armed_at(Duration::from_secs(10)));
         drop(alarm);
-        assert!(!hand.0.state().is_armed(Duration::from_secs(9)));
+        assert!(!test_clock.0.state().is_armed(Duration::from_secs(9)));
     }
 }

@@ -1,4 +1,4 @@
-//! That the server is about to leave, or leaves, or one of its endpoints does, as connections hear of it.
+//! How connections learn that their server shuts down, or is about to, or that their endpoint is removed.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,41 +11,41 @@ use windhover_contract::Limits;
 
 use crate::clock::{Clock, later};
 
-/// Says that something leaves. Dropping it says so too.
+/// Begins the shutdown of a server or an endpoint. Dropping it does so too.
 #[derive(Debug)]
 pub(crate) struct Drain(Arc<Source>);
 
 #[derive(Debug)]
 struct Source {
     phase: watch::Sender<Phase>,
-    /// Asked at each answer, and so told without a lock.
+    /// Read for each response, so it is read without a lock.
     is_closing: Arc<AtomicBool>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Phase {
-    /// Since when every answer says that nothing follows it.
+    /// Since when each response says that its connection closes.
     closing_since: Option<Instant>,
     is_draining: bool,
 }
 
-/// Tells a server that it is about to leave, while it still serves as before: from then on its answers say that their
-/// connections close, so that clients go elsewhere, or come back by a connection of whoever follows.
+/// Announces a shutdown to a server that still serves as before. From then on its responses say that their connections
+/// close, so that clients connect to another server, or to the one that replaces this one.
 #[derive(Clone, Debug)]
-pub(crate) struct LeaveNotice {
+pub(crate) struct ShutdownAnnouncer {
     source: Weak<Source>,
     clock: Clock,
 }
 
-/// Hears that something leaves, or either of two.
+/// Learns that a server or an endpoint shuts down, or either of two.
 #[derive(Clone, Debug)]
 pub(crate) struct Draining {
-    own: Heard,
-    other: Option<Heard>,
+    own: Signal,
+    other: Option<Signal>,
 }
 
 #[derive(Clone, Debug)]
-struct Heard {
+struct Signal {
     phase: watch::Receiver<Phase>,
     is_closing: Arc<AtomicBool>,
 }
@@ -54,16 +54,16 @@ impl Drain {
     pub(crate) fn new() -> (Self, Draining) {
         let (sender, receiver) = watch::channel(Phase::default());
         let is_closing = Arc::new(AtomicBool::new(false));
-        let own = Heard { phase: receiver, is_closing: Arc::clone(&is_closing) };
+        let own = Signal { phase: receiver, is_closing: Arc::clone(&is_closing) };
         (Self(Arc::new(Source { phase: sender, is_closing })), Draining { own, other: None })
     }
 
-    /// What says before it begins that it is about to.
-    pub(crate) fn notice(&self, clock: Clock) -> LeaveNotice {
-        LeaveNotice { source: Arc::downgrade(&self.0), clock }
+    /// What announces the shutdown before it begins.
+    pub(crate) fn announcer(&self, clock: Clock) -> ShutdownAnnouncer {
+        ShutdownAnnouncer { source: Arc::downgrade(&self.0), clock }
     }
 
-    /// Says so. `now`: the grace of connections on which nothing happens counts from then, unless it does already.
+    /// Begins. `now`: when the grace of idle connections begins, unless it has begun.
     pub(crate) fn begin(&self, now: Option<Instant>) {
         self.0.is_closing.store(true, Ordering::Relaxed);
         self.0.phase.send_modify(|phase| {
@@ -79,9 +79,9 @@ impl Drop for Drain {
     }
 }
 
-impl LeaveNotice {
-    /// Says so. Saying it again, or to a server that has ended, changes nothing.
-    pub(crate) fn give(&self) {
+impl ShutdownAnnouncer {
+    /// Announces the shutdown. To announce it again, or to a server that has ended, has no effect.
+    pub(crate) fn announce(&self) {
         let Some(source) = self.source.upgrade() else { return };
         source.is_closing.store(true, Ordering::Relaxed);
         source.phase.send_modify(|phase| {
@@ -91,32 +91,32 @@ impl LeaveNotice {
 }
 
 impl Draining {
-    /// Hears of the other one too.
+    /// Learns of the other one too.
     pub(crate) fn or(self, other: &Self) -> Self {
         Self { other: Some(other.own.clone()), ..self }
     }
 
-    /// Whether every answer is to say that nothing follows it.
+    /// Whether each response must say that its connection closes.
     pub(crate) fn is_closing(&self) -> bool {
-        let is_closing = |heard: &Heard| heard.is_closing.load(Ordering::Relaxed);
+        let is_closing = |signal: &Signal| signal.is_closing.load(Ordering::Relaxed);
         is_closing(&self.own) || self.other.as_ref().is_some_and(is_closing)
     }
 
-    /// Ends when every answer is to say that nothing follows it.
+    /// Ends when each response must say that its connection closes.
     pub(crate) async fn closing(&mut self) {
         self.wait(|phase| phase.closing_since.is_some() || phase.is_draining).await;
     }
 
-    /// Ends when draining begins, or when nobody is left who could begin it.
+    /// Ends when draining begins, or when its [`Drain`] is dropped.
     pub(crate) async fn begun(&mut self) {
         self.wait(|phase| phase.is_draining).await;
     }
 
-    /// Ends when draining has begun and a connection on which nothing happens has had its grace.
+    /// Ends when draining has begun and the grace of idle connections is over.
     pub(crate) async fn grace_over(&mut self, grace: Duration, clock: &Clock) {
         self.begun().await;
         let since = [Some(&self.own), self.other.as_ref()].into_iter().flatten();
-        let since = since.filter_map(|heard| heard.phase.borrow().closing_since).min();
+        let since = since.filter_map(|signal| signal.phase.borrow().closing_since).min();
         clock.alarm_at(later(since.unwrap_or_else(|| clock.now()), grace)).await;
     }
 
@@ -134,15 +134,15 @@ impl Draining {
     }
 }
 
-/// How long a connection on which nothing happens stays open when the server leaves. Not as long as one on which
-/// something does: who is idle is not counted among those that were abandoned.
+/// How long an idle connection stays open when the server drains. It is shorter than the time of a busy one, so that idle
+/// connections are not counted among those that were aborted.
 pub(crate) fn idle_grace(limits: &Limits) -> Duration {
     limits.drain_idle_grace.min(limits.drain_timeout / 2)
 }
 
-/// What a client that has connected and not said a word yet has left to begin when the server drains: most often its
+/// How long a client that has connected and sent nothing has to begin its request when the server drains. Most often the
 /// request is on its way.
 pub(crate) const FIRST_CHANCE: Duration = Duration::from_millis(100);
 
-/// What a client that is in the middle of a head has left to complete it when the server drains.
+/// How long a client has to complete a head that it has begun when the server drains.
 pub(crate) const LAST_CHANCE: Duration = Duration::from_secs(1);

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use windhover_contract::{ConnectionCounts, EndpointsChanged, ServerAddresses, ServerHandle};
 
 use crate::connection_limit::ConnectionLimit;
-use crate::drain::LeaveNotice;
+use crate::drain::ShutdownAnnouncer;
 use crate::endpoint::{BindError, EndpointConfig};
 
 /// The handle of an [`crate::HttpServer`].
@@ -15,7 +15,7 @@ pub struct HttpHandle {
     changes: mpsc::Sender<Change>,
     addresses: watch::Receiver<Arc<ServerAddresses>>,
     connections: Arc<ConnectionLimit>,
-    notice: LeaveNotice,
+    announcer: ShutdownAnnouncer,
 }
 
 /// A change of the endpoints that somebody waits for.
@@ -30,10 +30,10 @@ impl HttpHandle {
     pub(crate) fn new(
         addresses: watch::Receiver<Arc<ServerAddresses>>,
         connections: Arc<ConnectionLimit>,
-        notice: LeaveNotice,
+        announcer: ShutdownAnnouncer,
     ) -> (Self, mpsc::Receiver<Change>) {
         let (changes, receiver) = mpsc::channel(1);
-        (Self { changes, addresses, connections, notice }, receiver)
+        (Self { changes, addresses, connections, announcer }, receiver)
     }
 }
 
@@ -57,6 +57,6 @@ impl ServerHandle for HttpHandle {
     }
 
     fn announce_shutdown(&self) {
-        self.notice.give();
+        self.announcer.announce();
     }
 }

@@ -112,8 +112,8 @@ impl HttpServer {
         let (addresses, bound) = watch::channel(Arc::new(endpoints.addresses()));
         let connection_limit = Arc::new(ConnectionLimit::new(&config.limits));
         let drain = Drain::new();
-        let notice = drain.0.notice(config.clock.clone());
-        let (handle, changes) = HttpHandle::new(bound, Arc::clone(&connection_limit), notice);
+        let announcer = drain.0.announcer(config.clock.clone());
+        let (handle, changes) = HttpHandle::new(bound, Arc::clone(&connection_limit), announcer);
         Ok(Self {
             endpoints,
             addresses,

@@ -112,14 +112,14 @@ mod tests {
     /// Waits second after second while the client takes so many bytes in each. How long it is given.
     fn endure(
         min_data_rate: &mut MinDataRate,
-        hand: &crate::TestClock,
+        test_clock: &crate::TestClock,
         bytes_per_second: u64,
         seconds: u64,
     ) -> Option<u64> {
         let mut cx = Context::from_waker(Waker::noop());
         (0..=seconds).find(|second| {
             let waited = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second * bytes_per_second);
-            hand.jump(Duration::from_secs(1));
+            test_clock.jump(Duration::from_secs(1));
             waited.is_ready()
         })
     }
@@ -127,38 +127,38 @@ mod tests {
     #[test]
     fn who_takes_nothing_has_the_grace_and_who_takes_enough_has_all_time() {
         for (bytes_per_second, expected) in [(0, Some(5)), (50, Some(10)), (99, Some(500)), (100, None), (1000, None)] {
-            let (clock, hand) = Clock::by_hand();
+            let (clock, test_clock) = Clock::manual();
             let mut min_data_rate = MinDataRate::new(clock);
-            assert_eq!(endure(&mut min_data_rate, &hand, bytes_per_second, 1000), expected, "{bytes_per_second}");
+            assert_eq!(endure(&mut min_data_rate, &test_clock, bytes_per_second, 1000), expected, "{bytes_per_second}");
         }
     }
 
     #[test]
     fn what_was_taken_fast_is_followed_by_a_pause_that_has_an_end() {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, test_clock) = Clock::manual();
         let mut min_data_rate = MinDataRate::new(clock);
-        assert_eq!(endure(&mut min_data_rate, &hand, 1_000_000, 2), None);
+        assert_eq!(endure(&mut min_data_rate, &test_clock, 1_000_000, 2), None);
         min_data_rate.goes_on(|| 3_000_000);
         let mut cx = Context::from_waker(Waker::noop());
         for (seconds, is_over) in [(600, false), (60, true)] {
             let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000);
-            hand.jump(Duration::from_secs(seconds));
+            test_clock.jump(Duration::from_secs(seconds));
             assert_eq!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000).is_ready(), is_over);
         }
     }
 
     #[test]
     fn short_waits_add_up() {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, test_clock) = Clock::manual();
         let mut min_data_rate = MinDataRate::new(clock);
         let mut cx = Context::from_waker(Waker::noop());
         for second in 0..5 {
             assert!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || second).is_pending());
-            hand.jump(Duration::from_secs(1));
+            test_clock.jump(Duration::from_secs(1));
             min_data_rate.goes_on(|| second + 1);
         }
         let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 6);
-        hand.jump(Duration::from_millis(100));
+        test_clock.jump(Duration::from_millis(100));
         assert!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 6).is_ready());
     }
 }

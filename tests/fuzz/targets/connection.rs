@@ -42,7 +42,7 @@ fuzz_target!(|input: &[u8]| {
 /// answers of HTTP/1.1 the client.
 async fn exchange(octets: Vec<u8>, size: usize) -> (usize, usize) {
     let (client, server) = duplex(4096);
-    let (clock, hand) = Clock::by_hand();
+    let (clock, hand) = Clock::manual();
     let asked = Arc::new(AtomicUsize::new(0));
     let application = Arc::new(Echo(Arc::clone(&asked)));
     let serving = tokio::spawn(serve_in_memory(server, application, Limits::default(), clock));

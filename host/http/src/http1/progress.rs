@@ -239,15 +239,15 @@ mod tests {
 
     #[test]
     fn idle_time_begins_when_the_exchange_ends() {
-        let (clock, hand) = Clock::by_hand();
+        let (clock, test_clock) = Clock::manual();
         let begun = clock.now();
         let progress = Arc::new(Progress::new(clock, Arc::default()));
         assert_eq!(progress.position().phase, Phase::Idle { since: begun });
         let under_way = progress.begin();
-        hand.jump(Duration::from_secs(3));
+        test_clock.jump(Duration::from_secs(3));
         progress.respond(true);
         assert_eq!(progress.position().phase, Phase::Responding { since: Some(begun + Duration::from_secs(3)) });
-        hand.jump(Duration::from_secs(4));
+        test_clock.jump(Duration::from_secs(4));
         drop(under_way);
         assert_eq!(progress.position().phase, Phase::Idle { since: begun + Duration::from_secs(7) });
     }

@@ -159,7 +159,7 @@ async fn a_client_that_does_not_read_its_refusal_is_not_waited_for_long() {
     let tls = serving(&folder, &authority.issue("a.example"));
     let (mut client, server) = tokio::io::duplex(16);
     client.write_all(b"GET / HTTP/1.1\r\n").await.expect("it is open");
-    let (clock, hand) = Clock::by_hand();
+    let (clock, hand) = Clock::manual();
     let (accepted, ()) = tokio::join!(tls.accept(server, &clock), hand.advance(Duration::from_secs(2)));
     accepted.expect_err("it is no handshake");
 }
