@@ -23,7 +23,7 @@ fn an_endpoint_without_a_good_certificate_does_not_keep_others_from_being_served
     assert!(answer.ends_with("Hello from WebAssembly!\n"), "{answer}");
     // It is looked for, and nobody has to start anything anew.
     fs::write(site.path("dev-key.pem"), key).expect("it is ours");
-    server.wait_for("the TLS certificates were read anew and are in use from now on");
+    server.wait_for("reloaded the TLS certificates");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_reload_takes_what_is_good_and_keeps_what_was() {
     );
     server.signal(rustix::process::Signal::HUP);
     let line = server.wait_for("endpoints.secure: ");
-    assert!(line.contains("what was read of it before stays in use"), "{line}");
+    assert!(line.contains("the previous version stays in use"), "{line}");
     server.wait_for("the configuration was read again from ");
 }
 

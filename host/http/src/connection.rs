@@ -90,7 +90,7 @@ impl<A: Application> Connections<A> {
             let connection = Arc::new(Connection::new(next_id(), socket));
             let ending = Arc::new(Ending::new(own.ending.clone()));
             let ended = if is_refused {
-                debug!(remote = ?socket.remote, "a connection is refused: there are as many as there may be");
+                debug!(remote = ?socket.remote, "refused a connection: the limit of connections is reached");
                 clock
                     .timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, Arc::clone(&connection), ending)))
                     .await
@@ -109,7 +109,7 @@ impl<A: Application> Connections<A> {
                 }
             };
             if let Err(reason) = &ended {
-                debug!(remote = ?socket.remote, %reason, "a connection ended before its time");
+                debug!(remote = ?socket.remote, %reason, "a connection ended early");
             }
             if let Some(observer) = observer {
                 let end = match &ended {
@@ -199,7 +199,7 @@ impl<A: Application> Connections<A> {
             return Ok(protocol.map(|protocol| (socket, protocol, None)));
         };
         let Stream::Tcp(stream) = stream else {
-            return Err(io::Error::other("TLS is spoken by TCP only, which was checked before"));
+            return Err(io::Error::other("TLS needs TCP"));
         };
         let leaving = async {
             self.draining.begun().await;
@@ -210,7 +210,7 @@ impl<A: Application> Connections<A> {
             biased;
             // In a box: it is large, and is done when the connection has hardly begun.
             shaken = self.clock.timeout(time, Box::pin(tls.accept(stream, &self.clock))) => {
-                let too_long = || Err(io::Error::new(io::ErrorKind::TimedOut, "its TLS handshake took too long"));
+                let too_long = || Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"));
                 let shaken = shaken.unwrap_or_else(too_long);
                 if let Some(observer) = &self.observer {
                     let failure = shaken.as_ref().err().map(ToString::to_string);
@@ -305,7 +305,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const READ_SIZE: usize = 8 << 10;
 
 /// Why a connection is broken off when it is overdue.
-const NOT_SERVED: &str = "its address is not served any more, and its time to finish is over";
+const NOT_SERVED: &str = "its endpoint was removed, and its time to finish is over";
 
 /// How long refusing a connection may take.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);

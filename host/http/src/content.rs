@@ -79,7 +79,7 @@ where
             Some(Ok(frame)) => Some(reading.count(&frame).map(|()| frame)),
             // Whether the framing is malformed or the connection broke, the content is not whole.
             Some(Err(error)) => {
-                debug!(%error, "a request's content broke off");
+                debug!(%error, "the content of a request is malformed or incomplete");
                 Some(Err(ClientFault::BodyIncomplete))
             }
         })

@@ -184,7 +184,7 @@ async fn serve_with_hyper<A: Application>(
                             () = clock.alarm(LAST_CHANCE) => {}
                         }
                         if !exchange.link.is_busy() {
-                            return Err("it had no whole request when the server shut down".to_owned());
+                            return Err("the client had sent no complete request when the server shut down".to_owned());
                         }
                     }
                 }
@@ -233,7 +233,7 @@ pub(crate) async fn refuse(mut socket: Socket, clock: &Clock) -> io::Error {
         poll_fn(|cx| socket.poll_shutdown(cx, true)).await
     };
     let _ = clock.timeout(REFUSAL_TIME, refusing).await; // whether the client takes it is the client's affair
-    io::Error::new(io::ErrorKind::InvalidData, "its client speaks HTTP/1.x, and only HTTP/2 is spoken here")
+    io::Error::new(io::ErrorKind::InvalidData, "the client speaks HTTP/1.x, and this endpoint speaks HTTP/2 only")
 }
 
 fn builder(limits: &Limits) -> http1::Builder {
@@ -252,7 +252,7 @@ fn builder(limits: &Limits) -> http1::Builder {
     builder
 }
 
-const OVERDUE: &str = "its response took longer than a server that shuts down waits";
+const OVERDUE: &str = "a response took longer than a shutdown waits";
 
 const ABORTED: &str = "the application aborted an exchange";
 

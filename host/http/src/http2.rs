@@ -46,7 +46,7 @@ pub(crate) async fn serve<A: Application>(
     let (limits, clock) = (Arc::clone(&context.limits), context.clock.clone());
     let (io, socket_state) = Http2Socket::new(socket, &limits, Arc::clone(&context.ending));
     let handshake = clock.timeout(limits.request_head_timeout, builder(&limits).handshake(io)).await;
-    let mut h2 = handshake.ok_or("its beginning took too long")?.map_err(|failure| failure.to_string())?;
+    let mut h2 = handshake.ok_or("the connection preface took too long")?.map_err(|failure| failure.to_string())?;
     let ping = h2.ping_pong().and_then(|ping| KeepAlive::new(ping, &limits.http2, &clock));
     let idle_since = Some(clock.now());
     socket_state.hide_end();
@@ -80,7 +80,7 @@ pub(crate) async fn serve<A: Application>(
         let polled = serving.poll(cx);
         // A client that has just come is answered once, as in HTTP/1.1.
         if polled.is_pending() && serving.end.is_none() && (is_draining || is_closing && serving.number > 0) {
-            serving.leave("the server leaves");
+            serving.shut_down("the server shuts down");
             return serving.poll(cx);
         }
         polled
@@ -134,14 +134,14 @@ impl<A: Application> Serving<A> {
         }
         if self.socket_state.flood().is_some() && self.end.is_none() {
             let flood = self.socket_state.flood();
-            debug!(?flood, "a client floods");
+            debug!(?flood, "a client floods the connection");
             self.exchange.context.ending.begin(ClientFault::Flood);
-            return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client floods");
+            return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "the client floods the connection");
         }
         if let Some(ping) = &mut self.ping
             && ping.poll(cx, self.socket_state.heard(), &self.clock).is_ready()
         {
-            return Poll::Ready(Err("its client does not answer".to_owned()));
+            return Poll::Ready(Err("the client does not answer a PING".to_owned()));
         }
         self.poll_time(cx)
     }
@@ -193,9 +193,9 @@ impl<A: Application> Serving<A> {
             match then {
                 TooLong::Head => {
                     self.exchange.context.ending.begin(ClientFault::HeadTooSlow);
-                    return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "its client sends a frame too slowly");
+                    return self.cut(cx, Reason::ENHANCE_YOUR_CALM, "the client sends a frame too slowly");
                 }
-                TooLong::Idle => self.leave("it idles"),
+                TooLong::Idle => self.shut_down("it was idle for too long"),
                 TooLong::End(why) => return Poll::Ready(Err(why.to_owned())),
             }
             // The GOAWAY is on its way when the library is asked for more.
@@ -222,7 +222,7 @@ impl<A: Application> Serving<A> {
     }
 
     /// Takes no new exchange, and lets those that are under way finish (RFC 9113 §6.8).
-    fn leave(&mut self, why: &'static str) {
+    fn shut_down(&mut self, why: &'static str) {
         if self.end.is_none() {
             self.h2.graceful_shutdown();
             self.end = Some(End { why, until: self.clock.now() + LAST_CHANCE });

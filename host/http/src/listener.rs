@@ -36,7 +36,7 @@ impl Listener {
     /// connections. A socket that was inherited is not closed by that, and who holds it has them served.
     pub(crate) async fn accept(self, dispatch: Dispatch, closing: Draining) {
         while catch_panic(self.accept_until(&dispatch, closing.clone())).await.is_err() {
-            error!("accepting connections panicked; this is a bug in Windhover. It goes on");
+            error!("a listener panicked and goes on; this is a bug in Windhover");
             tokio::time::sleep(BACK_OFF).await;
         }
     }
@@ -57,10 +57,10 @@ impl Listener {
             match accepted {
                 Ok((Ok(stream), remote)) => self.hand_over(dispatch, stream, remote).await,
                 Ok((Err(failure), remote)) => {
-                    debug!(?remote, %failure, "a connection was lost between accept and worker");
+                    debug!(?remote, %failure, "lost a connection between accept and worker");
                 }
                 Err(failure) if is_about_one_connection(&failure) => {
-                    debug!(%failure, "a connection ended before accept");
+                    debug!(%failure, "a connection ended before it was accepted");
                 }
                 Err(failure) => back_off(&failure).await,
             }
@@ -90,7 +90,7 @@ impl Listener {
 
     async fn hand_over(&self, dispatch: &Dispatch, stream: Arrived, remote: Option<SocketAddr>) {
         let Some(permit) = dispatch.permit() else {
-            debug!(?remote, "a connection was closed: there are too many even to be refused");
+            debug!(?remote, "closed a connection without a response: too many others are being refused");
             return;
         };
         let settings = Arc::clone(&self.settings.borrow());

@@ -160,7 +160,7 @@ impl Tls {
                 follower
             });
             follower = step.await.unwrap_or_else(|panic| {
-                error!(%panic, "looking at the certificates panicked; this is a bug in Windhover");
+                error!(%panic, "checking the certificates for changes panicked; this is a bug in Windhover");
                 Follower { tls: Arc::clone(&self), failure: None }
             });
         }
@@ -204,11 +204,11 @@ fn paths(config: &TlsConfig) -> Vec<PathBuf> {
 /// Logs what came of reading files anew.
 fn told(failures: &[TlsFailure], has_changed: bool) {
     for failure in failures {
-        warn!("a TLS certificate could not be read anew: {failure}");
+        warn!("could not reload a TLS certificate: {failure}");
     }
     match failures.is_empty() {
-        true => info!("the TLS certificates were read anew and are in use from now on"),
-        false if has_changed => info!("all other TLS certificates were read anew and are in use from now on"),
+        true => info!("reloaded the TLS certificates"),
+        false if has_changed => info!("reloaded all other TLS certificates"),
         false => {}
     }
 }
@@ -247,9 +247,9 @@ impl Follower {
         }
         match &self.failure {
             None => {
-                debug!("the TLS certificates have changed and cannot be read yet: {text}");
+                debug!("the files of the TLS certificates have changed and are not valid yet: {text}");
                 if has_changed {
-                    info!("other TLS certificates were read anew and are in use from now on");
+                    info!("reloaded other TLS certificates");
                 }
                 self.failure = Some((text, false));
                 return Step::Patient;

@@ -147,7 +147,7 @@ impl<A: Application> Exchange<A> {
         }
         let is_counted = self.permit.upgrade();
         if !is_counted {
-            debug!("there are as many upgraded connections as there may be");
+            debug!("refused an upgrade: the limit of upgraded connections is reached");
             *response = Response::from(Fault::from(HostFault::Busy));
         }
         is_counted

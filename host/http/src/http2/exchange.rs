@@ -81,7 +81,7 @@ impl<A: Application> Exchange<A> {
         tokio::select! {
             biased;
             _ = sending.send(response, only_head, respond) => {} // a stream that is cut is told so already
-            () = overdue => debug!("an answer went on for longer than a server that leaves waits"),
+            () = overdue => debug!("reset a stream: its response took longer than a shutdown waits"),
         }
     }
 
@@ -136,13 +136,15 @@ impl<A: Application> Exchange<A> {
             response.status = StatusCode::OK;
             let upgraded = self.permit.upgrade_stream();
             if upgraded.is_none() {
-                debug!("there are as many upgraded connections as there may be");
+                debug!("refused an upgrade: the limit of upgraded connections is reached");
                 *response = Response::from(Fault::from(HostFault::Busy));
             }
             return upgraded;
         }
         if response.status.is_success() {
-            debug!("the application answers as if nobody had asked for another protocol");
+            debug!(
+                "the application answered an extended CONNECT with a success that accepts no upgrade; the client gets 501"
+            );
             *response = Response::empty(StatusCode::NOT_IMPLEMENTED);
         }
         None
@@ -194,7 +196,7 @@ impl<A: Application> Exchange<A> {
     /// Puts an interim response on its way.
     async fn inform(&self, respond: &mut SendResponse<Bytes>, interim: http::Response<()>) {
         if let Err(failure) = respond.send_informational(interim) {
-            debug!(%failure, "an interim response was not sent");
+            debug!(%failure, "could not send an interim response");
         }
         tokio::task::yield_now().await;
     }

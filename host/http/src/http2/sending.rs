@@ -56,7 +56,7 @@ impl Sending<'_> {
         *head.headers_mut() = fields;
         let is_all = !framing.has_content || (body.is_end_stream() && !is_upgrade);
         let mut stream = respond.send_response(head, is_all).map_err(|failure| {
-            debug!(%failure, "an answer was not sent");
+            debug!(%failure, "could not send a response");
             respond.send_reset(Reason::INTERNAL_ERROR);
             StreamReset
         })?;
@@ -84,7 +84,7 @@ impl Sending<'_> {
                     return stream.send_trailers(trailers).map_err(|_| StreamReset);
                 }
                 Some(Err(fault)) => {
-                    debug!(%fault, "an answer breaks off");
+                    debug!(%fault, "reset a stream: the content of its response failed");
                     return reset(&mut stream, Reason::INTERNAL_ERROR).await;
                 }
                 None => return stream.send_data(Bytes::new(), true).map_err(|_| StreamReset),
@@ -135,7 +135,7 @@ impl Sending<'_> {
             },
             reason = control.reset_wanted() => reason,
             () = poll_fn(|cx| min_data_rate.poll_waiting(cx, rate, || *sent)) => {
-                debug!("a client takes an answer too slowly");
+                debug!("reset a stream: its client takes the response too slowly");
                 control.end(ClientFault::AnswerTooSlow);
                 Reason::ENHANCE_YOUR_CALM
             }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// There is no certificate at all.
-    #[error("TLS needs a certificate: give one for every name, or one for each")]
+    #[error("TLS needs a certificate: configure one for all names, or one for each name")]
     NothingToShow,
     /// The system does not give the file.
     #[error("cannot read {}: {reason}{}", .file.display(), hint(.reason))]
@@ -25,13 +25,13 @@ pub enum TlsError {
         file: PathBuf,
     },
     /// It is a folder, a pipe or a device, which cannot be read anew when the certificate is renewed.
-    #[error("cannot read {}: it is not a file; give the path of a file", .file.display())]
+    #[error("cannot read {}: it is not a regular file; give the path of one", .file.display())]
     NotAFile {
         /// What it is not.
         file: PathBuf,
     },
     /// It is larger than any certificate.
-    #[error("cannot read {}: it is larger than {} MiB, which no certificates are; is it the right file?",
+    #[error("cannot read {}: it is larger than {} MiB, and no certificate is; is it the right file?",
         .file.display(), .max >> 20)]
     TooLarge {
         /// The file.
@@ -48,7 +48,7 @@ pub enum TlsError {
         reason: String,
     },
     /// There is no certificate in it.
-    #[error("there is no certificate in {}{}", .file.display(), instead(.found, "; are certificate and key swapped?"))]
+    #[error("{} contains no certificate{}", .file.display(), instead(.found, "; are certificate and key swapped?"))]
     NoCertificate {
         /// The file.
         file: PathBuf,
@@ -64,7 +64,7 @@ pub enum TlsError {
         reason: String,
     },
     /// There is no private key in it.
-    #[error("there is no private key in {}{}; if it is in a file of its own, name that with --tls-key",
+    #[error("{} contains no private key{}; if the key is in another file, give that file with --tls-key",
         .file.display(), instead(.found, ""))]
     NoKey {
         /// The file.
@@ -73,7 +73,7 @@ pub enum TlsError {
         found: Vec<String>,
     },
     /// Its private key has a password.
-    #[error("the private key in {} is encrypted, and PEM keys are read without a password: write it without one \
+    #[error("the private key in {} is encrypted, and Windhover reads PEM keys without a password: decrypt it \
         (openssl pkey -in {} -out decrypted.pem, readable by the server's user only), or use a PKCS#12 file",
         .file.display(), .file.display())]
     KeyEncrypted {
@@ -89,8 +89,8 @@ pub enum TlsError {
         reason: String,
     },
     /// The private key is another certificate's.
-    #[error("the private key in {} does not belong to the certificate in {}: give the key with which that certificate \
-        was requested", .key.display(), .certificate.display())]
+    #[error("the private key in {} does not belong to the certificate in {}: give the key that was used to request the \
+        certificate", .key.display(), .certificate.display())]
     KeyMismatch {
         /// The file of the certificate.
         certificate: PathBuf,
@@ -105,7 +105,7 @@ pub enum TlsError {
         file: PathBuf,
     },
     /// A PKCS#12 file brings its key with it.
-    #[error("{} is a PKCS#12 file, which holds its key; leave out the key {}", .file.display(), .key.display())]
+    #[error("{} is a PKCS#12 file, which contains its key; remove the key {}", .file.display(), .key.display())]
     KeyBesidesPkcs12 {
         /// The PKCS#12 file.
         file: PathBuf,
@@ -113,7 +113,7 @@ pub enum TlsError {
         key: PathBuf,
     },
     /// A PEM file has no password.
-    #[error("{} is taken for a PEM file, which is read without a password; leave the password out, or give a PKCS#12 \
+    #[error("{} is read as a PEM file, which has no password; remove the password, or give a PKCS#12 \
         file (.p12 or .pfx)", .file.display())]
     PasswordBesidesPem {
         /// The PEM file.
@@ -143,7 +143,7 @@ pub enum TlsError {
         reason: &'static str,
     },
     /// A name has two certificates.
-    #[error("the server name {name:?} stands twice: give it one certificate")]
+    #[error("the server name {name:?} has two certificates: give it one")]
     NameTwice {
         /// The name in lower case.
         name: String,
@@ -158,12 +158,12 @@ pub enum TlsError {
     },
     /// Clients are to be checked against nothing.
     #[error(
-        "clients are to be asked for certificates, and no authorities are given to check them against: name a \
-        file of PEM certificates with --tls-client-ca"
+        "client certificates need authorities to check them against: give a file of PEM certificates with \
+        --tls-client-ca"
     )]
     AuthoritiesMissing,
     /// Nobody is checked against the authorities.
-    #[error("the authorities in {} would be used for nothing, because clients are not asked for certificates: say \
+    #[error("the authorities in {} have no effect, because the server does not request client certificates: set \
         --tls-client-cert require, or allow", .file.display())]
     AuthoritiesUnused {
         /// The file.
@@ -213,11 +213,7 @@ pub struct TlsFailure {
 }
 
 fn remains(is_kept: bool) -> &'static str {
-    if is_kept {
-        "what was read of it before stays in use"
-    } else {
-        "clients that need it are refused until it is good"
-    }
+    if is_kept { "the previous version stays in use" } else { "clients that need it are refused until it is valid" }
 }
 
 /// What is no reason not to serve, and what the operator should know all the same. Logged whenever files are loaded.
@@ -254,7 +250,7 @@ pub enum TlsWarning {
         name: String,
     },
     /// Everybody on this machine can read a private key.
-    #[error("the private key in {} can be read by everybody on this machine: chmod 600 {}", .file.display(),
+    #[error("every user of this machine can read the private key in {}: chmod 600 {}", .file.display(),
         .file.display())]
     KeyReadable {
         /// Its file.

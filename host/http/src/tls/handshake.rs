@@ -47,7 +47,10 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<
             }
         });
         if read.await? == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client left before its hello was whole"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the client closed the connection before its ClientHello was complete",
+            ));
         }
         // A TLS record begins with 22, which is no letter, and every request of HTTP with its method.
         if first.is_some_and(|byte: u8| byte.is_ascii_alphabetic()) {

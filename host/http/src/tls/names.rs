@@ -227,6 +227,6 @@ mod tests {
         let certified = |name| Some(Arc::new(authority.certified(name)));
         assert!(!names.add("b.example", certified("a.example")).expect("it is only told"));
         let error = names.add("B.example.", certified("b.example")).expect_err("it is there").to_string();
-        assert!(error.contains("\"B.example.\" stands twice"), "{error}");
+        assert!(error.contains("\"B.example.\" has two certificates"), "{error}");
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn keys(file: &Path, bytes: &[u8]) -> Result<Vec<PrivateKeyDer<'stati
         return Err(TlsError::KeyEncrypted { file: file.to_owned() });
     }
     if labels.iter().any(|label| label == "OPENSSH PRIVATE KEY") {
-        let reason = "it is an OpenSSH key; keys for TLS are made with openssl or by an ACME client".to_owned();
+        let reason = "it is an OpenSSH key; create a key for TLS with openssl or an ACME client".to_owned();
         return Err(TlsError::Key { file: file.to_owned(), reason });
     }
     let sections = PrivateKeyDer::pem_slice_iter(bytes).collect::<Result<Vec<_>, _>>();
@@ -70,9 +70,9 @@ pub(super) fn keys(file: &Path, bytes: &[u8]) -> Result<Vec<PrivateKeyDer<'stati
 /// Never shows what a section holds: it may be a key.
 fn not_pem(file: &Path, error: &pem::Error) -> TlsError {
     let reason = match error {
-        pem::Error::MissingSectionEnd { .. } => "its last section has no END line; was it cut off?",
+        pem::Error::MissingSectionEnd { .. } => "its last section has no END line; is the file truncated?",
         pem::Error::IllegalSectionStart { .. } => "a BEGIN line does not end in five dashes",
-        pem::Error::Base64Decode(_) => "a section is not base64; was it changed by an editor?",
+        pem::Error::Base64Decode(_) => "a section is not base64; did an editor change it?",
         _ => "it is malformed",
     };
     TlsError::NotPem { file: file.to_owned(), reason: reason.to_owned() }

@@ -26,7 +26,7 @@ pub(super) fn open(file: &Path, bytes: &[u8], password: &str) -> Result<Content,
         return Err(TlsError::NoCertificate { file: file.to_owned(), found: Vec::new() });
     }
     if keys.is_empty() {
-        let reason = "there is no private key in it; was it exported without?".to_owned();
+        let reason = "it contains no private key; was it exported without one?".to_owned();
         return Err(TlsError::Pkcs12 { file: file.to_owned(), reason });
     }
     Ok(Content { certificates, keys })
@@ -38,13 +38,13 @@ fn refusal(file: &Path, bytes: &[u8], error: &Error) -> TlsError {
         // A file without a checksum has only its padding to tell a wrong password by.
         Error::MacError(_) | Error::Pkcs5Error(_) | Error::UnpadError => return TlsError::Pkcs12Password { file },
         Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
-            "it is encrypted in a way that is not read here; write it anew with openssl pkcs12 -export".to_owned()
+            "its encryption is not supported; export it again with openssl pkcs12 -export".to_owned()
         }
         Error::InvalidParameters => "opening it would take too much time or memory; write it anew with fewer \
              iterations"
             .to_owned(),
         _ if bytes.starts_with(b"-----BEGIN ") => "it is PEM; name it .pem, with its key".to_owned(),
-        other => format!("it is none, or damaged ({other})"),
+        other => format!("it is not PKCS#12, or damaged ({other})"),
     };
     TlsError::Pkcs12 { file, reason }
 }

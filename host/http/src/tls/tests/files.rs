@@ -80,15 +80,15 @@ fn what_is_wrong_with_a_file_is_told_with_the_remedy() {
     let cases = [
         (TlsConfig::default(), &["TLS needs a certificate"][..]),
         (pem(&folder.path("nowhere"), None), &["nowhere", "check the path"]),
-        (pem(&folder.path("."), None), &["it is not a file"]),
+        (pem(&folder.path("."), None), &["it is not a regular file"]),
         (pem(&file("large", &"-".repeat((1 << 20) + 1)), None), &["large", "larger than 1 MiB"]),
         (pem(&file("empty", ""), good_key()), &["empty", "it is empty"]),
         (pem(&file("text", "hello"), good_key()), &["text", "is it the right file?"]),
         (pem(&folder.write("der", &own.der), good_key()), &["der", "it is binary", "-inform DER"]),
-        (pem(&file("cut", &own.pem[..100]), good_key()), &["cut", "was it cut off?"]),
+        (pem(&file("cut", &own.pem[..100]), good_key()), &["cut", "is the file truncated?"]),
         (pem(&file("edited", &own.pem.replace('M', "?")), good_key()), &["edited", "not base64"]),
-        (pem(&folder.path("good.key"), good_key()), &["no certificate in", "only PRIVATE KEY", "swapped?"]),
-        (pem(&good, None), &["no private key in", "only CERTIFICATE", "--tls-key"]),
+        (pem(&folder.path("good.key"), good_key()), &["contains no certificate", "only PRIVATE KEY", "swapped?"]),
+        (pem(&good, None), &["contains no private key", "only CERTIFICATE", "--tls-key"]),
         (pem(&good, Some(file("e1", encrypted))), &["e1", "is encrypted", "openssl pkey -in"]),
         (pem(&good, Some(file("e2", rfc1421))), &["e2", "is encrypted"]),
         (pem(&file("e3", &format!("{}{rfc1421}", own.pem)), None), &["e3", "is encrypted"]),
@@ -97,15 +97,15 @@ fn what_is_wrong_with_a_file_is_told_with_the_remedy() {
         (pem(&good, Some(file("other", &other.key_pem()))), &["other", "does not belong to", "good.pem"]),
         (pem(&file("order", &format!("{}{}", authority.pem(), own.pem)), good_key()), &["order", "must come first"]),
         (pem(&file("not", &section("CERTIFICATE", &[0x30, 0])), good_key()), &["not", "cannot be used"]),
-        (clients("ca1", &own.key_pem()), &["no certificate in", "ca1"]),
+        (clients("ca1", &own.key_pem()), &["contains no certificate", "ca1"]),
         (clients("ca2", &section("CERTIFICATE", &[0x30, 0])), &["the authority in", "ca2"]),
-        (p12("1.p12", b"hello"), &["1.p12", "it is none, or damaged"]),
+        (p12("1.p12", b"hello"), &["1.p12", "it is not PKCS#12, or damaged"]),
         (p12("2.p12", own.pem.as_bytes()), &["2.p12", "it is PEM"]),
         (
             p12("3.p12", &pkcs12(&own, &[&other.der], "").write().expect("it is well formed")),
             &["3.p12", "does not belong"],
         ),
-        (p12("4.p12", &without_key(&own)), &["4.p12", "exported without?"]),
+        (p12("4.p12", &without_key(&own)), &["4.p12", "exported without one?"]),
     ];
     for (config, expected) in cases {
         let error = Tls::load(config).expect_err(expected[0]).to_string();
@@ -122,7 +122,7 @@ fn a_pipe_is_refused_and_not_waited_for() {
     let socket = folder.path("pipe");
     let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("it is ours");
     let error = Tls::load(TlsConfig::from_pem_files(socket, None)).expect_err("it is no file").to_string();
-    assert!(error.contains("it is not a file"), "{error}");
+    assert!(error.contains("it is not a regular file"), "{error}");
 }
 
 #[test]
@@ -137,9 +137,9 @@ fn options_that_do_not_go_together_are_refused() {
     );
     assert!(matches!(of("a.PFX", None, None), Ok(CertificateSource::Pkcs12 { .. })));
     let error = of("a.p12", Some("a.key"), None).expect_err("it has one").to_string();
-    assert_eq!(error, "a.p12 is a PKCS#12 file, which holds its key; leave out the key a.key");
+    assert_eq!(error, "a.p12 is a PKCS#12 file, which contains its key; remove the key a.key");
     let error = of("a.pem", None, Some("geheim")).expect_err("it needs none").to_string();
-    assert!(error.starts_with("a.pem is taken for a PEM file") && !error.contains("geheim"), "{error}");
+    assert!(error.starts_with("a.pem is read as a PEM file") && !error.contains("geheim"), "{error}");
 }
 
 #[test]
@@ -181,7 +181,10 @@ fn what_is_odd_is_a_warning_and_no_error() {
             let key = config.certificate.as_ref().expect("it was just given").key_file();
             fs::set_permissions(key, fs::Permissions::from_mode(0o644)).expect("it is ours");
         });
-        assert!(told[0].contains("server.key can be read by everybody") && told[0].contains("chmod 600"), "{told:?}");
+        assert!(
+            told[0].contains("every user of this machine can read the private key in") && told[0].contains("chmod 600"),
+            "{told:?}"
+        );
     }
 }
 
@@ -213,7 +216,7 @@ async fn a_byte_order_mark_hides_nothing() {
     }
     let labels = Tls::load(TlsConfig::from_pem_files(folder.write("key.pem", encodings[0](&own.key_pem())), None));
     let error = labels.expect_err("it is a key").to_string();
-    assert!(error.contains("no certificate in") && error.contains("only PRIVATE KEY"), "{error}");
+    assert!(error.contains("contains no certificate") && error.contains("only PRIVATE KEY"), "{error}");
 }
 
 #[test]
@@ -224,7 +227,7 @@ fn what_is_wrong_with_a_password_file_is_told_without_its_content() {
     let file = folder.write("a.p12", bytes);
     for (password, expected) in [
         (folder.path("nowhere"), "check the path"),
-        (folder.path("."), "it is not a file"),
+        (folder.path("."), "it is not a regular file"),
         (folder.write("binary", b"geheim\xff"), "is not UTF-8"),
         (folder.write("wrong", b"falsch\n"), "the password does not open"),
     ] {
