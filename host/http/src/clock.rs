@@ -1,4 +1,4 @@
-//! The time that all limits of this server run by: the system's, or that of a test, which moves it.
+//! The clock by which all limits of this server run: the system's, or that of a test, which moves it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,21 +17,21 @@ use tokio::time::{Instant, Sleep};
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<ManualTime>>);
 
-/// Moves the clock that came with it. A test sees a limit of minutes met without waiting for minutes, and knows that it
-/// was met by time and not by chance.
+/// Moves the clock that was made with it. A test can meet a limit of minutes at once, and knows that time ended the
+/// wait, and not chance.
 #[derive(Clone)]
 pub struct TestClock(Arc<ManualTime>);
 
 /// A clock that stands still until it is moved.
 struct ManualTime {
     state: Mutex<State>,
-    /// Who waits has changed.
+    /// The set of waiting tasks has changed.
     changed: Notify,
 }
 
 struct State {
     now: Instant,
-    /// Who waits, by the time at which they want to be woken.
+    /// The waiting tasks, by the time at which they want to be woken.
     waiting: BTreeMap<(Instant, u64), Waiting>,
     next: u64,
 }
@@ -42,30 +42,29 @@ struct Waiting {
 }
 
 impl Clock {
-    /// A clock that stands still, and what moves it.
+    /// A clock that stands still, and the handle that moves it.
     pub fn manual() -> (Self, TestClock) {
         let state = State { now: Instant::now(), waiting: BTreeMap::new(), next: 0 };
         let time = Arc::new(ManualTime { state: Mutex::new(state), changed: Notify::new() });
         (Self(Some(Arc::clone(&time))), TestClock(time))
     }
 
-    /// What it shows.
+    /// The current time.
     pub fn now(&self) -> Instant {
         self.0.as_ref().map_or_else(Instant::now, |time| time.state().now)
     }
 
-    /// An alarm that rings when so much time has passed.
+    /// An alarm that rings after so much time.
     pub fn alarm(&self, after: Duration) -> Alarm {
         self.alarm_at(later(self.now(), after))
     }
 
-    /// An alarm that rings at that time.
+    /// An alarm that rings at this time.
     pub fn alarm_at(&self, deadline: Instant) -> Alarm {
         self.alarm_for(deadline, false)
     }
 
-    /// An alarm that rings at that time and enforces no limit: a test that waits for somebody to wait does not wait for
-    /// this.
+    /// An alarm that rings at this time and enforces no limit. A test that waits until a limit is armed ignores it.
     pub(crate) fn quiet_alarm_at(&self, deadline: Instant) -> Alarm {
         self.alarm_for(deadline, true)
     }
@@ -81,14 +80,14 @@ impl Clock {
         })
     }
 
-    /// Waits for the future, but no longer than that. `None`: its time was over.
+    /// Waits for the future, but no longer than `limit`. `None`: the time was over.
     pub fn timeout<F: Future>(&self, limit: Duration, future: F) -> Timeout<F> {
         Timeout { future, alarm: self.alarm(limit) }
     }
 }
 
 pin_project! {
-    /// What [`Clock::timeout`] returns. Not an `async` function, which would hold the future twice.
+    /// The future that [`Clock::timeout`] returns. Not an `async` function, which would hold the inner future twice.
     pub struct Timeout<F> {
         #[pin]
         future: F,
@@ -115,13 +114,13 @@ impl fmt::Debug for Clock {
 }
 
 impl TestClock {
-    /// Lets time pass, once somebody waits for a time within it: what a limit is to end has begun to wait then.
+    /// Moves the clock, once a task waits for a time within `by`: by then the limit that the test is about is armed.
     pub async fn advance(&self, by: Duration) {
         self.wait_until_armed(by).await;
         self.jump(by);
     }
 
-    /// Ends when somebody waits for a time within `within` from now.
+    /// Ends when a task waits for a time that is at most `within` from now.
     pub async fn wait_until_armed(&self, within: Duration) {
         loop {
             let changed = self.0.changed.notified();
@@ -132,7 +131,7 @@ impl TestClock {
         }
     }
 
-    /// Ends when somebody waits for exactly the time that is `after` from now.
+    /// Ends when a task waits for exactly the time that is `after` from now.
     pub async fn wait_until_armed_at(&self, after: Duration) {
         loop {
             let changed = self.0.changed.notified();
@@ -143,7 +142,7 @@ impl TestClock {
         }
     }
 
-    /// Ends when nobody waits any more for exactly the time that is `after` from now.
+    /// Ends when no task waits for exactly the time that is `after` from now.
     pub async fn wait_until_disarmed_at(&self, after: Duration) {
         loop {
             let changed = self.0.changed.notified();
@@ -154,7 +153,7 @@ impl TestClock {
         }
     }
 
-    /// Lets time pass at once.
+    /// Moves the clock at once.
     pub fn jump(&self, by: Duration) {
         let due = {
             let mut state = self.0.state();
@@ -200,7 +199,7 @@ enum Kind {
 }
 
 impl Alarm {
-    /// When it rings.
+    /// The time at which it rings.
     pub fn deadline(&self) -> Instant {
         match &self.0 {
             Kind::System(sleep) => sleep.deadline(),
@@ -208,7 +207,7 @@ impl Alarm {
         }
     }
 
-    /// Sets it anew. Whoever waits for it must poll it again.
+    /// Sets another time. The waiting task must poll it again.
     pub fn reset(&mut self, to: Instant) {
         match &mut self.0 {
             Kind::System(sleep) => sleep.as_mut().reset(to),
@@ -250,7 +249,7 @@ impl Drop for Alarm {
     }
 }
 
-/// So much later. As tokio: a limit so long that the clock cannot show it is a limit of decades.
+/// The time that is `by` later. Like tokio: a limit that is too long for the clock becomes one of decades.
 pub(crate) fn later(now: Instant, by: Duration) -> Instant {
     now.checked_add(by).unwrap_or_else(|| now + Duration::from_secs(86_400 * 365 * 30))
 }

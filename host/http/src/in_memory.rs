@@ -12,8 +12,8 @@ use crate::connection_limit::ConnectionLimit;
 use crate::drain::Drain;
 use crate::ending::WorkerEnding;
 
-/// Serves one client that comes through a pipe, by HTTP/1.x or HTTP/2 as its first bytes say, until either side ends
-/// it. The reason is for a log.
+/// Serves one client that is connected by a pipe, until either side ends the connection. The first bytes tell whether
+/// it speaks HTTP/1.x or HTTP/2. The reason for its end is for a log.
 pub async fn serve_in_memory<A: Application>(
     pipe: DuplexStream,
     application: Arc<A>,

@@ -1,5 +1,5 @@
-//! Sockets that somebody else has bound: systemd, which starts a service when the first client comes, and holds its
-//! sockets while it restarts.
+//! Sockets that another process has bound: systemd, which starts a service when the first client connects, and keeps
+//! its sockets open while the service restarts.
 
 use std::net::TcpListener;
 #[cfg(unix)]
@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use crate::transport::Listening;
 
-/// A socket that this process was given, bound and listening. Cheap to clone: it is one socket.
+/// A bound and listening socket that this process inherited. Cheap to clone: all clones are one socket.
 #[derive(Clone, Debug)]
 pub struct InheritedSocket {
-    /// What it is called: systemd's FileDescriptorName, by default the name of the unit.
+    /// Its name: systemd's FileDescriptorName, by default the name of the unit.
     pub name: String,
     pub(crate) socket: Inherited,
 }
@@ -24,7 +24,7 @@ pub(crate) enum Inherited {
 }
 
 impl InheritedSocket {
-    /// A socket of TCP.
+    /// A TCP socket.
     pub fn tcp(name: impl Into<String>, socket: TcpListener) -> Self {
         Self { name: name.into(), socket: Inherited::Tcp(Arc::new(socket)) }
     }
@@ -35,7 +35,7 @@ impl InheritedSocket {
         Self { name: name.into(), socket: Inherited::Unix(Arc::new(socket)) }
     }
 
-    /// Readies it for accepting. The second is its address, as it is told.
+    /// Prepares it for accepting. Also returns its address as text.
     pub(crate) fn listening(&self, scheme: &str) -> std::io::Result<(Listening, String)> {
         Ok(match &self.socket {
             Inherited::Tcp(socket) => {
@@ -55,7 +55,7 @@ impl InheritedSocket {
         })
     }
 
-    /// Where it listens, for people.
+    /// The address at which it listens, for messages.
     pub(crate) fn address(&self) -> String {
         match &self.socket {
             Inherited::Tcp(socket) => {

@@ -1,5 +1,5 @@
-//! Accepts connections until it is told to stop. Never returns an error: a failing accept is logged and retried, because
-//! a full descriptor table is a bad minute, not the end of the server.
+//! Accepts connections until it is told to stop. It never ends by an error: it logs a failing accept and tries again,
+//! because a full descriptor table is a temporary condition.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,23 +17,24 @@ use crate::transport::{Accepting, Arrived, BACKLOG, Listening};
 use crate::unix::SocketFile;
 use crate::worker::Dispatch;
 
-/// A socket that is bound, and what is spoken to those who come to it.
+/// A bound socket, and the settings for the clients that connect to it.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: Listening,
-    /// As it is for those who come now.
+    /// The settings for clients that connect now.
     pub(crate) settings: watch::Receiver<Arc<EndpointSettings>>,
-    /// Somebody else holds it too.
+    /// Another process holds it too.
     pub(crate) is_inherited: bool,
-    /// Goes when the socket does.
+    /// The file of a Unix socket, removed with it.
     #[cfg(unix)]
     pub(crate) _file: Option<SocketFile>,
 }
 
 impl Listener {
-    /// Hands each connection to a worker until it is to close. Then it accepts what has connected already, without waiting
-    /// for anybody, and closes the socket: the system has told these clients that they are connected, and would break their
-    /// connections. A socket that was inherited is not closed by that, and who holds it has them served.
+    /// Passes each connection to a worker until it must stop. Then it accepts the connections that are already in the
+    /// system's queue, without waiting for more, and closes the socket: their clients believe that they are connected,
+    /// and closing would reset them. An inherited socket stays open in the process that passed it on, which has these
+    /// connections served.
     pub(crate) async fn accept(self, dispatch: Dispatch, closing: Draining) {
         while catch_panic(self.accept_until(&dispatch, closing.clone())).await.is_err() {
             error!("a listener panicked and goes on; this is a bug in Windhover");
@@ -68,7 +69,7 @@ impl Listener {
         self.accept_rest(dispatch).await;
     }
 
-    /// Registering needs a descriptor too, so it can fail for a while like accepting can.
+    /// Registering needs a descriptor too, so it can fail for a while, like accepting.
     async fn registered(&self) -> Accepting {
         loop {
             match self.socket.register() {
@@ -98,13 +99,14 @@ impl Listener {
     }
 }
 
-/// The client left between its SYN and our accept: nothing to wait for.
+/// The client left between its SYN and our accept: there is no reason to wait.
 fn is_about_one_connection(failure: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(failure.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Out of descriptors or memory: accepting again at once would only burn the core that could end a connection.
+/// The process has no descriptors or memory left. Accepting again at once would only use the CPU that could end a
+/// connection.
 async fn back_off(failure: &io::Error) {
     warn!(%failure, "cannot accept connections; trying again in {BACK_OFF:?} (is `ulimit -n` too low?)");
     tokio::time::sleep(BACK_OFF).await;

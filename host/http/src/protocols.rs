@@ -1,15 +1,16 @@
-//! Which versions of HTTP are spoken.
+//! The versions of HTTP that an endpoint speaks.
 
-/// Which versions of HTTP are spoken at an address. Over TLS the client chooses by ALPN; else its first bytes tell,
-/// on one port.
+/// The versions of HTTP that an endpoint speaks. Over TLS the client chooses by ALPN. Without TLS the server tells them
+/// apart by the client's first bytes, on one port.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocols {
-    /// HTTP/2 with clients that can (without TLS: that know it, RFC 9113 §3.3), else HTTP/1.1.
+    /// HTTP/2 with clients that support it, else HTTP/1.1. Without TLS a client must know that the server speaks HTTP/2
+    /// (RFC 9113 §3.3).
     #[default]
     Http1AndHttp2,
     /// HTTP/1.1 only.
     Http1,
-    /// HTTP/2 only. A client that speaks HTTP/1.x without TLS is answered 400.
+    /// HTTP/2 only. A client that speaks HTTP/1.x without TLS gets a 400.
     Http2,
 }
 

@@ -1,9 +1,9 @@
 //! TLS: certificates, handshakes, and their renewal while the server runs.
 //!
-//! Promises: files that cannot be used are an error at [`Tls::load`], which names the file and the remedy; after that
-//! there is always a certificate, because what is renewed takes the old one's place whole or not at all. Each certificate
-//! is renewed on its own: one that is bad holds up no other, nor a start by [`Tls::load_usable`]. How long a handshake may
-//! take is left to the caller.
+//! Promises: files that cannot be used are an error of [`Tls::load`], which names the file and the remedy. After that
+//! there is always a certificate, because a new one replaces the old one as a whole or not at all. Each certificate is
+//! renewed on its own: an invalid one delays no other, nor a start by [`Tls::load_usable`]. The caller limits the time
+//! of a handshake.
 
 mod certificate;
 mod config;
@@ -44,14 +44,15 @@ use setup::{Before, Report, Setup};
 
 use crate::clock::Clock;
 
-/// The TLS of an endpoint, with the certificates as they were last read. Shared by all connections.
+/// The TLS of an endpoint, with the certificates that were read last. All connections share it.
 #[derive(Debug)]
 pub struct Tls {
     config: TlsConfig,
     current: RwLock<Arc<Setup>>,
-    /// The files as they were before they were last read. Held while they are read, so that this is done once at a time.
+    /// The state of the files before they were last read. Locked while they are read, so that they are read once at a
+    /// time.
     files: Mutex<Read>,
-    /// What was wrong when they were first read. Empty: nothing.
+    /// What was wrong at the first read. Empty: nothing.
     unusable: String,
 }
 
@@ -59,24 +60,24 @@ pub struct Tls {
 #[derive(Debug)]
 struct Read {
     files: Files,
-    /// What was odd then, and is told once.
+    /// The warnings about them, each of which is logged once.
     warnings: Vec<TlsWarning>,
 }
 
-/// What came of reading files anew.
+/// The result of reading files again.
 struct Renewal {
     failures: Vec<TlsFailure>,
-    /// Clients meet something else than before.
+    /// Clients get something else than before.
     has_changed: bool,
 }
 
 impl Tls {
-    /// How often [`Tls::follow`] should look, where nobody says otherwise. A look costs a few system calls a file;
-    /// orchestrators themselves take a minute or so to change a file.
+    /// How often [`Tls::follow`] checks by default. One check costs a few system calls for each file. Orchestrators
+    /// need a minute or so to change a file.
     pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
-    /// Reads all files that `config` names, and logs what is odd about them. The first that cannot be used is the error.
-    /// Blocks while it reads, and for up to a second for each PKCS#12 file.
+    /// Reads all files that `config` names, and logs warnings about them. The first file that cannot be used is the
+    /// error. Blocks while it reads, and for up to a second for each PKCS#12 file.
     pub fn load(config: TlsConfig) -> Result<Self, TlsError> {
         let (tls, failures) = Self::load_usable(config, None)?;
         match failures.into_iter().next() {
@@ -85,10 +86,10 @@ impl Tls {
         }
     }
 
-    /// The same, but what cannot be used is returned, and clients that need it are refused: those that ask for that name;
-    /// those that ask for no name that is here, where it is the certificate of all others; all, where it is the
-    /// authorities that clients are checked against. What was read `before` from the same source stays in use. An error
-    /// is one of the configuration, which no other file would mend. [`Tls::follow`] tries again.
+    /// Like [`Tls::load`], but returns what cannot be used, and refuses the clients that need it: clients that ask for
+    /// that name; if it is the certificate for all other names, clients that ask for none of the names here; if it is
+    /// the authorities for client certificates, all clients. What was read `before` from the same source stays in use.
+    /// An error is one of the configuration, which no other file would fix. [`Tls::follow`] tries again.
     pub fn load_usable(config: TlsConfig, before: Option<&Self>) -> Result<(Self, Vec<TlsFailure>), TlsError> {
         let files = Files::look(paths(&config)); // before they are read, so that no change is missed
         let mut report = Report::default();
@@ -102,26 +103,26 @@ impl Tls {
         Ok((Self { config, current: RwLock::new(Arc::new(setup)), files, unusable }, failures))
     }
 
-    /// Whether there is a certificate for anybody. Where there is none, every handshake fails.
+    /// Whether there is any certificate. Without one every handshake fails.
     pub fn has_certificate(&self) -> bool {
         self.current().names.has_any()
     }
 
-    /// The configuration for the next connection, for whoever shakes hands without [`Tls::accept`]. Cheap.
+    /// The configuration for the next connection, for handshakes without [`Tls::accept`]. Cheap.
     pub fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.current().server)
     }
 
-    /// The certificates that are in use, each with the name that it is for.
+    /// The certificates in use, each with its server name.
     pub fn certificates(&self) -> Vec<CertificateFacts> {
         self.current().names.certificates()
     }
 
-    /// Shakes hands as a server, with the certificates of this moment. A client that is refused is told so in an alert,
-    /// or with a 400 if it spoke HTTP without TLS; the error is for the log. The caller bounds the time: without a bound
-    /// it waits as long as the client does, but for the moment that one has who is answered 400, which runs by `clock`.
+    /// Performs the handshake of a server with the current certificates. A refused client gets an alert, or a 400 if it
+    /// spoke HTTP without TLS; the error is for the log. The caller limits the time: without a limit this waits as long
+    /// as the client does. Only the time to deliver the 400 is limited here, by `clock`.
     ///
-    /// The stream that is returned may hold application data already. [`facts`] tells what was agreed on.
+    /// The returned stream may hold application data already. [`facts`] tells what the handshake agreed on.
     pub async fn accept<S>(&self, stream: S, clock: &Clock) -> io::Result<TlsStream<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -130,23 +131,25 @@ impl Tls {
         handshake::accept(&setup, stream, clock).await
     }
 
-    /// Reads all files anew, and takes what is in them from the next handshake on; connections that there are go on. What
-    /// cannot be used stays as it was, is logged, and the first of it is the error; all else is renewed. Sessions can be
-    /// resumed as before, unless the authorities for clients have changed. Blocks as [`Tls::load`] does.
+    /// Reads all files again and uses them from the next handshake on. Existing connections go on. Files that cannot be
+    /// used are logged, the first one is the error, and their previous versions stay in use; all others are renewed.
+    /// Sessions can be resumed as before, unless the authorities for client certificates have changed. Blocks as
+    /// [`Tls::load`] does.
     pub fn reload(&self) -> Result<(), TlsError> {
         let Renewal { failures, has_changed } = self.renew()?;
         told(&failures, has_changed);
         failures.into_iter().next().map_or(Ok(()), |failure| Err(failure.error))
     }
 
-    /// Whether a file has changed since they were last read, with success or without. Cheap, but asks the file system.
+    /// Whether a file has changed since the files were last read, with or without success. Cheap, but accesses the file
+    /// system.
     pub fn look(&self) -> Looked {
         self.files.lock().files.compare()
     }
 
-    /// Looks at the files every `interval` (10 ms and more), and reads them anew when they have changed. Certificate and
-    /// key are two files, which change one after the other: so a failure is logged as a warning only if it is still
-    /// there one look later, and is tried again at each look until it has passed. Runs forever; to end it, drop it.
+    /// Checks the files every `interval` (at least 10 ms), and reads them again when they have changed. A certificate
+    /// and its key are two files that change one after the other. So a failure is logged as a warning only if the next
+    /// check still finds it, and every check tries again until it is gone. Runs forever; drop it to end it.
     pub async fn follow(self: Arc<Self>, interval: Duration) -> Infallible {
         let mut ticks = tokio::time::interval(interval.max(MIN_LOOK_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -185,7 +188,7 @@ impl Tls {
     }
 }
 
-/// All failures, each in a line.
+/// All failures, one on each line.
 fn text(failures: &[TlsFailure]) -> String {
     failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -201,7 +204,7 @@ fn paths(config: &TlsConfig) -> Vec<PathBuf> {
     paths
 }
 
-/// Logs what came of reading files anew.
+/// Logs the result of reading files again.
 fn told(failures: &[TlsFailure], has_changed: bool) {
     for failure in failures {
         warn!("could not reload a TLS certificate: {failure}");
@@ -213,21 +216,21 @@ fn told(failures: &[TlsFailure], has_changed: bool) {
     }
 }
 
-/// Looks again and again.
+/// Checks the files again and again.
 struct Follower {
     tls: Arc<Tls>,
-    /// What was wrong at the last look, and whether it was logged loudly.
+    /// What was wrong at the last check, and whether it was logged as a warning.
     failure: Option<(String, bool)>,
 }
 
-/// What came of a look.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Same,
     Renewed,
     /// It failed for the first time: perhaps the files are being written.
     Patient,
-    /// It fails still.
+    /// It still fails.
     Failing,
 }
 

@@ -1,5 +1,5 @@
-//! A certificate with its chain and its key: where they come from, and whether they fit each other. A key that is not
-//! the certificate's is an error here, and not in the first handshake.
+//! A certificate with its chain and its key: where they come from, and whether they fit together. A key of another
+//! certificate is an error here, and not in the first handshake.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,22 +19,22 @@ use super::{pem, pkcs12};
 pub enum CertificateSource {
     /// PEM files.
     Pem {
-        /// The server's own certificate first, then the one that signed it, and so on. The last, which signed itself,
-        /// may be left out, because clients have it.
+        /// The server's own certificate first, then the one that signed it, and so on. The last one, which signed
+        /// itself, may be left out, because clients have it.
         chain: PathBuf,
         /// The private key: PKCS#8, PKCS#1 or SEC 1, not encrypted. `None`: it is in the file of the chain.
         key: Option<PathBuf>,
     },
-    /// A PKCS#12 file (RFC 7292), with all of it.
+    /// A PKCS#12 file (RFC 7292) that contains all of it.
     Pkcs12 {
-        /// The file, as a rule named `.p12` or `.pfx`.
+        /// The file, usually named `.p12` or `.pfx`.
         file: PathBuf,
-        /// What opens it. May be empty.
+        /// The password of the file. May be empty.
         password: Password,
     },
 }
 
-/// A password, which debug output does not show. Default: the empty one.
+/// A password, which debug output does not show. Default: empty.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(Secret);
 
@@ -63,8 +63,8 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// The text of a file, without the line end that editors add. It is read whenever the certificate is, so that a
-    /// renewed certificate may have another password.
+    /// The content of a file, without the line end that editors add. It is read together with the certificate, so that
+    /// a renewed certificate may have another password.
     pub fn in_file(file: impl Into<PathBuf>) -> Self {
         Self(Secret::File(file.into()))
     }
@@ -88,8 +88,8 @@ impl Password {
 }
 
 impl CertificateSource {
-    /// What the options of a command line mean together. PKCS#12 is told by the name, `.p12` or `.pfx`: it comes without
-    /// a key of its own, and PEM without a password. The files are not read yet.
+    /// The meaning of the options of a command line. The extension `.p12` or `.pfx` means PKCS#12, which needs no
+    /// separate key. PEM needs no password. This does not read the files.
     pub fn from_options(file: PathBuf, key: Option<PathBuf>, password: Option<Password>) -> Result<Self, TlsError> {
         let extension = file.extension().unwrap_or_default();
         if !["p12", "pfx"].iter().any(|known| extension.eq_ignore_ascii_case(known)) {
@@ -128,7 +128,7 @@ impl CertificateSource {
         }
     }
 
-    /// Reads it. What is odd and no error is added to `warnings`.
+    /// Reads it. Adds warnings to `warnings`.
     pub(super) fn load(
         &self,
         provider: &CryptoProvider,
@@ -207,7 +207,7 @@ fn date(time: ASN1Time) -> String {
     format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", time.hour(), time.minute())
 }
 
-/// Elsewhere than on Unix that is a question of access lists, which is not asked.
+/// Elsewhere than on Unix this depends on access lists, which are not checked.
 #[cfg(unix)]
 fn is_readable_by_all(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;

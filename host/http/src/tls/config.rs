@@ -1,4 +1,5 @@
-//! What TLS is to be like, as plain data: which certificate for which name, who may come, and what is spoken inside.
+//! The configuration of TLS as plain data: the certificate for each name, which clients may connect, and the protocols
+//! inside.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -9,60 +10,60 @@ use crate::protocols::Protocols;
 
 /// The TLS of an endpoint. [`super::Tls::load`] reads the files that it names.
 ///
-/// What is not here is not a choice: cipher suites and groups are those of rustls, all of which offer forward secrecy
-/// and authenticated encryption (Mozilla's *intermediate*, or *modern* with [`TlsVersion::Tls13`]); there is no
+/// Nothing else can be configured. The cipher suites and groups are those of rustls, all of which offer forward secrecy
+/// and authenticated encryption (Mozilla's *intermediate*, or *modern* with [`TlsVersion::Tls13`]). There is no
 /// renegotiation, no compression and no early data, which could be replayed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// The certificate for clients that ask for none of `names`, or name no server at all, as those do that connect to
-    /// an IP address. Default and `None`: they are refused, so there must be `names`.
+    /// The certificate for clients that ask for none of `names`, or for no name at all, as clients do that connect to
+    /// an IP address. Default and `None`: such clients are refused, so `names` must not be empty.
     pub certificate: Option<CertificateSource>,
-    /// Certificates by the server name that a client asks for (SNI, RFC 6066 §3): `www.example.org`, or
-    /// `*.example.org` for every name below `example.org`, however deep, and not for that name itself. The exact name
-    /// comes first, then the longest wildcard, then `certificate`, as in Kestrel. Upper and lower case are the same; a
-    /// name that stands twice is an error. Default: none.
+    /// Certificates by the server name that a client asks for (SNI, RFC 6066 §3): `www.example.org`, or `*.example.org`
+    /// for every name below `example.org` at any depth, but not for `example.org`. The exact name is preferred, then
+    /// the longest wildcard, then `certificate`, as in Kestrel. Case does not matter. Two certificates for one name are
+    /// an error. Default: none.
     pub names: Vec<(String, CertificateSource)>,
-    /// Whether clients are asked for a certificate. Default: no.
+    /// Whether the server requests client certificates. Default: no.
     pub client_certificates: ClientCertificates,
-    /// The oldest version that is spoken. Default: TLS 1.2.
+    /// The oldest version of TLS that is accepted. Default: TLS 1.2.
     pub min_version: TlsVersion,
-    /// What is spoken inside, as it is agreed on by ALPN (RFC 7301). A client that offers only other protocols is
-    /// refused (`no_application_protocol`). One that does not speak ALPN speaks HTTP/1.1, because HTTP/2 over TLS needs
-    /// ALPN (RFC 9113 §3.2); it is refused where there is only HTTP/2. Default: HTTP/2 or HTTP/1.1.
+    /// The protocols inside TLS that ALPN agrees on (RFC 7301). A client that offers only other protocols is refused
+    /// (`no_application_protocol`). A client without ALPN speaks HTTP/1.1, because HTTP/2 over TLS needs ALPN (RFC 9113
+    /// §3.2); it is refused where only HTTP/2 is allowed. Default: HTTP/2 or HTTP/1.1.
     pub alpn: Protocols,
 }
 
 impl TlsConfig {
-    /// One certificate for every name, all else as it is by default. `key`: `None` if the key is in `chain` too. The
-    /// files are not read yet.
+    /// One certificate for all names, and defaults for the rest. `key`: `None` if the key is in `chain` too. This does
+    /// not read the files.
     pub fn from_pem_files(chain: impl Into<PathBuf>, key: Option<PathBuf>) -> Self {
         Self::from(CertificateSource::Pem { chain: chain.into(), key })
     }
 }
 
 impl From<CertificateSource> for TlsConfig {
-    /// One certificate for every name, all else as it is by default.
+    /// One certificate for all names, and defaults for the rest.
     fn from(certificate: CertificateSource) -> Self {
         Self { certificate: Some(certificate), ..Self::default() }
     }
 }
 
-/// Whether clients are asked for a certificate (Kestrel: `ClientCertificateMode`).
+/// Whether the server requests client certificates (Kestrel: `ClientCertificateMode`).
 ///
 /// A certificate is checked against the authorities in a file of PEM certificates, and against nothing else: the
-/// system's authorities are not asked, because they vouch for servers. It must be for client authentication, in its
-/// time of validity, and is checked again when a session is resumed. Revocation is not looked up.
+/// authorities of the system vouch for servers. It must be for client authentication and within its validity, and is
+/// checked again when a session is resumed. Revocation is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificates {
-    /// They are not asked.
+    /// No request.
     #[default]
     None,
-    /// They are asked and may send none. One that is sent and does not hold ends the handshake.
+    /// A client may send none. An invalid certificate ends the handshake.
     Allow {
         /// The file of the authorities.
         authorities: PathBuf,
     },
-    /// They are asked, and without a certificate that holds there is no connection.
+    /// A client without a valid certificate gets no connection.
     Require {
         /// The file of the authorities.
         authorities: PathBuf,
@@ -70,8 +71,8 @@ pub enum ClientCertificates {
 }
 
 impl ClientCertificates {
-    /// What two options of a command line mean together. An authority without `allow` or `require` is an error, as is
-    /// the reverse: either would be a check that somebody believes in and nobody makes.
+    /// The meaning of the two options of a command line. An authority without `allow` or `require` is an error, and so
+    /// is the reverse: either would be a check that is configured and never made.
     pub fn from_options(mode: ClientCertificateMode, authorities: Option<PathBuf>) -> Result<Self, TlsError> {
         match (mode, authorities) {
             (ClientCertificateMode::None, None) => Ok(Self::None),
@@ -90,7 +91,7 @@ impl ClientCertificates {
     }
 }
 
-/// How [`ClientCertificates`] is typed: `none`, `allow` or `require`.
+/// The text form of [`ClientCertificates`]: `none`, `allow` or `require`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ClientCertificateMode {
     /// [`ClientCertificates::None`].
@@ -115,7 +116,7 @@ impl FromStr for ClientCertificateMode {
     }
 }
 
-/// A version of TLS that can be spoken. Older ones are broken (RFC 8996). Typed `1.2` or `1.3`.
+/// A version of TLS. Older ones are broken (RFC 8996). Its text form is `1.2` or `1.3`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TlsVersion {
     /// TLS 1.2, RFC 5246.

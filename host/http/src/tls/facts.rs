@@ -1,10 +1,10 @@
-//! What a handshake agreed on, as the contract tells it to applications.
+//! The results of a handshake in the contract's form.
 
 use bytes::Bytes;
 use tokio_rustls::rustls::{CipherSuite, ProtocolVersion, ServerConnection};
 use windhover_contract::Tls;
 
-/// The facts of a connection whose handshake is over. Before that, what is not yet known is empty.
+/// The facts of a connection after its handshake. During the handshake, unknown facts are empty.
 pub fn facts(connection: &ServerConnection) -> Tls {
     let certificates = connection.peer_certificates().unwrap_or_default();
     Tls {
@@ -24,7 +24,7 @@ fn protocol(version: ProtocolVersion) -> String {
     }
 }
 
-/// rustls marks the suites of TLS 1.3, which IANA does not: there it is `TLS_AES_128_GCM_SHA256` (RFC 8446 §B.4).
+/// rustls marks the suites of TLS 1.3. IANA does not: its name is `TLS_AES_128_GCM_SHA256` (RFC 8446 §B.4).
 fn iana_name(suite: CipherSuite) -> String {
     let name = format!("{suite:?}");
     name.strip_prefix("TLS13_").map(|rest| format!("TLS_{rest}")).unwrap_or(name)

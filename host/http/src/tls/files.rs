@@ -1,31 +1,31 @@
-//! Whether files have changed, told by looking at them: no event of the system is needed, so it works on every file
-//! system, and where an orchestrator swaps a symbolic link of a folder instead of writing files.
+//! Whether files have changed, found out by checking their metadata. That needs no events of the system, so it works on
+//! every file system, and where an orchestrator swaps a symbolic link of a folder instead of writing files.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// What a look at files says.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Looked {
-    /// They are as they were.
+    /// No file has changed.
     Same,
-    /// One of them is another file, has other content, or has come or gone.
+    /// A file was replaced, changed, added or removed.
     Changed,
 }
 
-/// Files as they were at one moment.
+/// The state of files at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
 
-/// Enough of a file to tell it from another, without reading it.
+/// Enough metadata to tell a file from another without reading it.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
-    /// Through every symbolic link, those of folders too.
+    /// Through every symbolic link, including those of folders.
     target: PathBuf,
     size: u64,
     modified: Option<SystemTime>,
-    /// Device, inode, and the time of the last change to either content or mode, where the system tells them. A file
-    /// that is written twice within one tick of its clock, with the same size, is told by none of this.
+    /// Device, inode, and the time of the last change to content or mode, where the system provides them. They miss a
+    /// file that is written twice within one tick of the file system's clock, with the same size.
     identity: [i64; 4],
 }
 
@@ -34,7 +34,7 @@ impl Files {
         Self(paths.into_iter().map(|path| (Stamp::of(&path), path)).map(|(stamp, path)| (path, stamp)).collect())
     }
 
-    /// Looks again.
+    /// Checks again.
     pub(super) fn compare(&self) -> Looked {
         let is_same = self.0.iter().all(|(path, stamp)| Stamp::of(path) == *stamp);
         if is_same { Looked::Same } else { Looked::Changed }
@@ -42,7 +42,7 @@ impl Files {
 }
 
 impl Stamp {
-    /// `None`: it is not there, or may not be looked at.
+    /// `None`: it does not exist, or its metadata cannot be read.
     fn of(path: &Path) -> Option<Self> {
         let target = std::fs::canonicalize(path).ok()?;
         let metadata = std::fs::metadata(&target).ok()?;

@@ -1,5 +1,5 @@
-//! A handshake, from the first byte on: what is not TLS, or asks for what is not here, is refused in words that the
-//! client understands.
+//! A handshake, from the first byte on. A client that does not speak TLS, or asks for what is not available, gets a
+//! refusal that it understands.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::setup::Setup;
 use crate::clock::Clock;
 use crate::protocols::Protocols;
 
-/// Shakes hands on `stream`. See [`super::Tls::accept`].
+/// Performs the handshake on `stream`. See [`super::Tls::accept`].
 pub(super) async fn accept<S>(setup: &Setup, mut stream: S, clock: &Clock) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -69,7 +69,7 @@ async fn hello<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<
     }
 }
 
-/// Reads from the stream when rustls wants bytes, so that none are taken that are not rustls'.
+/// Reads from the stream when rustls wants bytes, so that it takes only bytes for rustls.
 struct Reader<'a, 'b, S> {
     stream: &'a mut S,
     cx: &'a mut Context<'b>,
@@ -89,7 +89,7 @@ impl<S: AsyncRead + Unpin> io::Read for Reader<'_, '_, S> {
     }
 }
 
-/// What rustls would not object to, or not in these words.
+/// Checks what rustls does not, or reports in other words.
 fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription, &'static str)> {
     match (setup.names.find(hello.server_name()), hello.server_name()) {
         (Some(_), _) => {}
@@ -113,9 +113,9 @@ fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription
         .then_some((AlertDescription::NoApplicationProtocol, "a client does not speak ALPN, and only HTTP/2 is here"))
 }
 
-/// A session that is resumed says of its client what was true when it began, up to half a day ago. So the certificate
-/// is checked again: it may have expired. That it is checked against other authorities than before cannot be, because
-/// then no session is resumed.
+/// A resumed session tells about its client what was true when it began, up to half a day ago. So its certificate is
+/// checked again, because it may have expired. It cannot be of other authorities than the current ones, because a
+/// change of authorities ends all sessions.
 fn still_holds(setup: &Setup, connection: &ServerConnection) -> io::Result<()> {
     let (Some(verifier), Some(HandshakeKind::Resumed), Some([own, others @ ..])) =
         (&setup.verifier, connection.handshake_kind(), connection.peer_certificates())
@@ -126,8 +126,8 @@ fn still_holds(setup: &Setup, connection: &ServerConnection) -> io::Result<()> {
     checked.map(drop).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Says that this is not how to speak here, and waits for the client to take it: closing at once would make the system
-/// throw the answer away, if more of the request has come meanwhile.
+/// Answers that this port speaks TLS, and waits until the client has read that: if more of the request has arrived,
+/// closing at once would make the system discard the answer.
 async fn answer_in_plain<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
     let date = httpdate::fmt_http_date(SystemTime::now());
     let answer = format!("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: {date}\r\n\r\n");
@@ -142,7 +142,7 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, bytes: &[u8]) -> io::Resul
     stream.flush().await
 }
 
-/// A record with a fatal alert, as it is before there are keys (RFC 8446 §5.1 and §6).
+/// A record with a fatal alert in the form that it has before there are keys (RFC 8446 §5.1 and §6).
 fn fatal(alert: AlertDescription) -> [u8; 7] {
     [21, 3, 3, 0, 2, 2, alert.into()]
 }
@@ -151,6 +151,6 @@ fn refusal(reason: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// How long a client that does not speak TLS has to read why it is refused, and how much more it may send meanwhile.
+/// How long a client that does not speak TLS has to read the refusal, and how much more it may send meanwhile.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 const MAX_UNREAD: u64 = 64 << 10;

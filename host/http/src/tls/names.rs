@@ -1,4 +1,4 @@
-//! Which certificate is for which server name: the exact name, then the longest wildcard, then the default, as in
+//! The certificate for each server name: that of the exact name, then of the longest wildcard, then the default, as in
 //! Kestrel.
 
 use std::collections::HashMap;
@@ -17,17 +17,17 @@ use super::error::TlsError;
 #[derive(Debug)]
 pub(super) struct Names {
     default: Option<Arc<CertifiedKey>>,
-    /// In the form of [`Host`]; a wildcard without its asterisk, so with a dot before it. `None`: it cannot be used, and
-    /// clients that ask for it are refused, because the certificate of other names is not for them.
+    /// In the form of [`Host`]; a wildcard without its asterisk, so with a dot before it. `None`: it cannot be used,
+    /// and clients that ask for it are refused, because the certificate of other names is not valid for it.
     by_name: HashMap<String, Option<Arc<CertifiedKey>>>,
 }
 
-/// What is known of a certificate that is in use.
+/// What is known of a certificate in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// The server name that clients ask for, as it is configured but in lower case. `None`: it is for every other.
+    /// The server name in lower case. `None`: it is for all other names.
     pub name: Option<String>,
-    /// The end of its validity, in seconds since the epoch of Unix.
+    /// The end of its validity, in seconds since the Unix epoch.
     pub not_after: i64,
 }
 
@@ -54,8 +54,8 @@ impl Names {
         Self { default, by_name: HashMap::new() }
     }
 
-    /// Adds a name, which may begin with `*.`. Returns whether its certificate is valid for it; one that cannot be used
-    /// (`None`) might be.
+    /// Adds a name, which may begin with `*.`. Returns whether its certificate is valid for it. One that cannot be used
+    /// (`None`) counts as valid.
     pub(super) fn add(&mut self, name: &str, certified: Option<Arc<CertifiedKey>>) -> Result<bool, TlsError> {
         let key = parse(name)?;
         let is_for_name = certified.as_ref().is_none_or(|certified| is_for_name(certified, &key));
@@ -68,7 +68,7 @@ impl Names {
         }
     }
 
-    /// The certificate for what a client asks for. `None`: there is none.
+    /// The certificate for the name that a client asks for. `None`: there is none.
     pub(super) fn find(&self, name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
         let named = name.filter(|_| !self.by_name.is_empty()).and_then(|name| {
             let host = Host::new(name);
@@ -83,7 +83,7 @@ impl Names {
         }
     }
 
-    /// The certificate of all other names.
+    /// The certificate for all other names.
     pub(super) fn default_certificate(&self) -> Option<Arc<CertifiedKey>> {
         self.default.clone()
     }
@@ -93,12 +93,12 @@ impl Names {
         self.by_name.get(&parse(name).ok()?)?.clone()
     }
 
-    /// Whether there is a certificate for anybody.
+    /// Whether there is any certificate.
     pub(super) fn has_any(&self) -> bool {
         self.default.is_some() || self.by_name.values().any(Option::is_some)
     }
 
-    /// Whether these are the same certificates by the same names.
+    /// Whether these are the same certificates under the same names.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         let is_same = |one: &Option<Arc<CertifiedKey>>, other: &Option<Arc<CertifiedKey>>| {
             one.as_ref().map(|one| &one.cert) == other.as_ref().map(|other| &other.cert)
@@ -140,7 +140,7 @@ fn parse(name: &str) -> Result<String, TlsError> {
     Ok(format!("{dot}{}", host.as_str()))
 }
 
-/// Asked only for a warning: what cannot be asked is taken for valid.
+/// Used only for a warning: a certificate that cannot be checked counts as valid.
 fn is_for_name(certified: &CertifiedKey, key: &str) -> bool {
     // Any name will do for a wildcard, because a certificate has a wildcard too or is not for all of them.
     let example = if key.starts_with('.') { format!("windhover-asks{key}") } else { key.to_owned() };

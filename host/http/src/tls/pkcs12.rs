@@ -1,5 +1,5 @@
-//! PKCS#12 files (RFC 7292). Which certificate belongs to the key is found by trying, and not by the ids in the file,
-//! which some programs leave out; the chain is put in order by the names of its issuers.
+//! PKCS#12 files (RFC 7292). The certificate of a key is found by trying, and not by the ids in the file, which some
+//! programs omit. The chain is ordered by the names of the issuers.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::error::TlsError;
 
-/// What is in a PKCS#12 file: at least one certificate and one key.
+/// The content of a PKCS#12 file: at least one certificate and one key.
 pub(super) struct Content {
     certificates: Vec<Certificate>,
     keys: Vec<PrivateKeyDer<'static>>,
 }
 
-/// Opens a file. Takes a second at most, and less than that with the iterations that are common.
+/// Opens a file. Takes a second at most, and less with common iteration counts.
 pub(super) fn open(file: &Path, bytes: &[u8], password: &str) -> Result<Content, TlsError> {
     let archive = Pkcs12Archive::from_pkcs12(bytes, password).map_err(|error| refusal(file, bytes, &error))?;
     let certificates: Vec<_> = archive.certs.into_iter().map(|bag| bag.cert).collect();
@@ -50,7 +50,7 @@ fn refusal(file: &Path, bytes: &[u8], error: &Error) -> TlsError {
 }
 
 impl Content {
-    /// The chain of the first key that has a certificate here. `fit` says whether the two belong together.
+    /// The chain of the first key that has a certificate here. `fit` tells whether the two belong together.
     pub(super) fn chain(
         self,
         file: &Path,

@@ -1,8 +1,8 @@
-//! What a [`TlsConfig`] amounts to once its files are read: all that a handshake needs. Never changed once it is made.
+//! What a handshake needs, made from a [`TlsConfig`] and its files. It never changes.
 //!
-//! Each certificate stands for itself: one that cannot be read is as it was when it was last read, and where it never
-//! was, clients that ask for it are refused. The authorities for clients are one more such file: where they never were
-//! read, nobody can be checked, and every client is refused.
+//! Each certificate is independent: if it cannot be read, the version that was read last is used, and if there is none,
+//! clients that ask for it are refused. The same is true for the authorities for client certificates: without them no
+//! client can be checked, and all are refused.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,14 +28,14 @@ use crate::protocols::Protocols;
 pub(super) struct Setup {
     pub(super) server: Arc<ServerConfig>,
     pub(super) names: Arc<Names>,
-    /// `None`: clients are not asked for a certificate.
+    /// `None`: the server does not request client certificates.
     pub(super) verifier: Option<Arc<dyn ClientCertVerifier>>,
     pub(super) alpn: Protocols,
     resumption: Resumption,
 }
 
-/// What makes a session resumable, and by whom. It outlives a change of certificates, so that clients need not shake
-/// hands anew. It does not outlive a change of who may come: a session says of its client what was checked when it
+/// What makes sessions resumable. It outlives a change of certificates, so that clients need no full handshake. It does
+/// not outlive a change of the authorities for clients: a session tells about its client what was checked when it
 /// began.
 struct Resumption {
     ticketer: Arc<dyn ProducesTickets>,
@@ -43,7 +43,7 @@ struct Resumption {
     authorities: Vec<CertificateDer<'static>>,
 }
 
-/// What was read before, and for what configuration: what cannot be read now is as it was then.
+/// What was read before, and for which configuration. It replaces what cannot be read now.
 #[derive(Clone, Copy)]
 pub(super) struct Before<'a> {
     pub(super) config: &'a TlsConfig,
@@ -66,7 +66,7 @@ impl Before<'_> {
     }
 }
 
-/// What reading files has shown, besides what is in them.
+/// What reading the files has shown, besides their content.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) failures: Vec<TlsFailure>,
@@ -74,8 +74,8 @@ pub(super) struct Report {
 }
 
 impl Setup {
-    /// Reads all files. What cannot be used of them is told in the report, and is as it was before, or not there. An error
-    /// is one of the configuration, with whatever files.
+    /// Reads all files. The report tells what cannot be used; its previous version replaces it, if there is one. An
+    /// error is one of the configuration, whatever the files are.
     pub(super) fn load(config: &TlsConfig, before: Option<Before<'_>>, report: &mut Report) -> Result<Self, TlsError> {
         // Not the process' default, which a library may have set to something else.
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -125,7 +125,7 @@ impl Setup {
         Ok(Self { server: Arc::new(server), names, verifier, alpn: config.alpn, resumption })
     }
 
-    /// Whether a client would meet the same there.
+    /// Whether a client would get the same from it.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         self.names.is_like(&other.names) && self.resumption.authorities == other.resumption.authorities
     }
@@ -210,5 +210,5 @@ fn verifier(clients: &ClientCertificates, provider: &Arc<CryptoProvider>) -> Res
     Ok(Some((verifier, authorities)))
 }
 
-/// Sessions that are kept for clients of TLS 1.2 that do not take tickets, of which there are few. The oldest goes first.
+/// Sessions that are kept for clients of TLS 1.2 without tickets, of which there are few. The oldest is removed first.
 const MAX_SESSIONS: usize = 1024;
