@@ -1,4 +1,4 @@
-//! A future whose panic is a result, for what must go on all the same.
+//! Turns a panic of a future into a result, for tasks that must go on.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 
-/// What the future gives, or what it panicked with; then it is not polled any more.
+/// The output of the future, or its panic. After a panic it is not polled again.
 pub(crate) async fn catch_panic<T>(future: impl Future<Output = T>) -> Result<T, Box<dyn Any + Send>> {
     let mut future = pin!(future);
     poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {

@@ -1,5 +1,5 @@
-//! A request's content as it arrives: bounded in size and in slowness, with the protocol's errors turned into the
-//! client's faults.
+//! A request's content as it arrives: limited in size and slowness, with the protocol's errors turned into faults of
+//! the client.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -19,7 +19,7 @@ pub(crate) struct Bounded<C> {
     content: C,
     limits: Arc<ExchangeLimits>,
     clock: Clock,
-    /// Known from the first read on.
+    /// Set by the first read.
     reading: Option<Reading>,
     has_failed: bool,
 }
@@ -40,7 +40,7 @@ where
         Self { content, limits: Arc::clone(limits), clock: clock.clone(), reading: None, has_failed: false }
     }
 
-    /// The content itself, without its limits.
+    /// The content without its limits.
     pub(crate) fn content_mut(&mut self) -> &mut C {
         &mut self.content
     }
@@ -50,7 +50,7 @@ where
         self.has_failed
     }
 
-    /// The next frame. Nothing comes behind a fault.
+    /// The next frame. Nothing follows a fault.
     pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientFault>>> {
         if self.has_failed {
             return Poll::Ready(None);
@@ -63,7 +63,8 @@ where
     fn poll_received(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ClientFault>>> {
         let content = &mut self.content;
         let reading = self.reading.get_or_insert_with(|| Reading::begin(&self.limits));
-        // What is known to be too much is refused before the client is told to send it (`expect: 100-continue`).
+        // A length that is known to be too large is refused before the client is told to send it (`expect:
+        // 100-continue`).
         if reading.is_too_much(content.size_hint().lower()) {
             return Poll::Ready(Some(Err(ClientFault::BodyTooLarge)));
         }
@@ -77,7 +78,7 @@ where
         Poll::Ready(match frame {
             None => None,
             Some(Ok(frame)) => Some(reading.count(&frame).map(|()| frame)),
-            // Whether the framing is malformed or the connection broke, the content is not whole.
+            // Whether the framing is malformed or the connection broke: the content is incomplete.
             Some(Err(error)) => {
                 debug!(%error, "the content of a request is malformed or incomplete");
                 Some(Err(ClientFault::BodyIncomplete))
@@ -120,7 +121,8 @@ impl Reading {
     }
 }
 
-/// How long the application has waited for the client. While it does not wait, the client's time does not run.
+/// How long the application has waited for the client. The client's time does not run while the application does not
+/// wait.
 #[derive(Default)]
 struct Pace {
     before: Duration,

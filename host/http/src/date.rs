@@ -1,4 +1,4 @@
-//! The date of an answer, made once a second.
+//! The date of a response, formatted once a second.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,8 +11,8 @@ pub(crate) fn date() -> HeaderValue {
     date_at(SystemTime::now())
 }
 
-/// The date where that of hyper would be wrong. hyper, which adds the date to answers of HTTP/1.x, makes a new one only
-/// when the system's time is later than it was ever before: behind a clock that was set back its date stands still.
+/// The date where hyper's would be wrong. hyper adds the date to HTTP/1.x responses, and updates it only when the
+/// system's time is later than ever before: after the clock was set back, hyper's date stands still.
 pub(crate) fn date_behind_step() -> Option<HeaderValue> {
     let now = SystemTime::now();
     let is_behind = STEPS.with_borrow_mut(|steps| {
@@ -33,11 +33,11 @@ fn date_at(now: SystemTime) -> HeaderValue {
     })
 }
 
-/// Whether the system's time has been later than it is, told by the clock that is never set.
+/// Whether the system's time has been later than now, found out with the monotonic clock.
 struct Steps {
-    /// The latest system's time that would be, had the clock only ever been set forward.
+    /// The latest time that the system would show if its clock had never been set back.
     latest: SystemTime,
-    /// When that was.
+    /// When that was, by the monotonic clock.
     at: Instant,
     /// Until then a date that was made before the clock was set back is later than the time.
     until: Option<SystemTime>,
@@ -48,7 +48,7 @@ impl Steps {
         Self { latest: now, at, until: None }
     }
 
-    /// Whether the clock was set back by more than a second, and has not come again to where it was then.
+    /// Whether the clock was set back by more than a second, and has not reached the time it had then.
     fn is_behind(&mut self, now: SystemTime, at: Instant) -> bool {
         let expected = self.latest + at.saturating_duration_since(self.at);
         match self.until {
@@ -62,7 +62,7 @@ impl Steps {
     }
 }
 
-/// As exact as a date is; a clock that is made to run slower for a while, as NTP does it, is no step.
+/// The precision of a date. A clock that runs slower for a while, as NTP does it, counts as no step.
 const TOLERANCE: Duration = Duration::from_secs(1);
 
 thread_local! {

@@ -1,11 +1,11 @@
-//! Why this side ends a connection with exchanges under way: so that their record does not blame the client.
+//! Why the server ends a connection with exchanges under way, so that their log records do not blame the client.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use windhover_contract::{Fault, HostFault};
 
-/// Why this side ends a connection. Told before it does: who wants to know is dropped then.
+/// Why the server ends a connection. Set before it does, because ending drops everything that reads it.
 #[derive(Debug, Default)]
 pub(crate) struct Ending {
     own: OnceLock<Fault>,
@@ -27,17 +27,17 @@ impl Ending {
         Self { own: OnceLock::new(), worker }
     }
 
-    /// Says why. The first reason stands.
+    /// Sets the reason. The first reason stands.
     pub(crate) fn begin(&self, why: impl Into<Fault>) {
         let _ = self.own.set(why.into());
     }
 
-    /// Why, if this side ends this one connection.
+    /// Why the server ends this one connection.
     pub(crate) fn own(&self) -> Option<Fault> {
         self.own.get().cloned()
     }
 
-    /// Why, if this side ends it.
+    /// Why the server ends this connection or all of them, if it does.
     pub(crate) fn fault(&self) -> Option<Fault> {
         let leaves = || self.worker.0.load(Ordering::Relaxed).then(|| HostFault::Leaving.into());
         self.own().or_else(leaves)

@@ -1,4 +1,4 @@
-//! One exchange, from the head of its request to the application: what is the same in every version of HTTP.
+//! What is the same for an exchange in every version of HTTP, from the head of its request to the application.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use windhover_contract::{
 use crate::clock::Clock;
 use crate::ending::Ending;
 
-/// What every exchange of one connection starts from.
+/// What all exchanges of one connection share.
 pub(crate) struct ConnectionContext {
     pub(crate) connection: Arc<Connection>,
     /// `None`: the connection is plain.
@@ -22,10 +22,10 @@ pub(crate) struct ConnectionContext {
     pub(crate) server_variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) clock: Clock,
-    /// Why this side ends the connection, if it does.
+    /// Why the server ends the connection, if it does.
     pub(crate) ending: Arc<Ending>,
     pub(crate) known_host: KnownHost,
-    /// `None`: nobody observes.
+    /// `None`: there is no observer.
     pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
@@ -33,13 +33,13 @@ pub(crate) struct ConnectionContext {
 pub(crate) struct Powers {
     pub(crate) lifetime: Arc<dyn Lifetime>,
     pub(crate) reset: Option<Arc<dyn Reset>>,
-    /// `None`: the client does not wait to be asked for its content.
+    /// `None`: the client does not hold back its content.
     pub(crate) expect_continue: Option<Arc<dyn ExpectContinue>>,
     pub(crate) informational: Arc<dyn Informational>,
 }
 
 impl ConnectionContext {
-    /// Tells that a request was refused.
+    /// Reports a refused request.
     pub(crate) fn rejected(&self, fault: &Fault, version: Version) {
         debug!(%fault, "a request was refused");
         if let Some(observer) = &self.observer {
@@ -47,7 +47,7 @@ impl ConnectionContext {
         }
     }
 
-    /// The request that a head begins, `number` on its connection. Refuses what no application should see.
+    /// Makes the request of a head, the `number`th on its connection. Refuses what no application may see.
     pub(crate) fn request(
         &self,
         head: http::request::Parts,
@@ -58,7 +58,7 @@ impl ConnectionContext {
         powers: Powers,
     ) -> Result<Request, ClientFault> {
         let scheme = if self.tls.is_some() { Scheme::Https } else { Scheme::Http };
-        // RFC 8441 §4: unlike any other CONNECT, one that changes the protocol has a target like that of a GET.
+        // RFC 8441 §4: unlike any other CONNECT, an extended one has a target like that of a GET.
         let is_extended = upgrade.as_ref().is_some_and(|upgrade| upgrade.kind == UpgradeKind::ExtendedConnect);
         let method = if is_extended { &Method::GET } else { &head.method };
         let target = Target::resolve(scheme, method, head.uri, head.version, &head.headers, &self.known_host)?;

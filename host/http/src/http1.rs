@@ -1,4 +1,4 @@
-//! A connection that speaks HTTP/1.x, by hyper.
+//! Serves a connection that speaks HTTP/1.x, with hyper.
 
 mod content;
 mod exchange;
@@ -46,10 +46,9 @@ use crate::exchange::ConnectionContext;
 use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;
 
-/// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
-/// application's.
+/// Serves a connection until either side ends it. The error is the reason for a debug log.
 ///
-/// A client that has been silent for a while is waited for without hyper, whose buffers alone are 16 KiB: most
+/// After some silence of the client the connection waits without hyper, whose buffers alone take 16 KiB: most
 /// connections are idle most of the time.
 pub(crate) async fn serve<A: Application>(
     socket: Socket,
@@ -100,11 +99,11 @@ pub(crate) async fn serve<A: Application>(
 /// How serving a connection ended.
 enum Served {
     ToTheEnd,
-    /// Until nothing was to be said for a while.
+    /// Until the client was silent for a while: the socket has come back.
     UntilIdle(Box<Http1Socket>),
 }
 
-/// Serves the connection with hyper until either side ends the connection, or nothing is to be said: then the socket has come back.
+/// Serves the connection with hyper until either side ends it, or the client is silent for a while.
 async fn serve_with_hyper<A: Application>(
     socket: Reclaimable,
     back: &mut oneshot::Receiver<Box<Http1Socket>>,
@@ -129,7 +128,7 @@ async fn serve_with_hyper<A: Application>(
     // hyper gives the socket back within this task, so nothing needs to be woken.
     let mut reclaimed = || back.try_recv().map_or(Poll::Pending, Poll::Ready);
     let ended = {
-        // Gone behind this block: a future that waits here no more must not be woken in place of one that does.
+        // Dropped at the end of this block: a future that is polled no more must not take a wake-up from one that is.
         let interruption = pin!(async {
             tokio::select! {
                 biased;
@@ -168,7 +167,7 @@ async fn serve_with_hyper<A: Application>(
                 Some(Ok(ended)) => ended,
                 Some(Err(socket)) => return Ok(idle(exchange, socket)),
                 None => {
-                    // Ends at once when idle; else after the exchange in flight, with `connection: close`.
+                    // Ends at once when idle; else after the current exchange, whose response says `connection: close`.
                     serving.as_mut().graceful_shutdown();
                     loop {
                         tokio::select! {
@@ -215,14 +214,15 @@ fn idle<A>(exchange: &Exchange<A>, socket: Box<Http1Socket>) -> Served {
     Served::UntilIdle(socket)
 }
 
-/// What happens to a connection besides its exchanges.
+/// What can interrupt hyper.
 enum Interruption {
     Aborted,
     Draining,
     Overdue,
 }
 
-/// Answers a client that speaks HTTP/1.x where only HTTP/2 is spoken, as Kestrel does. Gives the reason for the log.
+/// Answers a client that speaks HTTP/1.x where the endpoint speaks HTTP/2 only, as Kestrel does. Returns the reason for
+/// the log.
 pub(crate) async fn refuse(mut socket: Socket, clock: &Clock) -> io::Error {
     let date = date();
     let date = date.to_str().unwrap_or_default();
@@ -242,7 +242,7 @@ fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .header_read_timeout(None) // the socket keeps this time, apart from that between two exchanges
-        // What is larger is refused before hyper sees it: see `gate`.
+        // `gate` refuses what is larger before hyper sees it.
         .max_header_size(head)
         .max_buf_size(head.max(limits.http1.max_buffer_size.as_usize()).max(HYPER_MIN_BUFFER_SIZE))
         .half_close(false);
@@ -259,12 +259,12 @@ const ABORTED: &str = "the application aborted an exchange";
 /// hyper panics at less.
 const HYPER_MIN_BUFFER_SIZE: usize = 8192;
 
-/// How long a client has to read that it is refused.
+/// How long a client has to read the refusal.
 const REFUSAL_TIME: Duration = Duration::from_secs(2);
 
-/// What hyper counts as part of a head and nobody else does: two empty lines before it, one behind it, and one byte,
-/// because it refuses a head before it has the largest size.
+/// What hyper counts as part of a head and this server does not: two empty lines before it, one behind it, and one
+/// byte, because hyper refuses a head before it reaches the limit.
 const EMPTY_LINES: usize = 7;
 
-/// As many fields as hyper takes without allocating for them.
+/// The number of fields that hyper reads without an allocation for them.
 const HYPER_MAX_FIELDS: usize = 100;

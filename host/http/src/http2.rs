@@ -1,6 +1,6 @@
-//! A connection that speaks HTTP/2, by h2: the library that hyper itself speaks it by. hyper's own layer above it lacks
-//! what is promised here: an end to a client that holds its window closed, interim responses, and error codes of the
-//! application's choice at any moment.
+//! Serves a connection that speaks HTTP/2, with h2, the library below hyper. hyper's own layer lacks what is promised
+//! here: an end to a client that keeps its window closed, interim responses, and error codes that the application
+//! chooses at any moment.
 
 mod content;
 mod control;
@@ -34,8 +34,7 @@ use crate::exchange::ConnectionContext;
 use crate::poll_on_wake::PollOnWake;
 use crate::socket::Socket;
 
-/// Serves a connection until either side ends it. Why it ended is for the log: it is the client's affair, or the
-/// application's.
+/// Serves a connection until either side ends it. The error is the reason for a debug log.
 pub(crate) async fn serve<A: Application>(
     socket: Socket,
     application: Arc<A>,
@@ -78,7 +77,7 @@ pub(crate) async fn serve<A: Application>(
         is_closing = is_closing || Pin::new(&mut closing).poll(cx).is_ready();
         is_draining = is_draining || Pin::new(&mut drains).poll(cx).is_ready();
         let polled = serving.poll(cx);
-        // A client that has just come is answered once, as in HTTP/1.1.
+        // A client that has just connected gets one response, as in HTTP/1.1.
         if polled.is_pending() && serving.end.is_none() && (is_draining || is_closing && serving.number > 0) {
             serving.shut_down("the server shuts down");
             return serving.poll(cx);
@@ -88,29 +87,29 @@ pub(crate) async fn serve<A: Application>(
     .await
 }
 
-/// One connection at work.
+/// One connection.
 struct Serving<A> {
     h2: server::Connection<Http2Socket, Bytes>,
     exchange: Arc<Exchange<A>>,
     exchanges: JoinSet<()>,
-    /// Exchanges that have begun.
+    /// How many exchanges have begun.
     number: u64,
     socket_state: Arc<SocketState>,
     limits: Arc<Limits>,
     clock: Clock,
     /// `None`: an exchange is under way.
     idle_since: Option<Instant>,
-    /// May ring early, and is set anew then: so it is not touched at every exchange.
+    /// May ring early, and is set again then. So it need not be set for each exchange.
     alarm: Option<Alarm>,
     ping: Option<KeepAlive>,
-    /// Nothing new is taken any more.
+    /// Set when no new exchange is taken any more.
     end: Option<End>,
 }
 
-/// How a connection ends that the server ends.
+/// How the server ends a connection.
 struct End {
     why: &'static str,
-    /// What is left to it when nothing is under way.
+    /// When it ends at the latest, if nothing is under way.
     until: Instant,
 }
 
@@ -146,7 +145,7 @@ impl<A: Application> Serving<A> {
         self.poll_time(cx)
     }
 
-    /// The client sends no more, and nothing is under way for it: the connection ends when all has been written.
+    /// The client sends no more, and nothing is under way for it. The connection ends when all is written.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         let ended = match self.h2.poll_closed(cx) {
             Poll::Pending if self.socket_state.write_waits() => return self.poll_time(cx),
@@ -159,7 +158,7 @@ impl<A: Application> Serving<A> {
         ended.map_err(|failure| failure.to_string())
     }
 
-    /// Forgets exchanges that have ended.
+    /// Removes exchanges that have ended.
     fn reap(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(ended)) = self.exchanges.poll_join_next(cx) {
             if let Err(panic) = ended
@@ -174,7 +173,7 @@ impl<A: Application> Serving<A> {
         }
     }
 
-    /// Ends what has taken too long.
+    /// Ends what has exceeded a time limit.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), String>> {
         loop {
             let Some((deadline, then)) = self.deadline() else { return Poll::Pending };
@@ -198,14 +197,14 @@ impl<A: Application> Serving<A> {
                 TooLong::Idle => self.shut_down("it was idle for too long"),
                 TooLong::End(why) => return Poll::Ready(Err(why.to_owned())),
             }
-            // The GOAWAY is on its way when the library is asked for more.
+            // The library sends the GOAWAY when it is polled again.
             if let Poll::Ready(ended) = self.h2.poll_closed(cx) {
                 return Poll::Ready(ended.map_err(|failure| failure.to_string()));
             }
         }
     }
 
-    /// The next time at which something is over.
+    /// The next time limit.
     fn deadline(&self) -> Option<(Instant, TooLong)> {
         let end = self.end.as_ref().and_then(|end| {
             let idle_since = self.idle_since?;
@@ -221,7 +220,7 @@ impl<A: Application> Serving<A> {
         [head, idle].into_iter().flatten().min_by_key(|(deadline, _)| *deadline)
     }
 
-    /// Takes no new exchange, and lets those that are under way finish (RFC 9113 §6.8).
+    /// Takes no new exchange, and lets those under way finish (RFC 9113 §6.8).
     fn shut_down(&mut self, why: &'static str) {
         if self.end.is_none() {
             self.h2.graceful_shutdown();
@@ -242,7 +241,7 @@ impl<A: Application> Serving<A> {
     }
 }
 
-/// What has taken too long.
+/// Which time limit was exceeded.
 #[derive(Clone, Copy)]
 enum TooLong {
     Head,
@@ -250,7 +249,7 @@ enum TooLong {
     End(&'static str),
 }
 
-/// Asks a silent client whether it is still there (RFC 9113 §6.7).
+/// Asks a silent client whether it is still connected (RFC 9113 §6.7).
 struct KeepAlive {
     ping: PingPong,
     after: std::time::Duration,
@@ -266,7 +265,7 @@ impl KeepAlive {
         Some(Self { ping, after, timeout, heard: 0, is_asked: false, alarm: clock.alarm(after) })
     }
 
-    /// Ready when the client has not answered in its time.
+    /// Ready when the client has not answered in time.
     fn poll(&mut self, cx: &mut Context<'_>, heard: u64, clock: &Clock) -> Poll<()> {
         if heard != self.heard {
             self.heard = heard;
@@ -305,6 +304,6 @@ fn builder(limits: &Limits) -> server::Builder {
     builder
 }
 
-/// Streams whose reset is remembered, so that what was sent before it is no error. As h2's default for servers is 50
-/// and Kestrel's 100.
+/// How many reset streams are remembered, so that what the client sent before a reset is no error. h2's default for
+/// servers is 50, Kestrel's is 100.
 const MAX_RESET_STREAMS: usize = 100;

@@ -16,7 +16,7 @@ use crate::clock::{Alarm, Clock, later};
 /// How long a client may let a write wait.
 pub(crate) struct MinDataRate {
     clock: Clock,
-    /// `None`: nothing has waited yet, as on most connections for ever.
+    /// `None`: no write has waited yet, as on most connections.
     bucket: Option<TokenBucket>,
     is_waiting: bool,
 }
@@ -39,7 +39,8 @@ impl MinDataRate {
         self.is_waiting
     }
 
-    /// A write waits. Ready when it has done so for too long. `taken` is what the client has taken in all.
+    /// A write waits. Ready when it has waited for too long. `taken` is the number of all bytes that the client has
+    /// taken.
     pub(crate) fn poll_waiting(
         &mut self,
         cx: &mut Context<'_>,
@@ -95,8 +96,8 @@ impl TokenBucket {
     }
 }
 
-/// What a client has taken fast may be followed by a pause, but not by one for every byte that it ever took. As
-/// Kestrel's MaxResponseBufferSize, for which a client there has the time of the rate.
+/// A client that was fast may pause, but not for every byte that it ever took. As Kestrel's MaxResponseBufferSize, for
+/// which a client there gets the time of the rate.
 const MAX_CREDIT: u64 = 64 << 10;
 
 #[cfg(test)]
@@ -109,7 +110,7 @@ mod tests {
     const RATE: DataRate =
         DataRate { bytes_per_second: NonZeroU32::new(100).expect("it is not 0"), grace: Duration::from_secs(5) };
 
-    /// Waits second after second while the client takes so many bytes in each. How long it is given.
+    /// Waits second after second while the client takes so many bytes in each. Returns how long it was allowed to.
     fn endure(
         min_data_rate: &mut MinDataRate,
         test_clock: &crate::TestClock,

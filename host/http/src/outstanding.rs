@@ -1,5 +1,5 @@
-//! How much of what was written to a socket its other end has not acknowledged. The only file of this room with unsafe
-//! code: one system call that no library offers without.
+//! How many of the written bytes the other end has not acknowledged. The only file of this crate with unsafe code: one
+//! system call that no library offers as a safe function.
 
 use tokio::net::TcpStream;
 

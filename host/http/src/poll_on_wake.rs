@@ -1,5 +1,5 @@
-//! A future that is polled only after it was woken. A future that rarely becomes ready, beside busy work in the same task,
-//! would otherwise be polled each time that the work goes on.
+//! A future that is polled only after it was woken. Without this, a future that rarely becomes ready would be polled
+//! each time that other work in the same task goes on.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,7 +29,7 @@ impl<F: Future + Unpin> PollOnWake<F> {
         Self { future, waker: Arc::clone(&woken).into(), woken, task: None }
     }
 
-    /// The future, to be looked at or changed. It is polled next time.
+    /// The future, for reading or changing it. It is polled next time.
     pub(crate) fn wake(&mut self) -> &mut F {
         self.woken.is_set.store(true, Ordering::Release);
         &mut self.future
@@ -45,7 +45,7 @@ impl<F: Future + Unpin> Future for PollOnWake<F> {
             this.task = Some(cx.waker().clone());
             this.woken.wakes(cx.waker());
         }
-        // Most often it has not, and then nothing is written.
+        // Most often it was not woken, and then nothing is written.
         if !this.woken.is_set.load(Ordering::Acquire) {
             return Poll::Pending;
         }
@@ -66,7 +66,7 @@ impl Wake for Woken {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // First: a task that registers itself now looks at it behind the lock.
+        // First: a task that registers itself now checks it after the lock.
         self.is_set.store(true, Ordering::Release);
         let task = self.task.lock().clone();
         if let Some(task) = task {
@@ -108,7 +108,7 @@ mod tests {
             assert!(Pin::new(&mut this).poll(&mut Context::from_waker(waker)).is_pending());
         }
         sender.send(()).expect("the receiver is there");
-        // The last who slept is woken.
+        // Only the last task is woken.
         assert_eq!(sleepers.map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
         assert!(Pin::new(&mut this).poll(&mut Context::from_waker(&wakers[1])).is_ready());
         drop(this);

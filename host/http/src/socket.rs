@@ -1,10 +1,10 @@
-//! A stream with what every protocol here wants of it.
+//! A stream with what every protocol here needs.
 //!
-//! What was read to find out the protocol is read again. A write fails when the client takes too little for long: else
-//! a guest that writes to such a client would sleep forever, because it is woken by room in the socket's buffer. Whoever
-//! is let go while bytes wait to be taken is reset: else the system would hold what it has, and go on to offer it. And
-//! closing lingers where a client is still sending what nobody reads: else the system answers those bytes with a
-//! reset, which can destroy the response on its way (RFC 9112 §9.6).
+//! What was read to detect the protocol is read again. A write fails when the client takes too little for too long:
+//! else a guest that writes to such a client would sleep forever, because only room in the socket's buffer wakes it. A
+//! connection that is dropped while bytes wait to be taken is reset: else the system would keep them and go on to send
+//! them. Closing lingers while a client sends what nobody reads: else the system answers those bytes with a reset,
+//! which can destroy the response on its way (RFC 9112 §9.6).
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -23,17 +23,17 @@ use crate::stream::Stream;
 /// A stream.
 pub(crate) struct Socket {
     stream: Stream,
-    /// Comes before what the stream brings.
+    /// Is read before the stream.
     first: Bytes,
     clock: Clock,
     min_data_rate: MinDataRate,
-    /// Bytes, in all: what is counted where nobody can tell what the client's system has acknowledged.
+    /// All bytes that were written: counted where the system does not tell what the client's system has acknowledged.
     written: u64,
     /// The client has let a write wait for too long.
     is_too_slow: bool,
     is_shut: bool,
     lingering: Option<Alarm>,
-    /// Made when the client has ended what it sends, and something is on its way to it.
+    /// Created when the client has ended what it sends while a response is on its way.
     left: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -53,7 +53,7 @@ impl Socket {
         }
     }
 
-    /// What was read of the stream already.
+    /// Puts back what was read of the stream.
     pub(crate) fn put_back(&mut self, first: Bytes) {
         debug_assert!(self.first.is_empty(), "it is put back once");
         self.first = first;
@@ -63,7 +63,7 @@ impl Socket {
         self.stream.is_write_vectored()
     }
 
-    /// Lets the connection break when it is dropped, and not end.
+    /// Makes a drop reset the connection instead of closing it.
     pub(crate) fn break_on_drop(&self) {
         self.stream.break_on_drop();
     }
@@ -72,12 +72,12 @@ impl Socket {
         &self.clock
     }
 
-    /// Whether bytes wait to be taken by the client.
+    /// Whether bytes wait that the client does not take.
     pub(crate) fn is_waiting(&self) -> bool {
         self.min_data_rate.is_waiting()
     }
 
-    /// Whether the client has let a write wait for too long, which failed by it.
+    /// Whether a write has failed because the client let it wait for too long.
     pub(crate) fn is_too_slow(&self) -> bool {
         self.is_too_slow
     }
@@ -92,13 +92,13 @@ impl Socket {
         Poll::Ready(Ok(()))
     }
 
-    /// Ends when a client that has ended what it sends has left altogether, as far as the system hears of that.
+    /// Ends when a client that has ended what it sends has disconnected, as far as the system knows.
     pub(crate) fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let stream = &self.stream;
         self.left.get_or_insert_with(|| Box::pin(stream.left())).as_mut().poll(cx)
     }
 
-    /// Lets a write that waits fail when the client has had its time, at that rate.
+    /// Fails a waiting write when the client takes less than `rate` for too long.
     pub(crate) fn watch<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -115,7 +115,7 @@ impl Socket {
         written
     }
 
-    /// The rate has changed by which the client's time is counted: a write that waits has it from now on.
+    /// The rate by which the client is measured has changed. It counts for a waiting write from now on.
     pub(crate) fn change_rate(&mut self) {
         let taken = || self.stream.acknowledged().unwrap_or(self.written);
         self.min_data_rate.goes_on(taken);
@@ -147,7 +147,7 @@ impl Socket {
         }
     }
 
-    /// Ends what is sent. If it is to linger, takes what the client still sends, to nobody, until it closes or its time
+    /// Ends what is sent. If it lingers, it discards what the client still sends, until the client closes or its time
     /// is over.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>, lingers: bool) -> Poll<io::Result<()>> {
         if !self.is_shut {
@@ -180,5 +180,5 @@ impl Drop for Socket {
     }
 }
 
-/// How long a client that is still sending has to read its answer, as Kestrel drains a body.
+/// How long a client that is still sending has to read its response, as Kestrel drains a body.
 const LINGER: Duration = Duration::from_secs(5);

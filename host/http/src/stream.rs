@@ -1,4 +1,4 @@
-//! What bytes come and go on: TCP as it is, or something above it.
+//! The byte stream of a connection: TCP, TLS, a Unix socket, or a pipe.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::outstanding::outstanding;
 
-/// What bytes come and go on.
+/// The byte stream of a connection.
 pub(crate) enum Stream {
     Tcp(Tcp),
     Tls(Box<TlsStream<Tcp>>),
@@ -25,19 +25,19 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// Lets the connection break when it is dropped, and not end.
+    /// Makes a drop reset the connection instead of closing it.
     pub(crate) fn break_on_drop(&self) {
         if let Some(tcp) = self.tcp() {
             let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
         }
     }
 
-    /// Ends when the client has left: reset by its system, or, where both are of this one, closed in both directions. The
-    /// end of what it sends is not its leaving, and hides it from whoever reads.
+    /// Ends when the client has disconnected: reset by its system, or closed in both directions if both ends are on
+    /// this system. The end of what the client sends is not a disconnect, and hides one from readers.
     ///
-    /// A client of TCP that has closed its socket looks as one that waits for its answer, until something is sent to
-    /// it. So probes are, at intervals: its system answers them with a reset once it has forgotten the connection, which
-    /// takes Linux a minute.
+    /// A client of TCP that has closed its socket looks like one that waits for its response, until something is sent
+    /// to it. So keep-alive probes are sent: the client's system answers them with a reset once it has forgotten the
+    /// connection, which takes a minute on Linux.
     pub(crate) fn left(&self) -> impl Future<Output = ()> + Send + use<> {
         let second = match self.tcp() {
             Some(stream) => {
@@ -61,13 +61,13 @@ impl Stream {
         }
     }
 
-    /// The socket below it, if there is one.
+    /// The TCP socket below it, if there is one.
     pub(crate) fn tcp(&self) -> Option<&TcpStream> {
         self.counted().map(|tcp| &tcp.socket)
     }
 
-    /// Bytes that the client's system has acknowledged, of whatever was written to the socket: over TLS, encrypted ones.
-    /// `None`: nobody can tell.
+    /// How many of the written bytes the client's system has acknowledged; over TLS, encrypted bytes. `None`: the
+    /// system does not tell.
     pub(crate) fn acknowledged(&self) -> Option<u64> {
         let tcp = self.counted()?;
         Some(tcp.written.saturating_sub(outstanding(&tcp.socket).unwrap_or(0)))
@@ -85,7 +85,7 @@ impl Stream {
     }
 }
 
-/// The same socket once more, with a registration of its own: the first one's is busy with the end that was read.
+/// The same socket with a registration of its own: the first registration is busy with the end that was read.
 enum Second {
     Tcp(TcpStream),
     #[cfg(unix)]
@@ -103,7 +103,7 @@ impl Second {
             if ready.map_or(true, Ready::is_write_closed) {
                 return;
             }
-            // Waits for the next change, and not for room, which there may be.
+            // Waits for the next change, and not for room to write, which there may be.
             let none = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
             let _ = match &self {
                 Self::Tcp(stream) => stream.try_io(Interest::WRITABLE, none),
@@ -114,10 +114,10 @@ impl Second {
     }
 }
 
-/// A socket of TCP that knows how much was written to it, which only it does below TLS.
+/// A TCP socket that counts what is written to it. Below TLS only the socket knows that.
 pub(crate) struct Tcp {
     socket: TcpStream,
-    /// Bytes, in all.
+    /// All bytes that were written.
     written: u64,
 }
 
@@ -135,8 +135,8 @@ impl Tcp {
 }
 
 impl Drop for Tcp {
-    /// What is written and not taken stays in the system when its connection is closed, for minutes and longer where the
-    /// client takes nothing; no limit of ours sees it then.
+    /// When a connection is closed, the system keeps what the client has not taken, for minutes and longer if the
+    /// client takes nothing. No limit of this server applies then.
     fn drop(&mut self) {
         #[cfg(target_os = "linux")]
         if outstanding(&self.socket).is_some_and(|bytes| bytes > 0) {
@@ -241,11 +241,11 @@ impl AsyncWrite for Stream {
     }
 }
 
-/// How often a client that sends no more is asked whether it is still there.
+/// The interval of the probes to a client that sends no more.
 const PROBE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// How long the system goes on to deliver the end of an answer to a client that takes nothing of it, when its connection
-/// is closed. As long as a head may take: a network may stall, and nobody waits here.
+/// How long the system goes on to deliver the end of a response after the connection is closed, to a client that takes
+/// nothing. As long as a head may take: a network may stall, and nothing waits for it here.
 #[cfg(target_os = "linux")]
 const DELIVERY_TIME: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,4 @@
-//! Sockets of the system that connections come by: TCP, and on Unix those of a path.
+//! The system's sockets for connections: TCP, and Unix sockets.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::stream::{Stream, Tcp};
 
-/// A socket that is bound and listens.
+/// A bound and listening socket.
 #[derive(Debug)]
 pub(crate) enum Listening {
     Tcp(TcpListener),
@@ -15,14 +15,14 @@ pub(crate) enum Listening {
     Unix(UnixListener),
 }
 
-/// The same, registered with a runtime.
+/// A listening socket that is registered with a runtime.
 pub(crate) enum Accepting {
     Tcp(tokio::net::TcpListener),
     #[cfg(unix)]
     Unix(tokio::net::UnixListener),
 }
 
-/// A connection that was accepted, on its way to the runtime that will serve it.
+/// An accepted connection on its way to the runtime that will serve it.
 pub(crate) enum Arrived {
     Tcp(TcpStream),
     #[cfg(unix)]
@@ -47,7 +47,7 @@ impl Listening {
         })
     }
 
-    /// Registers it. Needs a descriptor more, so it can fail for a while.
+    /// Registers it. Needs one more descriptor, so it can fail for a while.
     pub(crate) fn register(&self) -> io::Result<Accepting> {
         Ok(match self {
             Self::Tcp(socket) => Accepting::Tcp(tokio::net::TcpListener::from_std(socket.try_clone()?)?),
@@ -58,7 +58,7 @@ impl Listening {
 }
 
 impl Accepting {
-    /// The next connection, with its client's address where it has one. The inner error is of this connection alone.
+    /// The next connection, with the client's address if it has one. The inner error is of this connection alone.
     pub(crate) async fn accept(&self) -> io::Result<(io::Result<Arrived>, Option<SocketAddr>)> {
         Ok(match self {
             Self::Tcp(socket) => {
@@ -74,13 +74,13 @@ impl Accepting {
     }
 }
 
-/// A socket for every address sees clients of IPv4 as `::ffff:192.0.2.1`. Nobody who compares addresses expects that.
+/// A socket for all addresses shows IPv4 clients as `::ffff:192.0.2.1`, which no comparison of addresses expects.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 impl Arrived {
-    /// The server's own address, where it has one.
+    /// The server's own address, if it has one.
     pub(crate) fn local(&self) -> Option<SocketAddr> {
         match self {
             Self::Tcp(stream) => stream.local_addr().ok().map(canonical),
@@ -94,7 +94,7 @@ impl Arrived {
         Ok(match self {
             Self::Tcp(stream) => {
                 let stream = tokio::net::TcpStream::from_std(stream)?;
-                // A response that is written is sent; waiting for more to fill the packet only delays it.
+                // A response is sent as it is written. Waiting for more to fill the packet only delays it.
                 let _ = stream.set_nodelay(true);
                 Stream::Tcp(Tcp::new(stream))
             }
@@ -104,5 +104,5 @@ impl Arrived {
     }
 }
 
-/// Connections that the system holds until they are accepted, as Kestrel's transport.
+/// How many connections the system queues until they are accepted, as Kestrel's transport.
 pub(crate) const BACKLOG: i32 = 512;

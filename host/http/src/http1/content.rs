@@ -1,8 +1,8 @@
-//! The content of the request under way. The application reads it through a handle; the content itself stays with the
-//! connection, which must know what becomes of it: the next request stands behind it.
+//! The content of the current request. The application reads it through a handle. The content itself stays with the
+//! connection, which must know what becomes of it: the next request follows it.
 //!
-//! What the application leaves unread is read to its end and thrown away, within a bound, so that the connection can be
-//! used again as the answer has promised. Where that is not to be expected, the answer says `connection: close`.
+//! If the application does not read all of it, the connection reads and discards the rest, within a bound, so that it
+//! can be used again. If that is not possible, the response says `connection: close`.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -23,11 +23,12 @@ use super::progress::Progress;
 use crate::clock::{Alarm, Clock};
 use crate::content::Bounded;
 
-/// The content of the request under way, if it has any.
+/// The content of the current request, if there is any.
 #[derive(Default)]
 pub(crate) struct RequestContent {
     state: Mutex<State>,
-    /// Whether it is to be thrown away. Asked each time that the connection goes on, so it is told without the lock.
+    /// Whether it must be discarded. Read each time that the connection's task is polled, so it is read without the
+    /// lock.
     is_unwanted: AtomicBool,
     /// Content of this or an earlier exchange was given up before its end, so the client may still be sending it.
     is_given_up: AtomicBool,
@@ -37,34 +38,34 @@ pub(crate) struct RequestContent {
 
 #[derive(Default)]
 struct State {
-    /// Which exchange of the connection it belongs to.
+    /// The exchange of the connection that it belongs to.
     number: u64,
-    /// `None`: it has ended, well or not.
+    /// `None`: it has ended, with or without an error.
     content: Option<Bounded<Source>>,
     /// The client waits for 100 (Continue).
     is_expected: bool,
     will_read: bool,
     is_abandoned: bool,
-    /// The answer says that nothing follows it.
+    /// The response says that the connection closes.
     is_last: bool,
     /// The task that serves the connection.
     connection: Option<Waker>,
-    /// When the connection stops to wait for the end of what is thrown away.
+    /// When the connection stops waiting for the end of what it discards.
     until: Option<Alarm>,
 }
 
-/// Content as hyper gives it. hyper sends 100 (Continue) when it is first polled, unless a head was sent before.
+/// Content as hyper gives it. hyper sends 100 (Continue) at the first poll, unless it has sent the head of a response.
 struct Source {
     incoming: Incoming,
     is_polled: bool,
-    /// What was there when the client was asked.
+    /// What had arrived when the client was asked.
     first: Option<Polled>,
 }
 
 type Polled = Option<Result<Frame<Bytes>, hyper::Error>>;
 
 impl RequestContent {
-    /// The content of the request with this number, within its exchange's limits.
+    /// The content of the request with this number, within the limits of its exchange.
     pub(crate) fn begin(
         self: &Arc<Self>,
         number: u64,
@@ -84,12 +85,13 @@ impl RequestContent {
         Body::stream(Received { content: Arc::clone(self), number })
     }
 
-    /// Has the task that serves the connection woken when the content is abandoned.
+    /// Has the connection's task woken when the application abandons the content.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         self.state().connection = Some(cx.waker().clone());
     }
 
-    /// Before the head of the answer: sees to it that a client which waits is asked, if somebody reads or will read.
+    /// Before the head of the response: asks a client that waits for 100 (Continue), if the application reads or will
+    /// read.
     pub(crate) async fn ask(&self) {
         let is_asked = {
             let mut state = self.state();
@@ -108,14 +110,14 @@ impl RequestContent {
         }
     }
 
-    /// Before the head of the answer: whether no request can follow this content, or none in reasonable time. Then
-    /// `closes` must be said, as it must for reasons of others.
+    /// Before the head of the response: whether no request can follow this content, or not in reasonable time. Then the
+    /// response must say `connection: close`, as it must if `closes`.
     pub(crate) fn is_last(&self, closes: bool) -> bool {
         let mut state = self.state();
         let (is_expected, is_abandoned) = (state.is_expected, state.is_abandoned);
         let is_last = state.content.as_mut().is_some_and(|content| {
-            // RFC 9110 §10.1.1: a client that gets a final answer may or may not send its content; nobody can tell what
-            // comes.
+            // RFC 9110 §10.1.1: a client that gets a final response may send its content or not, so nobody knows what
+            // its next bytes are.
             let is_unasked = is_expected && !content.content_mut().is_polled;
             is_unasked || is_abandoned && content.size_hint().lower() > MAX_DISCARDED
         });
@@ -123,12 +125,12 @@ impl RequestContent {
         state.is_last
     }
 
-    /// Nothing follows: from now on it is waited for no longer than the exchange lasts.
+    /// No request follows: from now on the connection waits for the content no longer than the exchange lasts.
     pub(crate) fn set_last(&self) {
         self.state().is_last = true;
     }
 
-    /// Whether there is content that nobody has read to its end.
+    /// Whether there is content that has not been read to its end.
     pub(crate) fn is_unread(&self) -> bool {
         self.state().content.is_some()
     }
@@ -143,7 +145,7 @@ impl RequestContent {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// Reads what was abandoned and throws it away. Never ready.
+    /// Reads abandoned content and discards it. Never ready.
     pub(crate) fn poll_discard(&self, cx: &mut Context<'_>, progress: &Progress, clock: &Clock) -> Poll<Infallible> {
         if !self.is_unwanted.load(Ordering::Acquire) {
             return Poll::Pending;
@@ -153,7 +155,7 @@ impl RequestContent {
             return Poll::Pending;
         };
         let has_failed = loop {
-            // Not asked for until now: to read would be to ask.
+            // The client has not been asked yet, and reading would ask it.
             if *is_expected && !content.content_mut().is_polled {
                 break false;
             }
@@ -194,14 +196,15 @@ impl RequestContent {
     }
 }
 
-/// Whether hyper waits with 100 (Continue) until the content of this request is read. It takes the last line.
+/// Whether hyper sends 100 (Continue) only when the content of this request is read. hyper decides by the last field
+/// line.
 pub(crate) fn expects_continue(version: Version, fields: &HeaderMap) -> bool {
     let expectation = fields.get_all(EXPECT).iter().next_back();
     version > Version::HTTP_10
         && expectation.is_some_and(|expectation| expectation.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// The power of an application over content that is waited with.
+/// Lets an application say that it will read content that the client holds back.
 pub(crate) struct Expectation {
     pub(crate) content: Arc<RequestContent>,
     pub(crate) number: u64,
@@ -275,7 +278,7 @@ impl Source {
             return;
         }
         self.is_polled = true;
-        // Nobody waits for it yet.
+        // No task waits for it yet.
         if let Poll::Ready(first) = Pin::new(&mut self.incoming).poll_frame(&mut Context::from_waker(Waker::noop())) {
             self.first = Some(first);
         }
@@ -313,9 +316,10 @@ impl http_body::Body for Source {
     }
 }
 
-/// How much content is announced at most that is worth reading to nobody, so that its connection can be used again, as
-/// Go's net/http (maxPostHandlerReadBytes).
+/// The largest announced length of content that is discarded so that its connection can be used again. As Go's net/http
+/// (maxPostHandlerReadBytes).
 const MAX_DISCARDED: u64 = 256 << 10;
 
-/// How long a client may take behind the answer to send what nobody reads, as Kestrel's RequestBodyDrainTimeout.
+/// How long a client may take after the response to send content that is discarded. As Kestrel's
+/// RequestBodyDrainTimeout.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,5 +1,4 @@
-//! One exchange of HTTP/1.x: the only file that sees both hyper's types and the contract's. Ownership moves up once,
-//! and down once.
+//! One exchange of HTTP/1.x: the only file that sees both hyper's types and the contract's.
 
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -37,13 +36,13 @@ pub(crate) struct Exchange<A> {
     pub(crate) link: ServiceEnd,
     pub(crate) content: Arc<RequestContent>,
     pub(crate) interim: Arc<Interim>,
-    /// What becomes of the connection when hyper lets go of it. `None`: hyper closes it.
+    /// What becomes of the connection when hyper releases it. `None`: hyper closes it.
     pub(crate) handed_over: Mutex<Option<HandedOver>>,
     pub(crate) draining: Draining,
 }
 
 impl<A: Application> Exchange<A> {
-    /// Answers a request: refuses what no application should see, and else asks the application.
+    /// Answers a request: refuses what no application may see, and passes all else to the application.
     pub(crate) async fn answer(
         self: Arc<Self>,
         mut request: http::Request<Incoming>,
@@ -52,7 +51,7 @@ impl<A: Application> Exchange<A> {
         let only_head = *request.method() == Method::HEAD;
         let (under_way, limits) = self.link.begin(&self.context.limits);
         let number = self.link.progress().position().exchange;
-        // hyper says how much is promised, where there is any.
+        // hyper knows the announced length, if there is one.
         let length = request.body().size_hint().lower();
         let has_content = !request.body().is_end_stream();
         let (asked, upgrade) = upgrade::asked(&mut request).unzip();
@@ -140,7 +139,7 @@ impl<A: Application> Exchange<A> {
         Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
 
-    /// Whether the application has accepted an upgrade, and there is room for one more upgraded connection.
+    /// Whether the application accepts the upgrade, and the limit of upgraded connections allows it.
     fn decide(&self, response: &mut Response) -> bool {
         if response.status != StatusCode::SWITCHING_PROTOCOLS {
             return false;
@@ -181,7 +180,7 @@ impl<A: Application> Exchange<A> {
     }
 }
 
-/// Whether more content was promised than the exchange was ready to take in the end.
+/// Whether the announced length exceeds the limit that the exchange has in the end.
 fn is_too_much(length: u64, limits: &ExchangeLimits) -> bool {
     length > 0 && limits.body().max_size.is_some_and(|max| length > max)
 }

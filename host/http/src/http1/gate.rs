@@ -1,9 +1,9 @@
-//! What hyper gets to see of what the client sends: heads that are whole and good, content as it comes, and of an
-//! upgraded connection everything.
+//! Decides what hyper sees of what the client sends: complete and valid heads, content as it arrives, and everything on
+//! an upgraded connection.
 //!
-//! In place of a head that is not good hyper gets a small one, which `exchange` refuses because of its number: so the
-//! refusal comes behind the answers to earlier requests, and no application has part in it. In place of framing that is
-//! not good it gets something that its decoder refuses wherever it stands. Behind either it gets nothing.
+//! In place of an invalid head hyper gets a small valid one, which `exchange` refuses by its number: so the refusal
+//! follows the responses to earlier requests, and no application sees the request. In place of invalid framing hyper
+//! gets bytes that its decoder refuses in every state. After either it gets nothing more.
 
 use std::io;
 use std::task::{Context, Poll, ready};
@@ -18,11 +18,11 @@ use super::strict::{Strict, Verdict, Wrong};
 /// Stands between the socket and hyper.
 pub(crate) struct Gate {
     strict: Strict,
-    /// What has come and hyper has not seen.
+    /// What has arrived and hyper has not seen.
     held: BytesMut,
-    /// So much of it may go on.
+    /// So many bytes of it may be passed on.
     cleared: usize,
-    /// Nothing more is to go on than what is cleared.
+    /// Nothing more is passed on than what is cleared.
     is_closed: bool,
     /// Whether hyper knows that a head has begun.
     has_announced: bool,
@@ -34,7 +34,7 @@ impl Gate {
         Self { strict, held: BytesMut::new(), cleared: 0, is_closed: false, has_announced: false }
     }
 
-    /// Gives back what is held for what comes. False: something has come that hyper has not seen whole.
+    /// Frees the buffer. False: it holds something that hyper has not seen.
     pub(crate) fn release_buffer(&mut self) -> bool {
         let is_released = self.held.is_empty() && !self.is_closed && self.strict.is_between_heads();
         if is_released {
@@ -43,22 +43,22 @@ impl Gate {
         is_released
     }
 
-    /// Whether content has begun and has not come to its end.
+    /// Whether content has begun and has not ended.
     pub(crate) fn is_in_content(&self) -> bool {
         self.strict.is_in_content()
     }
 
-    /// Whether something was not good, so that hyper sees nothing of what the client goes on sending.
+    /// Whether something was invalid, so that hyper sees nothing of what follows it.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// How many whole heads have come.
+    /// How many complete heads have arrived.
     pub(crate) fn heads(&self) -> u64 {
         self.strict.heads()
     }
 
-    /// Whether the end of what the client sends is for somebody to hear: who reads content that is not whole, or another
+    /// Whether somebody must learn of the end of what the client sends: a reader of incomplete content, or of another
     /// protocol.
     pub(crate) fn end_is_awaited(&self) -> bool {
         self.strict.is_in_content() || self.strict.is_stopped()
@@ -75,7 +75,8 @@ impl Gate {
         let before = buf.filled().len();
         while !self.pass(buf) {
             if self.is_closed {
-                // Not the end, which hyper takes for the client's leaving. It has all that it needs for its own.
+                // Not the end, which hyper would take for the client's disconnect. It has all that it needs to end by
+                // itself.
                 return Poll::Pending;
             }
             if self.strict.awaits_upgrade() {
@@ -106,7 +107,7 @@ impl Gate {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives hyper what it may have. False: there is nothing.
+    /// Passes on to hyper what it may have. False: there is nothing.
     fn pass(&mut self, buf: &mut ReadBuf<'_>) -> bool {
         let size = self.cleared.min(buf.remaining());
         buf.put_slice(&self.held[..size]);
@@ -115,7 +116,7 @@ impl Gate {
         size > 0
     }
 
-    /// Leaves of what has just been read, behind `before`, what hyper may have, and holds the rest.
+    /// Leaves in `buf`, behind `before`, what hyper may have of what has just been read, and holds the rest.
     fn take(&mut self, buf: &mut ReadBuf<'_>, before: usize, link: &IoEnd) {
         if self.held.is_empty() {
             let read = &mut buf.filled_mut()[before..];
@@ -135,7 +136,7 @@ impl Gate {
         self.announce(buf);
     }
 
-    /// Judges what is held.
+    /// Checks what is held.
     fn check_held(&mut self, link: &IoEnd) {
         let verdict = self.strict.check(&mut self.held);
         self.has_announced &= verdict.good == 0;
@@ -157,8 +158,8 @@ impl Gate {
         self.is_closed = true;
     }
 
-    /// Lets hyper know that a head has begun, by the empty line that may stand before one: else it would take the
-    /// connection for idle, and close it at once when the server drains.
+    /// Tells hyper that a head has begun, by the empty line that may precede one. Else hyper would take the connection
+    /// for idle and close it at once when the server drains.
     fn announce(&mut self, buf: &mut ReadBuf<'_>) {
         let has_begun = self.cleared == 0 && !self.held.is_empty() && self.strict.is_in_head();
         if has_begun && !self.has_announced && buf.remaining() >= EMPTY_LINE.len() {
@@ -168,11 +169,11 @@ impl Gate {
     }
 }
 
-/// What hyper sees in place of a head that is not good.
+/// What hyper sees in place of an invalid head.
 const REFUSED_HEAD: &[u8] = b"GET / HTTP/1.1\r\nhost: .\r\nconnection: close\r\n\r\n";
 
-/// What hyper's decoder of chunks refuses in each of its states but inside of a chunk, where nothing is wrong: CR where
-/// none may be, or else no LF behind it.
+/// hyper's decoder of chunks refuses this in every state except inside of a chunk, where nothing is invalid: CR is not
+/// allowed, or is not followed by LF.
 const REFUSED_FRAMING: &[u8] = b"\r\0";
 
 const EMPTY_LINE: &[u8] = b"\r\n";

@@ -1,6 +1,6 @@
-//! Interim responses, which hyper does not send: they go to the socket behind hyper's back, at the one moment when that
-//! is right. hyper flushes the socket only when it has nothing left to write; as long as the application waits here it
-//! has not answered, so nothing of the answer can have been written.
+//! Interim responses, which hyper does not send. They are written to the socket directly, at the one moment when that
+//! is right: hyper flushes the socket only when it has nothing left to write, and while the application waits here it
+//! has not responded, so nothing of the response can have been written.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
@@ -10,10 +10,10 @@ use http::{HeaderMap, StatusCode};
 use parking_lot::{Mutex, MutexGuard};
 use windhover_contract::Informational;
 
-/// The interim response of one connection that is on its way.
+/// The interim response of one connection that waits or is being sent.
 #[derive(Default)]
 pub(crate) struct Interim {
-    /// Whether there is one. Asked at every write and flush, so it is told without the lock.
+    /// Whether there is one. Read at every write and flush, so it is read without the lock.
     is_there: AtomicBool,
     state: Mutex<State>,
 }
@@ -25,7 +25,7 @@ struct State {
     sender: Option<Waker>,
     /// The task that writes, while it waits for the application.
     writer: Option<Waker>,
-    /// Nobody waits for it any more.
+    /// No sender waits for it any more.
     is_forgotten: bool,
 }
 
@@ -34,13 +34,13 @@ enum Stage {
     #[default]
     Idle,
     Waits,
-    /// Its first bytes are out: nothing else may be written before its last.
+    /// Its first bytes are written: nothing else may be written before its last.
     IsUnderWay,
     IsOut,
 }
 
 impl Interim {
-    /// Has the task that writes woken when there is something: the application may be at work in another.
+    /// Has the writing task woken when there is something to write: the application may run in another task.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
         match &mut self.state().writer {
             Some(writer) => writer.clone_from(cx.waker()),
@@ -48,8 +48,8 @@ impl Interim {
         }
     }
 
-    /// Forgets what was handed over, as the application has answered (or somebody for it): an interim response that has
-    /// not begun must not follow the answer; one that has must still be whole.
+    /// The final response is ready. An interim response that has not begun must not follow it; one that has begun must
+    /// still be completed.
     pub(crate) fn forget(&self) {
         if !self.is_there() {
             return;
@@ -71,7 +71,7 @@ impl Interim {
         self.is_there.load(Ordering::Acquire)
     }
 
-    /// Whether something must be written before anything else.
+    /// Whether the rest of an interim response must be written before anything else.
     pub(crate) fn is_under_way(&self) -> bool {
         self.is_there() && self.state().stage == Stage::IsUnderWay
     }
@@ -93,7 +93,7 @@ impl Interim {
             }
             state.stage = Stage::IsUnderWay;
         }
-        // What is out stays there until its sender has heard of it.
+        // A sent response stays until its sender has learned of it.
         let is_forgotten = std::mem::take(&mut state.is_forgotten);
         state.stage = if is_forgotten { Stage::Idle } else { Stage::IsOut };
         self.is_there.store(!is_forgotten, Ordering::Release);
@@ -109,7 +109,7 @@ impl Interim {
 }
 
 impl Informational for Interim {
-    /// Hands over an interim response, and is ready when it is out.
+    /// Queues an interim response. Ready when it has been sent.
     fn poll_send(&self, cx: &mut Context<'_>, status: StatusCode, fields: &HeaderMap) -> Poll<()> {
         let mut state = self.state();
         match state.stage {

@@ -1,9 +1,9 @@
 //! What the two halves of a connection tell each other.
 //!
-//! A detour that hyper forces. hyper owns both halves: the socket that it reads and writes, and the service that answers
-//! its requests. It gives neither a way to hand the other a value: what it reads comes to the service as a request that
-//! hyper has made, and what the service returns comes to the socket as bytes. So each half has one end of this link.
-//! Every cell has one writer; only that half's end has the method that writes it.
+//! This is a detour that hyper forces. hyper owns both halves: the socket that it reads and writes, and the service
+//! that it calls. It gives neither a way to pass a value to the other: what the socket reads reaches the service as a
+//! request that hyper has made, and what the service returns reaches the socket as bytes. So each half has one end of
+//! this link. Every cell has one writer: only the end of that half has a method that writes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

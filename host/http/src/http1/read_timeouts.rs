@@ -1,7 +1,7 @@
-//! The client's silence while no exchange is under way: how long it may last before a head begins, and how long a head
-//! may take. hyper has one timer for both.
+//! The time limits of a client while no exchange is under way: how long it may be idle before a head begins (keep-alive
+//! timeout), and how long a head may take. hyper has one timer for both.
 //!
-//! A head whose first bytes came together with the request before counts as begun when more of it comes.
+//! A head whose first bytes came together with the previous request counts as begun when more of it arrives.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,28 +14,27 @@ use super::progress::{Phase, Position};
 use crate::clock::{Alarm, Clock, later};
 use crate::poll_on_wake::PollOnWake;
 
-/// What a client has done for too long.
+/// Which time limit a client exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TimedOut {
-    /// Nothing.
+    /// It sent nothing for too long.
     Idle,
-    /// Sent a head.
+    /// Its head took too long.
     Head,
 }
 
-/// The time of one connection between its exchanges.
+/// The timeouts of one connection between its exchanges.
 pub(crate) struct ReadTimeouts {
     keep_alive: Duration,
     head: Duration,
-    /// Exchanges that had begun when it was last looked.
+    /// How many exchanges had begun at the last look.
     seen: u64,
-    /// Something has come since then.
+    /// Something has arrived since then.
     has_read: bool,
     head_since: Option<Instant>,
-    /// May ring early, and is set anew then: so it is not touched at every request, and need not be when an exchange
-    /// ends.
+    /// May ring early, and is set again then. So it need not be set for each request, nor when an exchange ends.
     alarm: Option<PollOnWake<Alarm>>,
-    /// As the other.
+    /// Like `alarm`, for [`ReadTimeouts::poll_long_idle`].
     long_idle: Option<PollOnWake<Alarm>>,
     clock: Clock,
 }
@@ -46,8 +45,8 @@ impl ReadTimeouts {
         Self { keep_alive, head, seen: 0, has_read: false, head_since: None, alarm: None, long_idle: None, clock }
     }
 
-    /// Something has come. If that is not a whole head, [`ReadTimeouts::poll`] follows at once, and looks at the time: most
-    /// often it is one, and the time is of no interest.
+    /// Something has arrived. If it is not a complete head, [`ReadTimeouts::poll`] follows at once and takes the time.
+    /// Most often it is one, and then no time is needed.
     pub(crate) fn note_read(&mut self, position: Position) {
         if !position.is_under_way() {
             self.observe(position);
@@ -55,7 +54,7 @@ impl ReadTimeouts {
         }
     }
 
-    /// Nothing has come. Ready when that was so for too long.
+    /// Nothing has arrived. Ready when a time limit is exceeded.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<TimedOut> {
         self.observe(position);
         if std::mem::take(&mut self.has_read) {
@@ -70,8 +69,8 @@ impl ReadTimeouts {
                 (Some(idle), None) => Some((later(idle, self.keep_alive), TimedOut::Idle)),
                 (None, _) => None,
             };
-            // hyper need not ask again when an exchange has come and gone, so the alarm rings by the time at which the
-            // connection may then have idled for too long.
+            // hyper need not poll again when an exchange has begun and ended, so the alarm rings by the time at which
+            // the connection may have been idle for too long.
             let look_again = || {
                 let at = later(self.clock.now(), self.keep_alive);
                 ends.map_or(at, |(deadline, _)| deadline.min(at))
@@ -95,8 +94,8 @@ impl ReadTimeouts {
         }
     }
 
-    /// Nothing has come, as [`ReadTimeouts::poll`] was told. Ready when that was so for long enough to give back what is held
-    /// for the next exchange.
+    /// Nothing has arrived, as [`ReadTimeouts::poll`] was told. Ready when the client has been silent for so long that
+    /// its buffers can be freed.
     pub(crate) fn poll_long_idle(&mut self, cx: &mut Context<'_>, position: Position) -> Poll<()> {
         if is_armed(&mut self.long_idle, cx) {
             return Poll::Pending;
@@ -118,7 +117,7 @@ impl ReadTimeouts {
         }
     }
 
-    /// An exchange that has begun since ends what was before.
+    /// An exchange that has begun since then ends what was before.
     fn observe(&mut self, position: Position) {
         if position.exchange != self.seen {
             (self.seen, self.has_read, self.head_since) = (position.exchange, false, None);
@@ -133,11 +132,11 @@ fn idle_since(position: Position) -> Option<Instant> {
     }
 }
 
-/// Whether an alarm is set and has not rung. Most often it was asked before, and this costs next to nothing.
+/// Whether an alarm is set and has not rung. Most often it was polled before, and then this costs almost nothing.
 fn is_armed(alarm: &mut Option<PollOnWake<Alarm>>, cx: &mut Context<'_>) -> bool {
     alarm.as_mut().is_some_and(|alarm| Pin::new(alarm).poll(cx).is_pending())
 }
 
-/// How long a client is silent until it is waited for with less at hand. Short, so that it holds for most that are idle;
-/// long enough that a client that asks again and again does not notice.
+/// How long a client is silent before its connection waits without hyper. Short, so that most idle connections get
+/// there; long enough that a client with one request after the other never does.
 const LONG_IDLE: Duration = Duration::from_secs(1);

@@ -1,5 +1,5 @@
-//! The socket while hyper has it. hyper gives nothing back. So the socket is lent: it goes back to its owner through a
-//! channel, when hyper is dropped, or as soon as hyper is not needed to wait for the client.
+//! The socket while hyper has it. hyper returns nothing. So the socket goes back to its owner through a channel: when
+//! hyper is dropped, or as soon as hyper is not needed to wait for the client.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,7 +23,7 @@ impl Reclaimable {
         (Self { socket: Some(socket), owner: Some(owner) }, back)
     }
 
-    /// `None`: it has gone back, and the task that has it now drops hyper next.
+    /// `None`: it has gone back, and the owner drops hyper next.
     fn socket(&mut self) -> Option<Pin<&mut Http1Socket>> {
         self.socket.as_deref_mut().map(Pin::new)
     }

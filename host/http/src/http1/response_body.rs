@@ -1,4 +1,4 @@
-//! A response's content, with which its exchange ends.
+//! The content of a response. Its end is the end of the exchange.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use windhover_contract::{Body, Fault, keep_trailers};
 
 use super::progress::UnderWay;
 
-/// A response's content, with which its exchange ends.
+/// The content of a response. Dropping it ends the exchange.
 pub(crate) struct ResponseBody {
     content: Body,
-    /// `None`: the exchange goes on behind this, on an upgraded connection.
+    /// `None`: the exchange continues after this, on an upgraded connection.
     under_way: Option<UnderWay>,
-    /// What has broken it off, until hyper has sent what it had before.
+    /// The error of the content, held back until hyper has sent what came before it.
     fault: Option<Fault>,
 }
 
@@ -23,7 +23,7 @@ impl ResponseBody {
         Self { content, under_way: Some(under_way), fault: None }
     }
 
-    /// That of a 101: what follows is the content of the other protocol.
+    /// The content of a 101. The content of the other protocol follows it.
     pub(crate) fn switching_protocols() -> Self {
         Self { content: Body::empty(), under_way: None, fault: None }
     }
@@ -41,8 +41,8 @@ impl http_body::Body for ResponseBody {
             return Poll::Ready(Some(Err(fault)));
         }
         match Pin::new(&mut self.content).poll_frame(cx) {
-            // hyper drops what it holds when content fails, also a head that nobody has seen: but that is what was
-            // answered, and what the record says. It sends what it holds when it has to wait.
+            // When content fails, hyper drops what it holds, even the head of the response. But that head is what was
+            // answered and what the log records. hyper sends what it holds when it has to wait.
             Poll::Ready(Some(Err(fault))) => {
                 self.fault = Some(fault);
                 cx.waker().wake_by_ref();
@@ -61,7 +61,7 @@ impl http_body::Body for ResponseBody {
     }
 }
 
-/// RFC 9110 §6.5.1: without the trailers that may be none. hyper leaves out some of them.
+/// RFC 9110 §6.5.1: without fields that may not be trailers. hyper removes only some of them.
 fn sendable(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {

@@ -1,8 +1,8 @@
 //! The socket as hyper sees it, with what only HTTP/1.x needs.
 //!
-//! What is read goes through a [`Gate`]. The end of what the client sends is not told while an answer is on its way to
-//! it: hyper would take it for the client's leaving. A read fails when the client is silent for too long between two exchanges, or
-//! too slow with a head (408). Interim responses go out between the writes of hyper.
+//! What is read goes through a [`Gate`]. The end of what the client sends is hidden while a response is on its way:
+//! hyper would take it for the client's disconnect. A read fails when the client is idle for too long between two
+//! exchanges, or too slow with a head (408). Interim responses are written between the writes of hyper.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -32,9 +32,9 @@ pub(crate) struct Http1Socket {
     link: IoEnd,
     content: Arc<RequestContent>,
     interim: Arc<Interim>,
-    /// So many exchanges have ended, and all of their responses has been written.
+    /// How many exchanges have ended with their responses written completely.
     answered: u64,
-    /// The task that waits for that to change, because the client sends no more.
+    /// The task that waits for `answered` to change, because the client sends no more.
     half_closed: Option<Waker>,
     /// The client has been silent for so long that hyper is not needed to wait for it.
     is_reclaimable: bool,
@@ -52,15 +52,15 @@ impl Http1Socket {
         Self { socket, gate, timeouts, link, content, interim, answered: 0, half_closed: None, is_reclaimable: false }
     }
 
-    /// Whether the client has been silent for so long that hyper is not needed to wait for it. Told once.
+    /// Whether the client has been silent for so long that hyper is not needed to wait for it. Returns true once.
     pub(crate) fn take_reclaimable(&mut self) -> bool {
         std::mem::take(&mut self.is_reclaimable)
     }
 
-    /// Waits for the client without hyper, which needs to know nothing that the client has said before. False: the client
-    /// has ended, or was silent for too long.
+    /// Waits for the client without hyper, which has seen all that the client has sent. False: the client has ended the
+    /// connection, or was silent for too long.
     pub(crate) fn poll_next_request(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        // On the stack, because nothing is held meanwhile.
+        // On the stack, so that a waiting connection holds no buffer.
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         match self.socket.poll_read(cx, &mut buffer) {
@@ -77,12 +77,11 @@ impl Http1Socket {
         }
     }
 
-    /// The client sends no more. That is not its leaving (RFC 9112 §9.6: a client may close the half of the connection
-    /// that it sends by): as long as a whole request of it is being answered, what counts is whether its system resets
-    /// the connection.
+    /// The client sends no more. That is not a disconnect (RFC 9112 §9.6: a client may close its sending half). While a
+    /// complete request is being answered, only a reset by the client's system counts.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let begun = self.link.position().exchange;
-        // hyper may have taken a request that has not begun here.
+        // hyper may hold a request that has not begun here.
         let is_answered = self.answered == begun && begun >= self.gate.heads();
         if self.gate.end_is_awaited() || is_answered {
             return Poll::Ready(Ok(()));
@@ -92,7 +91,7 @@ impl Http1Socket {
         Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
 
-    /// Lets a write that waits fail when the client has had its time.
+    /// Fails a waiting write when the client takes too little.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         let has_waited = self.socket.is_waiting();
         let written = self.socket.watch(cx, || self.link.min_response_data_rate(), written);
@@ -105,7 +104,7 @@ impl Http1Socket {
         written
     }
 
-    /// All that hyper had to write has been written.
+    /// hyper has written all that it had to write.
     fn note_flushed(&mut self) {
         let position = self.link.position();
         if self.answered != position.exchange && !position.is_under_way() {
@@ -121,7 +120,7 @@ impl Http1Socket {
         !self.link.position().is_under_way() && !self.socket.is_waiting() && !self.content.is_unread()
     }
 
-    /// Writes the interim response that waits, if there is one.
+    /// Writes the waiting interim response, if there is one.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let socket = &mut self.socket;
         self.interim.poll_write(|bytes| match ready!(socket.poll_write(cx, bytes)) {
@@ -139,7 +138,7 @@ impl AsyncRead for Http1Socket {
         let read = gate.poll_read(cx, buf, link, |cx, buf| {
             let before = buf.filled().len();
             let read = socket.poll_read(cx, buf);
-            // Content that comes behind the answer to it begins no head.
+            // Content that arrives after its response begins no head.
             if buf.filled().len() > before && !is_in_content {
                 timeouts.note_read(link.position());
             }
@@ -207,8 +206,8 @@ impl AsyncWrite for Http1Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // RFC 9112 §9.6: what the client goes on sending must not cost it the response. At an end that was read, closing
-        // does not linger, so an upgraded connection needs no other fact.
+        // RFC 9112 §9.6: what the client goes on sending must not make it lose the response. Closing does not linger at
+        // an end that was read, so an upgraded connection needs no other condition.
         let is_upgraded = matches!(self.link.position().phase, Phase::Upgraded { .. });
         let lingers = self.gate.is_closed() || is_upgraded || self.content.may_still_come();
         self.socket.poll_shutdown(cx, lingers)
@@ -216,8 +215,8 @@ impl AsyncWrite for Http1Socket {
 }
 
 impl Drop for Http1Socket {
-    /// HTTP/1.0 has no other sign that content is whole than the end of the connection. So where it is not, the
-    /// connection must not end: it breaks.
+    /// In HTTP/1.0 only the end of the connection tells that content is complete. If it is not, the connection must be
+    /// reset instead of closed.
     fn drop(&mut self) {
         if self.link.position().phase == Phase::Aborted {
             self.socket.break_on_drop();
@@ -225,8 +224,8 @@ impl Drop for Http1Socket {
     }
 }
 
-/// What is read at once of what ends the silence of a client: a head, most often.
+/// How much is read at once when an idle client sends something: most often a head.
 const READ_SIZE: usize = 4 << 10;
 
-/// As Kestrel answers a head that does not come to its end, up to the date.
+/// Kestrel's response to a head that is too slow, up to the date.
 const REQUEST_TIMEOUT: &str = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n";

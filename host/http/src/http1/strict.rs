@@ -1,11 +1,11 @@
-//! Judges what a client sends, byte by byte, before hyper sees it: hyper cannot be told to be strict, and what two
+//! Validates what a client sends, byte by byte, before hyper sees it: hyper cannot be told to be strict, and what two
 //! parties read differently is how requests are smuggled.
 //!
-//! Follows one connection through heads, content and chunks without I/O and without allocating. A head is good when it
-//! is whole, and so is a line of chunked framing: until then it is shown again, from its first byte. So each line is
-//! judged in one piece, and the verdict does not depend on how the bytes were split on their way.
+//! Follows one connection through heads, content and chunks, without I/O and without allocations. A head is valid when
+//! it is complete, and so is a line of chunked framing: until then it is shown again from its first byte. So each line
+//! is checked in one piece, and the result does not depend on how the bytes were split on their way.
 //!
-//! Leaves to `exchange` what a target and a Host field mean.
+//! `exchange` checks what a target and a Host field mean.
 
 mod grammar;
 mod head;
@@ -18,38 +18,38 @@ use windhover_contract::{ClientFault, Limits};
 use grammar::{MAX_DIGITS, Spoken, chunk_size, field, good_field, is_token, is_trailer, request_line};
 use head::{Bounds, Codings, Fields, Head};
 
-/// The judge of one connection.
+/// The validator of one connection.
 pub(crate) struct Strict {
     bounds: Bounds,
     phase: Phase,
     head: Head,
     fields: Fields,
-    /// What chunk extensions have taken in this content.
+    /// The size of the chunk extensions in this content.
     extensions: usize,
-    /// Where in the next bytes the line begins that is being read.
+    /// Where the current line begins in the next bytes.
     line: usize,
-    /// How much of that line is known to hold no line end.
+    /// So many bytes of that line contain no line end.
     searched: usize,
     heads: u64,
-    /// Where in these bytes a minor version stands that is higher than any there is.
+    /// Where in these bytes a minor version stands that is higher than any known one.
     higher_version: Option<usize>,
 }
 
-/// What became of the bytes that were shown.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// So many are good. What is behind them must be shown again, with more.
+    /// So many bytes are valid. The bytes behind them must be shown again, with more.
     pub(crate) good: usize,
-    /// What is wrong behind them. Nothing that follows is judged.
+    /// What is wrong behind them. Nothing that follows is checked.
     pub(crate) fault: Option<Wrong>,
 }
 
-/// What is wrong, and whom that concerns.
+/// What is wrong, and with which message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The head behind the good bytes.
+    /// The head behind the valid bytes.
     Head(ClientFault),
-    /// The framing of the content of the head before.
+    /// The framing of the content of the previous head.
     Content,
 }
 
@@ -68,10 +68,10 @@ enum Phase {
     Chunk(u64),
     /// The CR behind a chunk.
     ChunkCr,
-    /// The LF behind that.
+    /// The LF behind the CR.
     ChunkLf,
     Trailers,
-    /// Nobody can say: the request asked for an upgrade.
+    /// Unknown: the request asked for an upgrade.
     Upgrade,
     /// Another protocol.
     Upgraded,
@@ -101,8 +101,8 @@ impl Strict {
         }
     }
 
-    /// Judges bytes: those that were shown last time and not found good, and what has come since. Changes one thing: in
-    /// a request line HTTP/1.2 and higher becomes HTTP/1.1, which is how it is read (RFC 9110 §2.5).
+    /// Checks bytes: those that were shown last time and were not valid yet, and those that have arrived since. Changes
+    /// one thing: HTTP/1.2 and higher in a request line becomes HTTP/1.1, because it is read as that (RFC 9110 §2.5).
     pub(crate) fn check(&mut self, bytes: &mut [u8]) -> Verdict {
         let mut good = 0;
         let fault = loop {
@@ -123,22 +123,22 @@ impl Strict {
         Verdict { good, fault }
     }
 
-    /// How many heads were good.
+    /// How many heads were valid.
     pub(crate) fn heads(&self) -> u64 {
         self.heads
     }
 
-    /// Whether all was found good, and a head comes next.
+    /// Whether all was valid, and a head comes next.
     pub(crate) fn is_between_heads(&self) -> bool {
         self.phase == Phase::RequestLine && self.line == 0 && self.searched == 0
     }
 
-    /// Whether what was not found good yet is part of a head.
+    /// Whether what was not valid yet is part of a head.
     pub(crate) fn is_in_head(&self) -> bool {
         matches!(self.phase, Phase::RequestLine | Phase::RequestLineAtLast | Phase::Fields)
     }
 
-    /// Whether content has begun and has not come to its end.
+    /// Whether content has begun and has not ended.
     pub(crate) fn is_in_content(&self) -> bool {
         match self.phase {
             Phase::Length(left) => left > 0,
@@ -153,8 +153,7 @@ impl Strict {
         self.phase == Phase::Upgraded
     }
 
-    /// Whether nothing is good any more until it is known what became of an upgrade: [`Strict::decline`] or
-    /// [`Strict::stop`].
+    /// Whether nothing is valid any more until an upgrade is decided on: [`Strict::decline`] or [`Strict::stop`].
     pub(crate) fn awaits_upgrade(&self) -> bool {
         self.phase == Phase::Upgrade
     }
@@ -166,7 +165,7 @@ impl Strict {
         }
     }
 
-    /// What follows is not HTTP: all of it is good.
+    /// What follows is not HTTP: all of it is valid.
     pub(crate) fn stop(&mut self) {
         self.phase = Phase::Upgraded;
     }
@@ -214,7 +213,7 @@ impl Strict {
         *good = self.line;
     }
 
-    /// The line that `rest` begins with, and whether it is whole.
+    /// The line that `rest` begins with, and whether it is complete.
     fn line<'r>(&mut self, rest: &'r [u8]) -> (&'r [u8], bool) {
         let unsearched = rest.get(self.searched..).unwrap_or_default();
         match memchr(b'\n', unsearched) {
@@ -234,13 +233,13 @@ impl Strict {
         let (line, is_whole) = self.line(rest);
         match line {
             [] | b"\r" => return Ok(false),
-            // RFC 9112 §2.2: one empty line, which some clients send behind content.
+            // RFC 9112 §2.2: one empty line, which some clients send after content.
             b"\r\n" if self.phase == Phase::RequestLine => {
                 self.phase = Phase::RequestLineAtLast;
                 self.line += line.len();
                 return Ok(true);
             }
-            // At once, for a client that speaks another protocol may never send a line end.
+            // At once, because a client that speaks another protocol may never send a line end.
             [first, ..] if !is_token(*first) => return Err(Wrong::Head(ClientFault::RequestLine)),
             _ if line.len() > self.bounds.line => return Err(Wrong::Head(ClientFault::RequestLineTooLong)),
             _ if !is_whole => return Ok(false),
@@ -278,8 +277,8 @@ impl Strict {
         Ok(is_whole)
     }
 
-    /// The fast way through lines that are whole and good, in one pass over each. It leaves every other line to the
-    /// slow way, which knows what is wrong with it.
+    /// The fast path for complete and valid lines, in one pass over each. It leaves every other line to the slow path,
+    /// which finds out what is wrong.
     fn skip_good_fields<'r>(&mut self, mut rest: &'r [u8]) -> Result<&'r [u8], ClientFault> {
         while self.searched == 0
             && let Some((name, line)) = good_field(rest)
@@ -312,7 +311,7 @@ impl Strict {
     }
 
     fn end_content(&mut self) {
-        // hyper takes any Upgrade field of HTTP/1.1 for a wish, and leaves it to `upgrade` to answer.
+        // hyper takes every Upgrade field of HTTP/1.1 for a request to upgrade, and `upgrade` answers it.
         let asks = self.head.is_http_11 && self.head.asks_for_upgrade;
         self.phase = if asks { Phase::Upgrade } else { Phase::RequestLine };
     }
@@ -369,11 +368,11 @@ impl Strict {
     }
 }
 
-/// The length that a Content-Length field says, in any version of HTTP. `None`: it says none.
+/// The value of a Content-Length field, in any version of HTTP. `None`: it is invalid.
 pub(crate) fn length(value: &[u8]) -> Option<u64> {
     grammar::length(value)
 }
 
-/// What chunk extensions may take in one content. RFC 9112 §7.1.1 asks for a bound; no client of today sends any, and
-/// without one a client can send much that counts as nothing.
+/// The largest size of the chunk extensions in one content. RFC 9112 §7.1.1 asks for a limit. No client of today sends
+/// any, and without a limit a client can send much that counts as nothing.
 const MAX_EXTENSIONS: usize = 4 << 10;

@@ -1,6 +1,6 @@
-//! The connection after an upgrade: what the application sends is the body of its 101, what the client sends is the
-//! content of the [`Upgrade`]. Bytes are read only when the application asks for them, and taken from it only when the
-//! client takes them.
+//! The connection after an upgrade: the body of the 101 is what the application sends, and the content of the
+//! [`Upgrade`] is what the client sends. Bytes are read only when the application asks for them, and taken from the
+//! application only when the client takes them.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -20,24 +20,24 @@ use windhover_contract::{Body, ClientFault, Fault, Upgrade, UpgradeKind};
 
 use super::response_body::ResponseBody;
 
-/// The server's end of an upgrade that the client asks for, until the application has answered. hyper sees one also
-/// where the application sees none, because of content for example.
+/// The server's end of an upgrade that a client asks for, until the application has answered. hyper reports one also
+/// where the application gets none, for example because of content.
 pub(crate) struct Asked {
     on_upgrade: OnUpgrade,
     reader: oneshot::Sender<Reader>,
 }
 
-/// What becomes of the connection when hyper lets go of it, which it does at the end of every connection on which an
-/// upgrade was asked for: also where none was accepted. Then it leaves the closing to us.
+/// What becomes of the connection when hyper releases it. It does that at the end of every connection on which an
+/// upgrade was asked for, even if none was accepted. Then the connection must be closed here.
 pub(crate) enum HandedOver {
-    /// The application has accepted, and this is what it sends.
+    /// The application has accepted, and sends this.
     Accepted(Asked, ResponseBody),
     Declined(Asked),
 }
 
 type Reader = ReadHalf<TokioIo<Upgraded>>;
 
-/// The upgrade that a request asks for, as hyper sees it and as the application does.
+/// The upgrade that a request asks for, as hyper sees it and as the application sees it.
 pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Option<Upgrade>)> {
     request.extensions().get::<OnUpgrade>()?;
     let (reader, waiting) = oneshot::channel();
@@ -45,8 +45,8 @@ pub(crate) fn asked(request: &mut http::Request<Incoming>) -> Option<(Asked, Opt
     Some((Asked { on_upgrade: hyper::upgrade::on(request), reader }, upgrade))
 }
 
-/// A request with content asks for none, as in Kestrel: its content would have to be read before the connection
-/// changes, and who reads it is not yet known.
+/// As in Kestrel, a request with content gets no upgrade: its content would have to be read before the protocol
+/// changes, and it is not known by whom.
 fn upgrade(request: &http::Request<Incoming>, reader: oneshot::Receiver<Reader>) -> Option<Upgrade> {
     let fields = request.headers();
     let protocols = fields.get(UPGRADE)?;
@@ -61,8 +61,8 @@ fn upgrade(request: &http::Request<Incoming>, reader: oneshot::Receiver<Reader>)
     Some(Upgrade { kind: UpgradeKind::Connection, protocols, content })
 }
 
-/// RFC 9110 §7.8: `upgrade` is an option of the connection too. Where it is not, somebody in between has passed the
-/// field on without understanding it, and takes what follows for the next requests of whoever it serves.
+/// RFC 9110 §7.8: `upgrade` must be an option of the connection too. Else an intermediary has passed the field on
+/// without understanding it, and would take what follows for the next requests.
 fn is_for_this_connection(fields: &HeaderMap) -> bool {
     let lines = fields.get_all(CONNECTION).iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).any(|option| option.trim().eq_ignore_ascii_case("upgrade"))
@@ -78,8 +78,8 @@ fn join(first: &HeaderValue, request: &http::Request<Incoming>) -> HeaderValue {
 }
 
 impl HandedOver {
-    /// Serves the connection until the application has sent all, and closes it. An error: the client has broken it, or
-    /// the application.
+    /// Serves the connection until the application has sent all, and closes it. An error: the client or the application
+    /// has broken it off.
     pub(crate) async fn serve(self) -> io::Result<()> {
         let (asked, content) = match self {
             Self::Accepted(asked, content) => (asked, content),
@@ -100,9 +100,9 @@ impl HandedOver {
     }
 }
 
-/// Closes a connection that hyper has let go of.
+/// Closes a connection that hyper has released.
 async fn close(mut on_upgrade: OnUpgrade) -> io::Result<()> {
-    // Asked once: it is ready by now, or never.
+    // Polled once: it is ready by now, or never.
     match std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut on_upgrade).poll(cx))).await {
         Poll::Ready(Ok(connection)) => TokioIo::new(connection).shutdown().await,
         Poll::Ready(Err(_)) | Poll::Pending => Ok(()),
@@ -111,7 +111,7 @@ async fn close(mut on_upgrade: OnUpgrade) -> io::Result<()> {
 
 /// What the client sends in the new protocol.
 struct Content {
-    /// `None`: the reader is here, or will never be.
+    /// `None`: the reader is here, or never comes.
     waiting: Option<oneshot::Receiver<Reader>>,
     reader: Option<Reader>,
 }
@@ -127,7 +127,7 @@ impl http_body::Body for Content {
             content.waiting = None;
         }
         let Some(reader) = &mut content.reader else { return Poll::Ready(None) };
-        // On the stack, because most upgraded connections wait most of the time and should hold nothing meanwhile.
+        // On the stack, because most upgraded connections wait most of the time and should hold no buffer meanwhile.
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         let read = ready!(Pin::new(reader).poll_read(cx, &mut buffer));
@@ -142,7 +142,7 @@ impl http_body::Body for Content {
     }
 }
 
-/// What is read at once.
+/// How much is read at once.
 const READ_SIZE: usize = 16 << 10;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A request's content as the HTTP/2 library gives it. What is handed to the application is what the client may send
-//! anew, so what waits is never more than its window.
+//! A request's content as the HTTP/2 library gives it. The client may send as much again as the application has taken,
+//! so no more than the window waits here.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::socket::SocketState;
 use crate::clock::Clock;
 use crate::content::Bounded;
 
-/// The content of a request, within its exchange's limits.
+/// The content of a request, within the limits of its exchange.
 pub(crate) fn received(
     stream: RecvStream,
     length: Option<u64>,
@@ -37,26 +37,26 @@ pub(crate) fn received(
     Body::stream(Limited(Bounded::new(received, limits, clock)))
 }
 
-/// What a client sends after an upgrade, which no limit of content is for.
+/// What a client sends after an upgrade. The limits of content do not apply.
 pub(crate) fn upgraded(stream: RecvStream, control: &Arc<Control>, socket_state: &Arc<SocketState>) -> Body {
     let (control, socket_state) = (Arc::clone(control), Arc::clone(socket_state));
     Body::stream(Unlimited(Received { stream, left: None, control, socket_state, asks: false, is_at_trailers: false }))
 }
 
-/// Content as it comes.
+/// Content as it arrives.
 struct Received {
     stream: RecvStream,
-    /// What is to come, where that is known. The library sees to it that it is true.
+    /// How much is still to arrive, if that is known. The library checks it.
     left: Option<u64>,
     control: Arc<Control>,
     socket_state: Arc<SocketState>,
-    /// The client waits to be asked (RFC 9110 §10.1.1).
+    /// The client holds back its content (RFC 9110 §10.1.1).
     asks: bool,
     is_at_trailers: bool,
 }
 
 impl Received {
-    /// Waits for what comes, unless the client sends no more: then what is missing never comes.
+    /// Waits for what arrives, unless the client sends no more: then the rest never arrives.
     fn wait<T>(&self, cx: &Context<'_>, received: Poll<T>) -> Result<Poll<T>, h2::Error> {
         match received {
             Poll::Pending if self.socket_state.poll_half_closed(cx).is_ready() => Err(h2::Reason::CANCEL.into()),
@@ -89,7 +89,7 @@ impl http_body::Body for Received {
                     self.stream.flow_control().release_capacity(data.len())?;
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                // RFC 9113 §8.1: the client needs nothing more, and what it was going to send is not missed.
+                // RFC 9113 §8.1: the client needs no more, and nobody misses what it would have sent.
                 Some(Err(error)) if error.reason() == Some(h2::Reason::NO_ERROR) => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 None => self.is_at_trailers = true,

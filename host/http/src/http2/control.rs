@@ -1,5 +1,5 @@
-//! What an application wants of its stream besides the answer: to break it off, and to send something before the
-//! answer. It says so here, from whichever task it runs in; the stream's own task does it.
+//! What an application wants of its stream besides the response: to reset it, and to send something before the
+//! response. The application says so here, from any task; the stream's own task does it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -16,14 +16,14 @@ use crate::ending::Ending;
 pub(crate) struct Control {
     state: Mutex<State>,
     changed: Notify,
-    /// Why this side ends the connection, if it does.
+    /// Why the server ends the connection, if it does.
     ending: Arc<Ending>,
 }
 
 #[derive(Default)]
 struct State {
     reset: Option<Reason>,
-    /// Why the stream ends before its answer is whole.
+    /// Why the stream ends before its response is complete.
     why: Option<Fault>,
     asks_for_content: bool,
     will_read: bool,
@@ -42,11 +42,11 @@ enum Stage {
     Sent,
 }
 
-/// What the stream's task is to do.
+/// What the stream's task must do.
 pub(crate) enum Command {
-    /// End the stream with this code.
+    /// Reset the stream with this code.
     Reset(Reason),
-    /// Send this, and say so: [`Control::is_sent`].
+    /// Send this, and then call [`Control::is_sent`].
     Send(Response<()>),
 }
 
@@ -55,7 +55,7 @@ impl Control {
         Self { state: Mutex::default(), changed: Notify::new(), ending }
     }
 
-    /// Says why the stream ends before its answer is whole. The first reason stands.
+    /// Sets the reason for which the stream ends before its response is complete. The first reason stands.
     pub(crate) fn end(&self, why: impl Into<Fault>) {
         self.state().why.get_or_insert(why.into());
     }
@@ -71,7 +71,7 @@ impl Control {
         }
     }
 
-    /// That the stream is to be reset, which is all that can be wanted once the answer has begun.
+    /// Waits for the command to reset the stream, the only one that counts once the response has begun.
     pub(crate) async fn reset_wanted(&self) -> Reason {
         loop {
             if let Command::Reset(reason) = self.next_command().await {
@@ -80,17 +80,17 @@ impl Control {
         }
     }
 
-    /// The code with which the stream is to be reset, if it is.
+    /// The code of the reset that is wanted, if one is.
     pub(crate) fn reset_already(&self) -> Option<Reason> {
         self.state().reset
     }
 
-    /// What the client has sent is malformed (RFC 9113 §8.1.1).
+    /// The content of the client is malformed (RFC 9113 §8.1.1).
     pub(crate) fn refuse_malformed(&self) {
         self.cut(Reason::PROTOCOL_ERROR, ClientFault::BodyIncomplete.into());
     }
 
-    /// The interim response is on its way.
+    /// The interim response has been sent.
     pub(crate) fn is_sent(&self) {
         let mut state = self.state();
         if let Stage::Sending = state.interim {
@@ -109,12 +109,12 @@ impl Control {
         self.changed.notify_one();
     }
 
-    /// Says that the content is not wanted any more.
+    /// The application does not want the content any more.
     pub(crate) fn abandon_content(&self) {
         self.state().is_abandoned = true;
     }
 
-    /// Before the head of the answer: whether the client must still be asked for its content.
+    /// Before the head of the response: whether the client must still be asked for its content.
     pub(crate) fn must_ask(&self) -> bool {
         let mut state = self.state();
         let will_read = std::mem::take(&mut state.will_read) && !state.is_abandoned;
@@ -171,7 +171,7 @@ impl Reset for Control {
 }
 
 impl ExpectContinue for Control {
-    /// The client is asked when the content is read, and before the head at the latest.
+    /// The client is asked when the content is read, and at the latest before the head.
     fn will_read(&self) {
         self.state().will_read = true;
     }

@@ -1,4 +1,4 @@
-//! One exchange of HTTP/2, on a stream of its own: the only file that sees both the HTTP/2 library's types and the
+//! One exchange of HTTP/2, on its own stream: the only file that sees both the HTTP/2 library's types and the
 //! contract's.
 
 use std::collections::VecDeque;
@@ -28,7 +28,7 @@ use crate::drain::Draining;
 use crate::exchange::{ConnectionContext, Powers};
 use crate::min_data_rate::MinDataRate;
 
-/// What every exchange of one connection starts from.
+/// What all exchanges of one connection share.
 pub(crate) struct Exchange<A> {
     pub(crate) application: Arc<A>,
     pub(crate) context: ConnectionContext,
@@ -38,8 +38,8 @@ pub(crate) struct Exchange<A> {
 }
 
 impl<A: Application> Exchange<A> {
-    /// Answers a request, the `number`th on its connection: refuses what no application should see, and else asks the
-    /// application. Dropping it is cancellation.
+    /// Answers a request, the `number`th on its connection: refuses what no application may see, and passes all else to
+    /// the application. Dropping it cancels the exchange.
     pub(crate) async fn answer(
         self: Arc<Self>,
         request: http::Request<RecvStream>,
@@ -110,7 +110,7 @@ impl<A: Application> Exchange<A> {
         let protocols = protocols.map_err(|_| ClientFault::TargetForm)?;
         let (length, expects_continue) = (content_length(&head.headers)?, expects_continue(&head.headers));
         let (body, content) = match protocols {
-            // RFC 8441 §4: the stream is the new protocol's.
+            // RFC 8441 §4: the stream belongs to the new protocol.
             Some(_) => (Body::empty(), upgraded(stream, control, &self.socket_state)),
             None => (
                 received(stream, length, expects_continue, control, &self.socket_state, limits, &self.context.clock),
@@ -129,8 +129,8 @@ impl<A: Application> Exchange<A> {
         Ok(self.context.request(head, body, upgrade, number, limits, powers)?)
     }
 
-    /// Whether the application has accepted an upgrade, and there is room for one more. Else a success becomes something
-    /// that a client does not take for the new protocol (RFC 8441 §4).
+    /// Whether the application accepts an upgrade, and the limit of upgraded connections allows it. Else a success is
+    /// replaced: a client would take it for the start of the new protocol (RFC 8441 §4).
     fn decide(&self, response: &mut Response) -> Option<UpgradedStream> {
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
             response.status = StatusCode::OK;
@@ -150,7 +150,7 @@ impl<A: Application> Exchange<A> {
         None
     }
 
-    /// Lets the application answer, and does meanwhile what it wishes for before its answer.
+    /// Lets the application answer, and executes its commands meanwhile.
     async fn handle(
         &self,
         request: Request,
@@ -158,7 +158,8 @@ impl<A: Application> Exchange<A> {
         respond: &mut SendResponse<Bytes>,
     ) -> Result<Response, StreamReset> {
         let mut handling = pin!(self.application.handle(request));
-        // Those that the client has no room for yet: one of the application's, and perhaps the 100 before it.
+        // Interim responses for which the client has no room yet: one of the application's, and perhaps the 100 before
+        // it.
         let mut waiting = VecDeque::new();
         loop {
             let command = tokio::select! {
@@ -171,8 +172,8 @@ impl<A: Application> Exchange<A> {
                 }
                 command = control.next_command() => Some(command),
                 _ = poll_fn(|cx| respond.poll_reset(cx)) => return Err(StreamReset), // the client has left
-                // The library takes as many as it is given: the next is for when this one is taken. Meanwhile the
-                // application's time goes on, and its end, or the client's, ends the wait too.
+                // The library takes as many as it is given, so the next one waits until this one is taken. Meanwhile
+                // the application's time goes on, and the end of the application or the client ends the wait too.
                 () = poll_fn(|cx| self.socket_state.poll_taken(cx)), if !waiting.is_empty() => None,
             };
             match command {
@@ -193,7 +194,7 @@ impl<A: Application> Exchange<A> {
         }
     }
 
-    /// Puts an interim response on its way.
+    /// Sends an interim response.
     async fn inform(&self, respond: &mut SendResponse<Bytes>, interim: http::Response<()>) {
         if let Err(failure) = respond.send_informational(interim) {
             debug!(%failure, "could not send an interim response");
@@ -202,11 +203,11 @@ impl<A: Application> Exchange<A> {
     }
 }
 
-/// Why a request goes to no application.
+/// Why a request is not passed to an application.
 enum Refusal {
-    /// It is answered.
+    /// It gets a response.
     Fault(Fault),
-    /// It is malformed as only HTTP/2 knows it, which resets its stream (RFC 9113 §8.1.1).
+    /// It is malformed in a way that only HTTP/2 has, and its stream is reset (RFC 9113 §8.1.1).
     Malformed(ClientFault),
 }
 

@@ -4,27 +4,27 @@
 /// The frames of one direction.
 #[derive(Default)]
 pub(super) struct Frames {
-    /// Bytes of the preface that are to come.
+    /// How many bytes of the preface are still to come.
     preface: usize,
-    /// Bytes to pass over, of a frame's content.
+    /// How many bytes of a frame's content are still to be skipped.
     skip: usize,
     head: [u8; HEAD_SIZE],
     head_size: usize,
-    /// The frame whose content is passed over is one of content.
+    /// The skipped content is that of a DATA frame.
     is_data: bool,
-    /// It is one of a header section.
+    /// The current frame belongs to a header section.
     is_section: bool,
     /// A header section has begun and not ended (RFC 9113 §4.3).
     is_in_section: bool,
     took_finished: bool,
 }
 
-/// What is met in one direction.
+/// What is found in one direction.
 pub(super) enum Event<'b> {
     Frame(Head),
     /// Content of a frame of a header section.
     Section(&'b [u8]),
-    /// Such a frame is whole.
+    /// Such a frame is complete.
     SectionFrameEnd,
 }
 
@@ -34,7 +34,7 @@ impl Frames {
         Self { preface: PREFACE_SIZE, ..Self::default() }
     }
 
-    /// Reads what comes next, and calls `meet` for what is met in it.
+    /// Reads what comes next, and calls `meet` for each event in it.
     pub(super) fn read(&mut self, mut bytes: &[u8], mut meet: impl FnMut(Event<'_>)) {
         self.took_finished = false;
         let preface = self.preface.min(bytes.len());
@@ -78,12 +78,12 @@ impl Frames {
         self.took_finished |= self.skip == 0 && !self.is_in_section;
     }
 
-    /// Content that comes slowly is its reader's affair: it may have all the time that its exchange allows.
+    /// Content may arrive slowly: the limits of its exchange apply to it.
     pub(super) fn is_unfinished(&self) -> bool {
         self.is_in_section || self.head_size > 0 || (self.skip > 0 && !self.is_data)
     }
 
-    /// Whether something came to its end in what was read last.
+    /// Whether something ended in what was read last.
     pub(super) fn took_finished(&self) -> bool {
         self.took_finished
     }
@@ -112,7 +112,7 @@ impl Head {
         matches!(self.kind, DATA | HEADERS) && self.flags & END_STREAM != 0
     }
 
-    /// Whether it is of a kind that carries what an application wants.
+    /// Whether its kind carries something for an application.
     pub(super) fn carries(&self) -> bool {
         matches!(self.kind, DATA | HEADERS)
     }

@@ -1,10 +1,11 @@
-//! What the HTTP/2 library reads in header sections and does not tell: a fragment in `:path`, which it cuts off, and
-//! pseudo-fields in trailers, which it leaves out. So sections are read here too, on their way to it: HPACK (RFC 7541),
-//! so far as it takes to know that. Nothing is kept of a field but its size and these facts.
+//! Finds what the HTTP/2 library hides in header sections: a fragment in `:path`, which it cuts off, and pseudo-fields
+//! in trailers, which it leaves out. So sections are read here too, on their way to the library: HPACK (RFC 7541), as
+//! far as needed for these facts. Only the size of a field and these facts are kept.
 //!
-//! No library of HPACK does that without making a copy of each section, of a size that the client chooses.
+//! No HPACK library does that without a copy of each section, whose size the client chooses.
 //!
-//! Reads what the library takes. What that refuses ends the connection, and then it does not matter what is read here.
+//! Reads what the library accepts. What the library refuses ends the connection, and then it does not matter what is
+//! read here.
 
 mod hpack;
 mod huffman;
@@ -13,12 +14,12 @@ use hpack::Fields;
 
 use super::frames::{END_HEADERS, HEADERS, Head};
 
-/// The header sections that a client sends, as they come.
+/// The header sections that a client sends, as they arrive.
 pub(super) struct Sections {
     fields: Fields,
     section: Section,
     frame: SectionFrame,
-    /// The latest stream that a client has begun. A section of another is one of trailers.
+    /// The latest stream that the client has begun. A section of an earlier stream is one of trailers.
     last_stream: u32,
 }
 
@@ -31,7 +32,7 @@ pub(crate) enum Malformed {
     PseudoTrailer,
 }
 
-/// A section under way.
+/// The current section.
 #[derive(Clone, Copy, Default)]
 struct Section {
     stream: u32,
@@ -40,21 +41,21 @@ struct Section {
     has_fragment: bool,
 }
 
-/// The frame that is being read, of which a section has one or more.
+/// The current frame. A section has one or more.
 #[derive(Clone, Copy, Default)]
 struct SectionFrame {
-    /// Bytes of it that are to come.
+    /// How many bytes of it are still to come.
     left: usize,
-    /// The next byte says how many are padding at its end (RFC 9113 §6.2).
+    /// The next byte is the size of the padding at its end (RFC 9113 §6.2).
     begins_with_padding: bool,
     padding: usize,
-    /// Bytes of a priority that come first, which means nothing any more.
+    /// How many bytes of a priority come first. Priorities are obsolete.
     priority: usize,
     ends_section: bool,
 }
 
 impl Sections {
-    /// `header_table_size`: as clients are told.
+    /// `header_table_size`: as the server tells its clients.
     pub(super) fn new(header_table_size: u32) -> Self {
         Self {
             fields: Fields::new(header_table_size),
@@ -64,7 +65,7 @@ impl Sections {
         }
     }
 
-    /// A frame of a section begins: HEADERS, or CONTINUATION of the one before.
+    /// A frame of a section begins: HEADERS, or the CONTINUATION of the one before.
     pub(super) fn begin_frame(&mut self, head: &Head) {
         let has = |flag: u8| head.kind == HEADERS && head.flags & flag != 0;
         self.frame = SectionFrame {
@@ -82,7 +83,7 @@ impl Sections {
         }
     }
 
-    /// Reads what comes next of a frame.
+    /// Reads the next bytes of a frame.
     pub(super) fn read_frame(&mut self, mut bytes: &[u8]) {
         if let [size, rest @ ..] = bytes
             && std::mem::take(&mut self.frame.begins_with_padding)
@@ -103,7 +104,7 @@ impl Sections {
         });
     }
 
-    /// A frame has come to its end. If its section has too: what is wrong with that, and the stream that it is of.
+    /// A frame has ended. If its section has ended too and is malformed: the section's stream, and what is wrong.
     pub(super) fn end_frame(&mut self) -> Option<(u32, Malformed)> {
         if !self.frame.ends_section {
             return None;

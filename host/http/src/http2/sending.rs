@@ -1,4 +1,4 @@
-//! A response on its way: its head, its content as the client takes it, and its trailers.
+//! Sends a response: its head, its content as the client takes it, and its trailers.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -17,22 +17,22 @@ use crate::connection_limit::UpgradedStream;
 use crate::date::date;
 use crate::min_data_rate::MinDataRate;
 
-/// Why a stream ends before its answer does. It was reset, by either side.
+/// The stream has ended before its response was complete: either side has reset it.
 pub(super) struct StreamReset;
 
-/// An answer on its way.
+/// A response that is being sent.
 pub(super) struct Sending<'a> {
     pub(super) control: &'a Control,
     pub(super) limits: &'a ExchangeLimits,
-    /// What follows is of another protocol.
+    /// Set if another protocol follows the head.
     pub(super) upgraded: Option<UpgradedStream>,
     pub(super) min_data_rate: MinDataRate,
-    /// Bytes of content that the client's window had room for.
+    /// How many bytes of content the client's window had room for.
     pub(super) sent: u64,
 }
 
 impl Sending<'_> {
-    /// Sends a whole answer. What breaks off its content resets the stream.
+    /// Sends a complete response. An error of its content resets the stream.
     pub(super) async fn send(
         &mut self,
         mut response: Response,
@@ -116,7 +116,7 @@ impl Sending<'_> {
         if is_last { stream.send_data(data, true).map_err(|_| StreamReset) } else { Ok(()) }
     }
 
-    /// Waits until the client takes some more, but not for ever.
+    /// Waits until the client takes more, within a limit.
     async fn wait_for_window(&mut self, stream: &mut SendStream<Bytes>) -> Result<usize, StreamReset> {
         let Self { control, limits, upgraded, min_data_rate, sent } = self;
         let rate = || limits.min_response_data_rate().filter(|_| upgraded.is_none());
@@ -128,7 +128,7 @@ impl Sending<'_> {
                     return Ok(size);
                 }
                 Some(Err(_)) | None => {
-                    // Who has all the content knows only so that the client has not.
+                    // Else a client that has all of the content would get no sign that the response was broken off.
                     control.end(ClientFault::Gone);
                     return Err(StreamReset);
                 }
@@ -145,10 +145,10 @@ impl Sending<'_> {
     }
 }
 
-/// Ends a stream before its answer is whole.
+/// Resets a stream before its response is complete.
 async fn reset(stream: &mut SendStream<Bytes>, reason: Reason) -> Result<(), StreamReset> {
-    // The library drops what it has not sent yet, also a head that nobody has seen: but that is what was answered, and
-    // what the record says. So the connection has its turn first.
+    // The library drops what it has not sent yet, even the head of the response. But that head is what was answered and
+    // what the log records. So the connection is polled first.
     tokio::task::yield_now().await;
     stream.send_reset(reason);
     Err(StreamReset)

@@ -1,4 +1,5 @@
-//! The socket as the HTTP/2 library sees it: what goes over it is counted, and reading stops where it is too much.
+//! The socket as the HTTP/2 library sees it: it counts what is sent and received, and stops reading from a client that
+//! floods.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -18,9 +19,9 @@ use crate::socket::Socket;
 /// A socket that speaks HTTP/2.
 pub(crate) struct Http2Socket {
     socket: Socket,
-    /// Of the server: where no exchange says otherwise.
+    /// The server's rate, which applies unless an exchange has its own.
     min_rate: Option<DataRate>,
-    /// By which the write that waits is measured.
+    /// The rate for the waiting write.
     rate: Option<DataRate>,
     socket_state: Arc<SocketState>,
     ending: Arc<Ending>,
@@ -36,27 +37,27 @@ struct State {
     write_waits: bool,
     senders: Vec<Waker>,
     end: ClientEnd,
-    /// Who waits for content.
+    /// The tasks that wait for content.
     receivers: Vec<Waker>,
-    /// Of the exchanges that are under way.
+    /// The limits of the exchanges under way.
     limits: Vec<Arc<ExchangeLimits>>,
-    /// The least of those that have ended since the connection last had nothing to do: some of their bytes may not have
-    /// left yet, because the library writes them when it likes.
+    /// The lowest rate of the exchanges that have ended since the connection was last idle: some of their bytes may
+    /// still be here, because the library decides when to write them.
     left_behind: Option<Option<DataRate>>,
 }
 
-/// What the library knows of the end of what the client sends. It takes that for the client's leaving, so it is not
-/// told as long as something is under way.
+/// What the library knows of the end of what the client sends. The library takes it for the client's disconnect, so it
+/// is hidden while something is under way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientEnd {
-    /// It is told at once.
+    /// The library learns of it at once.
     Told,
-    /// It has not come, and would not be told.
+    /// It has not come, and would be hidden.
     Hidden,
     HasCome,
 }
 
-/// An exchange that is under way on a connection: how slowly its client may take it counts.
+/// An exchange under way. Its rate counts for the connection.
 pub(crate) struct UnderWay {
     socket_state: Arc<SocketState>,
     limits: Arc<ExchangeLimits>,
@@ -80,7 +81,7 @@ impl Http2Socket {
         (Self { socket, min_rate, rate: min_rate, socket_state: Arc::clone(&socket_state), ending }, socket_state)
     }
 
-    /// The client sends no more. That is not its leaving, as long as something is under way for it.
+    /// The client sends no more. That is not a disconnect while something is under way for it.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.socket_state.state();
         match state.end {
@@ -118,27 +119,27 @@ impl Http2Socket {
 }
 
 impl SocketState {
-    /// What the client does too much of. Nothing more is read then.
+    /// How the client floods, if it does. Then nothing more is read.
     pub(crate) fn flood(&self) -> Option<Flood> {
         self.state().flood
     }
 
-    /// Whether this is wrong with a stream, of which the library says nothing. Told once.
+    /// Whether a stream is malformed in this way, which the library hides. Returns true once.
     pub(crate) fn take_malformed(&self, stream: u32, what: Malformed) -> bool {
         self.state().traffic.take_malformed(stream, what)
     }
 
-    /// Since when the client is in the middle of a frame or of a header section.
+    /// Since when the client is in the middle of a frame or a header section.
     pub(crate) fn unfinished_since(&self) -> Option<Instant> {
         self.state().traffic.unfinished_since()
     }
 
-    /// Changes whenever something has come.
+    /// Changes whenever something has arrived.
     pub(crate) fn heard(&self) -> u64 {
         self.state().heard
     }
 
-    /// Ready when the client takes what is sent to it.
+    /// Ready when the client takes what is sent.
     pub(crate) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if !state.write_waits {
@@ -155,12 +156,12 @@ impl SocketState {
         self.state().write_waits
     }
 
-    /// From now on the end of what the client sends is hidden from the library.
+    /// From now on hides the end of what the client sends from the library.
     pub(crate) fn hide_end(&self) {
         self.state().end = ClientEnd::Hidden;
     }
 
-    /// Tells it the end after all.
+    /// Stops hiding the end.
     pub(crate) fn tell_end(&self) {
         self.state().end = ClientEnd::Told;
     }
@@ -181,7 +182,7 @@ impl SocketState {
         Poll::Pending
     }
 
-    /// Says that an exchange is under way, until what this returns is dropped.
+    /// An exchange begins. It lasts until the returned value is dropped.
     pub(crate) fn begin(self: &Arc<Self>, limits: &Arc<ExchangeLimits>) -> UnderWay {
         let mut state = self.state();
         if state.limits.is_empty() && !state.write_waits {
@@ -192,8 +193,8 @@ impl SocketState {
         UnderWay { socket_state: Arc::clone(self), limits: Arc::clone(limits), is_upgraded: false }
     }
 
-    /// How slowly the client may take what waits: as slowly as one of its exchanges says, because nobody can tell whose
-    /// bytes it does not take. Who wants it faster ends its own stream.
+    /// The rate at which the client must take what waits: the lowest of its exchanges, because nobody can tell whose
+    /// bytes it does not take. An exchange with a higher rate ends its own stream.
     fn min_response_data_rate(&self, server: Option<DataRate>) -> Option<DataRate> {
         let state = self.state();
         let under_way = state.limits.iter().map(|limits| limits.min_response_data_rate());
@@ -214,7 +215,7 @@ impl SocketState {
 }
 
 impl Drop for UnderWay {
-    /// What it leaves to be sent is taken at its own pace, unless it is of another protocol, which has none.
+    /// The bytes that it leaves behind keep its rate. Those of another protocol have none.
     fn drop(&mut self) {
         let mut state = self.socket_state.state();
         if let Some(at) = state.limits.iter().position(|limits| Arc::ptr_eq(limits, &self.limits)) {
@@ -227,7 +228,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// A rate that is no faster than either. `None`: any.
+/// A rate that is no higher than either. `None`: any rate.
 fn slower(one: Option<DataRate>, other: Option<DataRate>) -> Option<DataRate> {
     let (one, other) = (one?, other?);
     let bytes_per_second = one.bytes_per_second.min(other.bytes_per_second);
@@ -291,7 +292,7 @@ impl AsyncWrite for Http2Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // A client that floods is not listened to while it goes on.
+        // A client that floods is not read from while it goes on.
         let lingers = self.socket_state.flood().is_none();
         self.socket.poll_shutdown(cx, lingers)
     }

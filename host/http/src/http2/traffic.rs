@@ -1,6 +1,6 @@
-//! What goes over one HTTP/2 connection, frame by frame, in both directions: enough to tell a client that works from
-//! one that floods. The h2 library bounds what it must hold; what it need not hold it answers as often as it is asked.
-//! Nothing here waits. `frames` reads the heads of frames, and `sections` what the library leaves out of header sections.
+//! Counts what is sent and received on one HTTP/2 connection, frame by frame, in order to detect a client that floods.
+//! The h2 library limits what it must hold, but answers as often as it is asked. Nothing here waits. `frames` reads the
+//! heads of frames, and `sections` what the library hides in header sections.
 
 use std::time::Duration;
 
@@ -9,35 +9,35 @@ use tokio::time::Instant;
 use super::frames::{Event, Frames, HEAD_SIZE, Head, RST_STREAM};
 use super::sections::{Malformed, Sections};
 
-/// What goes over one connection.
+/// The traffic of one connection.
 pub(crate) struct Traffic {
     received: Frames,
     sections: Sections,
-    /// What is wrong with streams, until somebody asks.
+    /// The malformed streams that nobody has asked about yet.
     malformed: Vec<(u32, Malformed)>,
     sent: Frames,
-    /// Bytes of frames that carry nothing, less what others carry.
+    /// Bytes of frames that carry nothing, less a share of those that do.
     debt: u64,
-    /// Streams that the client has reset, less those that were answered to their end.
+    /// Streams that the client has reset, less those that were answered completely.
     resets: u64,
     paid: Instant,
-    /// Since when the client is in the middle of something that a reader of frames must wait for.
+    /// Since when the client is in the middle of something for which a reader of frames must wait.
     unfinished_since: Option<Instant>,
 }
 
-/// What a client has done too much of.
+/// How a client floods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flood {
-    /// Frames that carry nothing.
+    /// With frames that carry nothing.
     Frames,
-    /// Streams that it resets.
+    /// With streams that it resets.
     Resets,
-    /// Streams that are malformed, and that nobody serves.
+    /// With malformed streams that nobody serves.
     Malformed,
 }
 
 impl Traffic {
-    /// A connection whose client has begun it. Its preface comes first.
+    /// A connection that the client has begun. The preface comes first.
     pub(crate) fn new(now: Instant, header_table_size: u32) -> Self {
         Self {
             received: Frames::behind_preface(),
@@ -83,13 +83,13 @@ impl Traffic {
         }
     }
 
-    /// Whether this is wrong with a stream. Told once.
+    /// Whether a stream is malformed in this way. Returns true once.
     pub(crate) fn take_malformed(&mut self, stream: u32, what: Malformed) -> bool {
         let found = self.malformed.iter().position(|known| *known == (stream, what));
         found.map(|at| self.malformed.swap_remove(at)).is_some()
     }
 
-    /// Counts what the server has sent. An answer that a client waits for is work that it does not do for nothing.
+    /// Counts what the server has sent. A response that a client waits for shows that the client does real work.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let (debt, resets) = (&mut self.debt, &mut self.resets);
         self.sent.read(bytes, |event| {
@@ -101,12 +101,12 @@ impl Traffic {
         });
     }
 
-    /// Since when the client is in the middle of a frame or of a header section. `None`: it is not.
+    /// Since when the client is in the middle of a frame or a header section. `None`: it is not.
     pub(crate) fn unfinished_since(&self) -> Option<Instant> {
         self.unfinished_since
     }
 
-    /// Time heals: a client that only keeps its connection alive never comes to a limit.
+    /// The debt shrinks with time, so that a client that only keeps its connection alive never reaches a limit.
     fn pay(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.paid).as_secs();
         if seconds > 0 {
@@ -117,20 +117,20 @@ impl Traffic {
     }
 }
 
-/// The debt with this frame. As nginx: what carries something pays for eight times as much that does not.
+/// The debt after this frame. As in nginx, bytes that carry something pay for eight times as many that do not.
 fn charge(debt: u64, head: &Head) -> u64 {
     let carried = if head.carries() { head.size as u64 } else { 0 };
     (debt + (HEAD_SIZE + head.size) as u64).saturating_sub(8 * carried)
 }
 
-/// 15,000 PINGs at once, and sixty more a second (half of each is our answer).
+/// 15,000 PINGs at once, and 60 more a second (half of each is our answer).
 const MAX_DEBT: u64 = 512 << 10;
 const DEBT_PAID_A_SECOND: u64 = 2 << 10;
 
-/// Malformed streams that nobody serves: a client that works has none.
+/// Malformed streams that nobody serves: a working client sends none.
 const MAX_MALFORMED: usize = 64;
 
-/// A page with a hundred pictures that is left before one of them has come, twice.
+/// Twice a page with a hundred images that the user leaves before one of them has arrived.
 const MAX_RESETS: u64 = 200;
 const RESETS_FORGOTTEN_A_SECOND: u64 = 1;
 
@@ -154,7 +154,7 @@ mod tests {
         traffic
     }
 
-    /// Counts how many can be received before it is too much.
+    /// Counts how many can be received before the limit is reached.
     fn endure(traffic: &mut Traffic, now: Instant, bytes: &[u8], answer: &[u8]) -> Option<(usize, Flood)> {
         (0..100_000).find_map(|count| {
             traffic.send(answer);
@@ -189,7 +189,7 @@ mod tests {
             ([frame(8, 0, 4), frame(8, 0, 4)].concat(), frame(0, 0, 1024)),
             // Messages of a few bytes, both ways.
             (frame(0, 0, 8), frame(0, 0, 8)),
-            // gRPC measures the way with a PING for each message.
+            // gRPC measures the round-trip time with a PING for each message.
             ([frame(0, 0, 100), frame(6, 0, 8)].concat(), [frame(6, 1, 8), frame(0, 0, 20)].concat()),
         ] {
             assert_eq!(endure(&mut begun(now), now, &bytes, &answer), None);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn time_heals() {
+    fn the_debt_shrinks_with_time() {
         let mut now = Instant::now();
         let mut traffic = begun(now);
         for _ in 0..100_000 {

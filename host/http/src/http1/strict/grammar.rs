@@ -3,12 +3,12 @@
 use http::HeaderName;
 use windhover_contract::{ClientFault, Target, may_be_trailer};
 
-/// A version of HTTP that is spoken here.
+/// A version of HTTP that the server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
     Http10,
     Http11,
-    /// HTTP/1.2 to HTTP/1.9, which there are not. RFC 9110 §2.5: taken for the highest that is known.
+    /// HTTP/1.2 to HTTP/1.9, which do not exist. RFC 9110 §2.5: processed as the highest known version.
     Higher,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn request_line(line: &[u8]) -> Result<Spoken, ClientFault> {
     Ok(spoken)
 }
 
-/// The name of a field line and the line, if `rest` begins with one that is whole and good.
+/// The name of a field line and the line, if `rest` begins with one that is complete and valid.
 pub(super) fn good_field(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let name = token_size(rest);
     let value = rest.get(name..)?.strip_prefix(b":")?;
@@ -60,7 +60,7 @@ pub(super) fn is_trailer(line: &[u8]) -> bool {
     name.is_some_and(|name| may_be_trailer(&name))
 }
 
-/// RFC 9112 §2.2 allows to take LF alone for a line end; who does must be sure that all before and behind do too.
+/// RFC 9112 §2.2 allows LF alone as a line end. That is safe only if all parties before and behind do the same.
 pub(super) fn without_end(line: &[u8]) -> Result<&[u8], ClientFault> {
     line.strip_suffix(b"\r\n").ok_or(ClientFault::LineEnd)
 }
@@ -77,8 +77,9 @@ pub(super) fn length(value: &[u8]) -> Option<u64> {
     (length <= i64::MAX as u64).then_some(length)
 }
 
-/// RFC 9112 §7.1: the size of a chunk, and how much its extensions take. Without the white space that the RFC calls
-/// bad and asks to be lenient about: no client sends any, and what two parties may read differently smuggles.
+/// RFC 9112 §7.1: the size of a chunk, and how much its extensions take. The white space that the RFC calls bad and
+/// asks to tolerate is refused: no client sends any, and what two parties may read differently is how requests are
+/// smuggled.
 pub(super) fn chunk_size(line: &[u8]) -> Option<(u64, usize)> {
     let line = line.strip_suffix(b"\r\n")?;
     let digits = line.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
@@ -130,7 +131,7 @@ fn quoted_size(bytes: &[u8]) -> usize {
     }
 }
 
-/// How much of `bytes` may stand in a value, from the first on.
+/// How many of the first bytes may stand in a value.
 fn text_size(bytes: &[u8]) -> usize {
     let mut size = 0;
     loop {

@@ -1,4 +1,4 @@
-//! What is remembered of a head while it is read: what it says about what follows it, and how much of it there was.
+//! What a head says about what follows it, and how much of it has been read.
 
 use windhover_contract::ClientFault;
 
@@ -20,7 +20,7 @@ pub(super) struct Head {
     pub(super) asks_for_upgrade: bool,
 }
 
-/// How much there has been of a field section.
+/// How much of a field section has been read.
 #[derive(Default)]
 pub(super) struct Fields {
     pub(super) count: usize,
@@ -28,8 +28,8 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Counts a line, of which there may be more. That there are too many is known from its first byte on, so that
-    /// the verdict is the same however it comes.
+    /// Counts a line that may be incomplete. A line too many is found by its first byte, so that the result does not
+    /// depend on how the bytes arrive.
     pub(super) fn count(&mut self, line: &[u8], is_whole: bool, bounds: &Bounds) -> Result<(), ClientFault> {
         if self.count >= bounds.fields {
             return Err(ClientFault::FieldsTooMany);
@@ -46,14 +46,14 @@ impl Fields {
 }
 
 impl Head {
-    /// Remembers a field that says where the request ends.
+    /// Records a field that says where the request ends.
     pub(super) fn learn(&mut self, name: &[u8], line: &[u8]) -> Result<(), ClientFault> {
         let value = || line.get(name.len() + 1..).unwrap_or_default().trim_ascii();
         match name.len() {
             7 if name.eq_ignore_ascii_case(b"upgrade") => self.asks_for_upgrade = true,
             14 if name.eq_ignore_ascii_case(b"content-length") => {
                 let length = length(value()).ok_or(ClientFault::ContentLength)?;
-                // RFC 9112 §6.3 allows to take equal ones for one; no client sends any.
+                // RFC 9112 §6.3 allows to treat equal values as one. No client sends any.
                 if self.length.replace(length).is_some() {
                     return Err(ClientFault::ContentLength);
                 }
@@ -80,12 +80,12 @@ pub(super) enum Codings {
     Others,
     /// Others, and chunks around them.
     OthersInChunks,
-    /// Something is behind chunks, or malformed.
+    /// Another coding follows chunks, or one is malformed.
     Malformed,
 }
 
 impl Codings {
-    /// These and one more. `chunked` has no parameters, and is applied once.
+    /// These and one more. `chunked` has no parameters and is applied once.
     fn and(self, coding: &[u8]) -> Self {
         let coding = coding.trim_ascii();
         let (name, parameters) = coding.split_at(token_size(coding));
@@ -100,8 +100,8 @@ impl Codings {
         }
     }
 
-    /// Whether there are chunks and nothing else. RFC 9112 §6.3: 400 where nobody can know the content's end; §6.1: 501
-    /// where only what is in the chunks is not known.
+    /// Whether there are chunks and nothing else. RFC 9112 §6.3: 400 if the end of the content cannot be known. §6.1:
+    /// 501 if only the coding inside of the chunks is unknown.
     pub(super) fn check_chunked(self) -> Result<(), ClientFault> {
         match self {
             Self::Chunked => Ok(()),

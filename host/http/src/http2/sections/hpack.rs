@@ -1,17 +1,17 @@
-//! The fields of header sections in HPACK (RFC 7541): their sizes, and what of their names and values says whether they
-//! are malformed. Their texts are not kept.
+//! The fields of header sections in HPACK (RFC 7541): their sizes, and whether their names and values make the section
+//! malformed. The texts are not kept.
 
 use std::collections::VecDeque;
 
 use super::huffman::Decoder;
 
-/// Reads the fields of one header section after the other.
+/// Reads the fields of one header section after another.
 pub(super) struct Fields {
     /// The dynamic table (RFC 7541 §2.3.2), the newest first.
     table: VecDeque<Field>,
     size: usize,
     max_size: usize,
-    /// What it may be at most, as this server says to clients.
+    /// The largest size that the server allows.
     most: usize,
     state: State,
 }
@@ -37,13 +37,13 @@ struct Name {
 enum State {
     /// At the first of a field.
     Field,
-    /// In a number behind its first byte (RFC 7541 §5.1).
+    /// In a number, after its first byte (RFC 7541 §5.1).
     Number {
         of: Number,
         value: usize,
         shift: u32,
     },
-    /// At the length of a name, which is indexed afterwards or not.
+    /// At the length of a name. The field is indexed afterwards or not.
     NameLength {
         is_indexed: bool,
     },
@@ -63,16 +63,16 @@ enum State {
     },
 }
 
-/// What a number says.
+/// The meaning of a number.
 #[derive(Clone, Copy)]
 enum Number {
-    /// Which field this is (RFC 7541 §6.1).
+    /// The index of the field (RFC 7541 §6.1).
     Field,
-    /// Which field's name a literal has (§6.2).
+    /// The index of the field with the name of a literal (§6.2).
     Name {
         is_indexed: bool,
     },
-    /// How large the table may be (§6.3).
+    /// The size of the table (§6.3).
     TableSize,
     NameLength {
         is_huffman: bool,
@@ -85,21 +85,21 @@ enum Number {
     },
 }
 
-/// A text under way (RFC 7541 §5.2).
+/// The current text (RFC 7541 §5.2).
 #[derive(Clone, Copy)]
 struct Text {
-    /// Bytes of it that are to come.
+    /// How many bytes of it are still to come.
     left: usize,
     huffman: Option<Decoder>,
     size: u32,
     is_pseudo: bool,
-    /// How many of its first characters are those of `:path`.
+    /// How many of its first characters equal those of `:path`.
     like_path: u32,
     has_fragment: bool,
 }
 
 impl Fields {
-    /// `header_table_size`: as clients are told.
+    /// `header_table_size`: as the server tells its clients.
     pub(super) fn new(header_table_size: u32) -> Self {
         Self {
             table: VecDeque::new(),
@@ -115,7 +115,7 @@ impl Fields {
         self.state = State::Field;
     }
 
-    /// Reads what comes next of a section, and calls `meet` for each of its fields.
+    /// Reads the next bytes of a section, and calls `meet` for each of its fields.
     pub(super) fn read(&mut self, mut bytes: &[u8], mut meet: impl FnMut(Field)) {
         while let [first, rest @ ..] = bytes {
             bytes = match &mut self.state {
@@ -147,7 +147,7 @@ impl Fields {
                 if byte & 0x80 == 0 {
                     self.end_number(of, value, meet);
                 } else {
-                    // A number of more bytes is refused by the library; here it only must not overflow.
+                    // The library refuses longer numbers. Here they only must not overflow.
                     self.state = State::Number { of, value, shift: (shift + 7).min(usize::BITS - 1) };
                 }
             }
@@ -224,7 +224,7 @@ impl Fields {
         }
     }
 
-    /// The field of an index (RFC 7541 §2.3.3). One that there is not, is for the library to refuse.
+    /// The field with this index (RFC 7541 §2.3.3). The library refuses an index that does not exist.
     fn field(&self, index: usize) -> Field {
         match index.checked_sub(STATIC_NAMES.len() + 1) {
             Some(index) => self.table.get(index).copied().unwrap_or_default(),
@@ -305,7 +305,7 @@ const PATH_SIZE: u32 = 5;
 /// What HPACK adds to the size of each entry (RFC 7541 §4.1).
 const ENTRY_SIZE: usize = 32;
 
-/// RFC 9113 §6.5.2. A client says so itself when it uses another size (RFC 7541 §4.2).
+/// RFC 9113 §6.5.2. A client that uses another size says so itself (RFC 7541 §4.2).
 const DEFAULT_TABLE_SIZE: usize = 4096;
 
 /// RFC 7541, appendix A.
