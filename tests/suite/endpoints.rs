@@ -116,7 +116,7 @@ async fn a_server_that_has_left_does_not_change() {
     let handle = serving.handle.clone();
     assert_eq!(serving.leave().await, Drained::Clean);
     let reason = handle.change_endpoints(vec![ANY_PORT.into()]).await.expect_err("nobody is there").to_string();
-    assert_eq!(reason, "the server has ended");
+    assert_eq!(reason, "the server does not serve any more");
 }
 
 /// A server whose first address is `first`.

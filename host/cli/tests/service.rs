@@ -65,7 +65,7 @@ fn a_socket_that_no_endpoint_serves_is_refused_by_name() {
     for args in ["", "--url http://127.0.0.1:0", "--url unix:@windhover-test-other"] {
         let output = given(socket.try_clone().expect("it can").into(), args).output().expect("the command runs");
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        let expected = format!("nobody would answer the clients of the inherited socket web ({address})");
+        let expected = format!("no endpoint serves the inherited socket web ({address})");
         assert!(!output.status.success() && error.contains(&expected), "{error}");
         assert!(error.contains("Add one with the URL systemd:web"), "{error}");
     }

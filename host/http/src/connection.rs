@@ -1,4 +1,4 @@
-//! One connection: finds out which protocol its client speaks, and lets that be spoken.
+//! One connection: detects the protocol of its client, and serves it.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -35,7 +35,7 @@ use crate::transport::Arrived;
 /// What all connections of a worker share.
 pub(crate) struct Connections<A> {
     pub(crate) application: Arc<A>,
-    /// As they are now.
+    /// The current addresses.
     pub(crate) addresses: watch::Receiver<Arc<ServerAddresses>>,
     pub(crate) variables: Arc<ServerVariables>,
     pub(crate) limits: Arc<Limits>,
@@ -54,12 +54,12 @@ pub(crate) struct Arrival {
     pub(crate) settings: Arc<EndpointSettings>,
 }
 
-/// What is spoken at an address.
+/// The settings of an endpoint for its connections.
 #[derive(Debug)]
 pub(crate) struct EndpointSettings {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
-    /// Hears that the address is not served any more.
+    /// Learns that the endpoint is removed.
     pub(crate) draining: Draining,
 }
 
@@ -79,7 +79,7 @@ impl<A> Clone for Connections<A> {
 }
 
 impl<A: Application> Connections<A> {
-    /// Serves one connection until either side ends it. Errors are the client's affair and are logged quietly.
+    /// Serves one connection until either side ends it. Its error goes to the debug log.
     pub(crate) fn serve(&self, arrival: Arrival) -> impl Future<Output = ()> + Send + use<A> {
         let own = self.clone();
         async move {
@@ -139,7 +139,7 @@ impl<A: Application> Connections<A> {
         self.speak(socket, protocol, tls, connection, permit, ending).await
     }
 
-    /// Serves a client that comes through a pipe, as one that comes without TLS.
+    /// Serves a client that is connected by a pipe, like one without TLS.
     #[cfg(feature = "in-memory")]
     pub(crate) async fn serve_in_memory(mut self, pipe: tokio::io::DuplexStream, permit: Permit) -> Result<(), String> {
         let mut socket = Socket::new(Stream::Memory(pipe), self.clock.clone());
@@ -172,14 +172,14 @@ impl<A: Application> Connections<A> {
             known_host: KnownHost::default(),
             observer: self.observer,
         };
-        // In boxes, so that a connection has the size of what it speaks.
+        // In boxes, so that a connection is only as large as its protocol needs.
         match protocol {
             Protocol::Http1 => Box::pin(http1::serve(socket, self.application, context, permit, self.draining)).await,
             Protocol::Http2 => Box::pin(http2::serve(socket, self.application, context, permit, self.draining)).await,
         }
     }
 
-    /// Shakes hands where that is asked for, and finds out the protocol. `None`: there is nothing to serve.
+    /// Performs the TLS handshake, if there is one, and detects the protocol. `None`: there is nothing to serve.
     async fn greet(
         &mut self,
         stream: Stream,
@@ -208,7 +208,7 @@ impl<A: Application> Connections<A> {
         let (begun, time) = (self.clock.now(), self.limits.tls.handshake_timeout);
         let stream = tokio::select! {
             biased;
-            // In a box: it is large, and is done when the connection has hardly begun.
+            // In a box: it is large, and finished when the connection has hardly begun.
             shaken = self.clock.timeout(time, Box::pin(tls.accept(stream, &self.clock))) => {
                 let too_long = || Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long"));
                 let shaken = shaken.unwrap_or_else(too_long);
@@ -226,8 +226,8 @@ impl<A: Application> Connections<A> {
         Ok(Some((socket, protocol, Some(facts))))
     }
 
-    /// Reads until the client has begun to speak, and tells which protocol that is. `None`: it has not begun in its
-    /// time, or the server leaves.
+    /// Reads until the client has begun to send, and detects its protocol. `None`: it has not begun in time, or the
+    /// server shuts down.
     async fn find_out(&mut self, socket: &mut Socket) -> io::Result<Option<Protocol>> {
         let grace = idle_grace(&self.limits).max(FIRST_CHANCE);
         let leaving = self.draining.grace_over(grace, &self.clock);
@@ -259,8 +259,8 @@ impl<A: Application> Connections<A> {
     }
 }
 
-/// Ends when a connection of an address that is not served any more has had its time to finish. When all of the server
-/// leaves, the worker sees to that, and counts.
+/// Ends when a connection of a removed endpoint has had its time to finish. At a shutdown of the whole server the
+/// worker does that, and counts.
 async fn overdue(mut draining: Draining, clock: &Clock, drain_timeout: Duration) {
     draining.begun().await;
     clock.alarm(drain_timeout).await;
@@ -271,10 +271,10 @@ enum Protocol {
     Http2,
 }
 
-/// What has come. Nothing: the client has ended.
+/// What has arrived. Empty: the client has ended.
 async fn read(socket: &mut Socket) -> io::Result<Bytes> {
     std::future::poll_fn(|cx| {
-        // On the stack, because most connections wait most of the time and should hold nothing meanwhile.
+        // On the stack, because most connections wait most of the time and should hold no buffer meanwhile.
         let mut buffer = [MaybeUninit::uninit(); READ_SIZE];
         let mut buffer = ReadBuf::uninit(&mut buffer);
         ready!(socket.poll_read(cx, &mut buffer))?;
@@ -283,12 +283,12 @@ async fn read(socket: &mut Socket) -> io::Result<Bytes> {
     .await
 }
 
-/// Whether more must come before it is clear that these bytes begin HTTP/2, or do not.
+/// Whether these bytes are only the beginning of an HTTP/2 preface.
 fn is_partial_preface(bytes: &[u8]) -> bool {
     bytes.len() < PREFACE.len() && PREFACE.starts_with(bytes)
 }
 
-/// Unique in this process, and not to be guessed at across restarts: the process' start is in it.
+/// Unique in this process. The start of the process is in it, so that it is not repeated after a restart.
 fn next_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static PROCESS: std::sync::LazyLock<u32> = std::sync::LazyLock::new(|| {
@@ -301,10 +301,10 @@ fn next_id() -> String {
 /// RFC 9113 §3.4: how a client begins that knows that the server speaks HTTP/2. No request of HTTP/1.x looks like it.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// What is read at once of a connection's beginning.
+/// How much is read at once at the beginning of a connection.
 const READ_SIZE: usize = 8 << 10;
 
-/// Why a connection is broken off when it is overdue.
+/// Why a connection of a removed endpoint is aborted.
 const NOT_SERVED: &str = "its endpoint was removed, and its time to finish is over";
 
 /// How long refusing a connection may take.

@@ -1,5 +1,5 @@
-//! How many connections there are. One that has become something else by an upgrade is counted apart, because it may
-//! last for hours; so is one too many, which is there only to be told so.
+//! Limits the number of connections. Upgraded connections are counted apart, because they may last for hours; so are
+//! those over the limit, which only get a refusal.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ pub(crate) struct ConnectionLimit {
     refused: Count,
 }
 
-/// A connection's place among the others, left by dropping it.
+/// The permit of one connection. Dropping it frees its place.
 #[derive(Debug)]
 pub(crate) struct Permit {
     connection_limit: Arc<ConnectionLimit>,
-    /// Changes at most once, from the first kind to the second.
+    /// Changes at most once, from open to upgraded.
     kind: AtomicUsize,
 }
 
-/// A stream that was upgraded, on a connection that goes on; left by dropping it.
+/// The permit of an upgraded stream, on a connection that goes on. Dropping it frees its place.
 #[derive(Debug)]
 pub(crate) struct UpgradedStream(Arc<ConnectionLimit>);
 
@@ -42,8 +42,8 @@ impl ConnectionLimit {
         }
     }
 
-    /// Takes one more in: to be served, or if there are as many as there may be, to be refused. `None`: there are too
-    /// many even of those.
+    /// A permit for one more connection: to serve it or, over the limit, to refuse it. `None`: too many are being
+    /// refused already.
     pub(crate) fn enter(self: &Arc<Self>) -> Option<Permit> {
         let kind = [OPEN, REFUSED].into_iter().find(|kind| self.count(*kind).enter())?;
         Some(Permit { connection_limit: Arc::clone(self), kind: AtomicUsize::new(kind) })
@@ -54,7 +54,7 @@ impl ConnectionLimit {
         self.open.now.load(Ordering::Relaxed)
     }
 
-    /// Connections and streams that speak something else.
+    /// Connections and streams that speak another protocol.
     pub(crate) fn upgraded(&self) -> usize {
         self.upgraded.now.load(Ordering::Relaxed)
     }
@@ -69,12 +69,12 @@ impl ConnectionLimit {
 }
 
 impl Permit {
-    /// Whether the connection is one too many.
+    /// Whether the connection is over the limit.
     pub(crate) fn is_refused(&self) -> bool {
         self.kind.load(Ordering::Relaxed) == REFUSED
     }
 
-    /// Counts the connection among the upgraded from now on. `false`: there are as many as there may be.
+    /// Counts the connection as upgraded from now on. `false`: the limit of upgraded connections is reached.
     pub(crate) fn upgrade(&self) -> bool {
         if self.is_refused() || !self.connection_limit.upgraded.enter() {
             return false;
@@ -84,7 +84,7 @@ impl Permit {
         true
     }
 
-    /// Counts one stream of the connection among the upgraded. `None`: there are as many as there may be.
+    /// Counts one stream of the connection as upgraded. `None`: the limit of upgraded connections is reached.
     pub(crate) fn upgrade_stream(&self) -> Option<UpgradedStream> {
         self.connection_limit.upgraded.enter().then(|| UpgradedStream(Arc::clone(&self.connection_limit)))
     }
@@ -122,5 +122,5 @@ const OPEN: usize = 0;
 const UPGRADED: usize = 1;
 const REFUSED: usize = 2;
 
-/// Refusals under way at once. Beyond that many, connections are closed without a word, so that refusing costs little.
+/// How many connections may get a refusal at once. More are closed without a response, so that refusing stays cheap.
 const MAX_REFUSALS: NonZeroUsize = NonZeroUsize::new(64).expect("it is not 0");

@@ -34,7 +34,8 @@ use crate::unix::{self, Access, SocketFile};
 ///
 /// `https://` is the same with TLS, for which [`EndpointConfig::tls`] has the certificate.
 ///
-/// Any other host name is refused: a server listens on addresses; which names it answers to is another question.
+/// Any other host name is refused: a server listens on addresses. The names that it answers to are configured
+/// elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     is_secure: bool,
@@ -42,29 +43,30 @@ pub struct Endpoint {
     port: u16,
 }
 
-/// An address to listen on, and what is spoken there.
+/// An address to listen on, with its settings.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
-    /// Where to listen, in the form that [`Endpoint`] documents.
+    /// The URL to listen on, as [`Endpoint`] documents.
     pub url: String,
-    /// The certificate of an `https` URL, which must have one; and no other may. Endpoints may share it.
+    /// The certificate of an `https` URL, and only of that. Endpoints may share it.
     pub tls: Option<Arc<Tls>>,
-    /// Which versions of HTTP are spoken without TLS. With TLS, [`crate::TlsConfig::alpn`] says so.
+    /// The versions of HTTP without TLS. With TLS, [`crate::TlsConfig::alpn`] sets them.
     pub protocols: Protocols,
-    /// Permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group reaches it.
+    /// The permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group can
+    /// connect.
     pub mode: Option<u32>,
-    /// Whom the file of a `unix:` URL belongs to, as the system's number of a user. Default and `None`: who runs the server.
+    /// The owner of the file of a `unix:` URL, as a user id. Default and `None`: the user that runs the server.
     pub owner: Option<u32>,
-    /// Which group it belongs to. Default and `None`: that of who runs the server.
+    /// The group of the file, as a group id. Default and `None`: the group of the user that runs the server.
     pub group: Option<u32>,
-    /// Whether another process may listen at the same address and port too (SO_REUSEPORT), of the same user: the system
-    /// spreads connections over both. Default: no, so that a port that is taken by mistake is told. Only TCP, only Unix;
-    /// elsewhere it is an error.
+    /// Whether another process of the same user may listen at the same address and port too (SO_REUSEPORT): the system
+    /// spreads connections over both. Default: no, so that a port that is taken by mistake is an error. Only for TCP on
+    /// Unix; elsewhere it is an error.
     pub reuse_port: bool,
 }
 
 impl From<&str> for EndpointConfig {
-    /// Without TLS, all else as it is by default.
+    /// Without TLS, and with defaults for the rest.
     fn from(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -83,9 +85,9 @@ enum Host {
     Address(IpAddr),
     Localhost,
     Any,
-    /// A path, or an abstract name behind `@`.
+    /// A path, or `@` and an abstract name.
     Unix(String),
-    /// Those of a name, or all.
+    /// The inherited sockets of a name, or all.
     Inherited(Option<String>),
 }
 
@@ -95,10 +97,10 @@ pub enum BindError {
     /// No URL was given.
     #[error("no URL to listen on: give at least one, for example http://127.0.0.1:8080")]
     NoUrl,
-    /// The server that was to listen does not serve any more.
-    #[error("the server has ended")]
+    /// The server does not serve any more.
+    #[error("the server does not serve any more")]
     Ended,
-    /// It is no URL that a server can listen on.
+    /// The URL cannot be listened on.
     #[error("cannot listen on {url}: {reason}")]
     Url {
         /// The URL as given.
@@ -106,31 +108,31 @@ pub enum BindError {
         /// What is wrong, and what to write instead.
         reason: &'static str,
     },
-    /// A Unix socket.
+    /// The Unix socket cannot be bound.
     #[error("cannot listen on unix:{path}: {reason}")]
     Unix {
         /// The path.
         path: String,
-        /// The system's reason, or ours.
+        /// The reason, of the system or of this server.
         reason: io::Error,
     },
-    /// A socket that was inherited and that no endpoint serves.
+    /// An inherited socket that no endpoint serves.
     #[error(
-        "nobody would answer the clients of the inherited socket {name} ({address}): no endpoint serves it. Add one with \
-         the URL systemd:{name}, or do not pass the socket"
+        "no endpoint serves the inherited socket {name} ({address}), so its clients would get no response: add an endpoint \
+         with the URL systemd:{name}, or do not pass the socket"
     )]
     NotServed {
-        /// What it is called.
+        /// Its name.
         name: String,
         /// Where it listens.
         address: String,
     },
-    /// A socket that should have been inherited.
+    /// There is no such inherited socket.
     #[error("cannot listen on {url}: {reason}")]
     Inherited {
         /// The URL as given.
         url: String,
-        /// Why, with what there is.
+        /// The reason, and the inherited sockets that there are.
         reason: String,
     },
     /// The system refused the address.
@@ -143,11 +145,11 @@ pub enum BindError {
     },
 }
 
-/// What an endpoint is bound to.
+/// A bound socket of an endpoint.
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) socket: Listening,
-    /// As it is told.
+    /// Its address as text.
     pub(crate) address: String,
     #[cfg(unix)]
     pub(crate) file: Option<SocketFile>,
@@ -174,7 +176,7 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 impl BindError {
-    /// Whether somebody else has the address.
+    /// Whether another process has the address.
     pub(crate) fn is_taken(&self) -> bool {
         let (Self::Unix { reason, .. } | Self::Address { reason, .. }) = self else { return false };
         reason.kind() == io::ErrorKind::AddrInUse
@@ -182,14 +184,14 @@ impl BindError {
 }
 
 impl EndpointConfig {
-    /// Whether a socket that was bound for one serves the other too.
+    /// Whether a socket that was bound for one endpoint serves the other too.
     pub(crate) fn is_bound_like(&self, other: &Self) -> bool {
         let Self { url, tls, protocols: _, mode, owner, group, reuse_port } = self;
         (url, tls.is_some(), mode, owner, group, reuse_port)
             == (&other.url, other.tls.is_some(), &other.mode, &other.owner, &other.group, &other.reuse_port)
     }
 
-    /// What the URL says, if it agrees with the rest.
+    /// Parses the URL, and checks that the other settings fit it.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, BindError> {
         let refuse = |reason| BindError::Url { url: self.url.clone(), reason };
         let endpoint: Endpoint = self.url.parse()?;
@@ -287,13 +289,13 @@ impl Endpoint {
         matches!(&self.host, Host::Unix(path) if path.starts_with('/'))
     }
 
-    /// Whether it is one that this process inherits, so that TLS is spoken there if there is a certificate.
+    /// Whether it is an inherited socket, so that it speaks TLS if there is a certificate.
     pub fn is_inherited(&self) -> bool {
         matches!(self.host, Host::Inherited(_))
     }
 
-    /// Whether both cannot be bound at once, or one would get what is meant for the other: an address and port that both
-    /// listen at, the same path, the same inherited sockets. Port 0 is another one each time.
+    /// Whether both cannot be bound at once, or one would get connections for the other: the same address and port, the
+    /// same path, or the same inherited sockets. Port 0 is a different port each time.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (&self.host, &other.host) {
             (Host::Unix(one), Host::Unix(other)) => {
@@ -306,7 +308,7 @@ impl Endpoint {
         }
     }
 
-    /// The addresses that it listens at, where it listens at any.
+    /// The addresses and ports that it listens at, if any.
     fn addresses(&self) -> Vec<IpAddr> {
         match self.host {
             Host::Address(address) => vec![address],
@@ -321,7 +323,7 @@ impl Endpoint {
         matches!(&self.host, Host::Inherited(own) if own.as_ref().is_none_or(|own| own == name))
     }
 
-    /// Binds the endpoint: its sockets, each with its address as it is to be told.
+    /// Binds the endpoint: its sockets, each with its address as text.
     pub(crate) fn bind(&self, config: &EndpointConfig, inherited: &[InheritedSocket]) -> Result<Vec<Bound>, BindError> {
         let scheme = if self.is_secure { "https" } else { "http" };
         match &self.host {
@@ -346,9 +348,7 @@ impl Endpoint {
             }));
         }
         if self.is_secure && !own.iter().all(|socket| socket.is_tcp()) {
-            return Err(refuse(
-                "it is a Unix socket, and TLS is spoken by TCP only; leave the certificate out".to_owned(),
-            ));
+            return Err(refuse("it is a Unix socket, and TLS needs TCP; remove the certificate".to_owned()));
         }
         let bound =
             own.iter().map(|socket| socket.listening(scheme).map(|(socket, address)| Bound::new(socket, address)));
@@ -361,7 +361,7 @@ impl Endpoint {
             Host::Unix(_) | Host::Inherited(_) => Ok(Vec::new()), // not of TCP
             Host::Address(ip) => Ok(vec![listen(SocketAddr::new(ip, self.port), false)?]),
             Host::Any => match listen(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), self.port), true) {
-                // A machine without IPv6 has every IPv4 address all the same.
+                // A machine without IPv6 still has all IPv4 addresses.
                 Err(BindError::Address { reason, .. }) if reason.kind() != io::ErrorKind::AddrInUse => {
                     Ok(vec![listen(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), self.port), false)?])
                 }
@@ -372,7 +372,7 @@ impl Endpoint {
                 let v6 = listen(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), self.port), false);
                 match (v4, v6) {
                     (Ok(v4), Ok(v6)) => Ok(vec![v4, v6]),
-                    // As Kestrel: one loopback may be missing, but not taken by somebody else.
+                    // As Kestrel: one loopback address may be missing, but not taken by another process.
                     (Ok(one), Err(error)) | (Err(error), Ok(one)) => match error {
                         BindError::Address { ref reason, .. } if reason.kind() == io::ErrorKind::AddrInUse => {
                             Err(error)
@@ -386,12 +386,12 @@ impl Endpoint {
     }
 }
 
-/// Whether sockets at two addresses, with the same port, are in each other's way. Those of IPv6 are of IPv6 alone.
+/// Whether sockets at two addresses with the same port conflict. A socket of IPv6 takes no IPv4.
 fn covers(one: IpAddr, other: IpAddr) -> bool {
     one == other || one.is_ipv4() == other.is_ipv4() && (one.is_unspecified() || other.is_unspecified())
 }
 
-/// Why the system has no Unix socket of that name. `None`: it can have.
+/// Why a Unix socket cannot have that name. `None`: it can.
 #[cfg(unix)]
 fn refusal_of_unix(path: &str) -> Option<&'static str> {
     let address = match path.strip_prefix('@') {
@@ -418,8 +418,8 @@ fn listen(address: SocketAddr, dual_stack: bool, reuse_port: bool) -> Result<(Tc
         if address.is_ipv6() {
             socket.set_only_v6(!dual_stack)?;
         }
-        // On Unix it lets a restarted server bind while old connections are in TIME_WAIT; on Windows the same name
-        // would let another program steal the port.
+        // On Unix this lets a restarted server bind while old connections are in TIME_WAIT. On Windows the same option
+        // would let another program take the port.
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
         if reuse_port {

@@ -1,4 +1,4 @@
-//! All that is listened on, and how it changes while it is served.
+//! All endpoints of a server, and how they change while it serves.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -22,12 +22,12 @@ pub(crate) struct Endpoints {
     inherited: Vec<InheritedSocket>,
 }
 
-/// An endpoint. Dropped, it drains its connections.
+/// An endpoint. Dropping it drains its connections.
 struct BoundEndpoint {
     config: EndpointConfig,
-    /// As they are told.
+    /// Their addresses as text.
     addresses: Vec<String>,
-    /// Those that nobody accepts on yet.
+    /// The sockets that do not accept yet.
     listeners: Vec<Listener>,
     accepting: JoinSet<()>,
     /// Ends accepting.
@@ -37,7 +37,7 @@ struct BoundEndpoint {
 }
 
 impl Endpoints {
-    /// Binds every endpoint, or none: the first that fails is the error, and what was bound before it is closed.
+    /// Binds every endpoint, or none: the first failure is the error, and closes what was bound before it.
     pub(crate) fn bind(configs: Vec<EndpointConfig>, inherited: Vec<InheritedSocket>) -> Result<Self, BindError> {
         if configs.is_empty() {
             return Err(BindError::NoUrl);
@@ -55,7 +55,7 @@ impl Endpoints {
         self.bound.iter_mut().for_each(|endpoint| endpoint.open(workers));
     }
 
-    /// Accepts nobody any more, from the time that this returns; who has connected before is served. Connections go on.
+    /// Stops accepting as soon as this returns. Clients that have connected before are served, and connections go on.
     pub(crate) async fn close(&mut self) {
         close(&mut self.bound).await;
     }
@@ -96,8 +96,8 @@ impl Endpoints {
         Ok(changed)
     }
 
-    /// Binds what is new while the old is served. Where the old is in the way, as when `http` becomes `https` at the same
-    /// port, it is closed first, and opened again if that did not help.
+    /// Binds new endpoints while the old ones are served. If an old one is in the way, as when `http` becomes `https`
+    /// at the same port, it is closed first, and opened again if that did not help.
     async fn bind_beside(
         &self,
         new: Vec<EndpointConfig>,
@@ -120,7 +120,7 @@ impl Endpoints {
         })
     }
 
-    /// Looks after the certificates for as long as what this returns is there.
+    /// Follows the certificates until the returned value is dropped.
     pub(crate) fn follow(&self) -> JoinSet<Infallible> {
         let mut tls: Vec<_> = self.bound.iter().filter_map(|endpoint| endpoint.config.tls.clone()).collect();
         tls.sort_by_key(Arc::as_ptr);
@@ -175,7 +175,7 @@ impl BoundEndpoint {
         Ok(())
     }
 
-    /// Makes it what another configuration says, which is bound alike.
+    /// Applies the settings of another configuration with the same sockets.
     fn change(&mut self, config: EndpointConfig) {
         let draining = self.settings.borrow().draining.clone();
         self.settings.send_replace(Arc::new(config.settings(draining)));
@@ -189,7 +189,8 @@ impl EndpointConfig {
     }
 }
 
-/// The clients of a socket that nobody serves would wait for ever: whoever passed it holds it open.
+/// The clients of an inherited socket that is not served would wait forever: the process that passed it on keeps it
+/// open.
 fn require_each_served(configs: &[EndpointConfig], inherited: &[InheritedSocket]) -> Result<(), BindError> {
     let endpoints = configs.iter().map(EndpointConfig::endpoint).collect::<Result<Vec<_>, _>>()?;
     let is_absent = |endpoint: &Endpoint| !inherited.iter().any(|socket| endpoint.takes(&socket.name));

@@ -18,7 +18,7 @@ pub struct HttpHandle {
     announcer: ShutdownAnnouncer,
 }
 
-/// A change of the endpoints that somebody waits for.
+/// A change of the endpoints, whose result somebody waits for.
 #[derive(Debug)]
 pub(crate) struct Change {
     pub(crate) endpoints: Vec<EndpointConfig>,

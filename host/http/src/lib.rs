@@ -1,9 +1,9 @@
-//! The HTTP server: Kestrel's seat. hyper over TCP.
+//! The HTTP server: HTTP/1.x with hyper and HTTP/2 with h2, over TCP, TLS and Unix sockets.
 //!
-//! Promises: an address that cannot be served is an error at [`HttpServer::bind`], before anything runs; after that no
-//! client, connection or failing accept ends the server, only its shutdown does.
+//! Promises: an address that cannot be served is an error of [`HttpServer::bind`], before anything runs. After that no
+//! client, no connection and no failing accept ends the server, only its shutdown does.
 
-// Times that two threads read may be out of order, and less than no time panics.
+// Times that two threads read may be out of order, and a negative duration panics.
 #![cfg_attr(not(test), warn(clippy::unchecked_time_subtraction))]
 
 mod catch_panic;
@@ -61,20 +61,20 @@ use drain::{Drain, Draining};
 use endpoints::Endpoints;
 use handle::Change;
 
-/// What an [`HttpServer`] is made of.
+/// The configuration of an [`HttpServer`].
 #[derive(Clone)]
 pub struct HttpConfig {
     /// Where to listen. At least one. Default: `http://127.0.0.1:8080`.
     pub endpoints: Vec<EndpointConfig>,
-    /// Sockets that this process was given, for endpoints that name them. Default: none.
+    /// Sockets that this process inherited, for endpoints that name them. Default: none.
     pub inherited: Vec<InheritedSocket>,
     /// The limits of HTTP.
     pub limits: Limits,
-    /// Threads that serve connections, each with a runtime of its own. Default: one per core.
+    /// How many threads serve connections, each with its own runtime. Default: one for each core.
     pub workers: NonZeroUsize,
-    /// What all limits run by. Default: the system's time.
+    /// The clock of all limits. Default: the system's.
     pub clock: Clock,
-    /// Who hears of what no application sees. Default and `None`: nobody.
+    /// Learns of what no application sees. Default and `None`: no observer.
     pub observer: Option<Arc<dyn Observer>>,
 }
 
@@ -91,7 +91,7 @@ impl Default for HttpConfig {
     }
 }
 
-/// A server whose sockets are bound and which has not begun to accept.
+/// A server whose sockets are bound and which does not accept yet.
 pub struct HttpServer {
     endpoints: Endpoints,
     addresses: watch::Sender<Arc<ServerAddresses>>,
@@ -106,7 +106,7 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Binds every URL, or none: the first that fails is the error, and what was bound before it is closed.
+    /// Binds every URL, or none: the first failure is the error, and closes what was bound before it.
     pub fn bind(config: HttpConfig) -> Result<Self, BindError> {
         let endpoints = Endpoints::bind(config.endpoints, config.inherited)?;
         let (addresses, bound) = watch::channel(Arc::new(endpoints.addresses()));
@@ -189,7 +189,7 @@ impl Server for HttpServer {
                 }
             }
         }
-        // What still comes is refused by the system, at once.
+        // From now on the system refuses connections at once.
         endpoints.close().await;
         Ok(Drained::from_abandoned(workers.drain().await))
     }

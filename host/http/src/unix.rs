@@ -1,5 +1,5 @@
-//! Unix sockets: bound with permissions of their own, in place of one that nobody listens on any more, and gone when
-//! they are not served any more.
+//! Unix sockets: bound with permissions of their own, replacing sockets that nobody listens on any more, and removed
+//! when they are not served any more.
 
 use std::fs;
 use std::io;
@@ -11,27 +11,28 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::transport::BACKLOG;
 
-/// The file of a socket. Dropped, it removes it, if it is still that socket's.
+/// The file of a socket. Dropping it removes the file, if it is still that of this socket.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
     identity: Identity,
 }
 
-/// Tells a file from another that took its place: the system gives numbers of removed files to new ones, but not the time.
+/// Distinguishes a file from another that has replaced it: the system gives the numbers of removed files to new ones,
+/// but not the times.
 type Identity = (u64, u64, i64, i64);
 
 fn identity(found: &fs::Metadata) -> Identity {
     (found.dev(), found.ino(), found.ctime(), found.ctime_nsec())
 }
 
-/// Who may connect, as the permissions of the file say.
+/// Who may connect: the permissions of the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Access {
     pub(crate) mode: u32,
-    /// `None`: who runs this process.
+    /// `None`: the user that runs this process.
     pub(crate) owner: Option<u32>,
-    /// `None`: that of who runs this process.
+    /// `None`: the group of the user that runs this process.
     pub(crate) group: Option<u32>,
 }
 
@@ -40,7 +41,7 @@ impl Access {
     pub(crate) const DEFAULT_MODE: u32 = 0o660;
 }
 
-/// Listens at a path, or, where it begins with `@`, at an abstract name, which is no file (Linux).
+/// Listens at a path, or at an abstract name if it begins with `@`: that is no file (Linux).
 pub(crate) fn listen(path: &str, access: &Access) -> io::Result<(UnixListener, Option<SocketFile>)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -52,7 +53,7 @@ pub(crate) fn listen(path: &str, access: &Access) -> io::Result<(UnixListener, O
     let path = Path::new(path);
     make_room(path)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    // Before anybody can connect, which needs it to listen.
+    // Before any client can connect: that needs a listening socket.
     chown(path, access.owner, access.group).map_err(not_given_away)?;
     fs::set_permissions(path, fs::Permissions::from_mode(access.mode))?;
     let file = SocketFile { path: path.to_owned(), identity: identity(&fs::symlink_metadata(path)?) };
@@ -64,34 +65,34 @@ fn not_given_away(reason: io::Error) -> io::Error {
     match reason.kind() {
         io::ErrorKind::PermissionDenied => io::Error::new(
             io::ErrorKind::PermissionDenied,
-            "giving the file to another owner or group needs a privilege (CAP_CHOWN, root, or being in that group)",
+            "changing the owner or group of the file needs a privilege (CAP_CHOWN, root, or membership in that group)",
         ),
         _ => reason,
     }
 }
 
-/// Removes a socket that a server left behind. Anything else that is there stays, and is an error.
+/// Removes a socket that a server left behind. Any other file stays, and is an error.
 fn make_room(path: &Path) -> io::Result<()> {
     let found = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         found => found?,
     };
     if !found.file_type().is_socket() {
-        return Err(io::Error::other("there is a file that is no socket; remove it, or choose another path"));
+        return Err(io::Error::other("the file at this path is not a socket; remove it, or choose another path"));
     }
     let taken = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
     match probe(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // It listens, and as many wait for it already as may.
+        // A program listens, and its queue is full.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            taken("another program listens there, and accepts nobody: stop it, or choose another path")
+            taken("another program listens there and accepts no connections: stop it, or choose another path")
         }
         Err(error) => Err(error),
         Ok(()) => taken("another program listens there: stop it, or choose another path"),
     }
 }
 
-/// Whether somebody listens. Does not wait for a program that does not accept (connect(2): EAGAIN).
+/// Whether a program listens. Does not wait for a program that does not accept (connect(2): EAGAIN).
 fn probe(path: &Path) -> io::Result<()> {
     let client = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     client.set_nonblocking(true)?;
@@ -139,7 +140,7 @@ mod tests {
         let hung = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
         hung.bind(&SockAddr::unix(&path).expect("it is a path")).expect("it can be bound");
         hung.listen(0).expect("it can listen");
-        // As many as it lets wait; the next one would wait without a bound.
+        // As many as its queue takes; the next one would wait without a limit.
         let mut waiting = Vec::new();
         while probe(&path).is_ok() {
             let client = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
@@ -149,10 +150,10 @@ mod tests {
         }
         let error = listen(path.to_str().expect("it is text"), &access(0o600)).expect_err("somebody listens");
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains("accepts nobody") && path.exists(), "{error}");
+        assert!(error.to_string().contains("accepts no connections") && path.exists(), "{error}");
     }
 
-    /// Only root can give a file away, and everybody else is told so.
+    /// Only root can give a file to another user. All others get an error that says so.
     #[test]
     fn a_socket_belongs_to_whom_it_is_given() {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,12 +1,13 @@
-//! The threads that serve connections: each has a single-threaded runtime, so that a connection's reads, its guest and
-//! its writes stay on one core and meet no lock.
+//! The threads that serve connections. Each has a single-threaded runtime, so that a connection's reads, its guest and
+//! its writes stay on one core and need no lock.
 //!
-//! A new connection goes to the worker with the fewest. Sockets that share a port by SO_REUSEPORT would save the
-//! hand-over, but spread connections by hash: a few long-lived ones can all land on one core, and a second process
-//! could take the port without an error.
+//! A new connection goes to the worker with the fewest. Sockets that share a port by SO_REUSEPORT would save passing it
+//! on, but spread connections by hash: a few long-lived ones can all get to one core, and a second process could take
+//! the port without an error.
 //!
-//! A panic in a connection's task ends that connection. One outside of them ends those of its worker, which begins anew
-//! with a new runtime and takes none meanwhile; connections that wait for it are served by it then.
+//! A panic in a connection's task ends that connection. A panic outside of these tasks ends all connections of its
+//! worker, which starts again with a new runtime. It gets no connections meanwhile; those that already wait for it are
+//! served then.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -37,15 +38,15 @@ pub(crate) struct Workers {
     ends: Vec<oneshot::Receiver<usize>>,
 }
 
-/// Where a worker takes its connections from.
+/// The queue of a worker's new connections.
 struct Seat {
     incoming: mpsc::Sender<Handed>,
     load: Load,
-    /// Its thread has panicked, and has not begun anew yet.
+    /// Its thread has panicked, and has not started again yet.
     is_down: Arc<AtomicBool>,
 }
 
-/// How many connections a worker has, with those that wait for it.
+/// How many connections a worker has, including those in its queue.
 #[derive(Clone, Default)]
 struct Load(Arc<AtomicUsize>);
 
@@ -58,7 +59,7 @@ struct Handed {
     counted: Counted,
 }
 
-/// Hands connections to workers.
+/// Passes connections to workers.
 pub(crate) struct Dispatch {
     seats: Arc<[Seat]>,
     connection_limit: Arc<ConnectionLimit>,
@@ -158,7 +159,7 @@ impl Workers {
         Dispatch { seats: Arc::clone(&self.seats), connection_limit: Arc::clone(&self.connection_limit) }
     }
 
-    /// Lets exchanges in flight finish and ends. Returns how many connections were aborted.
+    /// Lets exchanges under way finish, and ends. Returns how many connections were aborted.
     pub(crate) async fn drain(self) -> usize {
         self.drain.begin(Some(self.clock.now()));
         let mut abandoned = 0;
@@ -170,12 +171,12 @@ impl Workers {
 }
 
 impl Dispatch {
-    /// A place for one more connection, to be served or refused. `None`: there is none even for that.
+    /// A permit for one more connection, which is served or refused. `None`: there are too many even to refuse it.
     pub(crate) fn permit(&self) -> Option<Permit> {
         self.connection_limit.enter()
     }
 
-    /// Gives the connection to the worker with the fewest, of those whose threads are well, if any is.
+    /// Gives the connection to the worker with the fewest, preferring workers whose threads run.
     pub(crate) async fn hand_over(&self, mut arrival: Arrival) {
         let rank = |seat: &&Seat| (seat.is_down.load(Ordering::Relaxed), seat.load.now());
         while let Some(seat) = self.seats.iter().filter(|seat| !seat.incoming.is_closed()).min_by_key(rank) {
@@ -184,11 +185,11 @@ impl Dispatch {
                 Err(mpsc::error::SendError(lost)) => arrival = lost.arrival,
             }
         }
-        debug!(remote = ?arrival.remote, "a connection came after the workers had ended");
+        debug!(remote = ?arrival.remote, "closed a connection that arrived after the workers had ended");
     }
 }
 
-/// One worker: serves what comes until it is told to drain, or until [`Workers`] is dropped.
+/// One worker: serves connections until it must drain, or until [`Workers`] is dropped.
 struct Worker<S> {
     serve: S,
     accepted: mpsc::Receiver<Handed>,
@@ -205,7 +206,7 @@ where
     S: Fn(Arrival) -> F,
     F: Future<Output = ()> + Send + 'static,
 {
-    /// The life of its thread.
+    /// The main function of its thread.
     fn work(mut self, mut runtime: Runtime) {
         loop {
             let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.serve_all())));
@@ -221,7 +222,7 @@ where
                 "a thread that serves connections panicked; this is a bug in Windhover. Its connections are broken \
                     off, and it begins anew"
             );
-            // Without waiting for what it may have in its threads that block.
+            // Does not wait for the blocking threads of the runtime.
             runtime.shutdown_background();
             let Some(new) = self.runtime_anew() else { return };
             runtime = new;
@@ -241,7 +242,7 @@ where
         None
     }
 
-    /// Returns how many connections were abandoned.
+    /// Returns how many connections were aborted.
     async fn serve_all(&mut self) -> usize {
         let mut running = JoinSet::new();
         let spawn = |running: &mut JoinSet<()>, serve: &S, Handed { arrival, counted }: Handed| {
@@ -263,7 +264,7 @@ where
                 Some(handed) = self.accepted.recv() => spawn(&mut running, &self.serve, handed),
             }
         }
-        // Connections that were handed over in the last moment are served: their clients were accepted.
+        // Connections that were passed on at the last moment are served: their clients were accepted.
         self.accepted.close();
         while let Some(handed) = self.accepted.recv().await {
             spawn(&mut running, &self.serve, handed);
@@ -281,13 +282,13 @@ fn runtime() -> io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Connections that wait for a busy worker; beyond it the system's own backlog fills.
+/// The size of a worker's queue. When it is full, the system's own queue fills.
 const HAND_OVER_QUEUE: usize = 64;
 
-/// How long a worker waits that cannot begin anew: most likely there are no descriptors left.
+/// How long a worker waits that cannot start again: most likely there are no descriptors left.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
-/// What this server calls itself.
+/// The name of this server.
 const SOFTWARE: &str = concat!("Windhover/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
@@ -301,7 +302,7 @@ mod tests {
     use crate::protocols::Protocols;
     use crate::transport::Arrived;
 
-    /// Workers that tell of each connection whether they have it, or panic, outside of its task.
+    /// Workers that report for each connection whether they have it, or panic outside of its task.
     fn workers(count: usize, panics_at: &'static [usize]) -> (Workers, mpsc::UnboundedReceiver<Option<Arrival>>) {
         let (sender, served) = mpsc::unbounded_channel();
         let seen = Arc::new(AtomicUsize::new(0));

@@ -56,7 +56,7 @@ pub struct Ended;
 
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the server has ended")
+        f.write_str("the server does not serve any more")
     }
 }
 
