@@ -185,7 +185,7 @@ impl Server for HttpServer {
                     let changed = endpoints.change(configs, &workers).await;
                     addresses.send_replace(Arc::new(endpoints.addresses()));
                     _following = endpoints.follow();
-                    let _ = done.send(changed); // who does not wait for it does not want to know
+                    let _ = done.send(changed); // an error: nobody waits for the result
                 }
             }
         }

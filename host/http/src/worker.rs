@@ -162,11 +162,11 @@ impl Workers {
     /// Lets exchanges under way finish, and ends. Returns how many connections were aborted.
     pub(crate) async fn drain(self) -> usize {
         self.drain.begin(Some(self.clock.now()));
-        let mut abandoned = 0;
+        let mut aborted = 0;
         for end in self.ends {
-            abandoned += end.await.unwrap_or(0); // one that could not begin anew has no connections left
+            aborted += end.await.unwrap_or(0); // one that could not start again has no connections left
         }
-        abandoned
+        aborted
     }
 }
 
@@ -210,17 +210,17 @@ where
     fn work(mut self, mut runtime: Runtime) {
         loop {
             let worked = catch_unwind(AssertUnwindSafe(|| runtime.block_on(self.serve_all())));
-            if let Ok(abandoned) = worked {
+            if let Ok(aborted) = worked {
                 // Dropping the runtime drops every connection that is left, with its guest.
                 self.ending.begin();
                 drop(runtime);
-                let _ = self.end.send(abandoned);
+                let _ = self.end.send(aborted);
                 return;
             }
             self.is_down.store(true, Ordering::Relaxed);
             error!(
-                "a thread that serves connections panicked; this is a bug in Windhover. Its connections are broken \
-                    off, and it begins anew"
+                "a thread that serves connections panicked and starts again, without its connections; this is a bug in \
+                    Windhover"
             );
             // Does not wait for the blocking threads of the runtime.
             runtime.shutdown_background();
@@ -235,7 +235,7 @@ where
         while !self.end.is_closed() {
             match runtime() {
                 Ok(runtime) => return Some(runtime),
-                Err(failure) => error!(%failure, "that thread cannot begin anew; it is tried again in {BACK_OFF:?}"),
+                Err(failure) => error!(%failure, "that thread cannot start again; trying again in {BACK_OFF:?}"),
             }
             thread::sleep(BACK_OFF);
         }

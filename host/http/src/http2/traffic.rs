@@ -183,7 +183,7 @@ mod tests {
     fn a_client_that_works_is_never_too_much() {
         let now = Instant::now();
         for (bytes, answer) in [
-            // Small requests by a client that opens both windows anew each time.
+            // Small requests by a client that opens both windows again each time.
             ([frame(1, 5, 12), frame(8, 0, 4), frame(8, 0, 4)].concat(), [frame(1, 4, 20), frame(0, 1, 5)].concat()),
             // A download: one window frame for each frame of content.
             ([frame(8, 0, 4), frame(8, 0, 4)].concat(), frame(0, 0, 1024)),

@@ -24,7 +24,7 @@ pub enum TlsError {
         /// The file.
         file: PathBuf,
     },
-    /// It is a folder, a pipe or a device, which cannot be read anew when the certificate is renewed.
+    /// It is a folder, a pipe or a device, which cannot be read again when the certificate is renewed.
     #[error("cannot read {}: it is not a regular file; give the path of one", .file.display())]
     NotAFile {
         /// What it is not.

@@ -40,7 +40,7 @@ fn refusal(file: &Path, bytes: &[u8], error: &Error) -> TlsError {
         Error::UnsupportedEncryptionScheme | Error::UnsupportedMacAlgorithm => {
             "its encryption is not supported; export it again with openssl pkcs12 -export".to_owned()
         }
-        Error::InvalidParameters => "opening it would take too much time or memory; write it anew with fewer \
+        Error::InvalidParameters => "opening it would take too much time or memory; export it again with fewer \
              iterations"
             .to_owned(),
         _ if bytes.starts_with(b"-----BEGIN ") => "it is PEM; name it .pem, with its key".to_owned(),
