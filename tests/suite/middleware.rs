@@ -131,11 +131,7 @@ fn what_cannot_stand_before_the_app_is_refused_with_what_to_do() {
         (&handler, vec![NEXT, "(module)"], "m1.wasm is a core module"),
         (&handler, vec![&NEXT.replace("(export", "(core module (func (type 9))) (export")], "m0.wasm does not compile"),
         (&handler, vec!["(component)"], "m0.wasm is not middleware; it exports nothing.\nBuild it for the world"),
-        (
-            &handler,
-            vec![&handler],
-            "m0.wasm is not middleware; it exports handle.\nIt never calls what stands behind it",
-        ),
+        (&handler, vec![&handler], "m0.wasm is not middleware; it exports handle.\nIt never calls the next handler"),
         (&proxy, vec![&proxy], "it does not import the handler that it exports"),
         (&handler, vec![&both], "m0.wasm handles requests and also exports windhover:http/connection@0.1.0"),
         (&handler, vec![&both], "Split it into a middleware"),

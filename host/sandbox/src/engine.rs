@@ -75,7 +75,7 @@ impl Engine {
         &self.0.config
     }
 
-    /// Of all deployments together.
+    /// The limit of all apps together.
     pub(crate) fn instances(&self) -> &Arc<InstanceLimit> {
         &self.0.instances
     }

@@ -42,7 +42,7 @@ impl Imports {
         self.has_current_exchange |= package == "windhover:http";
         match (package, interface) {
             ("windhover:http", _) if !is_served(version) => {
-                Err("this version of Windhover has windhover:http 0.1.0; build the guest against its wit/ folder")
+                Err("this version of Windhover has windhover:http 0.1.0; build the guest with its wit/ folder")
             }
             // Every server has these.
             ("windhover:http", "request" | "response" | "send-file" | "telemetry") => Ok(()),
@@ -63,10 +63,12 @@ impl Imports {
             ("wasi:http", "types" | "client") if wasi == Some(Wasi::V0_3) => Ok(()),
             // A draft that all hosts have as it is.
             (package, "store") if config::is_linked(package, version) => Ok(()),
-            ("wasi:io", _) if wasi == Some(Wasi::V0_3) => Err("WASI 0.3 has no wasi:io; build the guest anew"),
+            ("wasi:io", _) if wasi == Some(Wasi::V0_3) => {
+                Err("WASI 0.3 has no wasi:io; build the guest again, without it")
+            }
             (package, _) if LINKED_WASI.contains(&package) && wasi.is_some() => Ok(()),
             ("wasi_snapshot_preview1", _) => {
-                Err("it was made for WASI preview 1; wrap it with the preview 1 adapter when making the component")
+                Err("the guest is built for WASI preview 1; add the preview 1 adapter when you make the component")
             }
             ("wasi:http", "types" | "outgoing-handler" | "client") => Err(OTHER_WASI),
             (package, _) if LINKED_WASI.contains(&package) => Err(OTHER_WASI),
@@ -84,13 +86,13 @@ fn is_served(version: &str) -> bool {
     patch.is_some_and(|patch| (0..=PATCH).contains(&patch))
 }
 
-/// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link whole.
+/// The packages that `wasi::add_to_linker` and `wasi::p3::add_to_linker` link completely.
 const LINKED_WASI: [&str; 6] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:io", "wasi:random", "wasi:sockets"];
 
-const OTHER_WASI: &str = "this version of Windhover has WASI 0.2 and 0.3; build the guest against one of them";
+const OTHER_WASI: &str = "this version of Windhover has WASI 0.2 and 0.3; build the guest for one of them";
 
-const DRAFT_OF_WASI: &str = "it is of a draft, which is not what became WASI 0.2 or 0.3; build the guest anew, with tools \
-                             that have the release";
+const DRAFT_OF_WASI: &str = "it belongs to a draft, which differs from WASI 0.2 and 0.3; build the guest again, with \
+                             tools that have the release";
 
 /// The import of a middleware that calls the next handler.
 const MIDDLEWARE: &str = "the component is middleware; serve an app, and name this file with --middleware";

@@ -91,13 +91,13 @@ impl Outline {
             handler.is_some_and(Wasi::is_draft)
         };
         if self.exports.iter().any(is_draft) {
-            "Its handler is of a draft, which is not what became WASI 0.2 or 0.3; build it anew, with tools that have the \
-             release."
+            "Its handler belongs to a draft, which differs from WASI 0.2 and 0.3; build it again, with tools that have \
+             the release."
         } else if has("wasi:cli/run@") {
             "It is a command-line program (wasi:cli/run); a server needs a handler that is called for each request."
         } else if has("windhover:http/") {
-            "It is middleware, which tells an app something else than the server would; serve the app, and name this \
-             file with --middleware."
+            "It is middleware, which replaces features of the server for an app; serve the app, and name this file \
+             with --middleware."
         } else {
             "Build it for the world windhover:http/application, or for a standard world: wasi:http/proxy 0.2 or \
              wasi:http/service 0.3."
@@ -105,7 +105,7 @@ impl Outline {
     }
 }
 
-/// Components inside of components. A few are usual; checking takes time that grows with the square of their depth.
+/// The maximum of nested components. A few are usual. The time for checking grows with the square of the depth.
 const MAX_DEPTH: usize = 100;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub struct Load {
     /// Exchanges that wait for an instance.
     pub waiting: usize,
     /// It trapped repeatedly and is paused.
-    pub is_left_alone: bool,
+    pub is_paused: bool,
 }
 
 /// The right to use one instance. Dropping it gives the right back.
@@ -64,7 +64,7 @@ impl Admission {
         Load {
             at_work: self.max_instances.saturating_sub(self.instances.available_permits()),
             waiting: self.waiting.load(Ordering::Relaxed),
-            is_left_alone: self.rapid_fail.as_ref().is_some_and(|it| it.is_paused()),
+            is_paused: self.rapid_fail.as_ref().is_some_and(|it| it.is_paused()),
         }
     }
 

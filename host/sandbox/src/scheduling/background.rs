@@ -118,7 +118,7 @@ pub(crate) fn found_at_work(ticker: &Ticker) -> Option<Duration> {
         return None;
     }
     let before = LOOKED_AT.get();
-    let now = processor_time();
+    let now = cpu_time();
     if FOUND.get().is_none() {
         FOUND.set(Some(now));
     }
@@ -278,7 +278,7 @@ impl<T> Future for Steps<T> {
         GIVES_WAY.set(false);
         if IS_BACKGROUND.get() {
             let _fast = ticker.start_fast();
-            let time = processor_time();
+            let time = cpu_time();
             if time.saturating_sub(LAST_PAUSE.get()) > FAST_TICK {
                 LAST_PAUSE.set(time);
                 let_others_in();
@@ -287,9 +287,9 @@ impl<T> Future for Steps<T> {
         }
         let (trial, is_back) = (trial.take(), mem::take(is_back));
         // A guest that has yielded is interrupted at each tick, so its next step lasts from one tick to the next.
-        let began = (trial.is_some() || is_back || *gave_way).then(processor_time);
+        let began = (trial.is_some() || is_back || *gave_way).then(cpu_time);
         let polled = work.as_mut().poll(cx);
-        let since = |time: Duration| processor_time().saturating_sub(time);
+        let since = |time: Duration| cpu_time().saturating_sub(time);
         // CPU time, because this thread itself may have waited for a core.
         *has_computed = GIVES_WAY.get() && began.or(FOUND.get()).is_some_and(|time| since(time) > TICK / 2);
         *gave_way = GIVES_WAY.get();
@@ -307,7 +307,7 @@ impl<T> Future for Steps<T> {
 
 /// The CPU time of this thread. Steps in the background last longer than that, because the thread yields. Systems
 /// without such a clock use the elapsed time.
-fn processor_time() -> Duration {
+fn cpu_time() -> Duration {
     #[cfg(unix)]
     let now = {
         use rustix::time::{ClockId, clock_gettime};

@@ -273,9 +273,9 @@ impl Collector for Watched {
         let help = "Apps that trapped again and again, and are left alone for a while";
         let mut family = encoder.encode_descriptor("windhover_app_left_alone", help, None, MetricType::Gauge)?;
         for app in &apps {
-            let is_left_alone = app.loaded().is_some_and(|loaded| loaded.sandbox.load().is_left_alone);
+            let is_paused = app.loaded().is_some_and(|loaded| loaded.sandbox.load().is_paused);
             let labels = [("app", &*app.name)];
-            ConstGauge::new(i64::from(is_left_alone)).encode(family.encode_family(&labels)?)?;
+            ConstGauge::new(i64::from(is_paused)).encode(family.encode_family(&labels)?)?;
         }
         let help = "Apps, with the version that is served; 0: it could not be loaded";
         let mut family = encoder.encode_descriptor("windhover_app", help, None, MetricType::Gauge)?;

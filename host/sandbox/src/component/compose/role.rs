@@ -14,7 +14,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// Refuses what is no middleware.
+    /// Refuses a component that is not middleware.
     pub(super) fn of(outline: &Outline, file: &Path) -> Result<Self, ComposeError> {
         let features = outline.exports.iter().filter(|name| name.starts_with("windhover:http/"));
         let features: Vec<String> = features.cloned().collect();
@@ -25,11 +25,11 @@ impl Role {
             }
             Some(world) if world.next(&outline.imports).is_some() => Ok(Self::Handler(world)),
             Some(World::Application) => no_role(
-                "It never calls what stands behind it: it does not import `next`. If it is the app, serve it; if it is \
+                "It never calls the next handler: it does not import `next`. If it is the app, serve it; if it is \
                  middleware, build it for the world windhover:http/middleware and call `next`.",
             ),
             Some(_) => no_role(
-                "It never calls what stands behind it: it does not import the handler that it exports. If it is the \
+                "It never calls the next handler: it does not import the handler that it exports. If it is the \
                  app, serve it; if it is middleware, import the handler too and call it.",
             ),
             None if !features.is_empty() => Ok(Self::Filter(features)),
@@ -40,7 +40,7 @@ impl Role {
         }
     }
 
-    /// The import that the composition connects to the handler behind.
+    /// The import that the composition connects to the next handler.
     pub(super) fn next<'a>(&self, outline: &'a Outline) -> Option<&'a str> {
         match self {
             Self::Handler(world) => world.next(&outline.imports),

@@ -40,7 +40,7 @@ pub enum OutboundError {
     Tls(rustls::Error),
 }
 
-/// The client of a deployment.
+/// The HTTP client of an app.
 pub(super) struct Client(Pool<Connector, WasiBody>);
 
 impl Client {
