@@ -41,7 +41,7 @@ pub(crate) enum Repeats {
 pub(crate) static FLAGS: [Flag; 33] = [
     flag("middleware", "apps.NAME.middleware").path("M.wasm").repeats(Repeats::Given),
     flag("url", "endpoints.NAME.url").default(DEFAULT_URL).repeats(Repeats::Commas),
-    flag("tls-cert", "endpoints.NAME.tls.certificate").path("FILE"),
+    flag("tls-cert", "endpoints.NAME.tls.certificate").path("FILE").default("none"),
     flag("tls-key", "endpoints.NAME.tls.key").path("FILE"),
     flag("tls-password-file", "endpoints.NAME.tls.password-file").path("FILE"),
     flag("tls-min-version", "endpoints.NAME.tls.min-version"),
@@ -171,11 +171,17 @@ impl Flag {
             return self.short_help();
         }
         let description = self.schema().description().replace('\n', " ");
-        format!("{description}{}\n\nThe key in a configuration file is {}.", self.default_note(), self.key)
+        format!(
+            "{}{}\n\nThe key in a configuration file is {}.",
+            description.trim_end_matches('.'),
+            self.default_note(),
+            self.key
+        )
     }
 
     fn default_note(&self) -> String {
         let schema = self.schema();
+        let repeats = if self.repeats == Repeats::Never { "" } else { "; may be given more than once" };
         let default = match (self.default, schema.default()) {
             (Some(default), _) => default.to_owned(),
             (None, Some(serde_json::Value::String(text))) => {
@@ -184,10 +190,10 @@ impl Flag {
             (None, Some(default)) => default.to_string(),
             (None, None) => match schema.description().split_once("Absent: ") {
                 Some((_, absent)) => absent.split_once(". ").map_or(absent, |(first, _)| first).replace('\n', " "),
-                None => return String::new(),
+                None => return repeats.to_owned(),
             },
         };
-        format!(" [default: {}]", default.trim_end_matches('.'))
+        format!("{repeats} [default: {}]", default.trim_end_matches('.'))
     }
 
     /// What was typed, as a value of the configuration. An error: what it takes instead.

@@ -102,7 +102,7 @@ fn given(flag: &'static Flag, matches: &ArgMatches) -> Result<Option<Given>, Err
                 true => format!("the environment variable {variable} cannot be {typed:?}: {reason}"),
                 false => format!("invalid value '{typed}' for '--{name} <{}>': {reason}", flag.value_name()),
             };
-            Error::raw(ErrorKind::InvalidValue, problem + "\n")
+            Error::raw(ErrorKind::InvalidValue, problem)
         })?);
     }
     Ok(Some(Given { flag, values, origin }))

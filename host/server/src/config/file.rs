@@ -51,6 +51,6 @@ pub struct File {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Admin {
-    /// The address, for example `http://127.0.0.1:9090`. Anybody who can reach it gets an answer.
+    /// The address of the admin endpoint, for example `http://127.0.0.1:9090`. Anybody who can reach it gets an answer.
     pub url: String,
 }

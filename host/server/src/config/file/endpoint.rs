@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Endpoint {
-    /// The address: `http://127.0.0.1:8080`, `https://[::1]`, `http://localhost` (both loopbacks), `http://*:80` (every
-    /// address), `unix:/run/app.sock`, `unix:@name` (abstract), `systemd:name` (sockets of that FileDescriptorName that
-    /// systemd holds). Port 0 is a free port.
+    /// The address to listen on: `http://127.0.0.1:8080`, `https://[::1]`, `http://localhost` (both loopbacks),
+    /// `http://*:80` (every address), `unix:/run/app.sock`, `unix:@name` (abstract), `systemd:name` (sockets of that
+    /// FileDescriptorName that systemd holds). Port 0 is a free port.
     pub url: String,
-    /// Versions of HTTP.
+    /// Versions of HTTP that the endpoint accepts.
     #[serde(default)]
     pub protocols: Protocols,
     /// TLS, for `https`.

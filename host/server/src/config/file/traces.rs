@@ -15,8 +15,8 @@ use crate::config::units::{Share, Time};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Traces {
-    /// The collector, for example `http://127.0.0.1:4318`. A URL without a path gets `/v1/traces`. An `https` URL needs
-    /// a certificate that the system trusts.
+    /// The OpenTelemetry collector, for example `http://127.0.0.1:4318`. A URL without a path gets `/v1/traces`. An
+    /// `https` URL needs a certificate that the system trusts.
     pub url: String,
     /// The share of traces beginning here that are recorded: 0 to 1.
     #[serde(default)]
