@@ -101,7 +101,7 @@ async fn protocols_change_for_those_who_come_from_now_on() {
     let first = serving.first.clone();
     let mut old = connect(&first).await;
     expect_addresses(&mut old, &[&first]).await;
-    let only_http2 = EndpointConfig { protocols: windhover_http::Protocols::Http2, ..(&*first).into() };
+    let only_http2 = EndpointConfig { protocols: windhover_http::Protocols::HTTP2, ..(&*first).into() };
     let changed = serving.handle.change_endpoints(vec![only_http2]).await.expect("it is bound already");
     assert_eq!(changed, Default::default());
     let mut new = connect(&first).await;

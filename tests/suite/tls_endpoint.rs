@@ -159,14 +159,14 @@ async fn a_renewed_certificate_is_for_new_connections_and_old_ones_go_on() {
 
 #[tokio::test]
 async fn where_there_is_only_http_2_others_are_refused() {
-    let only = TestServer::http().config(|config| config.endpoints[0].protocols = Protocols::Http2);
+    let only = TestServer::http().config(|config| config.endpoints[0].protocols = Protocols::HTTP2);
     let served = only.serve(guest("rust-hello")).await;
     let mut wire = served.connect().await;
     wire.send(get("/")).await;
     wire.expect("HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\ndate: …\r\n\r\n").await;
     wire.expect_closed().await;
     served.connect_http2().await.get("/").await.expect(200, "Hello from WebAssembly!\n");
-    let only = TestServer::https().tls(|config, _| config.alpn = Protocols::Http2);
+    let only = TestServer::https().tls(|config, _| config.alpn = Protocols::HTTP2);
     let served = only.serve(guest("rust-hello")).await;
     for protocols in [&["http/1.1"][..], &[]] {
         let refused = served.connect_tls(client(protocols, None)).await.expect_err("nothing is in common");
@@ -177,13 +177,13 @@ async fn where_there_is_only_http_2_others_are_refused() {
 
 #[tokio::test]
 async fn where_there_is_only_http_1_http_2_is_not_offered_and_its_preface_is_505() {
-    let only = TestServer::http().config(|config| config.endpoints[0].protocols = Protocols::Http1);
+    let only = TestServer::http().config(|config| config.endpoints[0].protocols = Protocols::HTTP1);
     let served = only.serve(guest("rust-hello")).await;
     let mut wire = served.connect().await;
     wire.send(PREFACE).await;
     assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 505 HTTP Version Not Supported");
     wire.expect_closed().await;
-    let only = TestServer::https().tls(|config, _| config.alpn = Protocols::Http1);
+    let only = TestServer::https().tls(|config, _| config.alpn = Protocols::HTTP1);
     let served = only.serve(guest("rust-hello")).await;
     let stream = served.connect_tls(client(&["h2", "http/1.1"], None)).await.expect("it may come");
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));

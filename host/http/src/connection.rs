@@ -188,14 +188,13 @@ impl<A: Application> Connections<A> {
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
         let Some(tls) = &settings.tls else {
             let mut socket = Socket::new(stream, self.clock.clone());
-            let protocol = match settings.protocols {
-                Protocols::Http1 => Some(Protocol::Http1),
-                Protocols::Http1AndHttp2 => self.find_out(&mut socket).await?,
-                Protocols::Http2 => match self.find_out(&mut socket).await? {
-                    Some(Protocol::Http1) => return Err(http1::refuse(socket, &self.clock).await),
-                    found => found,
-                },
-            };
+            if settings.protocols == Protocols::HTTP1 {
+                return Ok(Some((socket, Protocol::Http1, None)));
+            }
+            let protocol = self.find_out(&mut socket).await?;
+            if protocol == Some(Protocol::Http1) && !settings.protocols.contains(Protocols::HTTP1) {
+                return Err(http1::refuse(socket, &self.clock).await);
+            }
             return Ok(protocol.map(|protocol| (socket, protocol, None)));
         };
         let Stream::Tcp(stream) = stream else {
@@ -266,6 +265,7 @@ async fn overdue(mut draining: Draining, clock: &Clock, drain_timeout: Duration)
     clock.alarm(drain_timeout).await;
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Protocol {
     Http1,
     Http2,

@@ -94,9 +94,9 @@ pub(crate) fn http_config(file: &File, endpoints: &Endpoints) -> HttpConfig {
 /// And which of its certificates cannot be used. `before`: what was read before.
 fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(EndpointConfig, Vec<TlsFailure>)> {
     let protocols = match endpoint.protocols {
-        Protocols::Http1AndHttp2 => HttpProtocols::Http1AndHttp2,
-        Protocols::Http1 => HttpProtocols::Http1,
-        Protocols::Http2 => HttpProtocols::Http2,
+        Protocols::Http1AndHttp2 => HttpProtocols::HTTP1 | HttpProtocols::HTTP2,
+        Protocols::Http1 => HttpProtocols::HTTP1,
+        Protocols::Http2 => HttpProtocols::HTTP2,
     };
     let (tls, failures) = endpoint.tls.as_ref().map(|written| tls(written, protocols, before)).transpose()?.unzip();
     let mode = endpoint.mode.as_ref().and_then(|mode| u32::from_str_radix(mode, 8).ok());

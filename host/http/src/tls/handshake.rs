@@ -109,7 +109,7 @@ fn objection(setup: &Setup, hello: &ClientHello<'_>) -> Option<(AlertDescription
         }
     }
     // RFC 9113 §3.2: without ALPN it cannot be HTTP/2.
-    (setup.alpn == Protocols::Http2 && hello.alpn().is_none())
+    (!setup.alpn.contains(Protocols::HTTP1) && hello.alpn().is_none())
         .then_some((AlertDescription::NoApplicationProtocol, "a client does not speak ALPN, and only HTTP/2 is here"))
 }
 

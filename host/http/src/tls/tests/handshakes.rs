@@ -104,20 +104,20 @@ async fn the_application_protocol_is_agreed_on_or_there_is_no_connection() {
     let (authority, folder) = (Authority::new("ca"), Folder::new());
     let (chain, key) = folder.pair("server", &authority.issue("a.example"));
     for (alpn, offered, expected) in [
-        (Protocols::Http1AndHttp2, &["http/1.1", "h2"][..], Ok(Some("h2"))),
-        (Protocols::Http1AndHttp2, &["http/1.1"], Ok(Some("http/1.1"))),
-        (Protocols::Http1AndHttp2, &[], Ok(None)),
-        (Protocols::Http1AndHttp2, &["http/0.9", "h3"], Err(())),
-        (Protocols::Http1AndHttp2, &["http/1.0", "h3"], Ok(Some("http/1.0"))),
-        (Protocols::Http1AndHttp2, &["http/1.0", "http/1.1"], Ok(Some("http/1.1"))),
-        (Protocols::Http1, &["http/1.0"], Ok(Some("http/1.0"))),
-        (Protocols::Http2, &["http/1.0"], Err(())),
-        (Protocols::Http1, &["h2", "http/1.1"], Ok(Some("http/1.1"))),
-        (Protocols::Http1, &["h2"], Err(())),
-        (Protocols::Http1, &[], Ok(None)),
-        (Protocols::Http2, &["http/1.1", "h2"], Ok(Some("h2"))),
-        (Protocols::Http2, &["http/1.1"], Err(())),
-        (Protocols::Http2, &[], Err(())),
+        (Protocols::default(), &["http/1.1", "h2"][..], Ok(Some("h2"))),
+        (Protocols::default(), &["http/1.1"], Ok(Some("http/1.1"))),
+        (Protocols::default(), &[], Ok(None)),
+        (Protocols::default(), &["http/0.9", "h3"], Err(())),
+        (Protocols::default(), &["http/1.0", "h3"], Ok(Some("http/1.0"))),
+        (Protocols::default(), &["http/1.0", "http/1.1"], Ok(Some("http/1.1"))),
+        (Protocols::HTTP1, &["http/1.0"], Ok(Some("http/1.0"))),
+        (Protocols::HTTP2, &["http/1.0"], Err(())),
+        (Protocols::HTTP1, &["h2", "http/1.1"], Ok(Some("http/1.1"))),
+        (Protocols::HTTP1, &["h2"], Err(())),
+        (Protocols::HTTP1, &[], Ok(None)),
+        (Protocols::HTTP2, &["http/1.1", "h2"], Ok(Some("h2"))),
+        (Protocols::HTTP2, &["http/1.1"], Err(())),
+        (Protocols::HTTP2, &[], Err(())),
     ] {
         let tls = load(&TlsConfig { alpn, ..TlsConfig::from_pem_files(&chain, Some(key.clone())) });
         let mut client = authority.client(None);
