@@ -91,7 +91,7 @@ impl Default for SandboxLimits {
             timeout: Duration::from_secs(30), // as most gateways' read timeouts: nobody waits longer
             max_timeout: Duration::from_secs(3600), // event streams and WebSockets reconnect
             idle_timeout: Duration::from_secs(60), // as nginx' proxy_read_timeout: a proxy before us would cut it then
-            answer_timeout: None,             // who sends and who takes have limits of their own
+            answer_timeout: None,             // clients that send or read slowly have limits of their own
             last_words: Duration::from_secs(5), // as long as Kestrel drains a body
             max_memory: 128 << 20,            // as the isolates of the large edge platforms
             max_resource_memory: 128 << 20,   // a million small ones, as wasmtime's own limit
@@ -166,7 +166,7 @@ mod tests {
     use crate::EngineConfig;
 
     #[test]
-    fn one_deployment_leaves_as_many_instances_to_others_as_it_may_have() {
+    fn one_app_leaves_as_many_instances_to_others_as_it_may_have() {
         let (own, all) = (SandboxLimits::default().max_instances, EngineConfig::default().max_instances as usize);
         assert!(all >= 2 * own, "{own} of {all}");
     }

@@ -21,7 +21,7 @@ pub(crate) use pool::MemoryPool;
 #[cfg(target_os = "linux")]
 pub(crate) use stack::StackPool;
 
-/// Why an instance has no memory or no stack. As text, because wasmtime takes nothing else from whoever brings memories.
+/// Why an instance has no memory or no stack. As text, because wasmtime accepts only text from a memory creator.
 #[cfg(target_os = "linux")]
 fn missing(error: &std::io::Error) -> String {
     format!("{MISSING}: {error}")

@@ -1,6 +1,6 @@
 //! Loads machine code that was compiled before. A file of unsafe code.
 
-#![expect(unsafe_code, reason = "wasmtime cannot check machine code; whoever calls it must know where it comes from")]
+#![expect(unsafe_code, reason = "wasmtime cannot check machine code; the caller must know its origin")]
 
 use wasmtime::Engine;
 use wasmtime::component::Component;

@@ -14,7 +14,7 @@ impl Wasi {
     /// own, which this host does not have (the component model's rule of names, and wasmtime's).
     pub(crate) fn of(version: &str) -> Option<Self> {
         let number = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-        let release = version.split('+').next().unwrap_or(version); // what is behind + says who built it
+        let release = version.split('+').next().unwrap_or(version); // build metadata follows a +
         match release.split('.').collect::<Vec<_>>()[..] {
             ["0", "2", patch] if number(patch) => Some(Self::V0_2),
             ["0", "3", patch] if number(patch) => Some(Self::V0_3),

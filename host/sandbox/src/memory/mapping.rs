@@ -49,7 +49,7 @@ impl Mapping {
         self.protect(part, MprotectFlags::READ | MprotectFlags::WRITE)
     }
 
-    /// Makes a part inaccessible: who touches it is interrupted by a signal. What it holds stays.
+    /// Makes a part inaccessible: an access raises a signal. Its content stays.
     pub(super) fn close(&mut self, part: Range<usize>) -> io::Result<()> {
         self.protect(part, MprotectFlags::empty())
     }
@@ -147,7 +147,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: whoever used the range borrowed this value, and is gone. An error would leave address space unused.
+        // SAFETY: all uses of the range borrowed this value, and have ended. An error would leave address space unused.
         let _ = unsafe { munmap(self.base.as_ptr().cast(), self.size) };
     }
 }

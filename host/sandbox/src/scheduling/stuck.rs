@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_itself_alone_is_ended() {
+    async fn a_guest_that_waits_for_itself_alone_is_ended() {
         for size in 1..4 {
             let mut content = vec![None; size];
             let ended = unless_stuck(with(&mut content, std::future::pending())).await;
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_for_something_else_too_is_not() {
+    async fn a_guest_that_waits_for_something_else_too_is_not() {
         for size in 0..4 {
             let mut content = vec![None; size];
             let wait = tokio::time::sleep(Duration::from_millis(1));

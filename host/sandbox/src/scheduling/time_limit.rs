@@ -326,7 +326,7 @@ mod tests {
         assert_eq!((at(&time, 24), at(&time, 25)), (Ok(1), Err(Overrun::Silence)));
     }
 
-    /// Who writes and who looks are on two threads, each with a clock reading of its own.
+    /// Two threads write and read the times, each with its own reading of the clock.
     #[test]
     fn a_look_that_is_a_little_late_finds_silence_that_has_not_begun() {
         let time = time(|_| (), &Limits::default());
