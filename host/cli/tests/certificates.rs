@@ -17,7 +17,7 @@ fn an_endpoint_without_a_good_certificate_does_not_keep_others_from_being_served
     fs::write(site.path("dev-key.pem"), "no key").expect("it is ours");
     let mut server = Server::run(command().args(["serve", "--no-cache", "--config"]).arg(site.path("windhover.toml")));
     let line = server.wait_for("endpoints.secure: ");
-    assert!(line.contains("dev-key.pem") && line.contains("refused until it is good"), "{line}");
+    assert!(line.contains("dev-key.pem") && line.contains("refused until it is valid"), "{line}");
     server.wait_for("endpoints.secure has no certificate to use, and refuses every client");
     let answer = server.ask("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     assert!(answer.ends_with("Hello from WebAssembly!\n"), "{answer}");
