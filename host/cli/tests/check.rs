@@ -87,7 +87,7 @@ fn what_middleware_needs_and_answers_counts() {
     );
     assert!(told.contains("\n  features   connection\n"), "{told}");
     assert!(told.contains("windhover:http 0.1.0: connection, request, response\n"), "{told}");
-    let warning = "\n  warning    rust_remote_address.wasm exports windhover:http/connection@0.1.0, which nothing";
+    let warning = "\n  warning    rust_remote_address.wasm exports windhover:http/connection@0.1.0, which no component";
     assert!(told.contains(warning), "{told}");
 }
 

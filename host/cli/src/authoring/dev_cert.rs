@@ -121,7 +121,7 @@ mod tests {
             ("https://a.test", "without scheme"),
             ("a.test:443", "without scheme"),
             ("bücher.test", "xn--"),
-            ("10.0.0.999", "and is none"),
+            ("10.0.0.999", "but is not an IP address"),
         ] {
             let error = names(&[host.to_owned()]).expect_err(host).to_string();
             assert!(error.contains(&format!("{host:?}")) && error.contains(expected), "{host}: {error}");
