@@ -67,7 +67,7 @@ fn a_socket_that_no_endpoint_serves_is_refused_by_name() {
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
         let expected = format!("no endpoint serves the inherited socket web ({address})");
         assert!(!output.status.success() && error.contains(&expected), "{error}");
-        assert!(error.contains("Add one with the URL systemd:web"), "{error}");
+        assert!(error.contains("add an endpoint with the URL systemd:web"), "{error}");
     }
 }
 

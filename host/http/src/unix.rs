@@ -174,7 +174,7 @@ mod tests {
         let path = folder.path().join("a.txt");
         fs::write(&path, "precious").expect("it can be written to");
         let error = listen(path.to_str().expect("it is text"), &access(0o600)).expect_err("it is a file").to_string();
-        assert!(error.contains("no socket"), "{error}");
+        assert!(error.contains("is not a socket"), "{error}");
         assert_eq!(fs::read_to_string(&path).expect("it is there"), "precious");
     }
 }

@@ -160,7 +160,7 @@ mod tests {
         let expected = ClientCertificates::Require { authorities: "ca.pem".into() };
         assert_eq!(of(ClientCertificateMode::Require, file()).expect("both are there"), expected);
         let error = of(ClientCertificateMode::Allow, None).expect_err("nothing to check against").to_string();
-        assert!(error.contains("no authorities") && error.contains("--tls-client-ca"), "{error}");
+        assert!(error.contains("need authorities") && error.contains("--tls-client-ca"), "{error}");
         let error = of(ClientCertificateMode::None, file()).expect_err("nobody is asked").to_string();
         assert!(error.contains("ca.pem") && error.contains("--tls-client-cert"), "{error}");
     }

@@ -166,7 +166,7 @@ async fn a_certificate_that_is_bad_from_the_start_refuses_those_who_ask_for_it_a
         assert!(error.contains(&format!("{bad}.key")), "{error}");
         let (tls, failures) = Tls::load_usable(config.clone(), None).expect("the configuration is good");
         let [failure] = &failures[..] else { panic!("one is bad, and not {failures:?}") };
-        assert!(!failure.is_kept && failure.to_string().contains("refused until it is good"), "{failure}");
+        assert!(!failure.is_kept && failure.to_string().contains("refused until it is valid"), "{failure}");
         assert!(tls.has_certificate());
         let refused = meet(&tls, authority.client(None), asked).await.expect_err("its certificate is bad");
         refused.is_told("UnrecognisedName", "cannot be used");
