@@ -245,7 +245,7 @@ fn a_configuration_that_changes_is_served_and_a_bad_one_is_not() {
     assert!(is_hello(&server));
     site.write("[server]\nwatch-intervall = '0s'\n");
     server.signal(Signal::HUP);
-    server.wait_for("the configuration stays as it was");
+    server.wait_for("the new configuration is invalid, the old one stays");
     assert!(is_hello(&server));
     fs::remove_file(site.path("windhover.toml")).expect("it is there");
     server.signal(Signal::HUP);

@@ -111,12 +111,12 @@ fn bindings_are_written_and_left_alone_when_they_are_the_same() {
         folder.told(&["bindings", language, "--wit", &wit, "--out", &out], 0)
     };
     assert!(bindings("c").starts_with("Bindings of app: 3 files in "));
-    assert!(bindings("c").ends_with(", 0 of them new\n"));
-    assert!(bindings("zig").ends_with(", 3 of them new\n"));
+    assert!(bindings("c").ends_with(", 0 of them changed\n"));
+    assert!(bindings("zig").ends_with(", 3 of them changed\n"));
     let header = fs::read_to_string(folder.path("c/app.h")).expect("it was written");
     assert!(header.contains("bool windhover_http_response_send("), "{header}");
     fs::write(folder.path("c/app.h"), "other").expect("it is ours");
-    assert!(bindings("c").ends_with(", 1 of them new\n"));
+    assert!(bindings("c").ends_with(", 1 of them changed\n"));
     assert!(bindings("go").starts_with("Bindings of app: "));
     assert!(folder.path("go/pkg/wit/types/result.go").exists() && folder.path("go/wit_exports.go").exists());
 }
@@ -161,7 +161,7 @@ fn bindings_that_other_tools_write_are_theirs() {
         fs::create_dir_all(app.join(local).parent().expect("it has one")).expect("it can be made");
         fs::write(app.join(local), tool).expect("it is ours");
         fs::set_permissions(app.join(local), fs::Permissions::from_mode(0o755)).expect("it is ours");
-        assert!(bindings(0).starts_with("Bindings of app: 1 files in build/bindings, 1 of them new\n"));
+        assert!(bindings(0).starts_with("Bindings of app: 1 files in build/bindings, 1 of them changed\n"));
         let told = fs::read_to_string(app.join("build/bindings/deep/told")).expect("it was written");
         assert!(told.contains(" app ") && told.contains("wit "), "{told}");
 

@@ -85,7 +85,7 @@ fn no_other_signal_ends_a_start_and_what_it_asks_for_is_done_after_it() {
 fn no_signal_ends_a_server_but_those_that_ask_it_to_leave() {
     for leave in [Signal::TERM, Signal::INT, Signal::QUIT] {
         let mut server = Server::start(&[&guest_file("rust-hello")]);
-        for (signal, said) in OTHERS.into_iter().chain([(Signal::HUP, Some("and there is no file"))]) {
+        for (signal, said) in OTHERS.into_iter().chain([(Signal::HUP, Some("there is no file"))]) {
             server.signal(signal);
             if let Some(said) = said {
                 server.wait_for(said);

@@ -10,6 +10,7 @@ use windhover_sandbox::{OutboundRule, OutboundRuleError};
 use super::document::Origins;
 use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Secret, Traces};
 use super::mistake::{Mistake, Mistakes};
+use super::schema::{Keys, Kind};
 use super::text::{Dotted, Step};
 use super::units::Size;
 use crate::route::{HostPattern, Route};
@@ -80,13 +81,16 @@ impl Check<'_> {
     }
 
     fn limits(&mut self, limits: &Limits) {
+        let keys = Keys::new();
         for (key, wrong) in limits.out_of_range() {
+            let is_size = keys.get(&format!("limits.{key}")).is_some_and(|key| key.kind() == Kind::Size);
+            let value = if is_size { Size(wrong.value).to_string() } else { wrong.value.to_string() };
             let range = match wrong.max {
                 u64::MAX => format!("{} and more", Size(wrong.min)),
                 max => format!("{} to {max}", wrong.min),
             };
             let key: Vec<_> = ["limits"].into_iter().chain(key.split('.')).collect();
-            self.is_wrong(&key, format!("{} is out of range; it takes {range}", Size(wrong.value)));
+            self.is_wrong(&key, format!("{value} is out of range; it takes {range}"));
         }
     }
 
