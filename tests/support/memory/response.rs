@@ -79,8 +79,12 @@ pub(super) fn response_head(response: &Response, framing: Framing, asked: Asked)
     let reason = status.canonical_reason().unwrap_or("<none>");
     let mut head = format!("{version} {} {reason}\r\n", status.as_str()).into_bytes();
     let mut add = |name: &str, value: &[u8]| head.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    // As hyper, which itself says that there is no content.
+    let is_empty = framing.has_content && framing.length == Some(0);
     for (name, value) in &response.fields {
-        add(name.as_str(), value.as_bytes());
+        if name != header::CONTENT_LENGTH || !is_empty {
+            add(name.as_str(), value.as_bytes());
+        }
     }
     if !response.fields.contains_key(header::CONNECTION) {
         match (asked.version, asked.keep_alive) {
@@ -90,7 +94,7 @@ pub(super) fn response_head(response: &Response, framing: Framing, asked: Asked)
         }
     }
     if let Some(length) = framing.length
-        && !response.fields.contains_key(header::CONTENT_LENGTH)
+        && (is_empty || !response.fields.contains_key(header::CONTENT_LENGTH))
     {
         add("content-length", length.to_string().as_bytes());
     }
