@@ -140,8 +140,12 @@ fn what_cannot_stand_before_the_app_is_refused_with_what_to_do() {
             vec![NEXT],
             "m0.wasm cannot stand before app.wasm: it is middleware for windhover:http/application 0.1",
         ),
-        (&handler, vec![&passes("wasi:http/incoming-handler@0.2.3")], "the app is of windhover:http/application 0.1"),
-        (&service, vec![&passes("wasi:http/incoming-handler@0.2.3")], "the app is of wasi:http/service 0.3"),
+        (
+            &handler,
+            vec![&passes("wasi:http/incoming-handler@0.2.3")],
+            "the app is built for windhover:http/application 0.1",
+        ),
+        (&service, vec![&passes("wasi:http/incoming-handler@0.2.3")], "the app is built for wasi:http/service 0.3"),
         (
             &handler,
             vec![&imports(r#""acme:a/b@1.0.0" (instance)"#)],

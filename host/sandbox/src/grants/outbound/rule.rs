@@ -200,12 +200,12 @@ mod tests {
         for (text, expected) in [
             ("api.example.com", "no scheme"),
             ("ftp://a", "no scheme"),
-            ("https://", "no host"),
-            ("https://a b", "no host"),
-            ("https://u@a", "no host"),
-            ("https://*.*", "no host"),
-            ("https://a:0", "a port"),
-            ("https://a:x", "a port"),
+            ("https://", "no valid host"),
+            ("https://a b", "no valid host"),
+            ("https://u@a", "no valid host"),
+            ("https://*.*", "no valid host"),
+            ("https://a:0", "no valid port"),
+            ("https://a:x", "no valid port"),
             ("https://a/b", "a path"),
         ] {
             let error = text.parse::<OutboundRule>().expect_err(text).to_string();
