@@ -100,7 +100,12 @@ fn the_admin_endpoint_counts_and_tells_whether_the_server_lives_and_takes_reques
     open.write_all(b"GET /measure HTTP/1.1\r\nhost: a\r\n\r\n").expect("the server reads");
     read_until(&mut open, "nothing");
     let accept = "accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5\r\n";
-    let metrics = ask(&admin, &format!("GET /metrics HTTP/1.1\r\nhost: a\r\n{accept}connection: close\r\n\r\n"));
+    let ask_for_metrics =
+        || ask(&admin, &format!("GET /metrics HTTP/1.1\r\nhost: a\r\n{accept}connection: close\r\n\r\n"));
+    // A connection is counted until its task has ended, a moment after its client has seen the end.
+    let metrics =
+        (0..MAX_LOOKS).map(|_| ask_for_metrics()).find(|metrics| metrics.contains("windhover_active_connections 1\n"));
+    let metrics = metrics.unwrap_or_else(ask_for_metrics);
     assert!(
         metrics.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n"),
         "{metrics}"
@@ -237,3 +242,6 @@ fn lines(log: &str) -> Vec<Value> {
     let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter(|line| line["message"] == "exchange" || line["message"] == "rejected").collect()
 }
+
+/// How often metrics are asked for until a count is right.
+const MAX_LOOKS: usize = 1_000;
