@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
@@ -17,7 +18,7 @@ use windhover_contract::{Application, Drained, Limits, Request, Response, Server
 use windhover_http::{Clock, EndpointConfig, HttpConfig, HttpServer, TestClock, TlsConfig};
 use windhover_sandbox::{Grants, Guest, Leave, Sandbox, SandboxLimits};
 
-use crate::memory::Facts;
+use crate::memory::{self, Facts};
 use crate::secure::{self, Folder, Secured};
 use crate::wire::Stream;
 use crate::{MemoryClient, MemoryServer, Wire, bounded};
@@ -465,6 +466,17 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.serving.abort();
+    }
+}
+
+/// The server in memory runs by the same clock as the others, which a test can move.
+impl memory::Time for Clock {
+    fn now(&self) -> Instant {
+        Clock::now(self)
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> memory::Alarm {
+        Box::pin(self.alarm_at(deadline))
     }
 }
 

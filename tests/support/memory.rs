@@ -1,7 +1,8 @@
 //! A server in memory: HTTP/1.x over pipes, without sockets and without an HTTP library. It is written as a third party
-//! would write a server, against `windhover_contract` alone but for the clock, and promises all that the contract asks.
+//! would write a server, against `windhover_contract` alone, and promises all that the contract asks.
 
 mod client;
+mod clock;
 mod connection;
 mod content;
 mod framing;
@@ -24,10 +25,11 @@ use windhover_contract::{
     Application, Connection, Drained, EndpointsChanged, Ends, Feature, Limit, Limits, Server, ServerAddresses,
     ServerVariables,
 };
-use windhover_http::Clock;
 
 use client::Arrived;
 pub use client::{MemoryClient, MemoryConnection};
+use clock::Clock;
+pub use clock::{Alarm, Time};
 use handle::{Change, Phase, Room};
 pub use handle::{MemoryEndpoint, MemoryHandle};
 pub use offer::Facts;
@@ -66,9 +68,9 @@ impl MemoryServer {
         self
     }
 
-    /// The same server with another clock.
-    pub fn on(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+    /// The same server by another time.
+    pub fn on(mut self, time: impl Time + 'static) -> Self {
+        self.clock = Clock::of(time);
         self
     }
 

@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use windhover_contract::{
     Application, Body, ClientFault, ExchangeLimits, Fault, HostFault, KnownHost, Limits, Request, Response, Target,
 };
-use windhover_http::Clock;
 
+use super::clock::Clock;
 use super::content::{Content, Handed, Unread};
 use super::framing::Framing;
 use super::handle::Phase;

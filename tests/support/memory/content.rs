@@ -12,8 +12,8 @@ use http_body::{Frame, SizeHint};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use windhover_contract::{BodyLimits, ClientFault, ExchangeLimits, Fault};
-use windhover_http::{Alarm, Clock};
 
+use super::clock::{Alarm, Clock};
 use super::framing::Framing;
 use super::pipe::Reader;
 

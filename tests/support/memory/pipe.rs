@@ -6,8 +6,8 @@ use bytes::{Bytes, BytesMut};
 use http_body::Frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use windhover_contract::{ClientFault, ExchangeLimits, Limits};
-use windhover_http::Clock;
 
+use super::clock::Clock;
 use super::framing::{Decoded, Framing};
 use super::head::{Head, Refusal};
 
