@@ -29,7 +29,8 @@ for_each_server! {
         let mut looks_up = ask(&served, "hangs", LOOK_UP).await;
         let mut works = ask(&served, "works", "/read/data/a.txt").await;
         assert_eq!(works.receive_response().await.text(), OF_THE_FILE);
-        assert!(!reads.has_something().await && !looks_up.has_something().await);
+        served.expect_nothing_yet(&mut reads).await;
+        served.expect_nothing_yet(&mut looks_up).await;
         pipe.release();
         assert_eq!(reads.receive_response().await.text(), expected[0]);
         assert_eq!(looks_up.receive_response().await.text(), expected[1]);
@@ -71,6 +72,7 @@ async fn two(server: TestServer, pipe: &Pipe, max_blocking_calls: usize) -> Serv
     };
     let (hangs, works) = (sandbox("hangs"), sandbox("works"));
     server
+        .workers(2)
         .serve_fn(move |request| {
             let is_hanging = request.target.authority().is_some_and(|authority| authority.as_str() == "hangs");
             let app = Arc::clone(if is_hanging { &hangs } else { &works });

@@ -57,9 +57,10 @@ async fn what_hangs_at_an_endpoint_that_goes_is_broken_off_in_the_end() {
     let mut working = connect(&first).await;
     working.send(get("/hold")).await;
     bounded("the request to arrive", serving.application.begun.notified()).await;
-    serving.change(&[ANY_PORT]).await.expect("there is a free port");
+    let changed = serving.change(&[ANY_PORT]).await.expect("there is a free port");
     bounded("the connection to hear of it", serving.clock.wait_until_armed_at(DRAIN_TIMEOUT)).await;
     serving.clock.advance(DRAIN_TIMEOUT - SECOND).await;
+    expect_addresses(&mut connect(&changed.opened[0]).await, &[&changed.opened[0]]).await;
     working.expect_nothing_yet().await;
     serving.clock.advance(SECOND).await;
     working.expect_closed().await;
@@ -137,7 +138,7 @@ impl Serving {
         let (clock, by_hand) = Clock::manual();
         let config = HttpConfig {
             endpoints: vec![(&*first).into()],
-            workers: NonZeroUsize::MIN,
+            workers: NonZeroUsize::new(2).expect("it is not 0"),
             clock,
             limits: Limits { drain_timeout: DRAIN_TIMEOUT, drain_idle_grace: Duration::ZERO, ..Limits::default() },
             ..HttpConfig::default()

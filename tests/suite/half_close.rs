@@ -51,7 +51,7 @@ for_each_server! {
         wire.send(get("/")).await;
         bounded("the request to arrive", hold.begun.notified()).await;
         wire.finish().await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         hold.release.notify_one();
         wire.expect(&ok("held\n")).await;
         wire.expect_closed().await;

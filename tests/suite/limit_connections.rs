@@ -9,7 +9,7 @@ use crate::{HELLO, get};
 
 for_each_server! {
     async fn one_connection_more_than_allowed_is_answered_503_and_the_next_is_served_when_one_has_gone(server) {
-        let served = server.limits(|limits| limits.max_connections = NonZeroUsize::new(1)).serve(guest("rust-hello")).await;
+        let served = server.workers(2).limits(|limits| limits.max_connections = NonZeroUsize::new(1)).serve(guest("rust-hello")).await;
         let mut first = served.connect().await;
         first.send(get("/")).await;
         first.expect(HELLO).await;
@@ -34,7 +34,7 @@ for_each_server! {
 
     async fn upgraded_connections_are_counted_apart(server) {
         let change = |limits: &mut Limits| (limits.max_connections, limits.max_upgraded_connections) = (NonZeroUsize::new(1), NonZeroUsize::new(1));
-        let served = server.limits(change).serve(guest("uses-features")).await;
+        let served = server.workers(2).limits(change).serve(guest("uses-features")).await;
         let ask = "GET /upgrade/echo HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n";
         let mut upgraded = served.connect().await;
         upgraded.send(ask).await;

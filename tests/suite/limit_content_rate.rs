@@ -12,7 +12,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send("POST /must?9 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nab").await;
         served.let_almost_pass(GRACE).await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         assert_eq!(wire.receive_response().await.status_line, "HTTP/1.1 408 Request Timeout");
         wire.expect_closed().await;
@@ -34,7 +34,7 @@ for_each_server! {
         let mut wire = served.connect().await;
         wire.send("POST /limits/request-rate?1000,2000 HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nab").await;
         served.let_almost_pass(2 * SECOND).await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         assert_eq!(wire.receive_response().await.text(), "2 octets, then too-slow\n");
         wire.expect_closed().await;

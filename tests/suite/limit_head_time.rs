@@ -16,7 +16,7 @@ for_each_server! {
         for wire in [&mut second, &mut first] {
             wire.send("GET / HTTP/1.1\r\nho").await;
             served.let_almost_pass(TIME).await;
-            wire.expect_nothing_yet().await;
+            served.expect_nothing_yet(wire).await;
             served.let_pass(SECOND).await;
             wire.expect(TOO_SLOW).await;
             wire.expect_closed().await;
@@ -42,7 +42,7 @@ for_each_server! {
             wire.send("y").await;
             served.hand().jump(SECOND);
         }
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         wire.expect(TOO_SLOW).await;
         wire.expect_closed().await;

@@ -11,7 +11,7 @@ for_each_server! {
         let served = server.by_hand().serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         served.let_almost_pass(TIME).await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         wire.expect_closed().await;
     }
@@ -25,7 +25,7 @@ for_each_server! {
             wire.expect(HELLO).await;
         }
         served.let_almost_pass(TIME).await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         wire.expect_closed().await;
     }
@@ -38,12 +38,12 @@ for_each_server! {
             wire.send(get("/")).await;
             bounded("the request to arrive", hold.begun.notified()).await;
             served.hand().jump(10 * TIME);
-            wire.expect_nothing_yet().await;
+            served.expect_nothing_yet(&mut wire).await;
             hold.release.notify_one();
             assert_eq!(wire.receive_response().await.text(), "held\n");
         }
         served.let_almost_pass(TIME).await;
-        wire.expect_nothing_yet().await;
+        served.expect_nothing_yet(&mut wire).await;
         served.let_pass(SECOND).await;
         wire.expect_closed().await;
     }

@@ -15,7 +15,7 @@ fn facts() -> Guest {
 
 for_each_server! {
     async fn an_instance_answers_one_exchange_after_the_other(server) {
-        let served = server.sandbox_limits(one_by_one(serial(3))).serve(guest("counts")).await;
+        let served = server.workers(2).sandbox_limits(one_by_one(serial(3))).serve(guest("counts")).await;
         let mut wire = served.connect().await;
         wire.send(get("/").repeat(4)).await;
         for count in ["1\n", "2\n", "3\n", "1\n"] {
@@ -32,7 +32,7 @@ for_each_server! {
             (facts(), serial(3)),
             (facts(), concurrent(3)),
         ] {
-            let served = server.clone().sandbox_limits(one_by_one(reuse)).serve(guest).await;
+            let served = server.clone().workers(2).sandbox_limits(one_by_one(reuse)).serve(guest).await;
             let mut wire = served.connect().await;
             for count in ["1\n", "2\n", "3\n", "1\n"] {
                 wire.send(get("/count")).await;
@@ -42,7 +42,7 @@ for_each_server! {
     }
 
     async fn an_instance_is_in_several_exchanges_at_once(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
+        let served = server.workers(2).sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
         let mut wires = Vec::new();
         for count in 1..=5 {
             let mut waiting = served.connect().await;
@@ -63,7 +63,7 @@ for_each_server! {
 
     async fn an_instance_has_only_so_many_seats(server) {
         let reuse = Reuse::Concurrent { max_requests: 128, max_concurrent: 2, idle: LONG };
-        let served = server.sandbox_limits(|limits| limits.reuse = reuse).serve(facts()).await;
+        let served = server.workers(2).sandbox_limits(|limits| limits.reuse = reuse).serve(facts()).await;
         let mut wires = Vec::new();
         for _ in 0..2 {
             let mut waiting = served.connect().await;
@@ -79,7 +79,7 @@ for_each_server! {
     /// Its functions name no exchange, so there must be one: the instance is in it alone.
     async fn a_guest_that_asks_windhover_is_in_one_exchange_at_a_time(server) {
         let served =
-            server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(guest("wasi3-with-features")).await;
+            server.workers(2).sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(guest("wasi3-with-features")).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);
         for (wire, path) in [(&mut first, "/first"), (&mut second, "/second")] {
             wire.send(format!("POST {path} HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\r\n")).await;
@@ -99,7 +99,7 @@ for_each_server! {
     /// Guards against: in `wasmtime serve` 48 a trap fails every exchange of its instance. Serially it is its own.
     async fn an_instance_that_trapped_is_not_used_again(server) {
         for reuse in [serial(128), concurrent(128)] {
-            let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-traps")).await;
+            let served = server.clone().workers(2).sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-traps")).await;
             let mut wire = served.connect().await;
             wire.send(get("/fine") + &get("/") + &get("/fine")).await;
             assert_eq!(wire.receive_response().await.text(), "the first chunk\n");
@@ -110,7 +110,7 @@ for_each_server! {
 
     /// Guards against: it went back and failed each exchange that it was given, 198 of 200.
     async fn an_instance_that_returned_without_an_answer_is_not_used_again(server) {
-        let served = server.sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
+        let served = server.workers(2).sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
         let mut wire = served.connect().await;
         for count in ["1\n", "2\n"] {
             wire.send(get("/")).await;
@@ -127,7 +127,7 @@ for_each_server! {
     /// Some engines answer once and never again.
     async fn a_guest_that_fails_when_it_is_first_reused_is_not_reused(server) {
         for (guest, path) in [(guest("wasi-counts"), "/once"), (guest("wasi-traps"), "/once")] {
-            let served = server.clone().sandbox_limits(one_by_one(serial(128))).serve(guest).await;
+            let served = server.clone().workers(2).sandbox_limits(one_by_one(serial(128))).serve(guest).await;
             let mut wire = served.connect().await;
             wire.send(get(path)).await;
             assert_eq!(wire.receive_response().await.text(), "1\n");
@@ -142,7 +142,7 @@ for_each_server! {
 
     async fn a_trap_ends_every_exchange_of_its_instance_and_no_other(server) {
         for (reuse, is_shared) in [(serial(128), false), (concurrent(128), true)] {
-            let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-traps")).await;
+            let served = server.clone().workers(2).sandbox_limits(|limits| limits.reuse = reuse).serve(guest("wasi3-traps")).await;
             let (mut waiting, mut wire) = (served.connect().await, served.connect().await);
             waiting.send("POST /late HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
             let received = waiting.receive_head().await;
@@ -152,7 +152,7 @@ for_each_server! {
             if is_shared {
                 assert_eq!(waiting.expect_reset_mid_body(&received).await, b"");
             } else {
-                assert!(!waiting.has_something().await, "the other exchange goes on");
+                served.expect_nothing_yet(&mut waiting).await; // the other exchange goes on
             }
             wire.send(get("/fine")).await;
             assert_eq!(wire.receive_response().await.text(), "the first chunk\n");
@@ -164,7 +164,7 @@ for_each_server! {
     async fn an_instance_whose_exchange_was_given_up_is_let_go(server) {
         for reuse in [serial(128), concurrent(128)] {
             let change = |limits: &mut SandboxLimits| (limits.max_instances, limits.reuse) = (1, reuse);
-            let served = server.clone().sandbox_limits(change).serve(guest("wasi3-traps")).await;
+            let served = server.clone().workers(2).sandbox_limits(change).serve(guest("wasi3-traps")).await;
             let mut leaving = served.connect().await;
             leaving.send(get("/half")).await;
             leaving.receive_head().await;
@@ -176,7 +176,7 @@ for_each_server! {
             let change = |limits: &mut SandboxLimits| {
                 (limits.max_instances, limits.timeout, limits.reuse) = (1, SHORT, reuse);
             };
-            let served = server.clone().sandbox_limits(change).serve(guest("wasi3-traps")).await;
+            let served = server.clone().workers(2).sandbox_limits(change).serve(guest("wasi3-traps")).await;
             let mut wire = served.connect().await;
             for path in ["/never", "/spin"] {
                 wire.send(get(path)).await;
@@ -187,7 +187,7 @@ for_each_server! {
 
     /// The others of the instance are not disturbed by it.
     async fn an_exchange_that_is_given_up_leaves_the_others_alone(server) {
-        let served = server.sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
+        let served = server.workers(2).sandbox_limits(|limits| limits.reuse = concurrent(128)).serve(facts()).await;
         let (mut staying, mut leaving) = (served.connect().await, served.connect().await);
         for wire in [&mut staying, &mut leaving] {
             wire.send("POST /copy HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nhello").await;
@@ -205,7 +205,7 @@ for_each_server! {
     /// As long as somebody could still read it, the connection waits for what comes. A guest that keeps its request and needs none
     /// of it holds up nobody.
     async fn an_instance_that_keeps_its_content_is_not_used_again(server) {
-        let served = server.sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
+        let served = server.workers(2).sandbox_limits(one_by_one(serial(128))).serve(guest("wasi-counts")).await;
         let mut wire = served.connect().await;
         for count in ["1\n", "2\n"] {
             wire.send(get("/keeps")).await;
@@ -225,7 +225,7 @@ for_each_server! {
             (facts(), Reuse::Serial { max_requests: 128, idle: Duration::ZERO }),
             (facts(), Reuse::Concurrent { max_requests: 128, max_concurrent: 16, idle: Duration::ZERO }),
         ] {
-            let served = server.clone().sandbox_limits(|limits| limits.reuse = reuse).serve(guest).await;
+            let served = server.clone().workers(2).sandbox_limits(|limits| limits.reuse = reuse).serve(guest).await;
             let mut wire = served.connect().await;
             for _ in 0..3 {
                 wire.send(get("/count")).await;
@@ -239,7 +239,7 @@ for_each_server! {
             let change = |limits: &mut SandboxLimits| {
                 (limits.max_instances, limits.max_queue, limits.reuse) = (1, 0, reuse);
             };
-            let served = server.clone().sandbox_limits(change).serve(facts()).await;
+            let served = server.clone().workers(2).sandbox_limits(change).serve(facts()).await;
             let (mut working, mut refused) = (served.connect().await, served.connect().await);
             working.send("POST /copy HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
             working.receive_head().await;

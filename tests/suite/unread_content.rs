@@ -122,7 +122,7 @@ for_each_server! {
             wire.send(format!("POST / HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n")).await;
             wire.expect(&ok("not interested\n")).await;
             served.let_almost_pass(5 * SECOND).await;
-            wire.expect_nothing_yet().await;
+            served.expect_nothing_yet(&mut wire).await;
             served.let_pass(SECOND).await;
             wire.expect_closed().await;
         }

@@ -161,6 +161,12 @@ impl TestServer {
         self
     }
 
+    /// Lets so many threads share the connections, where there are threads.
+    pub fn workers(self, workers: usize) -> Self {
+        let workers = NonZeroUsize::new(workers).expect("somebody works");
+        self.config(move |config| config.workers = workers)
+    }
+
     /// Changes limits of the guest.
     pub fn sandbox_limits(mut self, change: impl FnOnce(&mut SandboxLimits)) -> Self {
         change(&mut self.sandbox_limits);
@@ -392,6 +398,20 @@ impl Served {
         let stream = bounded("the server to accept or to refuse", socket.connect(address)).await?;
         stream.set_nodelay(true)?; // else a test waits for the acknowledgement of one piece before it sends the next
         Ok(stream)
+    }
+
+    /// Waits for the server's answer to somebody else. What it had to do before that it has done.
+    pub async fn round_trip(&self) {
+        let mut other = self.connect().await;
+        other.send("GET / HTTP/1.1\r\n\r\n").await; // without a host, so that the application has nothing to do with it
+        other.receive_head().await;
+    }
+
+    /// Expects that nothing has come on this connection, not even its end, though the server has had the time for it: it
+    /// answers somebody else meanwhile.
+    pub async fn expect_nothing_yet(&self, wire: &mut Wire) {
+        self.round_trip().await;
+        wire.expect_nothing_yet().await;
     }
 
     /// The scheme that the server is asked in.

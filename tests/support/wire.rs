@@ -192,9 +192,10 @@ impl Wire {
         !self.unread.is_empty()
     }
 
-    /// Expects that nothing has come, not even the end.
+    /// Expects that nothing has come, not even the end. Proves something only behind an answer to somebody else, as in
+    /// [`Served::expect_nothing_yet`](crate::Served::expect_nothing_yet).
     pub async fn expect_nothing_yet(&mut self) {
-        tokio::task::yield_now().await;
+        tokio::task::yield_now().await; // so that the runtime looks what has come
         match timeout(Duration::ZERO, self.read()).await {
             Err(_) => {}
             Ok(Ok(())) => panic!("{}", self.report("nothing yet", "something")),
