@@ -113,7 +113,7 @@ async fn comes_back(served: Served, size: u32) {
     }
     wire.send("0\r\n\r\n").await;
     assert_eq!(wire.receive_chunk().await, None);
-    assert!(received == content, "other octets came back");
+    assert!(received == content, "other bytes came back");
 }
 
 async fn half_a_request_is_no_whole_answer(served: Served) {

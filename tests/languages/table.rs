@@ -69,7 +69,7 @@ pub(crate) async fn costs() -> String {
     table
 }
 
-/// The median time of a greeting, from the first octet to the last, by the server in memory. Each is looked at: what is
+/// The median time of a greeting, from the first byte to the last, by the server in memory. Each is looked at: what is
 /// measured is answers, and no failures.
 async fn exchange(app: &str, reuse: Reuse) -> Duration {
     let server = TestServer::memory().sandbox_limits(|limits| limits.reuse = reuse);

@@ -68,7 +68,7 @@ for_each_server! {
             if turn == 0 {
                 wire.receive_head().await;
             }
-            assert!(wire.receive_content(65_536).await == piece, "the octets come back unchanged");
+            assert!(wire.receive_content(65_536).await == piece, "the bytes come back unchanged");
         }
         assert_eq!(wire.receive_chunk().await, None);
     }

@@ -191,7 +191,7 @@ for_each_server! {
         }
         let go_on = async |wire: &mut Wire| {
             // Another whole message right behind it, which takes room while the first is sent back.
-            wire.send([Frame::new(CONTINUATION, &half).octets(), Frame::binary(&half).octets()].concat()).await;
+            wire.send([Frame::new(CONTINUATION, &half).bytes(), Frame::binary(&half).bytes()].concat()).await;
             (wire.receive_frame().await.1.len(), wire.receive_frame().await.1.len())
         };
         let expected = (2 * half.len(), half.len());

@@ -44,12 +44,12 @@ fn an_entry_that_was_changed_is_not_used_and_mended() {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         folder.change(&changed);
-        assert_ne!(folder.load().origin(), Origin::Cache, "octet {at} was changed");
-        assert_eq!(folder.load().origin(), Origin::Cache, "octet {at} is mended");
+        assert_ne!(folder.load().origin(), Origin::Cache, "byte {at} was changed");
+        assert_eq!(folder.load().origin(), Origin::Cache, "byte {at} is mended");
     }
     for size in [0, 10, 31, 32, whole.len() - 32, whole.len() - 1] {
         folder.change(&whole[..size]);
-        assert_ne!(folder.load().origin(), Origin::Cache, "it was cut to {size} octets");
+        assert_ne!(folder.load().origin(), Origin::Cache, "it was cut to {size} bytes");
     }
 }
 

@@ -151,7 +151,7 @@ for_each_server! {
     }
 }
 
-/// Only a socket can lose what is on its way: a system answers octets that nobody reads with a reset.
+/// Only a socket can lose what is on its way: a system answers bytes that nobody reads with a reset.
 #[tokio::test]
 async fn a_client_that_goes_on_sending_after_its_mistake_still_reads_the_close() {
     let served = TestServer::http().serve(guest("rust-websocket")).await;

@@ -311,7 +311,7 @@ for_each_http2! {
     async fn a_mebibyte_passes_each_way_through_the_windows(server) {
         let served = server.serve(guest("echoes")).await;
         let mut client = served.connect_http2().await;
-        let sent: Vec<u8> = (0..1 << 20).map(|octet: u32| (octet % 251) as u8).collect();
+        let sent: Vec<u8> = (0..1 << 20).map(|byte: u32| (byte % 251) as u8).collect();
         let mut exchange = client.begin(client.request("POST", "/")).await;
         exchange.head().await; // the guest answers before it reads
         for piece in sent.chunks(100_000) {

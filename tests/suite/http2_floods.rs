@@ -17,7 +17,7 @@ for_each_http2! {
             Frame::new(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1]),
         ] {
             let served = server.clone().serve(guest("rust-hello")).await;
-            let reasons = flood(&served, &[], &frame.octets()).await;
+            let reasons = flood(&served, &[], &frame.bytes()).await;
             assert!(reasons.contains(&Reason::ENHANCE_YOUR_CALM), "{frame:?}: {reasons:?}");
             expect_served(&served).await;
         }
@@ -25,9 +25,9 @@ for_each_http2! {
 
     async fn content_that_is_empty_again_and_again_is_too_much(server) {
         let served = server.serve(guest("echoes")).await;
-        let begin = |head: Vec<u8>| Frame::new(HEADERS, END_HEADERS, 1, head).octets();
+        let begin = |head: Vec<u8>| Frame::new(HEADERS, END_HEADERS, 1, head).bytes();
         let head = section(&[(":method", "POST"), (":scheme", served.scheme()), (":authority", "a"), (":path", "/measure")]);
-        let reasons = flood(&served, &begin(head), &Frame::new(DATA, 0, 1, []).octets()).await;
+        let reasons = flood(&served, &begin(head), &Frame::new(DATA, 0, 1, []).bytes()).await;
         assert!(reasons.contains(&Reason::ENHANCE_YOUR_CALM), "{reasons:?}");
     }
 
@@ -36,12 +36,12 @@ for_each_http2! {
         let served = server.serve(guest("rust-hello")).await;
         let head =
             section(&[(":method", "GET"), (":scheme", served.scheme()), (":authority", "a"), (":path", "/")]);
-        let mut octets = Vec::new();
+        let mut bytes = Vec::new();
         for stream in (1..20_000).step_by(2) {
-            octets.extend(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, head.clone()).octets());
-            octets.extend(Frame::reset(stream, Reason::CANCEL).octets());
+            bytes.extend(Frame::new(HEADERS, END_HEADERS | END_STREAM, stream, head.clone()).bytes());
+            bytes.extend(Frame::reset(stream, Reason::CANCEL).bytes());
         }
-        let reasons = flood(&served, &octets, &[]).await;
+        let reasons = flood(&served, &bytes, &[]).await;
         assert!(reasons.contains(&Reason::ENHANCE_YOUR_CALM), "{reasons:?}");
         expect_served(&served).await;
     }
@@ -51,8 +51,8 @@ for_each_http2! {
         for field in [section(&[("x", &"y".repeat(1000))]), vec![]] {
             let served = server.clone().serve(guest("rust-hello")).await;
             let pseudo = [(":method", "GET"), (":scheme", served.scheme()), (":authority", "a"), (":path", "/")];
-            let begin = Frame::new(HEADERS, END_STREAM, 1, section(&pseudo)).octets();
-            let reasons = flood(&served, &begin, &Frame::new(CONTINUATION, 0, 1, field).octets()).await;
+            let begin = Frame::new(HEADERS, END_STREAM, 1, section(&pseudo)).bytes();
+            let reasons = flood(&served, &begin, &Frame::new(CONTINUATION, 0, 1, field).bytes()).await;
             let is_told = [Reason::ENHANCE_YOUR_CALM, Reason::PROTOCOL_ERROR, Reason::COMPRESSION_ERROR];
             assert!(reasons.iter().any(|reason| is_told.contains(reason)), "{reasons:?}");
             expect_served(&served).await;
@@ -81,11 +81,11 @@ for_each_http2! {
 /// Sends the one, and the other for as long as the server takes it. With which codes it says good-bye.
 async fn flood(served: &Served, first: &[u8], again: &[u8]) -> Vec<Reason> {
     let mut frames = served.connect_frames().await;
-    let (octets, times) = if again.is_empty() { (first.to_vec(), 1) } else { (again.repeat(100), 1_000) };
+    let (bytes, times) = if again.is_empty() { (first.to_vec(), 1) } else { (again.repeat(100), 1_000) };
     if !again.is_empty() {
-        frames.send_octets(first).await;
+        frames.send_bytes(first).await;
     }
-    frames.flood(&octets, octets.len() * times).await;
+    frames.flood(&bytes, bytes.len() * times).await;
     let mut reasons = Vec::new();
     while let Some(frame) = frames.receive().await {
         if frame.kind == GOAWAY {

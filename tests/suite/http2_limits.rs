@@ -142,12 +142,12 @@ for_each_http2! {
         for beginning in [
             PREFACE[..10].to_vec(),
             PREFACE.to_vec(),
-            [PREFACE, &Frame::new(SETTINGS, 0, 0, []).octets()[..5]].concat(),
+            [PREFACE, &Frame::new(SETTINGS, 0, 0, []).bytes()[..5]].concat(),
         ] {
             let (server, hand) = by_hand(server.clone());
             let served = server.limits(|limits| limits.request_head_timeout = LONG).serve(guest("rust-hello")).await;
             let mut frames = served.connect_silent_frames().await;
-            frames.send_octets(&beginning).await;
+            frames.send_bytes(&beginning).await;
             pass(&hand, LONG).await;
             frames.expect_closed().await;
         }
@@ -160,8 +160,8 @@ for_each_http2! {
             let mut frames = served.connect_frames().await;
             frames.expect_alive().await;
             let head = frames.head("GET", "/");
-            let part = Frame::new(HEADERS, END_STREAM, 1, head).octets();
-            frames.send_octets(if is_section { &part } else { &part[..5] }).await;
+            let part = Frame::new(HEADERS, END_STREAM, 1, head).bytes();
+            frames.send_bytes(if is_section { &part } else { &part[..5] }).await;
             pass(&hand, LONG).await;
             frames.expect_goaway(Reason::ENHANCE_YOUR_CALM).await;
         }

@@ -63,7 +63,7 @@ for_each_http2! {
         exchange.head().await;
         begun.notify_one();
         let error = loop {
-            // Ten octets may be there: nothing is given back for them.
+            // Ten bytes may be there: nothing is given back for them.
             match exchange.piece_kept().await {
                 Ok(Some(piece)) => assert_eq!(piece.len(), 10),
                 Ok(None) => panic!("the content is not whole"),

@@ -29,16 +29,16 @@ for_each_http2! {
             let mut stream = open(&mut client, "websocket", "/websocket/accept").await;
             let head = stream.head().await;
             assert_eq!((head.status, head.fields), (200, vec!["x-more: yes".to_owned()]));
-            stream.send(Message::text("grüße").octets(), false).await;
+            stream.send(Message::text("grüße").bytes(), false).await;
             assert_eq!(stream.content(9).await, [&[0x81, 7], "grüße".as_bytes()].concat());
             client.get("/websocket/requested").await.expect(200, "None\n");
-            stream.send(Message::close(1000, "done").octets(), false).await;
+            stream.send(Message::close(1000, "done").bytes(), false).await;
             assert_eq!(stream.content(8).await, [&[0x88, 6, 3, 232], "done".as_bytes()].concat());
             assert_eq!(stream.piece().await.expect("it ends and is not reset"), None);
         }
     }
 
-    async fn octets_go_both_ways_after_the_switch(server) {
+    async fn bytes_go_both_ways_after_the_switch(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut client = served.connect_http2().await;
@@ -64,7 +64,7 @@ for_each_http2! {
         for turn in 0..64_u8 {
             let piece = vec![turn; 65_536];
             stream.send(piece.clone(), false).await;
-            assert!(stream.content(piece.len()).await == piece, "the octets come back");
+            assert!(stream.content(piece.len()).await == piece, "the bytes come back");
         }
         stream.send("quit", true).await;
         assert_eq!(stream.content(3).await, b"bye");

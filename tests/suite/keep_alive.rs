@@ -26,11 +26,11 @@ for_each_server! {
         }
     }
 
-    async fn a_request_may_come_octet_by_octet(server) {
+    async fn a_request_may_come_byte_by_byte(server) {
         let served = server.serve(guest("echoes")).await;
         let mut wire = served.connect().await;
-        for octet in post("/all?9", "content").bytes() {
-            wire.send([octet]).await;
+        for byte in post("/all?9", "content").bytes() {
+            wire.send([byte]).await;
         }
         wire.expect(&ok("content")).await;
     }
@@ -110,8 +110,8 @@ for_each_server! {
         let served = server.by_hand().serve(guest("echoes")).await;
         let mut wire = served.connect().await;
         for _ in 0..3 {
-            for octet in post("/all?9", "content").bytes() {
-                wire.send([octet]).await;
+            for byte in post("/all?9", "content").bytes() {
+                wire.send([byte]).await;
             }
             wire.expect(&ok("content")).await;
             wire.send([post("/all?9", "one"), post("/all?9", "two")].concat()).await;

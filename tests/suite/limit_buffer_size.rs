@@ -17,7 +17,7 @@ use crate::get;
 #[tokio::test]
 async fn no_more_of_an_answer_waits_in_the_server_than_the_limit_allows() {
     let [small, large] = [held(8 << 10).await, held(16 << 20).await];
-    assert!(small + (8 << 20) <= large, "{small} octets with a small buffer, {large} with a large one");
+    assert!(small + (8 << 20) <= large, "{small} bytes with a small buffer, {large} with a large one");
 }
 
 /// What the server takes of an endless answer, with its system's share, when the client takes nothing.

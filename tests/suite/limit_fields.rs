@@ -6,7 +6,7 @@ use windhover_tests::{for_each_server, guest};
 use crate::{HELLO, get};
 
 for_each_server! {
-    async fn fields_of_the_largest_size_are_served_and_one_octet_more_is_431(server) {
+    async fn fields_of_the_largest_size_are_served_and_one_byte_more_is_431(server) {
         let served = server.limits(|limits| limits.max_request_fields_size = InRange::of(100)).serve(guest("rust-hello")).await;
         let fields_of = |size: usize| {
             let empty = "host: a\r\nx: \r\n";

@@ -1,4 +1,4 @@
-//! The time that a head may take, from its first octet to its last.
+//! The time that a head may take, from its first byte to its last.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ for_each_server! {
     }
 
     /// Dribbling does not help: the time is that of the whole head.
-    async fn a_head_that_comes_octet_by_octet_is_408_all_the_same(server) {
+    async fn a_head_that_comes_byte_by_byte_is_408_all_the_same(server) {
         let served = server.by_hand().serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send("GET / HTTP/1.1\r\nhost: a\r\nx: ").await;

@@ -6,7 +6,7 @@ use windhover_tests::{for_each_server, guest};
 use crate::{HELLO, get};
 
 for_each_server! {
-    async fn a_request_line_of_the_longest_size_is_served_and_one_octet_more_is_414(server) {
+    async fn a_request_line_of_the_longest_size_is_served_and_one_byte_more_is_414(server) {
         let served = server.limits(|limits| limits.max_request_line_size = InRange::of(100)).serve(guest("rust-hello")).await;
         let line_of = |size: usize| get(&format!("/{}", "x".repeat(size - "GET / HTTP/1.1\r\n".len())));
         let mut wire = served.connect().await;

@@ -52,7 +52,7 @@ for_each_server! {
             for turn in 0..PIECES {
                 piece.fill(turn as u8);
                 wire.send(&piece).await;
-                assert!(wire.receive_content(PIECE).await == piece, "other octets came back from {path}");
+                assert!(wire.receive_content(PIECE).await == piece, "other bytes came back from {path}");
             }
             assert_eq!(wire.receive_chunk().await, None);
         }

@@ -1,5 +1,5 @@
 //! The suite: what Windhover promises on the wire, on every server. A test's name is a sentence about behaviour; its
-//! body sends real octets and compares real octets. `tests/README.md` says where a new test belongs.
+//! body sends real bytes and compares real bytes. `tests/README.md` says where a new test belongs.
 
 mod authentication; // the user that the server knows
 mod blocking; // files and names that take long: what of it waits, and for whom

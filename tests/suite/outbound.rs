@@ -384,8 +384,8 @@ impl Upstream {
                 let (sender, answer) = (sender.clone(), answer.clone());
                 tokio::spawn(async move {
                     let mut head = Vec::new();
-                    while let Ok(octet) = socket.read_u8().await {
-                        head.push(octet);
+                    while let Ok(byte) = socket.read_u8().await {
+                        head.push(byte);
                         if head.ends_with(b"\r\n\r\n") {
                             let head = String::from_utf8(std::mem::take(&mut head)).expect("it is text");
                             let _ = sender.send(head);

@@ -35,13 +35,13 @@ for_each_server! {
 
     async fn a_file_larger_than_every_buffer_passes_through(server) {
         let folder = folder();
-        let large: Vec<u8> = (0..3_000_000_u32).map(|octet| octet as u8).collect();
+        let large: Vec<u8> = (0..3_000_000_u32).map(|byte| byte as u8).collect();
         fs::write(granted(&folder).join("large"), &large).expect("a new folder can be written to");
         for guest in in_every_world() {
             let served = server.clone().files(&granted(&folder)).serve(guest).await;
             let mut wire = served.connect().await;
             wire.send(get("/files/send?large")).await;
-            assert!(wire.receive_response().await.content == large, "the octets are those of the file");
+            assert!(wire.receive_response().await.content == large, "the bytes are those of the file");
         }
     }
 

@@ -61,9 +61,9 @@ for_each_server! {
             b"0\r\n: b\r\n\r\n",
             b"0\r\na\r\n\r\n",
         ] {
-            // Some need one octet more to be wrong.
-            let octets = [CHUNKED.as_bytes(), b"3\r\nabc\r\n", framing, b"x\r\n"].concat();
-            for pieces in [vec![&octets[..]], octets.chunks(1).collect()] {
+            // Some need one byte more to be wrong.
+            let bytes = [CHUNKED.as_bytes(), b"3\r\nabc\r\n", framing, b"x\r\n"].concat();
+            for pieces in [vec![&bytes[..]], bytes.chunks(1).collect()] {
                 expect_malformed(&served, pieces).await;
             }
         }
@@ -88,8 +88,8 @@ for_each_server! {
             wire.send(CHUNKED.to_owned() + content + CHUNKED + content).await;
             wire.expect(&ok("abc")).await;
             wire.expect(&ok("abc")).await;
-            for octet in (CHUNKED.to_owned() + content).bytes() {
-                wire.send([octet]).await;
+            for byte in (CHUNKED.to_owned() + content).bytes() {
+                wire.send([byte]).await;
             }
             wire.expect(&ok("abc")).await;
         }

@@ -74,10 +74,10 @@ for_each_server! {
     }
 
     /// A client that speaks another protocol may wait for an answer, and never send a line end.
-    async fn what_cannot_begin_a_request_is_refused_at_its_first_octet(server) {
+    async fn what_cannot_begin_a_request_is_refused_at_its_first_byte(server) {
         let served = server.serve(guest("rust-hello")).await;
-        for octets in [&b"\x16\x03\x01"[..], b"\0", b"\n", b" ", b"/", b"\xff"] {
-            expect_refusal(&served, octets, "400 Bad Request").await;
+        for bytes in [&b"\x16\x03\x01"[..], b"\0", b"\n", b" ", b"/", b"\xff"] {
+            expect_refusal(&served, bytes, "400 Bad Request").await;
         }
     }
 
@@ -147,8 +147,8 @@ for_each_server! {
         ] {
             // First, and behind another.
             for before in [&b""[..], b"host: a\r\n"] {
-                let octets = [b"GET / HTTP/1.1\r\n", before, line, b"host: a\r\n\r\n"].concat();
-                expect_refusal(&served, &octets, "400 Bad Request").await;
+                let bytes = [b"GET / HTTP/1.1\r\n", before, line, b"host: a\r\n\r\n"].concat();
+                expect_refusal(&served, &bytes, "400 Bad Request").await;
             }
         }
         expect_refusal(&served, b"GET / HTTP/1.1\r\nhost: a\r\n\n", "400 Bad Request").await;
@@ -238,8 +238,8 @@ for_each_server! {
         for _ in requests {
             wire.expect(COUNTED).await;
         }
-        for octet in requests.concat() {
-            wire.send([octet]).await;
+        for byte in requests.concat() {
+            wire.send([byte]).await;
         }
         for _ in requests {
             wire.expect(COUNTED).await;
@@ -261,15 +261,15 @@ for_each_server! {
         }
     }
 
-    /// However its octets come: what hyper has of it already must not matter.
-    async fn a_refusal_does_not_depend_on_how_the_octets_come(server) {
+    /// However its bytes come: what hyper has of it already must not matter.
+    async fn a_refusal_does_not_depend_on_how_the_bytes_come(server) {
         let served = server.serve(guest("rust-hello")).await;
         for (faulty, status) in FAULTY {
             let mut wire = served.connect().await;
             wire.send(get("/")).await;
             wire.expect(HELLO).await;
-            for octet in faulty.bytes() {
-                let _ = wire.try_send([octet]).await; // it may be refused before its end
+            for byte in faulty.bytes() {
+                let _ = wire.try_send([byte]).await; // it may be refused before its end
             }
             wire.expect(&refusal(status)).await;
             wire.expect_closed().await;
@@ -280,12 +280,12 @@ for_each_server! {
     async fn a_refusal_is_the_same_whatever_was_asked_for(server) {
         let served = server.serve(guest("rust-hello")).await;
         for line in ["HEAD / HTTP/1.1", "GET / HTTP/1.0", "CONNECT a:1 HTTP/1.1"] {
-            let octets = format!("{line}\r\nhost: a\r\nconnection: keep-alive\r\nupgrade: x\r\nx y: z\r\n\r\n");
-            expect_refusal(&served, octets.as_bytes(), "400 Bad Request").await;
+            let bytes = format!("{line}\r\nhost: a\r\nconnection: keep-alive\r\nupgrade: x\r\nx y: z\r\n\r\n");
+            expect_refusal(&served, bytes.as_bytes(), "400 Bad Request").await;
         }
     }
 
-    /// Closing with octets unread would make a TCP stack throw away the refusal that is still on its way.
+    /// Closing with bytes unread would make a TCP stack throw away the refusal that is still on its way.
     async fn a_client_that_goes_on_sending_gets_its_refusal(server) {
         let served = server.serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
@@ -342,7 +342,7 @@ async fn serve_counted(server: TestServer) -> (Served, Arc<AtomicUsize>) {
     (server.serve_fn(answer).await, heads)
 }
 
-/// The same, but for that it reads the content to its end: where it comes octet by octet, and nobody reads it, the server
+/// The same, but for that it reads the content to its end: where it comes byte by byte, and nobody reads it, the server
 /// closes the connection behind the answer.
 async fn serve_reading(server: TestServer) -> (Served, Arc<AtomicUsize>) {
     let heads = Arc::new(AtomicUsize::new(0));
@@ -357,13 +357,13 @@ async fn serve_reading(server: TestServer) -> (Served, Arc<AtomicUsize>) {
     (server.serve_fn(answer).await, heads)
 }
 
-/// Sends octets on a connection of their own and expects to be refused, and nothing more.
-async fn expect_refusal(served: &Served, octets: &[u8], status: &str) {
+/// Sends bytes on a connection of their own and expects to be refused, and nothing more.
+async fn expect_refusal(served: &Served, bytes: &[u8], status: &str) {
     let mut wire = served.connect().await;
-    wire.send(octets).await;
+    wire.send(bytes).await;
     let received = wire.receive_response().await;
     let expected = (format!("HTTP/1.1 {status}"), "connection: close content-length: 0".to_owned());
-    assert_eq!((received.status_line, received.fields.join(" ")), expected, "for {}", octets.escape_ascii());
+    assert_eq!((received.status_line, received.fields.join(" ")), expected, "for {}", bytes.escape_ascii());
     wire.expect_closed().await;
 }
 

@@ -62,12 +62,11 @@ async fn serve_targets(server: TestServer) -> Served {
     server.serve_fn(answer).await
 }
 
-/// Every octet in a path and in a query, and what clients send that escape nothing.
+/// Every byte in a path and in a query, and what clients send that escape nothing.
 fn targets() -> Vec<Vec<u8>> {
-    let octets = (0x21..=0xff_u8).filter(|octet| *octet != b'#');
-    let mut targets: Vec<_> = octets
-        .flat_map(|octet| [[b"/a", &[octet][..], b"b"].concat(), [b"/?a", &[octet][..], b"b"].concat()])
-        .collect();
+    let bytes = (0x21..=0xff_u8).filter(|byte| *byte != b'#');
+    let mut targets: Vec<_> =
+        bytes.flat_map(|byte| [[b"/a", &[byte][..], b"b"].concat(), [b"/?a", &[byte][..], b"b"].concat()]).collect();
     let whole =
         ["/é", "/?é", "/日本?語", "/%zz", "/%?%", "/a%", "/%C3%A9?%C3%A9", "/?a[]=1&b{c}=|d|^\\", "/?{\"a\":1}"];
     targets.extend(whole.iter().map(|target| target.as_bytes().to_vec()));
@@ -78,10 +77,9 @@ fn targets() -> Vec<Vec<u8>> {
 fn served_as(target: &[u8]) -> Option<String> {
     let target = str::from_utf8(target).ok()?;
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-    let may_stand =
-        |octet: char, more: &str| octet.is_ascii_alphanumeric() || BOTH.contains(octet) || more.contains(octet);
-    let is_good = path.chars().all(|octet| may_stand(octet, ""))
-        && query.is_none_or(|query| query.chars().all(|octet| may_stand(octet, "?`")));
+    let may_stand = |byte: char, more: &str| byte.is_ascii_alphanumeric() || BOTH.contains(byte) || more.contains(byte);
+    let is_good = path.chars().all(|byte| may_stand(byte, ""))
+        && query.is_none_or(|query| query.chars().all(|byte| may_stand(byte, "?`")));
     is_good.then(|| format!("{target} {query:?}\n"))
 }
 

@@ -7,7 +7,7 @@ use windhover_tests::{Framing, for_each_server};
 use crate::{get, in_every_world, ok};
 
 for_each_server! {
-    async fn octets_go_both_ways_after_the_switch(server) {
+    async fn bytes_go_both_ways_after_the_switch(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut wire = served.connect().await;
@@ -44,7 +44,7 @@ for_each_server! {
             for turn in 0..64_u8 {
                 let piece = vec![turn; 65_536];
                 wire.send(&piece).await;
-                assert!(wire.receive_exactly(piece.len(), "what was sent").await == piece, "the octets come back");
+                assert!(wire.receive_exactly(piece.len(), "what was sent").await == piece, "the bytes come back");
             }
             wire.send("quit").await;
             wire.expect("bye").await;

@@ -43,7 +43,7 @@ for_each_server! {
         for turn in 0..64_u8 {
             let piece = vec![turn; 65_536];
             wire.send(&piece).await;
-            assert!(wire.receive_content(65_536).await == piece, "the octets come back unchanged");
+            assert!(wire.receive_content(65_536).await == piece, "the bytes come back unchanged");
         }
         assert_eq!(wire.receive_chunk().await, None);
     }

@@ -16,9 +16,9 @@ for_each_server! {
             wire.send_frame(Frame::text("grüße")).await;
             wire.expect_text("grüße").await;
             for size in [0, 125, 126, 65_535, 65_536, 300_000] {
-                let data: Vec<u8> = (0..size).map(|octet: u32| octet as u8).collect();
+                let data: Vec<u8> = (0..size).map(|byte: u32| byte as u8).collect();
                 wire.send_frame(Frame::binary(&data)).await;
-                assert!(wire.receive_frame().await == (BINARY, data), "{size} octets come back");
+                assert!(wire.receive_frame().await == (BINARY, data), "{size} bytes come back");
             }
             wire.send_frame(Frame::close(1000, "done")).await;
             wire.expect_close(1000).await;
@@ -44,15 +44,15 @@ for_each_server! {
         }
     }
 
-    async fn frames_may_come_octet_by_octet_or_many_at_once(server) {
+    async fn frames_may_come_byte_by_byte_or_many_at_once(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut wire = open(&served, "accept").await;
-            for octet in Frame::text("slowly").octets() {
-                wire.send([octet]).await;
+            for byte in Frame::text("slowly").bytes() {
+                wire.send([byte]).await;
             }
             wire.expect_text("slowly").await;
-            wire.send((0..100).flat_map(|number| Frame::text(&number.to_string()).octets()).collect::<Vec<_>>()).await;
+            wire.send((0..100).flat_map(|number| Frame::text(&number.to_string()).bytes()).collect::<Vec<_>>()).await;
             for number in 0..100 {
                 wire.expect_text(&number.to_string()).await;
             }
@@ -155,7 +155,7 @@ for_each_server! {
                 ("a frame that is too large", vec![Frame::binary([0; 1001])], 1009),
                 ("a frame that says it is an exabyte", vec![Frame::binary("x").claiming(1 << 60)], 1009),
                 ("a message that is too large", vec![Frame::binary([0; 600]).unfinished(), Frame::new(CONTINUATION, [0; 600])], 1009),
-                ("a close of one octet", vec![Frame::new(8, "x")], 1002),
+                ("a close of one byte", vec![Frame::new(8, "x")], 1002),
                 ("a close with bad UTF-8", vec![Frame::new(8, [3, 232, 0xff])], 1007),
                 ("a close with a code that is never sent", vec![Frame::close(1005, "")], 1002),
             ] {
@@ -197,7 +197,7 @@ for_each_server! {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut wire = open(&served, "accept").await;
-            let pings: Vec<u8> = (0..1000).flat_map(|_| Frame::new(PING, [0; 125]).octets()).collect();
+            let pings: Vec<u8> = (0..1000).flat_map(|_| Frame::new(PING, [0; 125]).bytes()).collect();
             assert!(wire.send_until_stuck(&pings, 64 << 20).await < 64 << 20, "the server takes pings without end");
         }
     }

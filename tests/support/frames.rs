@@ -1,4 +1,4 @@
-//! WebSocket frames in octets (RFC 6455 §5.2), as a client sends them, or as one sends them that lies.
+//! WebSocket frames in bytes (RFC 6455 §5.2), as a client sends them, or as one sends them that lies.
 
 use crate::Wire;
 
@@ -57,34 +57,34 @@ impl Frame {
     }
 
     /// The frame on the wire.
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = vec![self.first];
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![self.first];
         let mask = if self.is_masked { 0x80 } else { 0 };
         match self.length.unwrap_or(self.payload.len() as u64) {
-            length @ 0..126 => octets.push(mask | length as u8),
+            length @ 0..126 => bytes.push(mask | length as u8),
             length @ 126..0x1_0000 => {
-                octets.push(mask | 126);
-                octets.extend((length as u16).to_be_bytes());
+                bytes.push(mask | 126);
+                bytes.extend((length as u16).to_be_bytes());
             }
             length => {
-                octets.push(mask | 127);
-                octets.extend(length.to_be_bytes());
+                bytes.push(mask | 127);
+                bytes.extend(length.to_be_bytes());
             }
         }
         if self.is_masked {
-            octets.extend(KEY);
-            octets.extend(self.payload.iter().zip(KEY.iter().cycle()).map(|(octet, key)| octet ^ key));
+            bytes.extend(KEY);
+            bytes.extend(self.payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
         } else {
-            octets.extend(&self.payload);
+            bytes.extend(&self.payload);
         }
-        octets
+        bytes
     }
 }
 
 impl Wire {
     /// Sends a frame.
     pub async fn send_frame(&mut self, frame: Frame) {
-        self.send(frame.octets()).await;
+        self.send(frame.bytes()).await;
     }
 
     /// Receives a frame of the server: final and not masked. Gives its opcode and its payload.
@@ -99,7 +99,7 @@ impl Wire {
             }
             127 => {
                 let length = self.receive_exactly(8, "a length").await;
-                u64::from_be_bytes(length.try_into().expect("it is 8 octets"))
+                u64::from_be_bytes(length.try_into().expect("it is 8 bytes"))
             }
             _ => panic!("a server does not mask"),
         };

@@ -68,7 +68,7 @@ impl Served {
     /// A new connection for HTTP/2, on which the client has sent its preface and empty settings.
     pub async fn connect_frames(&self) -> Frames {
         let mut frames = self.connect_silent_frames().await;
-        frames.send_octets([PREFACE, &Frame::new(SETTINGS, 0, 0, []).octets()].concat()).await;
+        frames.send_bytes([PREFACE, &Frame::new(SETTINGS, 0, 0, []).bytes()].concat()).await;
         frames
     }
 
@@ -83,9 +83,9 @@ impl Served {
         let mut frames = self.connect_silent_frames().await;
         let most = 0x7fff_ffff_u32;
         let settings = [&INITIAL_WINDOW_SIZE.to_be_bytes()[..], &most.to_be_bytes()].concat();
-        let settings = Frame::new(SETTINGS, 0, 0, settings).octets();
-        let window = Frame::new(WINDOW_UPDATE, 0, 0, (most - 65_535).to_be_bytes()).octets();
-        frames.send_octets([PREFACE, &settings, &window].concat()).await;
+        let settings = Frame::new(SETTINGS, 0, 0, settings).bytes();
+        let window = Frame::new(WINDOW_UPDATE, 0, 0, (most - 65_535).to_be_bytes()).bytes();
+        frames.send_bytes([PREFACE, &settings, &window].concat()).await;
         frames
     }
 }
@@ -354,41 +354,41 @@ impl Frame {
     }
 
     /// As it goes over the wire.
-    pub fn octets(&self) -> Vec<u8> {
-        let mut octets = (self.payload.len() as u32).to_be_bytes()[1..].to_vec();
-        octets.extend([self.kind, self.flags]);
-        octets.extend(self.stream.to_be_bytes());
-        octets.extend(&self.payload);
-        octets
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = (self.payload.len() as u32).to_be_bytes()[1..].to_vec();
+        bytes.extend([self.kind, self.flags]);
+        bytes.extend(self.stream.to_be_bytes());
+        bytes.extend(&self.payload);
+        bytes
     }
 
     /// The error code of RST_STREAM or GOAWAY.
     pub fn reason(&self) -> Reason {
         let at = if self.kind == GOAWAY { 4 } else { 0 };
-        let code = self.payload[at..][..4].try_into().expect("four octets");
+        let code = self.payload[at..][..4].try_into().expect("four bytes");
         Reason::from(u32::from_be_bytes(code))
     }
 }
 
 /// A field as HPACK has it in its plainest form: neither indexed nor compressed (RFC 7541 §6.2.2).
 pub fn field(name: &str, value: &str) -> Vec<u8> {
-    let mut octets = vec![0];
+    let mut bytes = vec![0];
     for text in [name, value] {
         match text.len() {
-            size @ 0..127 => octets.push(size as u8),
+            size @ 0..127 => bytes.push(size as u8),
             size => {
-                octets.push(127);
+                bytes.push(127);
                 let mut rest = size - 127;
                 while rest >= 128 {
-                    octets.push(128 | (rest % 128) as u8);
+                    bytes.push(128 | (rest % 128) as u8);
                     rest /= 128;
                 }
-                octets.push(rest as u8);
+                bytes.push(rest as u8);
             }
         }
-        octets.extend(text.as_bytes());
+        bytes.extend(text.as_bytes());
     }
-    octets
+    bytes
 }
 
 /// A header section in that form.
@@ -407,14 +407,14 @@ impl Frames {
         self.wire.local().expect("HTTP/2 is spoken by TCP here")
     }
 
-    /// Sends octets as they are.
-    pub async fn send_octets(&mut self, octets: impl AsRef<[u8]>) {
-        self.wire.send(octets).await;
+    /// Sends bytes as they are.
+    pub async fn send_bytes(&mut self, bytes: impl AsRef<[u8]>) {
+        self.wire.send(bytes).await;
     }
 
     /// Sends a frame.
     pub async fn send(&mut self, frame: Frame) {
-        self.wire.send(frame.octets()).await;
+        self.wire.send(frame.bytes()).await;
     }
 
     /// Ends what this side sends; the server may still answer.
@@ -429,13 +429,13 @@ impl Frames {
 
     /// Sends a frame to a server that may close the connection meanwhile.
     pub async fn try_send(&mut self, frame: Frame) {
-        let _ = self.wire.try_send(frame.octets()).await;
+        let _ = self.wire.try_send(frame.bytes()).await;
     }
 
-    /// Sends the same again and again, up to `max` octets, until the server closes the connection. What it said is to be
+    /// Sends the same again and again, up to `max` bytes, until the server closes the connection. What it said is to be
     /// received afterwards.
-    pub async fn flood(&mut self, octets: &[u8], max: usize) {
-        self.wire.send_until_closed(octets, max).await;
+    pub async fn flood(&mut self, bytes: &[u8], max: usize) {
+        self.wire.send_until_closed(bytes, max).await;
     }
 
     /// The head of a request of its own stream, as it is in HEADERS.
@@ -452,7 +452,7 @@ impl Frames {
     /// The next frame. `None`: the connection has ended.
     pub async fn receive(&mut self) -> Option<Frame> {
         let head = self.wire.take_or_end(9).await?;
-        let number = |octets: &[u8]| octets.iter().fold(0, |number, octet| number << 8 | u32::from(*octet));
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
         let payload = self.wire.take_or_end(number(&head[..3]) as usize).await?;
         Some(Frame { kind: head[3], flags: head[4], stream: number(&head[5..]), payload })
     }

@@ -3,7 +3,7 @@
 use std::fs;
 
 /// Whether it has a socket of TCP over IPv4 that is bound to the one port of this machine and connected to the other, be
-/// it one that was closed and whose octets still wait to be taken. Only Linux tells.
+/// it one that was closed and whose bytes still wait to be taken. Only Linux tells.
 pub(crate) fn holds(local: u16, remote: u16) -> bool {
     if cfg!(not(target_os = "linux")) {
         return false;

@@ -280,7 +280,7 @@ pub struct Served {
     hand: Option<TestClock>,
     sandbox: Option<Arc<Sandbox>>,
     announce_shutdown: Box<dyn Fn() + Send + Sync>,
-    /// Octets that a client's system takes that are not read. `None`: as many as it likes.
+    /// Bytes that a client's system takes that are not read. `None`: as many as it likes.
     window: Option<u32>,
     shutdown: Option<oneshot::Sender<()>>,
     serving: JoinHandle<Drained>,
@@ -363,8 +363,8 @@ impl Served {
     }
 
     /// Whoever connects from now on has a system that takes little that is not read.
-    pub fn with_window(mut self, octets: u32) -> Self {
-        self.window = Some(octets);
+    pub fn with_window(mut self, bytes: u32) -> Self {
+        self.window = Some(bytes);
         self
     }
 

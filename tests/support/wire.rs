@@ -1,4 +1,4 @@
-//! A client that speaks in raw octets: sends what it is told, and compares what comes with what a test expects. Every
+//! A client that speaks in raw bytes: sends what it is told, and compares what comes with what a test expects. Every
 //! wait has an end, and its message says what was awaited and what had come.
 
 mod received;
@@ -26,7 +26,7 @@ pub struct Wire {
     unread: Vec<u8>,
 }
 
-/// What a client's octets go and come on.
+/// What a client's bytes go and come on.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {
     /// Lets the server hear, when this is dropped, that the client has left, and not only that it sends no more.
     fn leave_on_drop(&self);
@@ -74,21 +74,21 @@ impl Wire {
         self.local
     }
 
-    /// Sends octets as they are.
-    pub async fn send(&mut self, octets: impl AsRef<[u8]>) {
-        self.try_send(octets).await.expect("the server takes what is sent");
+    /// Sends bytes as they are.
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.try_send(bytes).await.expect("the server takes what is sent");
     }
 
-    /// Sends octets to a server that may close the connection meanwhile.
-    pub async fn try_send(&mut self, octets: impl AsRef<[u8]>) -> io::Result<()> {
+    /// Sends bytes to a server that may close the connection meanwhile.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
         let send = async {
-            self.stream.write_all(octets.as_ref()).await?;
+            self.stream.write_all(bytes.as_ref()).await?;
             self.stream.flush().await
         };
         bounded("the server to take what was sent", send).await
     }
 
-    /// Expects exactly these octets next. `date: …` stands for a date field with any date.
+    /// Expects exactly these bytes next. `date: …` stands for a date field with any date.
     pub async fn expect(&mut self, expected: &str) {
         let mut parts = expected.split('…');
         self.expect_exactly(parts.next().expect("splitting gives at least one part"), expected).await;
@@ -100,7 +100,7 @@ impl Wire {
     }
 
     async fn expect_exactly(&mut self, part: &str, expected: &str) {
-        let decided = |octets: &[u8]| octets.len() >= part.len() || !part.as_bytes().starts_with(octets);
+        let decided = |bytes: &[u8]| bytes.len() >= part.len() || !part.as_bytes().starts_with(bytes);
         if let Err(end) = self.read_until(decided).await {
             panic!("{}", self.report(expected, end));
         }
@@ -110,12 +110,12 @@ impl Wire {
         self.unread.drain(..part.len());
     }
 
-    /// Sends the same again and again until the server takes nothing for a moment, or until `max` octets are sent.
+    /// Sends the same again and again until the server takes nothing for a moment, or until `max` bytes are sent.
     /// Gives how many were.
-    pub async fn send_until_stuck(&mut self, octets: &[u8], max: usize) -> usize {
+    pub async fn send_until_stuck(&mut self, bytes: &[u8], max: usize) -> usize {
         let mut sent = 0;
         while sent < max {
-            match timeout(MOMENT, self.stream.write(&octets[sent % octets.len()..])).await {
+            match timeout(MOMENT, self.stream.write(&bytes[sent % bytes.len()..])).await {
                 Ok(Ok(size)) => sent += size,
                 Ok(Err(_)) | Err(_) => break,
             }
@@ -123,14 +123,14 @@ impl Wire {
         sent
     }
 
-    /// Sends the same again and again, up to `max` octets, and reads what comes meanwhile, until the server closes the
+    /// Sends the same again and again, up to `max` bytes, and reads what comes meanwhile, until the server closes the
     /// connection.
-    pub(crate) async fn send_until_closed(&mut self, octets: &[u8], max: usize) {
+    pub(crate) async fn send_until_closed(&mut self, bytes: &[u8], max: usize) {
         let mut sent = 0;
         let (mut reader, mut writer) = tokio::io::split(&mut self.stream);
         let flooding = async {
-            while sent < max && writer.write_all(octets).await.is_ok() {
-                sent += octets.len();
+            while sent < max && writer.write_all(bytes).await.is_ok() {
+                sent += bytes.len();
             }
             let _ = writer.flush().await;
             std::future::pending::<()>().await
@@ -160,7 +160,7 @@ impl Wire {
 
     /// Receives the head of a response. Its content may follow.
     pub async fn receive_head(&mut self) -> Received {
-        if let Err(end) = self.read_until(|octets| find_head_end(octets).is_some()).await {
+        if let Err(end) = self.read_until(|bytes| find_head_end(bytes).is_some()).await {
             panic!("{}", self.report("the head of a response", end));
         }
         let size = find_head_end(&self.unread).expect("the wait was for it");
@@ -184,10 +184,10 @@ impl Wire {
     /// Whether something has come already that was not expected yet. Lets others work once, and does not wait.
     pub async fn has_something(&mut self) -> bool {
         tokio::task::yield_now().await;
-        let mut octets = [0; 1024];
-        let read = self.stream.read(&mut octets);
+        let mut bytes = [0; 1024];
+        let read = self.stream.read(&mut bytes);
         if let Ok(Ok(size)) = timeout(Duration::ZERO, read).await {
-            self.unread.extend(&octets[..size]);
+            self.unread.extend(&bytes[..size]);
         }
         !self.unread.is_empty()
     }
@@ -203,7 +203,7 @@ impl Wire {
         }
     }
 
-    /// Receives exactly so many octets of chunked content, in whatever chunks they come.
+    /// Receives exactly so many bytes of chunked content, in whatever chunks they come.
     pub async fn receive_content(&mut self, size: usize) -> Vec<u8> {
         let mut content = Vec::new();
         while content.len() < size {
@@ -250,7 +250,7 @@ impl Wire {
             Framing::Length(length) => assert!(rest.len() < length, "the content is whole: {shown}"),
             Framing::Chunked => {
                 let last_chunk = b"0\r\n\r\n";
-                assert!(!rest.windows(5).any(|octets| octets == last_chunk), "the content is whole: {shown}");
+                assert!(!rest.windows(5).any(|bytes| bytes == last_chunk), "the content is whole: {shown}");
             }
             Framing::None | Framing::Close => panic!("its end would look like the end of the content: {shown}"),
         }
@@ -260,7 +260,7 @@ impl Wire {
     /// Expects that the connection ends without a whole response: nothing of it has come, or a head whose content is
     /// cut off.
     pub async fn expect_broken_answer(&mut self) {
-        if self.read_until(|octets| find_head_end(octets).is_some()).await.is_err() {
+        if self.read_until(|bytes| find_head_end(bytes).is_some()).await.is_err() {
             return self.expect_closed().await;
         }
         let received = self.receive_head().await;
@@ -277,24 +277,24 @@ impl Wire {
         self.stream.leave_on_drop();
     }
 
-    /// Receives exactly so many octets.
+    /// Receives exactly so many bytes.
     pub async fn receive_exactly(&mut self, size: usize, awaited: &str) -> Vec<u8> {
         self.take(size, awaited, "").await
     }
 
-    /// Receives exactly so many octets. `None`: the connection has ended before.
+    /// Receives exactly so many bytes. `None`: the connection has ended before.
     pub async fn take_or_end(&mut self, size: usize) -> Option<Vec<u8>> {
-        match self.read_until(|octets| octets.len() >= size).await {
+        match self.read_until(|bytes| bytes.len() >= size).await {
             Ok(()) => Some(self.unread.drain(..size).collect()),
             Err(End::Closed | End::Reset) => None,
-            Err(end) => panic!("{}", self.report(format!("{size} octets or the end"), end)),
+            Err(end) => panic!("{}", self.report(format!("{size} bytes or the end"), end)),
         }
     }
 
-    /// Takes exactly so many octets.
+    /// Takes exactly so many bytes.
     async fn take(&mut self, size: usize, awaited: &str, of: impl Display) -> Vec<u8> {
-        if let Err(end) = self.read_until(|octets| octets.len() >= size).await {
-            panic!("{}", self.report(format!("{size} octets of {awaited} {of}"), end));
+        if let Err(end) = self.read_until(|bytes| bytes.len() >= size).await {
+            panic!("{}", self.report(format!("{size} bytes of {awaited} {of}"), end));
         }
         self.unread.drain(..size).collect()
     }
@@ -344,20 +344,20 @@ impl Display for End {
     }
 }
 
-fn find_head_end(octets: &[u8]) -> Option<usize> {
-    octets.windows(4).position(|octets| octets == b"\r\n\r\n").map(|at| at + 4)
+fn find_head_end(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|at| at + 4)
 }
 
 /// RFC 9110 §5.6.7, the only form a server may send: `Sun, 06 Nov 1994 08:49:37 GMT`.
 pub(crate) fn is_date(date: &[u8]) -> bool {
     let form = b"Aaa, 00 Aaa 0000 00:00:00 GMT";
     date.len() == form.len()
-        && date.iter().zip(form).enumerate().all(|(at, (octet, form))| match form {
-            _ if at >= DATE_SIZE - 3 => octet == form,
-            b'0' => octet.is_ascii_digit(),
-            b'A' => octet.is_ascii_uppercase(),
-            b'a' => octet.is_ascii_lowercase(),
-            other => octet == other,
+        && date.iter().zip(form).enumerate().all(|(at, (byte, form))| match form {
+            _ if at >= DATE_SIZE - 3 => byte == form,
+            b'0' => byte.is_ascii_digit(),
+            b'A' => byte.is_ascii_uppercase(),
+            b'a' => byte.is_ascii_lowercase(),
+            other => byte == other,
         })
 }
 

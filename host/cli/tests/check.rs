@@ -272,8 +272,8 @@ fn serve(app: &Path) -> Option<String> {
     (!listens).then(|| text_of(&output.stderr).to_owned())
 }
 
-fn text_of(octets: &[u8]) -> &str {
-    text(octets)
+fn text_of(bytes: &[u8]) -> &str {
+    text(bytes)
 }
 
 fn importing(interface: &str) -> String {
@@ -326,8 +326,8 @@ fn check(folder: &Path, args: &[impl AsRef<std::ffi::OsStr>]) -> Output {
     command.current_dir(folder).arg("check").args(args).output().expect("the command runs")
 }
 
-fn text(octets: &[u8]) -> &str {
-    str::from_utf8(octets).expect("what it says is text")
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).expect("what it says is text")
 }
 
 fn strings(values: &Value) -> Vec<&str> {

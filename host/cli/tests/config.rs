@@ -347,6 +347,6 @@ fn in_folder(written: &str, args: &[&str]) -> Output {
     command().args(args).current_dir(folder(written).path()).output().expect("the command runs")
 }
 
-fn text(octets: Vec<u8>) -> String {
-    String::from_utf8(octets).expect("it is text")
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("it is text")
 }

@@ -129,6 +129,6 @@ fn run(written: &str, args: &[&str], variables: &[(&str, &str)]) -> Output {
     command.args(args).current_dir(&folder).envs(variables.iter().copied()).output().expect("the command runs")
 }
 
-fn text(octets: Vec<u8>) -> String {
-    String::from_utf8(octets).expect("it is text")
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("it is text")
 }

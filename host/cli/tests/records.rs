@@ -185,13 +185,13 @@ fn http2(server: &Server, method: &str, path: &str, client: Client) {
         Reads | IsDeaf => until(&mut stream, is_end),
         Goes => {
             until(&mut stream, |frame| frame.kind == DATA);
-            stream.write_all(&Frame::new(DATA, END_STREAM, 1, *b"go").octets()).expect("the server reads");
+            stream.write_all(&Frame::new(DATA, END_STREAM, 1, *b"go").bytes()).expect("the server reads");
             until(&mut stream, is_end);
         }
         Leaves => {
             until(&mut stream, |frame| frame.kind == DATA);
             let cancel = Frame::new(RST_STREAM, 0, 1, 8_u32.to_be_bytes());
-            stream.write_all(&cancel.octets()).expect("the server reads");
+            stream.write_all(&cancel.bytes()).expect("the server reads");
         }
     }
 }
@@ -200,7 +200,7 @@ fn http2(server: &Server, method: &str, path: &str, client: Client) {
 fn flood(server: &Server, path: &str) {
     let mut stream = begin_http2(server, "POST", path, false);
     until(&mut stream, |frame| frame.kind == DATA);
-    let _ = stream.write_all(&Frame::new(PING, 0, 0, *b"nothing!").octets().repeat(32_000)); // it may have ended by then
+    let _ = stream.write_all(&Frame::new(PING, 0, 0, *b"nothing!").bytes().repeat(32_000)); // it may have ended by then
     read_to_end(&mut stream);
 }
 
@@ -210,12 +210,12 @@ fn begin_http2(server: &Server, method: &str, path: &str, is_deaf: bool) -> TcpS
     let settings = if is_deaf { vec![0, 4, 0, 0, 0, 0] } else { Vec::new() };
     let head = section(&[(":method", method), (":scheme", "http"), (":path", path), (":authority", "a")]);
     let end = if method == "POST" { 0 } else { END_STREAM };
-    let octets = [
+    let bytes = [
         PREFACE,
-        &Frame::new(SETTINGS, 0, 0, settings).octets(),
-        &Frame::new(HEADERS, END_HEADERS | end, 1, head).octets(),
+        &Frame::new(SETTINGS, 0, 0, settings).bytes(),
+        &Frame::new(HEADERS, END_HEADERS | end, 1, head).bytes(),
     ];
-    stream.write_all(&octets.concat()).expect("the server reads");
+    stream.write_all(&bytes.concat()).expect("the server reads");
     stream
 }
 
@@ -227,7 +227,7 @@ fn until(stream: &mut TcpStream, is_awaited: impl Fn(&Frame) -> bool) {
         let size = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
         let mut payload = vec![0; size];
         stream.read_exact(&mut payload).expect("all of it comes");
-        let number = u32::from_be_bytes(head[5..].try_into().expect("four octets"));
+        let number = u32::from_be_bytes(head[5..].try_into().expect("four bytes"));
         if is_awaited(&Frame::new(head[3], head[4], number, payload)) {
             return;
         }

@@ -174,9 +174,9 @@ fn given(socket: OwnedFd, args: &str) -> Command {
 
 /// What the manager is told next, whether the server lives or something else.
 fn told(manager: &UnixDatagram) -> String {
-    let mut octets = [0; 256];
-    let count = manager.recv(&mut octets).expect("something is told");
-    String::from_utf8_lossy(&octets[..count]).into_owned()
+    let mut bytes = [0; 256];
+    let count = manager.recv(&mut bytes).expect("something is told");
+    String::from_utf8_lossy(&bytes[..count]).into_owned()
 }
 
 /// What it is told next besides that the server lives.

@@ -325,8 +325,8 @@ fn number(attributes: &[KeyValue], name: &str) -> i64 {
     *number
 }
 
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A port that nobody listens on.

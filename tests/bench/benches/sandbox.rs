@@ -1,4 +1,4 @@
-//! The sandbox alone, without sockets and without HTTP: one exchange, from the request to the last octet of the answer.
+//! The sandbox alone, without sockets and without HTTP: one exchange, from the request to the last byte of the answer.
 //! `just bench-sandbox` runs it; what it takes beside this in a server is in `just bench`.
 
 use std::path::Path;

@@ -156,12 +156,12 @@ struct Answer {
     head: Vec<u8>,
     /// `None`: the head is not whole.
     content: Option<Content>,
-    /// Octets of content that have come.
+    /// Bytes of content that have come.
     received: usize,
 }
 
 enum Content {
-    /// So many octets are still to come.
+    /// So many bytes are still to come.
     Left(usize),
     Chunks(Chunks),
 }
@@ -170,7 +170,7 @@ enum Content {
 enum Chunks {
     /// The line before one, as far as it has come.
     Size(Vec<u8>),
-    /// So many octets of one are still to come, and then a line end.
+    /// So many bytes of one are still to come, and then a line end.
     Data(usize),
     /// The line behind the last one, or that of a trailer.
     Trailer(Vec<u8>),
@@ -198,12 +198,12 @@ impl Connection {
         let Some(size) = progress(self.stream.read(&mut buffer))? else { return Ok(None) };
         ensure!(size > 0, "the server closed a connection");
         let own = &mut self.content;
-        let is_whole = self.answer.take(&buffer[..size], |at, octets| match content {
+        let is_whole = self.answer.take(&buffer[..size], |at, bytes| match content {
             None => {
-                own.extend_from_slice(octets);
+                own.extend_from_slice(bytes);
                 true
             }
-            Some(content) => content.get(at..at + octets.len()) == Some(octets),
+            Some(content) => content.get(at..at + bytes.len()) == Some(bytes),
         })?;
         if !is_whole {
             return Ok(None);
@@ -221,33 +221,33 @@ impl Answer {
         self.head.starts_with(REFUSAL)
     }
 
-    /// Whether it is whole now. `is_right`: whether these octets of content are what is to be there.
-    fn take(&mut self, mut octets: &[u8], mut is_right: impl FnMut(usize, &[u8]) -> bool) -> anyhow::Result<bool> {
+    /// Whether it is whole now. `is_right`: whether these bytes of content are what is to be there.
+    fn take(&mut self, mut bytes: &[u8], mut is_right: impl FnMut(usize, &[u8]) -> bool) -> anyhow::Result<bool> {
         if self.content.is_none() {
             let known = self.head.len();
-            self.head.extend_from_slice(octets);
-            let Some(end) = self.head.windows(4).position(|octets| octets == b"\r\n\r\n") else { return Ok(false) };
-            octets = &octets[end + 4 - known..];
+            self.head.extend_from_slice(bytes);
+            let Some(end) = self.head.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return Ok(false) };
+            bytes = &bytes[end + 4 - known..];
             self.head.truncate(end + 4);
             self.content = Some(content(&self.head)?);
         }
         let (is_refusal, received) = (self.is_refusal(), &mut self.received);
-        let mut hear = |octets: &[u8]| {
-            let is_right = is_refusal || is_right(*received, octets);
-            *received += octets.len();
+        let mut hear = |bytes: &[u8]| {
+            let is_right = is_refusal || is_right(*received, bytes);
+            *received += bytes.len();
             is_right
         };
         match self.content.as_mut().expect("the head is whole") {
             Content::Left(left) => {
-                *left = left.checked_sub(octets.len()).context("there is more than the answer")?;
-                ensure!(hear(octets), WRONG_CONTENT);
+                *left = left.checked_sub(bytes.len()).context("there is more than the answer")?;
+                ensure!(hear(bytes), WRONG_CONTENT);
                 Ok(*left == 0)
             }
             Content::Chunks(chunks) => {
-                while !octets.is_empty() {
-                    let (data, rest) = chunks.take(octets)?;
+                while !bytes.is_empty() {
+                    let (data, rest) = chunks.take(bytes)?;
                     ensure!(hear(data), WRONG_CONTENT);
-                    octets = rest;
+                    bytes = rest;
                 }
                 Ok(matches!(chunks, Chunks::Ended))
             }
@@ -256,19 +256,19 @@ impl Answer {
 }
 
 impl Chunks {
-    /// The data at the beginning of these octets, and what follows the step.
-    fn take<'a>(&mut self, octets: &'a [u8]) -> anyhow::Result<(&'a [u8], &'a [u8])> {
-        let line_end = octets.iter().position(|octet| *octet == b'\n').map_or(octets.len(), |at| at + 1);
+    /// The data at the beginning of these bytes, and what follows the step.
+    fn take<'a>(&mut self, bytes: &'a [u8]) -> anyhow::Result<(&'a [u8], &'a [u8])> {
+        let line_end = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1);
         match self {
-            Self::Size(line) | Self::Trailer(line) => line.extend_from_slice(&octets[..line_end]),
+            Self::Size(line) | Self::Trailer(line) => line.extend_from_slice(&bytes[..line_end]),
             Self::Data(left) => {
-                let (data, rest) = octets.split_at(octets.len().min(*left));
+                let (data, rest) = bytes.split_at(bytes.len().min(*left));
                 *left -= data.len();
                 if *left == 0 && data.is_empty() {
-                    if octets[..line_end].ends_with(b"\n") {
+                    if bytes[..line_end].ends_with(b"\n") {
                         *self = Self::Size(Vec::new());
                     }
-                    return Ok((data, &octets[line_end..]));
+                    return Ok((data, &bytes[line_end..]));
                 }
                 return Ok((data, rest));
             }
@@ -284,7 +284,7 @@ impl Chunks {
             Self::Trailer(line) if line.ends_with(b"\n") => line.clear(),
             _ => {}
         }
-        Ok((&[], &octets[line_end..]))
+        Ok((&[], &bytes[line_end..]))
     }
 }
 
@@ -344,9 +344,9 @@ mod tests {
     fn heard(answer: &[u8], size: usize) -> anyhow::Result<(Vec<u8>, bool)> {
         let (mut taken, mut content, mut is_whole) = (Answer::default(), Vec::new(), false);
         for piece in answer.chunks(size) {
-            is_whole = taken.take(piece, |at, octets| {
+            is_whole = taken.take(piece, |at, bytes| {
                 assert_eq!(at, content.len());
-                content.extend_from_slice(octets);
+                content.extend_from_slice(bytes);
                 true
             })?;
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::process::Server;
 
-/// What streaming [`SIZE`] octets through a guest and back cost.
+/// What streaming [`SIZE`] bytes through a guest and back cost.
 pub(crate) struct Streamed {
     pub(crate) megabytes_per_second: f64,
     /// Above what the server had before.
@@ -37,7 +37,7 @@ pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
         }
         received += count;
         status.extend(buffer[..count].iter().take(STATUS.len() - status.len()));
-        echoed += buffer[..count].iter().filter(|octet| **octet == b'x').count();
+        echoed += buffer[..count].iter().filter(|byte| **byte == b'x').count();
         if sampled.elapsed() > Duration::from_millis(5) {
             sampled = Instant::now();
             peak = peak.max(server.memory()?);
@@ -46,8 +46,8 @@ pub(crate) fn echo(server: &Server) -> anyhow::Result<Streamed> {
     let seconds = begin.elapsed().as_secs_f64();
     sending.join().ok().context("sending does not panic")??;
     ensure!(status == STATUS, "the answer begins with {}", status.escape_ascii());
-    ensure!(received > SIZE, "{received} octets came back of {SIZE} and a head"); // the framing makes it more
-    ensure!(echoed >= SIZE, "{echoed} octets came back unchanged of {SIZE}"); // a field of the head may have some too
+    ensure!(received > SIZE, "{received} bytes came back of {SIZE} and a head"); // the framing makes it more
+    ensure!(echoed >= SIZE, "{echoed} bytes came back unchanged of {SIZE}"); // a field of the head may have some too
     Ok(Streamed { megabytes_per_second: SIZE as f64 / 1e6 / seconds, peak_memory: peak - before })
 }
 

@@ -1,6 +1,6 @@
 //! Small messages over WebSockets, sent back by the guest: how many a second, and what each costs the server.
 //!
-//! The client is in octets, so that it costs little itself: a frame that was masked once is sent again and again.
+//! The client is in bytes, so that it costs little itself: a frame that was masked once is sent again and again.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -49,9 +49,9 @@ fn open(address: &str) -> anyhow::Result<TcpStream> {
     )?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let mut octet = [0];
-        connection.read_exact(&mut octet)?;
-        head.push(octet[0]);
+        let mut byte = [0];
+        connection.read_exact(&mut byte)?;
+        head.push(byte[0]);
     }
     ensure!(head.starts_with(b"HTTP/1.1 101 "), "no WebSocket: {}", head.escape_ascii());
     Ok(connection)
@@ -79,12 +79,12 @@ fn talk(mut connection: TcpStream, in_flight: usize, end: Instant) -> anyhow::Re
 /// The answer's message as a client sends it (RFC 6455 §5.2): a mask, and the payload under it.
 fn masked_frame() -> Vec<u8> {
     let mask = [0x37, 0xfa, 0x21, 0x3d];
-    let payload = ANSWER[2..].iter().zip(mask.iter().cycle()).map(|(octet, mask)| octet ^ mask);
+    let payload = ANSWER[2..].iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask);
     [ANSWER[0], 0x80 | ANSWER[1]].into_iter().chain(mask).chain(payload).collect()
 }
 
-/// A whole text message of 16 octets as a server sends it.
-const ANSWER: &[u8; 18] = b"\x81\x10sixteen octets..";
+/// A whole text message of 16 bytes as a server sends it.
+const ANSWER: &[u8; 18] = b"\x81\x10sixteen bytes...";
 
 const CONNECTIONS: usize = 16;
 

@@ -1,7 +1,7 @@
 //! hyper behind the judge of what clients send: what the judge finds good is to hyper the same requests with the same
 //! content, and what `gate` gives hyper in place of malformed framing ends the content with an error.
 //!
-//! The first octet of the input says in what pieces hyper reads the others.
+//! The first byte of the input says in what pieces hyper reads the others.
 
 #![no_main]
 
@@ -30,14 +30,14 @@ use room::strict::{Strict, Wrong};
 use windhover_contract::Limits;
 
 fuzz_target!(|input: &[u8]| {
-    let [size, octets @ ..] = input else { return };
-    let mut octets = octets.to_vec();
-    let (good, heads, fault) = judge(&mut octets);
-    octets.truncate(good);
+    let [size, bytes @ ..] = input else { return };
+    let mut bytes = bytes.to_vec();
+    let (good, heads, fault) = judge(&mut bytes);
+    bytes.truncate(good);
     if let Some(Wrong::Content) = fault {
-        octets.extend_from_slice(REFUSED_FRAMING);
+        bytes.extend_from_slice(REFUSED_FRAMING);
     }
-    let (seen, whole, broken) = serve(octets, usize::from(*size).max(1));
+    let (seen, whole, broken) = serve(bytes, usize::from(*size).max(1));
     assert!(seen <= heads, "hyper has seen {seen} requests in {heads}");
     match fault {
         // It may have ended before, because a request asked for that.
@@ -46,11 +46,11 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// How many octets are good, of how many heads, and what is wrong behind them.
-fn judge(octets: &mut [u8]) -> (usize, u64, Option<Wrong>) {
+/// How many bytes are good, of how many heads, and what is wrong behind them.
+fn judge(bytes: &mut [u8]) -> (usize, u64, Option<Wrong>) {
     let (mut strict, mut good) = (Strict::new(&Limits::default()), 0);
     loop {
-        let verdict = strict.check(&mut octets[good..]);
+        let verdict = strict.check(&mut bytes[good..]);
         good += verdict.good;
         if verdict.fault.is_some() || !strict.awaits_upgrade() {
             return (good, strict.heads(), verdict.fault);
@@ -60,7 +60,7 @@ fn judge(octets: &mut [u8]) -> (usize, u64, Option<Wrong>) {
 }
 
 /// Lets hyper read it all. How many requests it has seen, how many with whole content, and how many with broken.
-fn serve(octets: Vec<u8>, size: usize) -> (u64, u64, u64) {
+fn serve(bytes: Vec<u8>, size: usize) -> (u64, u64, u64) {
     let counts = Arc::new([const { AtomicU64::new(0) }; 3]);
     let service = service_fn({
         let counts = Arc::clone(&counts);
@@ -74,7 +74,7 @@ fn serve(octets: Vec<u8>, size: usize) -> (u64, u64, u64) {
             }
         }
     });
-    let pipe = Pipe { octets: octets.into(), size };
+    let pipe = Pipe { bytes: bytes.into(), size };
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_header_size(41 << 10).half_close(true);
     let mut serving = std::pin::pin!(builder.serve_connection(pipe, service));
@@ -89,14 +89,14 @@ fn serve(octets: Vec<u8>, size: usize) -> (u64, u64, u64) {
 
 /// A client that has sent all and takes everything.
 struct Pipe {
-    octets: Bytes,
+    bytes: Bytes,
     size: usize,
 }
 
 impl hyper::rt::Read for Pipe {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, mut buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        let size = self.size.min(buf.remaining()).min(self.octets.len());
-        buf.put_slice(&self.octets.split_to(size));
+        let size = self.size.min(buf.remaining()).min(self.bytes.len());
+        buf.put_slice(&self.bytes.split_to(size));
         Poll::Ready(Ok(()))
     }
 }

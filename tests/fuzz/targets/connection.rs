@@ -1,7 +1,7 @@
 //! A whole connection, HTTP/1.x or HTTP/2, with the real server between a pipe and an application: whatever a client
 //! sends, in whatever pieces, nothing panics, no more is answered than was asked, and it comes to its end.
 //!
-//! The first octet of the input says in what pieces the others are sent, and its highest bit whether the preface of
+//! The first byte of the input says in what pieces the others are sent, and its highest bit whether the preface of
 //! HTTP/2 comes before them.
 
 #![no_main]
@@ -25,13 +25,13 @@ use windhover_contract::{Application, Body, Limits, Request, Response};
 use windhover_http::{Clock, serve_in_memory};
 
 fuzz_target!(|input: &[u8]| {
-    let [how, octets @ ..] = input else { return };
+    let [how, bytes @ ..] = input else { return };
     let is_http2 = how & 0x80 != 0;
-    let octets = if is_http2 { [PREFACE, octets].concat() } else { octets.to_vec() };
+    let bytes = if is_http2 { [PREFACE, bytes].concat() } else { bytes.to_vec() };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it needs nothing");
-    let (asked, answered) = runtime.block_on(exchange(octets.clone(), usize::from(how & 0x7f).max(1)));
-    if !octets.starts_with(PREFACE) {
-        let heads = heads(&octets);
+    let (asked, answered) = runtime.block_on(exchange(bytes.clone(), usize::from(how & 0x7f).max(1)));
+    if !bytes.starts_with(PREFACE) {
+        let heads = heads(&bytes);
         assert!(asked <= heads, "{asked} requests were seen in {heads}");
         // One more may be refused: a head that is malformed, or does not come to its end in time.
         assert!(answered <= heads + 1, "{answered} answers to {heads} requests");
@@ -40,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// Lets a client send it all, take what comes, and end. How many requests the application saw, and how many final
 /// answers of HTTP/1.1 the client.
-async fn exchange(octets: Vec<u8>, size: usize) -> (usize, usize) {
+async fn exchange(bytes: Vec<u8>, size: usize) -> (usize, usize) {
     let (client, server) = duplex(4096);
     let (clock, hand) = Clock::manual();
     let asked = Arc::new(AtomicUsize::new(0));
@@ -53,7 +53,7 @@ async fn exchange(octets: Vec<u8>, size: usize) -> (usize, usize) {
         received
     });
     let writing = tokio::spawn(async move {
-        for piece in octets.chunks(size) {
+        for piece in bytes.chunks(size) {
             writer.write_all(piece).await?;
             tokio::task::yield_now().await;
         }
@@ -66,7 +66,7 @@ async fn exchange(octets: Vec<u8>, size: usize) -> (usize, usize) {
         if serving.is_finished() {
             break;
         }
-        // A client whose octets nobody takes any more has its time too.
+        // A client whose bytes nobody takes any more has its time too.
         if writing.is_finished() || step > MOST_STEPS / 10 {
             hand.jump(Duration::from_secs(5));
         }
@@ -97,13 +97,13 @@ impl Application for Echo {
 }
 
 /// How many whole heads there are, before the first that is none.
-fn heads(octets: &[u8]) -> usize {
-    let (mut strict, mut good, mut octets) = (Strict::new(&Limits::default()), 0, octets.to_vec());
+fn heads(bytes: &[u8]) -> usize {
+    let (mut strict, mut good, mut bytes) = (Strict::new(&Limits::default()), 0, bytes.to_vec());
     loop {
-        let verdict = strict.check(&mut octets[good..]);
+        let verdict = strict.check(&mut bytes[good..]);
         good += verdict.good;
         if verdict.fault.is_some() || !strict.awaits_upgrade() {
-            return usize::try_from(strict.heads()).expect("each has an octet");
+            return usize::try_from(strict.heads()).expect("each has a byte");
         }
         strict.decline();
     }
@@ -111,7 +111,7 @@ fn heads(octets: &[u8]) -> usize {
 
 /// What begins with a status line that is not interim, and did not come from the client as content.
 fn final_answers(received: &[u8]) -> usize {
-    let heads = received.windows(DATE.len()).filter(|octets| *octets == DATE);
+    let heads = received.windows(DATE.len()).filter(|bytes| *bytes == DATE);
     heads.count()
 }
 

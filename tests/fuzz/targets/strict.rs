@@ -1,7 +1,7 @@
-//! The judge of what clients send: its verdict does not depend on how the octets come, and what it takes for a head is
-//! one to another parser too, up to the same octet.
+//! The judge of what clients send: its verdict does not depend on how the bytes come, and what it takes for a head is
+//! one to another parser too, up to the same byte.
 //!
-//! The first two octets of the input say where the others are split.
+//! The first two bytes of the input say where the others are split.
 
 #![no_main]
 
@@ -16,14 +16,14 @@ use room::strict::{Strict, Wrong};
 use windhover_contract::{InRange, Limits};
 
 fuzz_target!(|input: &[u8]| {
-    let [first, second, octets @ ..] = input else { return };
-    let whole = judge([octets], |_| {});
+    let [first, second, bytes @ ..] = input else { return };
+    let whole = judge([bytes], |_| {});
     let sizes = [usize::from(*first), usize::from(*second)];
-    assert_eq!(judge(pieces(octets, sizes), |_| {}), whole, "in pieces");
-    assert_eq!(judge(octets.chunks(1), is_head), whole, "one by one");
+    assert_eq!(judge(pieces(bytes, sizes), |_| {}), whole, "in pieces");
+    assert_eq!(judge(bytes.chunks(1), is_head), whole, "one by one");
 });
 
-/// What becomes of a connection's octets: how many are good, of how many heads, and what is wrong behind them.
+/// What becomes of a connection's bytes: how many are good, of how many heads, and what is wrong behind them.
 fn judge<'p>(pieces: impl IntoIterator<Item = &'p [u8]>, look_at_head: impl Fn(&[u8])) -> (usize, u64, Option<Wrong>) {
     let (mut strict, mut shown, mut good) = (Strict::new(&limits()), Vec::new(), 0);
     for piece in pieces {
@@ -50,8 +50,8 @@ fn judge<'p>(pieces: impl IntoIterator<Item = &'p [u8]>, look_at_head: impl Fn(&
 }
 
 /// Pieces of these sizes in turns.
-fn pieces(octets: &[u8], sizes: [usize; 2]) -> Vec<&[u8]> {
-    let (mut pieces, mut rest) = (Vec::new(), octets);
+fn pieces(bytes: &[u8], sizes: [usize; 2]) -> Vec<&[u8]> {
+    let (mut pieces, mut rest) = (Vec::new(), bytes);
     for size in sizes.iter().cycle() {
         let (piece, behind) = rest.split_at((*size).max(1).min(rest.len()));
         pieces.push(piece);
@@ -63,13 +63,13 @@ fn pieces(octets: &[u8], sizes: [usize; 2]) -> Vec<&[u8]> {
     pieces
 }
 
-fn is_head(octets: &[u8]) {
+fn is_head(bytes: &[u8]) {
     let mut fields = [httparse::EMPTY_HEADER; 8];
     let mut request = httparse::Request::new(&mut fields);
-    assert_eq!(request.parse(octets), Ok(httparse::Status::Complete(octets.len())), "{}", octets.escape_ascii());
+    assert_eq!(request.parse(bytes), Ok(httparse::Status::Complete(bytes.len())), "{}", bytes.escape_ascii());
     let lengths = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("content-length")).count();
     let codings = request.headers.iter().filter(|field| field.name.eq_ignore_ascii_case("transfer-encoding")).count();
-    assert!(lengths + codings <= 1, "{}", octets.escape_ascii());
+    assert!(lengths + codings <= 1, "{}", bytes.escape_ascii());
 }
 
 /// Small, so that they are met.

@@ -1,5 +1,5 @@
 //! What a request target and its Host fields resolve to: nothing that a client can write makes a path that leads out of
-//! the application's root, and what is a target in the octets of a request is one to the library that carries it.
+//! the application's root, and what is a target in the bytes of a request is one to the library that carries it.
 //!
 //! The input is the lines of a request: a version's digit, a method, a target, and any number of Host fields.
 
@@ -14,12 +14,12 @@ fuzz_target!(|input: &[u8]| {
 });
 
 fn resolve(input: &[u8]) -> Option<()> {
-    let mut lines = input.split(|octet| *octet == b'\n');
+    let mut lines = input.split(|byte| *byte == b'\n');
     let version = if lines.next()? == b"0" { Version::HTTP_10 } else { Version::HTTP_11 };
     let method = Method::from_bytes(lines.next()?).ok()?;
-    let octets = lines.next()?;
-    let (is_good, uri) = (Target::check(octets).is_ok(), Uri::try_from(octets));
-    assert!(!is_good || uri.is_ok(), "{}", octets.escape_ascii());
+    let bytes = lines.next()?;
+    let (is_good, uri) = (Target::check(bytes).is_ok(), Uri::try_from(bytes));
+    assert!(!is_good || uri.is_ok(), "{}", bytes.escape_ascii());
     let uri = uri.ok()?;
     let mut fields = HeaderMap::new();
     for host in lines {
@@ -28,7 +28,7 @@ fn resolve(input: &[u8]) -> Option<()> {
     let hosts = fields.get_all(header::HOST).iter().count();
     let target = Target::resolve(Scheme::Http, &method, uri, version, &fields, &KnownHost::default()).ok()?;
 
-    assert!(is_good || octets.contains(&b'#'), "{}", octets.escape_ascii());
+    assert!(is_good || bytes.contains(&b'#'), "{}", bytes.escape_ascii());
     let path = target.path();
     assert!(path.starts_with('/') || path.is_empty() && method == Method::OPTIONS, "{path:?}");
     assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{path:?}");

@@ -10,11 +10,11 @@ use super::head::{parse_fields, text_of};
 /// How much of a request's content is still to come, and in what form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// So many octets.
+    /// So many bytes.
     Length(u64),
-    /// Chunks, the next one's size first. Their extensions have taken so many octets.
+    /// Chunks, the next one's size first. Their extensions have taken so many bytes.
     ChunkSize { extensions: usize },
-    /// So many octets of a chunk, then its line end.
+    /// So many bytes of a chunk, then its line end.
     Chunk { left: u64, extensions: usize },
     /// The fields behind the last chunk.
     Trailers,
@@ -60,7 +60,7 @@ impl Framing {
                 },
                 Self::ChunkSize { extensions } => {
                     let Some(line) = chunk_line(buffer, *extensions)? else { return Ok(Decoded::Partial) };
-                    buffer.advance(line.octets);
+                    buffer.advance(line.bytes);
                     let extensions = *extensions + line.extensions;
                     *self = if line.size == 0 { Self::Trailers } else { Self::Chunk { left: line.size, extensions } };
                 }
@@ -84,13 +84,13 @@ impl Framing {
 /// The line before a chunk.
 struct ChunkLine {
     size: u64,
-    octets: usize,
+    bytes: usize,
     extensions: usize,
 }
 
 /// RFC 9112 §7.1, without the white space that it calls bad. `None`: it is not all there yet.
 fn chunk_line(buffer: &[u8], extensions_before: usize) -> Result<Option<ChunkLine>, ClientFault> {
-    let line = buffer.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+    let line = buffer.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
     let malformed = ClientFault::BodyIncomplete;
     let text = match text_of(line).map_err(|_| malformed)? {
         Some(text) => text,
@@ -98,59 +98,59 @@ fn chunk_line(buffer: &[u8], extensions_before: usize) -> Result<Option<ChunkLin
         None if line.first().is_some_and(|first| !first.is_ascii_hexdigit()) => return Err(malformed),
         None => return Ok(None),
     };
-    let digits = text.split(|octet| *octet == b';').next().unwrap_or_default();
+    let digits = text.split(|byte| *byte == b';').next().unwrap_or_default();
     let extensions = &text[digits.len()..];
     let is_size = (1..=16).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
     let size = str::from_utf8(digits).ok().filter(|_| is_size).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     match size {
         Some(size) if are_extensions(extensions) && extensions_before + extensions.len() <= MAX_EXTENSIONS => {
-            Ok(Some(ChunkLine { size, octets: line.len(), extensions: extensions.len() }))
+            Ok(Some(ChunkLine { size, bytes: line.len(), extensions: extensions.len() }))
         }
         _ => Err(malformed),
     }
 }
 
 /// RFC 9112 §7.1.1.
-fn are_extensions(mut octets: &[u8]) -> bool {
-    fn token(octets: &mut &[u8]) -> bool {
-        let size = octets.iter().take_while(|octet| HeaderName::from_bytes(&[**octet]).is_ok()).count();
-        *octets = &octets[size..];
+fn are_extensions(mut bytes: &[u8]) -> bool {
+    fn token(bytes: &mut &[u8]) -> bool {
+        let size = bytes.iter().take_while(|byte| HeaderName::from_bytes(&[**byte]).is_ok()).count();
+        *bytes = &bytes[size..];
         size > 0
     }
-    fn quoted(octets: &mut &[u8]) -> bool {
-        while let [octet, rest @ ..] = *octets {
-            *octets = rest;
-            match (octet, rest) {
+    fn quoted(bytes: &mut &[u8]) -> bool {
+        while let [byte, rest @ ..] = *bytes {
+            *bytes = rest;
+            match (byte, rest) {
                 (b'"', _) => return true,
-                (b'\\', [_, rest @ ..]) => *octets = rest,
+                (b'\\', [_, rest @ ..]) => *bytes = rest,
                 _ => {}
             }
         }
         false
     }
-    if HeaderValue::from_bytes(octets).is_err() {
+    if HeaderValue::from_bytes(bytes).is_err() {
         return false; // a control character
     }
-    while let [b';', rest @ ..] = octets {
-        octets = rest;
-        if !token(&mut octets) {
+    while let [b';', rest @ ..] = bytes {
+        bytes = rest;
+        if !token(&mut bytes) {
             return false;
         }
-        if let [b'=', rest @ ..] = octets {
-            octets = rest;
-            let is_value = match octets {
+        if let [b'=', rest @ ..] = bytes {
+            bytes = rest;
+            let is_value = match bytes {
                 [b'"', rest @ ..] => {
-                    octets = rest;
-                    quoted(&mut octets)
+                    bytes = rest;
+                    quoted(&mut bytes)
                 }
-                _ => token(&mut octets),
+                _ => token(&mut bytes),
             };
             if !is_value {
                 return false;
             }
         }
     }
-    octets.is_empty()
+    bytes.is_empty()
 }
 
 /// What chunk extensions may take in one content.

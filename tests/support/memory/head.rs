@@ -1,4 +1,4 @@
-//! The head of a request, from octets to types: checked once, trusted afterwards. It is taken apart line by line, and
+//! The head of a request, from bytes to types: checked once, trusted afterwards. It is taken apart line by line, and
 //! nothing is made good that is wrong.
 
 use bytes::{Buf, BytesMut};
@@ -30,20 +30,20 @@ impl Head {
     pub(super) fn parse(buffer: &mut BytesMut, limits: &Limits) -> Result<Option<Self>, ClientFault> {
         // RFC 9112 §2.2: one empty line before it.
         let begin = if buffer.starts_with(b"\r\n") { 2 } else { 0 };
-        let octets = &buffer[begin..];
-        if octets.is_empty() || octets == b"\r" {
+        let bytes = &buffer[begin..];
+        if bytes.is_empty() || bytes == b"\r" {
             return Ok(None);
         }
-        if HeaderName::from_bytes(&octets[..1]).is_err() {
+        if HeaderName::from_bytes(&bytes[..1]).is_err() {
             return Err(ClientFault::RequestLine); // no method begins so
         }
-        let line = octets.split_inclusive(|octet| *octet == b'\n').next().unwrap_or_default();
+        let line = bytes.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         if line.len() > limits.max_request_line_size.as_usize() {
             return Err(ClientFault::RequestLineTooLong);
         }
         let Some(text) = text_of(line)? else { return Ok(None) };
         let (method, uri, version) = request_line(text)?;
-        let Some((size, fields)) = parse_fields(&octets[line.len()..], limits)? else { return Ok(None) };
+        let Some((size, fields)) = parse_fields(&bytes[line.len()..], limits)? else { return Ok(None) };
         let head = Self::new(method, uri, version, fields)?;
         buffer.advance(begin + line.len() + size);
         Ok(Some(head))
@@ -72,9 +72,9 @@ impl Head {
 }
 
 /// A section of fields up to its empty line, and its size with that. `None`: it is not all there yet.
-pub(super) fn parse_fields(octets: &[u8], limits: &Limits) -> Result<Option<(usize, HeaderMap)>, ClientFault> {
+pub(super) fn parse_fields(bytes: &[u8], limits: &Limits) -> Result<Option<(usize, HeaderMap)>, ClientFault> {
     let (mut size, mut fields) = (0, HeaderMap::new());
-    for line in octets.split_inclusive(|octet| *octet == b'\n') {
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         if line == b"\r" {
             return Ok(None);
         }
@@ -89,7 +89,7 @@ pub(super) fn parse_fields(octets: &[u8], limits: &Limits) -> Result<Option<(usi
             return Err(ClientFault::FieldsTooLarge);
         }
         let Some(text) = text_of(line)? else { return Ok(None) };
-        let colon = text.iter().position(|octet| *octet == b':').ok_or(ClientFault::FieldLine)?;
+        let colon = text.iter().position(|byte| *byte == b':').ok_or(ClientFault::FieldLine)?;
         let value = HeaderValue::from_bytes(text[colon + 1..].trim_ascii());
         let name = HeaderName::from_bytes(&text[..colon]).map_err(|_| ClientFault::FieldLine)?;
         let is_text = HeaderValue::from_bytes(&text[colon + 1..]).is_ok(); // no control characters to trim, either
@@ -155,8 +155,8 @@ fn framing(version: Version, fields: &HeaderMap) -> Result<Framing, ClientFault>
 /// RFC 9112 §6.1 and §6.3: others inside of chunks are not known, and all else leaves the content without an end.
 fn chunks(codings: &[&[u8]]) -> Result<Framing, ClientFault> {
     let codings = codings.join(&b',').to_ascii_lowercase();
-    let codings: Vec<&[u8]> = codings.split(|octet| *octet == b',').map(<[u8]>::trim_ascii).collect();
-    let name = |coding: &[u8]| coding.split(|octet| matches!(octet, b';' | b' ' | b'\t')).next().map(<[u8]>::to_vec);
+    let codings: Vec<&[u8]> = codings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).collect();
+    let name = |coding: &[u8]| coding.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().map(<[u8]>::to_vec);
     let is_other = |coding: &&[u8]| {
         let name = name(coding).unwrap_or_default();
         let behind = coding[name.len()..].trim_ascii_start();

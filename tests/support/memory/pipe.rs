@@ -103,17 +103,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) async fn write(&mut self, mut octets: &[u8]) -> Result<(), Broken> {
-        while !octets.is_empty() {
-            let write = self.pipe.write(octets);
+    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Broken> {
+        while !bytes.is_empty() {
+            let write = self.pipe.write(bytes);
             let written = match self.limits.min_response_data_rate() {
                 Some(rate) => {
-                    let patience = rate.allows(octets.len().min(MAX_PIECE) as u64);
+                    let patience = rate.allows(bytes.len().min(MAX_PIECE) as u64);
                     self.clock.timeout(patience, write).await.ok_or(Broken)?
                 }
                 None => write.await,
             };
-            octets = &octets[written.map_err(|_| Broken)?..];
+            bytes = &bytes[written.map_err(|_| Broken)?..];
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl Asked {
 pub(super) enum ResponseFraming {
     /// There is none.
     Nothing,
-    /// So many octets, still.
+    /// So many bytes, still.
     Length(u64),
     Chunked,
     /// The end of the connection, for HTTP/1.0.

@@ -55,7 +55,7 @@ impl http_body::Body for Content {
         }
         let Some(reader) = &mut self.reader else { return Poll::Ready(None) };
         // A read that is dropped loses nothing.
-        let octets = ready!(pin!(reader.some()).poll(cx));
-        Poll::Ready(octets.map(|octets| Ok(Frame::data(octets))))
+        let bytes = ready!(pin!(reader.some()).poll(cx));
+        Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }
 }

@@ -1,4 +1,4 @@
-//! Writes octets that are no text to its standard output, ten thousand lines to it and to its error, one enormous line,
+//! Writes bytes that are no text to its standard output, ten thousand lines to it and to its error, one enormous line,
 //! and a last line without an end; then answers as if nothing were. Whatever the host does with all that, the client
 //! must not notice.
 

@@ -1,6 +1,6 @@
 //! Gives the request's content back. Each path reads it in a way of its own:
 //!
-//! - `/` piece by piece, each written before the next is read (`/?MAX` reads at most MAX octets at a time)
+//! - `/` piece by piece, each written before the next is read (`/?MAX` reads at most MAX bytes at a time)
 //! - `/all?MAX` all in one call, then answers in one call; `/must?MAX` the same, but an error ends the guest
 //! - `/measure` reads all pieces and answers with the sum of their lengths, and `then nothing` if the end stays the end
 

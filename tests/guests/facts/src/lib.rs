@@ -13,7 +13,7 @@ impl Guest for Facts {
     fn handle() {
         let want = request::field("WANT").map(|want| String::from_utf8(want).unwrap()).unwrap_or_default();
         let facts = match want.split_once(' ') {
-            Some(("field", name)) => format!("{:?}\n", request::field(name).as_deref().map(octets)),
+            Some(("field", name)) => format!("{:?}\n", request::field(name).as_deref().map(bytes)),
             _ if want == "connection" => connection_facts(),
             _ if want == "addresses" => server_addresses::addresses().join("\n") + "\n",
             _ => request_facts(),
@@ -36,7 +36,7 @@ fn request_facts() -> String {
         facts += "fields() says otherwise\n";
     }
     for (name, value) in &head.fields {
-        facts += &format!("field {name}: {}\n", octets(value));
+        facts += &format!("field {name}: {}\n", bytes(value));
     }
     facts + &format!("can-have-body: {}\n", request::can_have_body())
 }
@@ -59,8 +59,8 @@ fn connection_facts() -> String {
     format!("id: {}\nremote: {remote}\nlocal: {local}\n", connection.id)
 }
 
-/// Octets as text: what is not printable ASCII stands as an escape.
-fn octets(value: &[u8]) -> String {
+/// Bytes as text: what is not printable ASCII stands as an escape.
+fn bytes(value: &[u8]) -> String {
     value.escape_ascii().to_string()
 }
 

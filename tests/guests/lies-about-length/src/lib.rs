@@ -1,4 +1,4 @@
-//! Promises ten octets and writes other than ten: `/fewer` three and returns, `/none` none and returns, `/honest` ten.
+//! Promises ten bytes and writes other than ten: `/fewer` three and returns, `/none` none and returns, `/honest` ten.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
 

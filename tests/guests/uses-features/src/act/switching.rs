@@ -20,11 +20,11 @@ pub fn act(what: &str) {
         "echo" => {
             accept();
             loop {
-                let octets = upgrade::read(0).unwrap();
-                if octets.is_empty() || octets.starts_with(b"quit") {
+                let bytes = upgrade::read(0).unwrap();
+                if bytes.is_empty() || bytes.starts_with(b"quit") {
                     break upgrade::write(b"bye").unwrap();
                 }
-                upgrade::write(&octets).unwrap();
+                upgrade::write(&bytes).unwrap();
             }
         }
         "mistakes" => {
