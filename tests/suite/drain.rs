@@ -20,12 +20,12 @@ use crate::{HELLO, SECOND, get};
 
 for_each_server! {
     async fn a_server_without_exchanges_ends_at_once(server) {
-        let served = server.by_hand().serve(guest("rust-hello")).await;
+        let served = server.with_test_clock().serve(guest("rust-hello")).await;
         assert_eq!(served.shutdown().await, Drained::Clean);
     }
 
     async fn idle_connections_are_closed_at_once(server) {
-        let mut served = server.by_hand().serve(guest("rust-hello")).await;
+        let mut served = server.with_test_clock().serve(guest("rust-hello")).await;
         let mut used = served.connect().await;
         used.send(get("/")).await;
         used.expect(HELLO).await;
@@ -35,7 +35,7 @@ for_each_server! {
     }
 
     async fn a_request_that_comes_in_the_grace_of_an_idle_connection_is_answered(server) {
-        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
+        let server = server.with_test_clock().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
         let mut served = server.serve(guest("rust-hello")).await;
         let (mut used, mut other, mut fresh) =
             (served.connect().await, served.connect().await, served.connect().await);
@@ -44,7 +44,7 @@ for_each_server! {
             wire.expect(HELLO).await;
         }
         served.begin_shutdown();
-        served.let_almost_pass(2 * SECOND).await;
+        served.almost_reach(2 * SECOND).await;
         for wire in [&mut used, &mut fresh] {
             wire.expect_nothing_yet().await;
             wire.send(get("/")).await;
@@ -52,27 +52,27 @@ for_each_server! {
             wire.expect_closed().await;
         }
         other.expect_nothing_yet().await;
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         other.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
     async fn a_client_that_was_silent_for_long_has_the_grace_too(server) {
-        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
+        let server = server.with_test_clock().limits(|limits| limits.drain_idle_grace = 2 * SECOND);
         let mut served = server.serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
-        served.hand().jump(10 * SECOND);
+        served.clock().jump(10 * SECOND);
         let mut later = served.connect().await;
         later.send(get("/")).await;
         later.expect(HELLO).await;
         served.begin_shutdown();
-        served.let_almost_pass(2 * SECOND).await;
+        served.almost_reach(2 * SECOND).await;
         wire.send(get("/")).await;
         wire.expect(&HELLO.replace("content-length", "connection: close\r\ncontent-length")).await;
         wire.expect_closed().await;
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         later.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
@@ -81,20 +81,20 @@ for_each_server! {
         let change = |limits: &mut windhover_contract::Limits| {
             (limits.drain_idle_grace, limits.drain_timeout) = (TIME, 4 * SECOND);
         };
-        let mut served = server.by_hand().limits(change).serve(guest("rust-hello")).await;
+        let mut served = server.with_test_clock().limits(change).serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
         served.begin_shutdown();
-        served.let_almost_pass(2 * SECOND).await;
+        served.almost_reach(2 * SECOND).await;
         wire.expect_nothing_yet().await;
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         wire.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
     async fn an_answer_that_has_begun_is_cut_off_when_its_time_is_over_and_not_counted(server) {
-        let server = server.by_hand().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
+        let server = server.with_test_clock().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
         let mut served = server.serve_fn(|_| {
             let mut response = Response::empty(StatusCode::OK);
             response.body = Body::stream(NeverEnding);
@@ -105,23 +105,23 @@ for_each_server! {
         wire.send(get("/")).await;
         let head = wire.receive_head().await;
         served.begin_shutdown();
-        served.let_almost_pass(5 * SECOND).await;
+        served.almost_reach(5 * SECOND).await;
         wire.expect_nothing_yet().await;
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         wire.expect_reset_mid_body(&head).await;
         assert_eq!(served.drained().await, Drained::Clean);
     }
 
     async fn an_answer_that_has_not_begun_has_all_the_time_to_drain(server) {
-        let server = server.by_hand().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
+        let server = server.with_test_clock().limits(|limits| limits.drain_answer_timeout = Some(5 * SECOND));
         let (mut served, hold) = Hold::serve(server).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         bounded("the request to arrive", hold.begun.notified()).await;
-        served.hand().jump(TIME); // what waited for the head waits no more
+        served.clock().jump(TIME); // what waited for the head waits no more
         served.begin_shutdown();
-        bounded("the server to drain", served.hand().wait_until_armed_at(TIME)).await;
-        served.hand().jump(20 * SECOND);
+        bounded("the server to drain", served.clock().wait_until_armed_at(TIME)).await;
+        served.clock().jump(20 * SECOND);
         wire.expect_nothing_yet().await;
         hold.release.notify_one();
         assert_eq!(wire.receive_response().await.text(), "held\n");
@@ -130,7 +130,7 @@ for_each_server! {
     }
 
     async fn a_connection_that_never_brought_a_request_is_idle(server) {
-        let mut served = server.by_hand().serve(guest("rust-hello")).await;
+        let mut served = server.with_test_clock().serve(guest("rust-hello")).await;
         let mut fresh = served.connect().await;
         // A connection behind it that is served: so the fresh one has been accepted too.
         let mut used = served.connect().await;
@@ -142,7 +142,7 @@ for_each_server! {
     }
 
     async fn a_head_that_is_half_here_is_not_waited_for(server) {
-        let mut served = server.by_hand().serve(guest("rust-hello")).await;
+        let mut served = server.with_test_clock().serve(guest("rust-hello")).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);
         second.send(get("/")).await;
         second.expect(HELLO).await;
@@ -162,7 +162,7 @@ for_each_server! {
     }
 
     async fn an_exchange_under_way_is_finished_and_nobody_new_is_taken_in(server) {
-        let (mut served, hold) = Hold::serve(server.by_hand()).await;
+        let (mut served, hold) = Hold::serve(server.with_test_clock()).await;
         let mut idle = served.connect().await;
         let mut working = served.connect().await;
         working.send(get("/")).await;
@@ -178,7 +178,7 @@ for_each_server! {
     }
 
     async fn content_under_way_is_finished(server) {
-        let mut served = server.by_hand().serve(guest("streams")).await;
+        let mut served = server.with_test_clock().serve(guest("streams")).await;
         let (mut idle, mut working) = (served.connect().await, served.connect().await);
         working.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n").await;
         working.receive_head().await;
@@ -192,20 +192,20 @@ for_each_server! {
     }
 
     async fn exchanges_that_hang_are_abandoned_and_counted(server) {
-        let (mut served, hold) = Hold::serve(server.by_hand()).await;
+        let (mut served, hold) = Hold::serve(server.with_test_clock()).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);
         for wire in [&mut first, &mut second] {
             wire.send(get("/")).await;
             bounded("the request to arrive", hold.begun.notified()).await;
         }
-        served.hand().jump(TIME); // what waited for these heads waits no more
+        served.clock().jump(TIME); // what waited for these heads waits no more
         served.begin_shutdown();
-        bounded("the server to drain", served.hand().wait_until_armed_at(TIME)).await;
-        served.let_almost_pass(TIME).await;
+        bounded("the server to drain", served.clock().wait_until_armed_at(TIME)).await;
+        served.almost_reach(TIME).await;
         for wire in [&mut first, &mut second] {
             wire.expect_nothing_yet().await;
         }
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         first.expect_closed().await;
         second.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Forced { abandoned: 2 });
@@ -216,7 +216,7 @@ for_each_server! {
 async fn in_steps(served: &Served, step: Duration, wait: impl Future<Output = ()>) {
     let passing = async {
         loop {
-            served.hand().advance(step).await;
+            served.clock().advance(step).await;
         }
     };
     tokio::select! {
@@ -266,18 +266,18 @@ for_each_server! {
 
     /// A connection that was told nothing is not closed for that: its client may be about to ask.
     async fn the_grace_of_idle_connections_counts_from_the_announcement(server) {
-        let server = server.by_hand().limits(|limits| limits.drain_idle_grace = 10 * SECOND);
+        let server = server.with_test_clock().limits(|limits| limits.drain_idle_grace = 10 * SECOND);
         let mut served = server.serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
         served.announce_shutdown();
-        served.hand().jump(8 * SECOND);
+        served.clock().jump(8 * SECOND);
         wire.expect_nothing_yet().await;
         served.begin_shutdown();
-        served.let_almost_pass(2 * SECOND).await;
+        served.almost_reach(2 * SECOND).await;
         wire.expect_nothing_yet().await;
-        served.let_pass(SECOND).await;
+        served.advance(SECOND).await;
         wire.expect_closed().await;
         assert_eq!(served.drained().await, Drained::Clean);
     }

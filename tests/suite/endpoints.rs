@@ -135,7 +135,7 @@ impl Serving {
         // Not port 0, so that it can be named again.
         let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let first = format!("http://{}", free.expect("there is a free port"));
-        let (clock, by_hand) = Clock::manual();
+        let (clock, test_clock) = Clock::manual();
         let config = HttpConfig {
             endpoints: vec![(&*first).into()],
             workers: NonZeroUsize::new(2).expect("it is not 0"),
@@ -150,7 +150,7 @@ impl Serving {
             handle: server.handle(),
             served: tokio::spawn(server.serve(Arc::clone(&application), async { drop(asked.await) })),
             application,
-            clock: by_hand,
+            clock: test_clock,
             first,
             shutdown,
         }

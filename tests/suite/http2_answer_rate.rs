@@ -26,7 +26,7 @@ for_each_http2! {
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless").await;
         app.comes_to_a_stand().await;
-        app.let_pass_until_forgotten(&frames).await;
+        app.advance_until_forgotten(&frames).await;
     }
 
     /// The connection is not ended by what the server asks of others.
@@ -35,8 +35,8 @@ for_each_http2! {
         let mut frames = app.served.connect_open_frames().await;
         frames.get(1, "/endless/slow").await;
         app.comes_to_a_stand().await;
-        app.let_almost_pass(SLOW).await;
-        app.let_pass(SECOND).await;
+        app.almost_reach(SLOW).await;
+        app.advance(SECOND).await;
         bounded("the answer to be given up", app.told.notified()).await;
     }
 
@@ -50,10 +50,10 @@ for_each_http2! {
             let mut frames = app.served.connect_open_frames().await;
             frames.get(1, path).await;
             if path == "/whole/fast" {
-                app.let_pass_until_forgotten(&frames).await;
+                app.advance_until_forgotten(&frames).await;
             } else {
                 app.comes_to_a_stand().await;
-                app.let_pass_until("the answer to be given up", app.told.notified()).await;
+                app.advance_until("the answer to be given up", app.told.notified()).await;
             }
         }
     }
@@ -65,8 +65,8 @@ for_each_http2! {
         frames.get(1, "/endless/slow").await;
         app.comes_to_a_stand().await;
         frames.get(3, "/endless/fast").await;
-        app.let_almost_pass(FAST).await;
-        app.let_pass(SECOND).await;
+        app.almost_reach(FAST).await;
+        app.advance(SECOND).await;
         bounded("the fast one to be given up", app.told.notified()).await;
         app.still_waits(SLOW.grace - FAST.grace).await;
     }
@@ -99,7 +99,7 @@ impl App {
         let (told, asked) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (telling, asking) = (Arc::clone(&told), Arc::clone(&asked));
         let served = server
-            .by_hand()
+            .with_test_clock()
             .serve_fn(move |request| answer(request, Arc::clone(&telling), Arc::clone(&asking)))
             .await
             .with_window(WINDOW);
@@ -115,27 +115,27 @@ impl App {
 
     /// Ends when the server waits for an end within that time, and what the client took fast at first gives it.
     async fn still_waits(&self, time: Duration) {
-        bounded("an end to be waited for", self.served.hand().wait_until_armed(time + CREDIT)).await;
+        bounded("an end to be waited for", self.served.clock().wait_until_armed(time + CREDIT)).await;
     }
 
     /// Lets all of a rate's time pass but a second, which is waited for still.
-    async fn let_almost_pass(&self, rate: DataRate) {
+    async fn almost_reach(&self, rate: DataRate) {
         self.still_waits(rate.grace).await;
-        self.served.hand().jump(rate.grace - SECOND);
+        self.served.clock().jump(rate.grace - SECOND);
         self.still_waits(SECOND).await;
     }
 
     /// Lets time pass, once it is waited for.
-    async fn let_pass(&self, time: Duration) {
+    async fn advance(&self, time: Duration) {
         self.still_waits(time).await;
-        self.served.hand().jump(time + CREDIT);
+        self.served.clock().jump(time + CREDIT);
     }
 
     /// Lets time pass as it is waited for, until something has happened.
-    async fn let_pass_until(&self, awaited: &str, happened: impl Future<Output = ()>) {
+    async fn advance_until(&self, awaited: &str, happened: impl Future<Output = ()>) {
         let passing = async {
             loop {
-                self.served.hand().advance(FAST.grace + CREDIT).await;
+                self.served.clock().advance(FAST.grace + CREDIT).await;
                 tokio::task::yield_now().await;
             }
         };
@@ -146,8 +146,8 @@ impl App {
     }
 
     /// The same, until the server's system knows nothing of the connection any more.
-    async fn let_pass_until_forgotten(&self, frames: &Frames) {
-        self.let_pass_until("the connection to be given up", self.served.forgotten(frames.local())).await;
+    async fn advance_until_forgotten(&self, frames: &Frames) {
+        self.advance_until("the connection to be given up", self.served.forgotten(frames.local())).await;
     }
 }
 

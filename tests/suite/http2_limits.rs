@@ -1,5 +1,5 @@
-//! Every limit of HTTP/2, met: what is larger or slower than allowed is refused, what is just within is served. Times
-//! pass by hand.
+//! Every limit of HTTP/2, met: what is larger or slower than allowed is refused, what is just within is served. The
+//! tests advance the clock.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
@@ -127,14 +127,14 @@ for_each_http2! {
     }
 
     async fn a_client_that_says_nothing_is_let_go(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server
             // Over TLS it is known that HTTP/2 is to begin, and so that time runs.
             .limits(|limits| (limits.keep_alive_timeout, limits.request_head_timeout) = (LONG, LONG))
             .serve(guest("rust-hello"))
             .await;
         let mut frames = served.connect_silent_frames().await;
-        pass(&hand, LONG).await;
+        pass(&clock, LONG).await;
         frames.expect_closed().await;
     }
 
@@ -144,57 +144,57 @@ for_each_http2! {
             PREFACE.to_vec(),
             [PREFACE, &Frame::new(SETTINGS, 0, 0, []).bytes()[..5]].concat(),
         ] {
-            let (server, hand) = by_hand(server.clone());
+            let (server, clock) = with_test_clock(server.clone());
             let served = server.limits(|limits| limits.request_head_timeout = LONG).serve(guest("rust-hello")).await;
             let mut frames = served.connect_silent_frames().await;
             frames.send_bytes(&beginning).await;
-            pass(&hand, LONG).await;
+            pass(&clock, LONG).await;
             frames.expect_closed().await;
         }
     }
 
     async fn a_frame_or_a_header_section_that_is_not_finished_ends_in_time(server) {
         for is_section in [false, true] {
-            let (server, hand) = by_hand(server.clone());
+            let (server, clock) = with_test_clock(server.clone());
             let served = server.limits(|limits| limits.request_head_timeout = LONG).serve(guest("rust-hello")).await;
             let mut frames = served.connect_frames().await;
             frames.expect_alive().await;
             let head = frames.head("GET", "/");
             let part = Frame::new(HEADERS, END_STREAM, 1, head).bytes();
             frames.send_bytes(if is_section { &part } else { &part[..5] }).await;
-            pass(&hand, LONG).await;
+            pass(&clock, LONG).await;
             frames.expect_goaway(Reason::ENHANCE_YOUR_CALM).await;
         }
     }
 
     /// Dribbling does not help: the time is that of the whole section.
     async fn a_header_section_that_comes_piece_by_piece_ends_in_time(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server.limits(|limits| limits.request_head_timeout = LONG).serve(guest("rust-hello")).await;
         let mut frames = served.connect_frames().await;
         frames.expect_alive().await;
         let head = frames.head("GET", "/");
         frames.send(Frame::new(HEADERS, END_STREAM, 1, head)).await;
-        bounded("the limit to be waited for", hand.wait_until_armed(LONG)).await;
-        hand.jump(LONG / 2);
+        bounded("the limit to be waited for", clock.wait_until_armed(LONG)).await;
+        clock.jump(LONG / 2);
         frames.send(Frame::new(CONTINUATION, 0, 1, section(&[("x", "y")]))).await;
-        pass(&hand, LONG / 2).await;
+        pass(&clock, LONG / 2).await;
         frames.expect_goaway(Reason::ENHANCE_YOUR_CALM).await;
     }
 
     async fn content_that_comes_too_slowly_is_408(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server.limits(|limits| limits.min_request_data_rate = Some(RATE)).serve(guest("echoes")).await;
         let mut client = served.connect_http2().await;
         let mut exchange = client.begin(client.request("POST", "/must?9")).await;
         exchange.send("ab", false).await;
-        pass(&hand, RATE.grace).await;
+        pass(&clock, RATE.grace).await;
         exchange.answer().await.expect(408, "");
         client.post("/must?9", "abc").await.expect(200, "abc");
     }
 
     async fn a_window_that_is_held_closed_ends_the_stream_and_no_other(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server
             .limits(|limits| limits.min_response_data_rate = Some(RATE))
             .sandbox_limits(|limits| limits.max_instances = 1)
@@ -203,7 +203,7 @@ for_each_http2! {
         let mut client = served.connect_http2_with(|client| client.initial_window_size(10)).await;
         let mut exchange = client.begin(client.request("POST", "/endless")).await;
         exchange.head().await;
-        pass(&hand, RATE.grace).await;
+        pass(&clock, RATE.grace).await;
         let error = loop {
             match exchange.piece_kept().await {
                 Ok(piece) => assert!(piece.is_some(), "the content is not whole"),
@@ -215,12 +215,12 @@ for_each_http2! {
     }
 
     async fn a_connection_that_idles_for_too_long_is_told_and_closed(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server.limits(|limits| limits.keep_alive_timeout = LONG).serve(guest("rust-hello")).await;
         let mut frames = served.connect_frames().await;
         frames.get(1, "/").await;
         while frames.receive_kind(DATA).await.flags & END_STREAM == 0 {}
-        pass(&hand, LONG).await;
+        pass(&clock, LONG).await;
         let goaway = frames.receive_kind(GOAWAY).await;
         assert_eq!(goaway.reason(), Reason::NO_ERROR);
         answer_pings_until_closed(&mut frames).await;
@@ -228,18 +228,18 @@ for_each_http2! {
 
     /// The same by a client that does not care.
     async fn a_connection_that_idles_and_does_not_answer_is_closed_all_the_same(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let served = server.limits(|limits| limits.keep_alive_timeout = LONG).serve(guest("rust-hello")).await;
         let mut frames = served.connect_frames().await;
         frames.expect_alive().await;
-        pass(&hand, LONG).await;
+        pass(&clock, LONG).await;
         frames.receive_kind(GOAWAY).await;
-        pass(&hand, Duration::from_secs(1)).await;
+        pass(&clock, Duration::from_secs(1)).await;
         frames.expect_closed().await;
     }
 
     async fn a_client_that_does_not_answer_whether_it_is_there_is_let_go(server) {
-        let (server, hand) = by_hand(server);
+        let (server, clock) = with_test_clock(server);
         let change = |limits: &mut Limits| {
             limits.keep_alive_timeout = LONG * 100;
             (limits.http2.keep_alive_ping_after, limits.http2.keep_alive_ping_timeout) = (Some(LONG), LONG * 50);
@@ -247,14 +247,14 @@ for_each_http2! {
         let served = server.limits(change).serve(guest("rust-hello")).await;
         let mut frames = served.connect_frames().await;
         for is_there in [true, false] {
-            pass(&hand, LONG).await;
+            pass(&clock, LONG).await;
             let asked = frames.receive_kind(PING).await;
             assert_eq!(asked.flags, 0);
             if is_there {
                 frames.send(Frame::new(PING, ACK, 0, asked.payload)).await;
             }
         }
-        pass(&hand, LONG * 50).await;
+        pass(&clock, LONG * 50).await;
         frames.expect_closed().await;
     }
 
@@ -320,13 +320,13 @@ async fn answer_pings_until_closed(frames: &mut windhover_tests::http2::Frames) 
     }
 }
 
-async fn pass(hand: &TestClock, time: Duration) {
-    bounded("the limit to be waited for", hand.advance(time)).await;
+async fn pass(clock: &TestClock, time: Duration) {
+    bounded("the limit to be waited for", clock.advance(time)).await;
 }
 
-fn by_hand(server: TestServer) -> (TestServer, TestClock) {
-    let (clock, hand) = Clock::manual();
-    (server.config(move |config| config.clock = clock.clone()), hand)
+fn with_test_clock(server: TestServer) -> (TestServer, TestClock) {
+    let (clock, moves) = Clock::manual();
+    (server.config(move |config| config.clock = clock.clone()), moves)
 }
 
 /// Shorter than every other limit, and much longer than a test takes.

@@ -21,7 +21,7 @@ for_each_server! {
     /// It goes on in the background then, where no connection is at hand. No time passes, so no alarm helps.
     async fn a_guest_that_has_computed_for_long_hints_as_any_other(server) {
         for guest in in_every_world() {
-            let served = server.clone().by_hand().serve(guest).await;
+            let served = server.clone().with_test_clock().serve(guest).await;
             let mut wire = served.connect().await;
             wire.send(get("/interim/busy")).await;
             wire.expect("HTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n").await;

@@ -107,7 +107,7 @@ for_each_server! {
 
     /// The HTTP server waits for it with less at hand, of which it must see nothing.
     async fn a_client_that_was_silent_for_long_is_served_as_before(server) {
-        let served = server.by_hand().serve(guest("echoes")).await;
+        let served = server.with_test_clock().serve(guest("echoes")).await;
         let mut wire = served.connect().await;
         for _ in 0..3 {
             for byte in post("/all?9", "content").bytes() {
@@ -124,7 +124,7 @@ for_each_server! {
     }
 
     async fn a_client_that_was_silent_for_long_does_not_hold_a_server_that_leaves(server) {
-        let served = server.by_hand().serve(guest("rust-hello")).await;
+        let served = server.with_test_clock().serve(guest("rust-hello")).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
@@ -146,7 +146,7 @@ for_each_server! {
 /// Lets two seconds pass in which nobody says anything, and waits until all connections have noticed: whoever comes then
 /// is served behind them.
 async fn silence(served: &Served) {
-    served.hand().jump(2 * SECOND);
+    served.clock().jump(2 * SECOND);
     let mut other = served.connect().await;
     other.send(post("/all?9", "")).await;
     other.receive_response().await;

@@ -17,7 +17,7 @@ use crate::{SECOND, get, ok};
 for_each_server! {
     /// The guest that writes to such a client would sleep forever, and nobody else could have its instance.
     async fn a_client_that_takes_nothing_is_given_up(server) {
-        let server = server.by_hand().sandbox_limits(|limits| limits.max_instances = 1);
+        let server = server.with_test_clock().sandbox_limits(|limits| limits.max_instances = 1);
         let served = server.serve(guest("streams")).await;
         let mut deaf = served.connect().await;
         deaf.send(get("/endless")).await;
@@ -29,7 +29,7 @@ for_each_server! {
     }
 
     async fn a_guest_may_ask_its_client_to_take_it_faster(server) {
-        let server = server.by_hand().sandbox_limits(|limits| limits.max_instances = 1);
+        let server = server.with_test_clock().sandbox_limits(|limits| limits.max_instances = 1);
         let served = server.serve(guest("uses-features")).await;
         let mut deaf = served.connect().await;
         deaf.send(get("/limits/response-rate?4294967295,2000")).await;
@@ -45,7 +45,7 @@ for_each_server! {
 async fn let_time_pass_until_it_is_answered(served: &Served, wire: &mut Wire) {
     let passing = async {
         while !wire.has_something().await {
-            served.hand().jump(SECOND);
+            served.clock().jump(SECOND);
         }
     };
     bounded("an answer", passing).await;
@@ -58,8 +58,8 @@ for_each_socket! {
         let mut wire = served.connect().await;
         let client = wire.local().expect("it came by TCP");
         wire.send(get("/")).await;
-        served.let_almost_pass(GRACE).await;
-        served.let_pass(SECOND).await;
+        served.almost_reach(GRACE).await;
+        served.advance(SECOND).await;
         bounded("the answer to be given up", ended.notified()).await;
         served.forgotten(client).await;
         wire.expect_reset().await;
@@ -69,10 +69,10 @@ for_each_socket! {
         let (served, ended) = serve_endless(server).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
-        served.let_almost_pass(GRACE).await;
+        served.almost_reach(GRACE).await;
         let reading = async {
             while wire.take_or_end(100).await.is_some() {
-                served.hand().jump(SECOND);
+                served.clock().jump(SECOND);
             }
             std::future::pending().await
         };
@@ -86,11 +86,11 @@ for_each_socket! {
         let (served, ended) = serve_endless(server).await;
         let mut wire = served.connect().await;
         wire.send(get("/")).await;
-        served.let_almost_pass(GRACE).await;
+        served.almost_reach(GRACE).await;
         for _ in 0..600 {
             // The system tells the other side of room when there is much.
             wire.receive_exactly(WINDOW as usize, "an answer that goes on").await;
-            served.hand().jump(GRACE - SECOND);
+            served.clock().jump(GRACE - SECOND);
         }
         let mut other = served.connect().await;
         other.send("GET /head HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
@@ -103,7 +103,7 @@ for_each_socket! {
 async fn serve_endless(server: TestServer) -> (Served, Arc<Notify>) {
     let ended = Arc::new(Notify::new());
     let own = Arc::clone(&ended);
-    let served = server.by_hand().serve_fn(move |_| {
+    let served = server.with_test_clock().serve_fn(move |_| {
         let mut response = Response::empty(StatusCode::OK);
         response.body = Body::stream(Endless(Arc::clone(&own)));
         async { response }

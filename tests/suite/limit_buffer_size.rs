@@ -28,7 +28,7 @@ async fn held(buffer_size: usize) -> usize {
     deaf.send(get("/endless")).await;
     deaf.receive_head().await;
     // A write waits.
-    served.hand().wait_until_armed_at(DataRate::DEFAULT.grace).await;
+    served.clock().wait_until_armed_at(DataRate::DEFAULT.grace).await;
     // One thread serves all connections: when it has answered here it has done there what it can.
     let mut next = served.connect().await;
     next.send(get("/")).await;
@@ -38,8 +38,9 @@ async fn held(buffer_size: usize) -> usize {
 
 async fn serve_endless(buffer_size: usize, taken: &Arc<AtomicUsize>) -> Served {
     let taken = Arc::clone(taken);
-    let server =
-        TestServer::http().by_hand().limits(|limits| limits.http1.max_buffer_size = InRange::of(buffer_size as u64));
+    let server = TestServer::http()
+        .with_test_clock()
+        .limits(|limits| limits.http1.max_buffer_size = InRange::of(buffer_size as u64));
     let server = server.config(|config| config.workers = NonZeroUsize::MIN);
     server
         .serve_fn(move |request| {

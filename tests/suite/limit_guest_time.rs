@@ -1,5 +1,5 @@
 //! How long an app may take: to the head of its answer, for what comes behind it, and in all. The time of a guest is not
-//! the server's, and so is not moved by hand: another exchange that uses all of its own tells that it has passed.
+//! the server's, so no test can advance it: another exchange that uses all of its own tells that it has passed.
 
 use std::time::Duration;
 

@@ -57,5 +57,5 @@ fn the_limits_are_on_by_default() {
     );
 }
 
-/// The time of a guest is not the server's: it cannot be moved by hand.
+/// The time of a guest is not the server's: no test can advance it.
 const SHORT: Duration = Duration::from_millis(100);

@@ -98,7 +98,7 @@ fn fault(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\ndate: …\r\n\r\n")
 }
 
-/// What a clock that is moved by hand is moved by when the rest of a limit has passed.
+/// What a test advances its clock by, so that the rest of a limit passes.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The answer of `rust-hello` to anything.

@@ -60,7 +60,7 @@ async fn a_client_that_offers_only_other_protocols_is_refused() {
 #[tokio::test]
 async fn a_handshake_that_stalls_is_ended_in_its_time() {
     for beginning in [&b""[..], &[22, 3, 1, 0, 100, 1]] {
-        let (clock, hand) = Clock::manual();
+        let (clock, test_clock) = Clock::manual();
         let limit = Duration::from_secs(4);
         let served = TestServer::https()
             .config(move |config| config.clock = clock.clone())
@@ -69,7 +69,7 @@ async fn a_handshake_that_stalls_is_ended_in_its_time() {
             .await;
         let mut wire = Wire::tcp(served.connect_tcp().await);
         wire.send(beginning).await;
-        bounded("the limit to be waited for", hand.advance(limit)).await;
+        bounded("the limit to be waited for", test_clock.advance(limit)).await;
         wire.expect_closed().await;
     }
 }

@@ -117,29 +117,29 @@ for_each_server! {
 
     async fn content_that_nobody_wants_is_waited_for_for_five_seconds(server) {
         for framing in ["content-length: 10", "transfer-encoding: chunked"] {
-            let served = server.clone().by_hand().serve(guest("never-reads")).await;
+            let served = server.clone().with_test_clock().serve(guest("never-reads")).await;
             let mut wire = served.connect().await;
             wire.send(format!("POST / HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n")).await;
             wire.expect(&ok("not interested\n")).await;
-            served.let_almost_pass(5 * SECOND).await;
+            served.almost_reach(5 * SECOND).await;
             served.expect_nothing_yet(&mut wire).await;
-            served.let_pass(SECOND).await;
+            served.advance(SECOND).await;
             wire.expect_closed().await;
         }
     }
 
     /// What is thrown away is not the head of the next request.
     async fn a_client_that_idles_behind_discarded_content_is_not_told_that_its_head_is_slow(server) {
-        let served = server.by_hand().serve(guest("never-reads")).await;
+        let served = server.with_test_clock().serve(guest("never-reads")).await;
         let mut wire = served.connect().await;
         wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n").await;
         wire.expect(&ok("not interested\n")).await;
         wire.send("01234").await;
         be_noticed(&served).await;
-        served.hand().jump(2 * SECOND);
+        served.clock().jump(2 * SECOND);
         wire.send("56789").await;
         be_noticed(&served).await;
-        served.hand().jump(Duration::from_secs(40));
+        served.clock().jump(Duration::from_secs(40));
         wire.send(get("/")).await;
         wire.expect(&ok("not interested\n")).await;
     }

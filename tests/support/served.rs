@@ -23,7 +23,7 @@ use crate::{MemoryClient, Wire, bounded};
 pub struct Served {
     addresses: Vec<String>,
     client: Client,
-    pub(crate) hand: Option<TestClock>,
+    pub(crate) clock: Option<TestClock>,
     pub(crate) sandbox: Option<Arc<Sandbox>>,
     announce_shutdown: Box<dyn Fn() + Send + Sync>,
     /// Bytes that a client's system takes that are not read. `None`: as many as it likes.
@@ -50,7 +50,7 @@ impl Served {
         Self {
             addresses,
             client,
-            hand: None,
+            clock: None,
             sandbox: None,
             announce_shutdown: Box::new(move || handle.announce_shutdown()),
             window: None,
@@ -83,10 +83,10 @@ impl Served {
         if let Client::Tls(..) = &self.client {
             let stream = self.connect_tls(secure::client(&[alpn], None)).await?;
             let local = stream.get_ref().0.local_addr()?;
-            if let Some(hand) = &self.hand {
+            if let Some(clock) = &self.clock {
                 // The client is done with the handshake before the server is, whose time for it must not pass.
                 let limit = Limits::default().tls.handshake_timeout;
-                bounded("the end of a handshake", hand.wait_until_disarmed_at(limit)).await;
+                bounded("the end of a handshake", clock.wait_until_disarmed_at(limit)).await;
             }
             return Ok((Box::new(stream), local));
         }
@@ -171,23 +171,23 @@ impl Served {
         secured
     }
 
-    /// Lets so much time pass, once something waits for an end within it.
-    pub async fn let_pass(&self, time: Duration) {
-        bounded("something that is to end soon", self.hand().advance(time)).await;
+    /// Advances the server's clock, as soon as a limit is armed that ends within that time.
+    pub async fn advance(&self, time: Duration) {
+        bounded("something that is to end soon", self.clock().advance(time)).await;
     }
 
-    /// Lets time pass that is over a second before `limit` is, once something waits for an end within it. What ends
-    /// before that does not wait for the last second.
-    pub async fn let_almost_pass(&self, limit: Duration) {
-        bounded("something that is to end by then", self.hand().wait_until_armed(limit)).await;
-        self.hand().jump(limit - Duration::from_secs(1));
-        bounded("something that is to end soon", self.hand().wait_until_armed_at(Duration::from_secs(1))).await;
+    /// Advances the server's clock to a second before the end of `limit`, as soon as a limit is armed that ends by then.
+    /// Returns when one still runs that ends in that second.
+    pub async fn almost_reach(&self, limit: Duration) {
+        bounded("something that is to end by then", self.clock().wait_until_armed(limit)).await;
+        self.clock().jump(limit - Duration::from_secs(1));
+        bounded("something that is to end soon", self.clock().wait_until_armed_at(Duration::from_secs(1))).await;
     }
 
-    /// Waits for what comes by itself, or when so much time has passed.
-    pub async fn while_time_passes<T>(&self, time: Duration, wait: impl Future<Output = T>) -> T {
+    /// Waits for something, and advances the server's clock meanwhile.
+    pub async fn advance_while<T>(&self, time: Duration, wait: impl Future<Output = T>) -> T {
         let passing = async {
-            self.hand().advance(time).await;
+            self.clock().advance(time).await;
             std::future::pending().await
         };
         tokio::select! {
@@ -196,9 +196,9 @@ impl Served {
         }
     }
 
-    /// What moves the clock of a server that was made [`TestServer::by_hand`].
-    pub fn hand(&self) -> &TestClock {
-        self.hand.as_ref().expect("its clock is moved by hand")
+    /// The clock of a server that was made [`TestServer::with_test_clock`].
+    pub fn clock(&self) -> &TestClock {
+        self.clock.as_ref().expect("it was made with a test clock")
     }
 
     /// Tells the server that it is about to leave.

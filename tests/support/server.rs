@@ -20,7 +20,7 @@ use crate::served::{Client, Served};
 pub struct TestServer {
     kind: Kind,
     limits: Limits,
-    is_by_hand: bool,
+    has_test_clock: bool,
     sandbox_limits: SandboxLimits,
     facts: Facts,
     grants: Vec<Arc<Grant>>,
@@ -66,7 +66,7 @@ impl TestServer {
             kind,
             // Most tests are done with their connections, and would wait for nothing.
             limits: Limits { drain_idle_grace: Duration::ZERO, ..Limits::default() },
-            is_by_hand: false,
+            has_test_clock: false,
             sandbox_limits: SandboxLimits::default(),
             facts: Facts::default(),
             grants: Vec::new(),
@@ -80,10 +80,10 @@ impl TestServer {
         self
     }
 
-    /// Stops the server's clock: time passes for its limits when [`Served::let_pass`] and its kin say so. The limits of
-    /// guests have their own time, which goes on.
-    pub fn by_hand(mut self) -> Self {
-        self.is_by_hand = true;
+    /// Gives the server a clock that stands still until [`Served::advance`] or [`Served::almost_reach`] moves it. The limits
+    /// of guests run by the system's time.
+    pub fn with_test_clock(mut self) -> Self {
+        self.has_test_clock = true;
         self
     }
 
@@ -132,10 +132,10 @@ impl TestServer {
 
     /// Serves a guest.
     pub async fn serve(self, guest: Guest) -> Served {
-        let Self { kind, limits, is_by_hand, sandbox_limits, facts, grants, changes } = self;
+        let Self { kind, limits, has_test_clock, sandbox_limits, facts, grants, changes } = self;
         let grants = grants.iter().fold(Grants::default(), |granted, grant| grant(granted));
         let sandbox = Arc::new(Sandbox::new(guest, "test", sandbox_limits, grants));
-        let mut served = serve(kind, limits, is_by_hand, facts, changes, Shared(Arc::clone(&sandbox)));
+        let mut served = serve(kind, limits, has_test_clock, facts, changes, Shared(Arc::clone(&sandbox)));
         served.sandbox = Some(sandbox);
         served
     }
@@ -146,22 +146,22 @@ impl TestServer {
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Response> + Send + 'static,
     {
-        serve(self.kind, self.limits, self.is_by_hand, self.facts, self.changes, Function(answer))
+        serve(self.kind, self.limits, self.has_test_clock, self.facts, self.changes, Function(answer))
     }
 }
 
 fn serve(
     kind: Kind,
     limits: Limits,
-    is_by_hand: bool,
+    has_test_clock: bool,
     facts: Facts,
     changes: Changes,
     application: impl Application,
 ) -> Served {
-    let (clock, hand) = if is_by_hand { Some(Clock::manual()).unzip() } else { (None, None) };
+    let (clock, test_clock) = if has_test_clock { Some(Clock::manual()).unzip() } else { (None, None) };
     let clock = clock.unwrap_or_default();
     let mut served = start(kind, limits, clock, facts, changes, application);
-    served.hand = hand;
+    served.clock = test_clock;
     served
 }
 
