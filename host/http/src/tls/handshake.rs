@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio_rustls::StartHandshake;
-use tokio_rustls::rustls::pki_types::UnixTime;
 use tokio_rustls::rustls::server::{Accepted, Acceptor, ClientHello};
 use tokio_rustls::rustls::{AlertDescription, HandshakeKind, ServerConnection};
 use tokio_rustls::server::TlsStream;
@@ -122,7 +121,13 @@ fn still_holds(setup: &Setup, connection: &ServerConnection) -> io::Result<()> {
     else {
         return Ok(());
     };
-    let checked = verifier.verify_client_cert(own, others, UnixTime::now());
+    // The same clock as for a certificate that is checked in a full handshake.
+    let now = setup
+        .server
+        .time_provider
+        .current_time()
+        .ok_or_else(|| io::Error::other("the system does not tell the time"))?;
+    let checked = verifier.verify_client_cert(own, others, now);
     checked.map(drop).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
