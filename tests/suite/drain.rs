@@ -272,6 +272,7 @@ for_each_server! {
         wire.send(get("/")).await;
         wire.expect(HELLO).await;
         served.announce_shutdown();
+        served.round_trip().await; // the connection's task has heard of it
         served.clock().jump(8 * SECOND);
         wire.expect_nothing_yet().await;
         served.begin_shutdown();
