@@ -23,7 +23,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use windhover_contract::{
     Application, Connection, Drained, EndpointsChanged, Ends, Feature, Limit, Limits, Server, ServerAddresses,
-    ServerVariables,
+    ServerHandle, ServerVariables,
 };
 
 use client::Arrived;
@@ -44,7 +44,6 @@ pub struct MemoryServer {
     limits: Arc<Limits>,
     variables: Arc<ServerVariables>,
     facts: Facts,
-    clock: Clock,
 }
 
 impl MemoryServer {
@@ -54,12 +53,18 @@ impl MemoryServer {
         let endpoints = vec![endpoint];
         let (addresses, bound) = watch::channel(addresses_of(&endpoints));
         let (sender, changes) = mpsc::channel(1);
-        let phase = Arc::new(watch::channel(Phase::Serving).0);
-        let handle = MemoryHandle { changes: sender, addresses: bound, phase, room: Room::new(&limits) };
+        let phase = Arc::new(watch::channel(Phase::default()).0);
+        let handle = MemoryHandle {
+            clock: Clock::default(),
+            changes: sender,
+            addresses: bound,
+            phase,
+            room: Room::new(&limits),
+        };
         let variables = [("SERVER_SOFTWARE".to_owned(), "memory".to_owned())];
         let variables = Arc::new(ServerVariables::from_iter(variables));
-        let (limits, facts, clock) = (Arc::new(limits), Facts::default(), Clock::default());
-        (Self { endpoints, addresses, changes, handle, limits, variables, facts, clock }, client)
+        let (limits, facts) = (Arc::new(limits), Facts::default());
+        (Self { endpoints, addresses, changes, handle, limits, variables, facts }, client)
     }
 
     /// The same server with other facts.
@@ -70,7 +75,7 @@ impl MemoryServer {
 
     /// The same server by another time.
     pub fn on(mut self, time: impl Time + 'static) -> Self {
-        self.clock = Clock::of(time);
+        self.handle.clock = Clock::of(time);
         self
     }
 
@@ -128,7 +133,7 @@ impl Server for MemoryServer {
                 Some(Change { endpoints, done }) = self.changes.recv() => drop(done.send(self.change(endpoints))),
                 Arrived { pipe, gone } = accept(&mut self.endpoints) => {
                     let Ok(permit) = Arc::clone(&open).try_acquire_owned() else {
-                        connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits), self.clock.clone()));
+                        connections.spawn(connection::refuse(pipe, Arc::clone(&self.limits), self.handle.clock.clone()));
                         continue;
                     };
                     let connection = connection::Connection {
@@ -137,7 +142,7 @@ impl Server for MemoryServer {
                         application: Arc::clone(&application),
                         offer: self.offer(),
                         limits: Arc::clone(&self.limits),
-                        clock: self.clock.clone(),
+                        clock: self.handle.clock.clone(),
                         phase: self.handle.phase.subscribe(),
                     };
                     connections.spawn(connection.serve(pipe, gone));
@@ -146,9 +151,10 @@ impl Server for MemoryServer {
             }
         }
         drop(self.endpoints); // from here on connecting is refused
-        self.handle.phase.send_replace(Phase::Draining);
+        self.handle.announce_shutdown();
+        self.handle.phase.send_modify(|phase| phase.is_draining = true);
         let all_ended = async { while connections.join_next().await.is_some() {} };
-        let _ = self.clock.timeout(self.limits.drain_timeout, all_ended).await;
+        let _ = self.handle.clock.timeout(self.limits.drain_timeout, all_ended).await;
         Ok(Drained::from_abandoned(connections.len())) // and dropping them aborts them
     }
 }

@@ -163,7 +163,7 @@ impl<A: Application> Connection<A> {
             writer.write(CONTINUE).await?;
             is_asked = true;
         }
-        asked.keep_alive &= *self.phase.borrow() == Phase::Serving;
+        asked.keep_alive &= self.phase.borrow().closing_since.is_none();
         let limits = writer.limits.body();
         let is_too_much = matches!((length, limits.max_size), (Some(length), Some(max)) if length > max);
         // RFC 9110 §10.1.1: a client that was not asked may send its content or not, and nobody can tell.
@@ -235,7 +235,7 @@ impl<A: Application> Connection<A> {
         request.features.upgrade = Some(upgrade);
         let (response, _) = self.handle(request, handed.first_read, &powers, writer).await?;
         if response.status != StatusCode::SWITCHING_PROTOCOLS {
-            asked.keep_alive &= *self.phase.borrow() == Phase::Serving;
+            asked.keep_alive &= self.phase.borrow().closing_since.is_none();
             respond(response, asked, writer).await?;
             return if asked.keep_alive { Ok(reader) } else { Err(Broken) };
         }
@@ -256,9 +256,8 @@ impl<A: Application> Connection<A> {
 
 /// Ends when the server drains and a connection on which nothing happens has had its grace.
 async fn grace_over(phase: &mut watch::Receiver<Phase>, limits: &Limits, clock: &Clock) {
-    drop(phase.wait_for(|phase| *phase != Phase::Serving).await);
-    let since = clock.now();
-    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
+    let draining = phase.wait_for(|phase| phase.is_draining).await;
+    let since = draining.ok().and_then(|phase| phase.closing_since).unwrap_or_else(|| clock.now());
     let grace = limits.drain_idle_grace.min(limits.drain_timeout / 2);
     clock.alarm(grace.saturating_sub(clock.now() - since)).await;
 }
@@ -266,7 +265,7 @@ async fn grace_over(phase: &mut watch::Receiver<Phase>, limits: &Limits, clock: 
 /// Ends when the server drains and an answer that has begun has had its time.
 async fn overdue(mut phase: watch::Receiver<Phase>, limits: &Limits, clock: &Clock) {
     let Some(limit) = limits.drain_answer_timeout else { return std::future::pending().await };
-    drop(phase.wait_for(|phase| *phase == Phase::Draining).await);
+    drop(phase.wait_for(|phase| phase.is_draining).await);
     clock.alarm(limit).await;
 }
 

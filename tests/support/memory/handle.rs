@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
 use windhover_contract::{ConnectionCounts, EndpointsChanged, Limits, ServerAddresses, ServerHandle};
 
 use super::MemoryClient;
 use super::client::Arrived;
+use super::clock::Clock;
 
 /// Where clients connect to: the server's end of a [`MemoryClient`].
 #[derive(Debug)]
@@ -18,8 +20,9 @@ pub struct MemoryEndpoint {
 }
 
 /// The handle of a [`super::MemoryServer`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct MemoryHandle {
+    pub(super) clock: Clock,
     pub(super) changes: mpsc::Sender<Change>,
     pub(super) addresses: watch::Receiver<Arc<ServerAddresses>>,
     pub(super) phase: Arc<watch::Sender<Phase>>,
@@ -34,12 +37,11 @@ pub(super) struct Change {
 }
 
 /// How far the server is on its way out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    Serving,
-    /// Its answers say that their connections close.
-    Announced,
-    Draining,
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Phase {
+    /// Since when its answers say that their connections close. `None`: they do not.
+    pub(super) closing_since: Option<Instant>,
+    pub(super) is_draining: bool,
 }
 
 /// Room for connections.
@@ -101,10 +103,8 @@ impl ServerHandle for MemoryHandle {
     }
 
     fn announce_shutdown(&self) {
-        self.phase.send_if_modified(|phase| {
-            let is_new = *phase == Phase::Serving;
-            *phase = (*phase).max(Phase::Announced);
-            is_new
+        self.phase.send_modify(|phase| {
+            phase.closing_since.get_or_insert_with(|| self.clock.now());
         });
     }
 }
