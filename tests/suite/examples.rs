@@ -119,12 +119,12 @@ for_each_server! {
         wire.send("x".repeat(300_000)).await;
         assert_eq!(
             wire.receive_response().await.text(),
-            "300000 octets, SHA-256 29927e273accc68286005017f7fa6e4f27bddb4db3083ff8b8d4c3667905b7fa\n"
+            "300000 bytes, SHA-256 29927e273accc68286005017f7fa6e4f27bddb4db3083ff8b8d4c3667905b7fa\n"
         );
         wire.send("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc").await;
         assert_eq!(
             wire.receive_response().await.text(),
-            "3 octets, SHA-256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n" // FIPS 180-4
+            "3 bytes, SHA-256 ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n" // FIPS 180-4
         );
     }
 
@@ -136,7 +136,7 @@ for_each_server! {
             wire.send(format!("POST / HTTP/1.1\r\nhost: a\r\n{content}")).await;
             let answer = wire.receive_response().await;
             assert_eq!(answer.status_line, "HTTP/1.1 413 Payload Too Large");
-            assert_eq!(answer.text(), "More than 10 octets are too many here; /large takes any number.\n");
+            assert_eq!(answer.text(), "More than 10 bytes are too many here; /large takes any number.\n");
         }
     }
 

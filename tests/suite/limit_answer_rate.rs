@@ -37,7 +37,7 @@ for_each_server! {
         let mut next = served.connect().await;
         next.send(get("/limits/none")).await;
         let_time_pass_until_it_is_answered(&served, &mut next).await;
-        next.expect(&ok("0 octets\n")).await;
+        next.expect(&ok("0 bytes\n")).await;
     }
 }
 

@@ -36,11 +36,11 @@ for_each_server! {
         served.almost_reach(2 * SECOND).await;
         served.expect_nothing_yet(&mut wire).await;
         served.advance(SECOND).await;
-        assert_eq!(wire.receive_response().await.text(), "2 octets, then too-slow\n");
+        assert_eq!(wire.receive_response().await.text(), "2 bytes, then too-slow\n");
         wire.expect_closed().await;
         let mut next = served.connect().await;
         next.send(get("/limits/none")).await;
-        next.expect(&ok("0 octets\n")).await;
+        next.expect(&ok("0 bytes\n")).await;
     }
 }
 

@@ -64,22 +64,22 @@ for_each_server! {
         let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("uses-features")).await;
         let mut wire = served.connect().await;
         wire.send(post("/limits/size?6", "123456") + &get("/limits/none")).await;
-        wire.expect(&ok("6 octets\n")).await;
-        wire.expect(&ok("0 octets\n")).await;
+        wire.expect(&ok("6 bytes\n")).await;
+        wire.expect(&ok("0 bytes\n")).await;
     }
 
     async fn a_guest_that_changes_nothing_meets_the_limit_when_it_reads(server) {
         let served = server.limits(|limits| limits.max_request_body_size = Some(5)).serve(guest("uses-features")).await;
         for (request, answer) in [
-            (post("/limits/none", "12345"), "5 octets\n"),
-            (post("/limits/none", "123456"), "0 octets, then too-large\n"),
-            (post("/limits/size?4", "12345"), "0 octets, then too-large\n"),
-            (post("/limits/size?none", "123456"), "6 octets\n"),
+            (post("/limits/none", "12345"), "5 bytes\n"),
+            (post("/limits/none", "123456"), "0 bytes, then too-large\n"),
+            (post("/limits/size?4", "12345"), "0 bytes, then too-large\n"),
+            (post("/limits/size?none", "123456"), "6 bytes\n"),
             (
                 "POST /limits/size?4 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n\
                  4\r\n1234\r\n1\r\n5\r\n0\r\n\r\n"
                     .into(),
-                "4 octets, then too-large\n",
+                "4 bytes, then too-large\n",
             ),
         ] {
             let mut wire = served.connect().await;
@@ -103,7 +103,7 @@ async fn a_client_that_goes_on_sending_too_much_gets_its_answer() {
         }
         wire.send(format!("POST /limits/none HTTP/1.1\r\nhost: a\r\n{fields}content-length: 99999999\r\n\r\n")).await;
         wire.send(vec![b'x'; 8 << 20]).await;
-        assert_eq!(wire.receive_response().await.text(), "0 octets, then too-large\n");
+        assert_eq!(wire.receive_response().await.text(), "0 bytes, then too-large\n");
     }
 }
 

@@ -23,10 +23,10 @@ impl Guest for Upload {
             limits::set_timeout(None); // a large upload takes longer than other requests
         }
         match receive() {
-            Ok((size, hash)) => send(200, &format!("{size} octets, SHA-256 {hash}\n")),
+            Ok((size, hash)) => send(200, &format!("{size} bytes, SHA-256 {hash}\n")),
             Err(BodyError::TooLarge) => {
                 let max = limits::max_request_body_size().expect("what has no limit is not too large");
-                send(413, &format!("More than {max} octets are too many here; /large takes any number.\n"));
+                send(413, &format!("More than {max} bytes are too many here; /large takes any number.\n"));
             }
             // The guest has not answered yet. If it ends here, the server answers with the status for the error: 400,
             // 408.
@@ -41,7 +41,7 @@ fn receive() -> Result<(u64, String), BodyError> {
     loop {
         let piece = request::read(0)?;
         if piece.is_empty() {
-            let digits = hash.finalize().iter().map(|octet| format!("{octet:02x}")).collect();
+            let digits = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
             return Ok((size, digits));
         }
         size += piece.len() as u64;

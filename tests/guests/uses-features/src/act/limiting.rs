@@ -70,9 +70,9 @@ fn read() {
     let mut size = 0;
     loop {
         match request::read(0) {
-            Ok(piece) if piece.is_empty() => return super::answer(&format!("{size} octets")),
+            Ok(piece) if piece.is_empty() => return super::answer(&format!("{size} bytes")),
             Ok(piece) => size += piece.len(),
-            Err(error) => return super::answer(&format!("{size} octets, then {}", error.name())),
+            Err(error) => return super::answer(&format!("{size} bytes, then {}", error.name())),
         }
     }
 }
