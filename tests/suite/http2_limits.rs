@@ -220,6 +220,7 @@ for_each_http2! {
         let mut frames = served.connect_frames().await;
         frames.get(1, "/").await;
         while frames.receive_kind(DATA).await.flags & END_STREAM == 0 {}
+        frames.expect_alive().await; // the exchange has ended for the server too
         pass(&clock, LONG).await;
         let goaway = frames.receive_kind(GOAWAY).await;
         assert_eq!(goaway.reason(), Reason::NO_ERROR);
