@@ -17,7 +17,7 @@ from grpc import StatusCode
 sys.path.insert(0, os.environ["PROTO"])  # where it looks for .proto files
 messages, services = grpc.protos_and_services("greeter.proto")
 Name, Times = messages.Name, messages.Times
-PATIENCE = 20  # seconds
+WAIT_LIMIT = 20  # seconds
 MEBIBYTE = 1 << 20
 # The environment's proxy is for others, and a test without a limit on messages is about the server's.
 OPTIONS = [("grpc.enable_http_proxy", 0), ("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -40,16 +40,16 @@ class Calls:
 
     def test_a_unary_call_is_answered(self):
         for name in ["world", "世界 🦀", "x" * 70_000]:
-            self.assertEqual(self.greeter.Greet(Name(name=name), timeout=PATIENCE).text, f"Hello, {name}!")
+            self.assertEqual(self.greeter.Greet(Name(name=name), timeout=WAIT_LIMIT).text, f"Hello, {name}!")
 
     def test_the_server_streams(self):
-        greetings = list(self.greeter.Repeat(Times(name="you", times=1000), timeout=PATIENCE))
+        greetings = list(self.greeter.Repeat(Times(name="you", times=1000), timeout=WAIT_LIMIT))
         self.assertEqual([greeting.number for greeting in greetings], list(range(1, 1001)))
         self.assertEqual({greeting.text for greeting in greetings}, {"Hello, you!"})
 
     def test_a_streams_first_reply_comes_before_its_second_is_made(self):
         began = time.monotonic()
-        call = self.greeter.Repeat(Times(name="you", times=2, pause_milliseconds=1000), timeout=PATIENCE)
+        call = self.greeter.Repeat(Times(name="you", times=2, pause_milliseconds=1000), timeout=WAIT_LIMIT)
         next(call)
         self.assertLess(time.monotonic() - began, 0.9)
         next(call)
@@ -57,12 +57,12 @@ class Calls:
         self.assertEqual(call.code(), StatusCode.OK)
 
     def test_a_stream_may_be_empty(self):
-        self.assertEqual(list(self.greeter.Repeat(Times(times=0), timeout=PATIENCE)), [])
-        self.assertEqual(self.greeter.GreetAll(iter([]), timeout=PATIENCE).number, 0)
-        self.assertEqual(list(self.greeter.Chat(iter([]), timeout=PATIENCE)), [])
+        self.assertEqual(list(self.greeter.Repeat(Times(times=0), timeout=WAIT_LIMIT)), [])
+        self.assertEqual(self.greeter.GreetAll(iter([]), timeout=WAIT_LIMIT).number, 0)
+        self.assertEqual(list(self.greeter.Chat(iter([]), timeout=WAIT_LIMIT)), [])
 
     def test_the_client_streams(self):
-        greeting = self.greeter.GreetAll((Name(name=str(number)) for number in range(500)), timeout=PATIENCE)
+        greeting = self.greeter.GreetAll((Name(name=str(number)) for number in range(500)), timeout=WAIT_LIMIT)
         self.assertEqual(greeting.number, 500)
         self.assertEqual(greeting.text, f"Hello, {', '.join(map(str, range(500)))}!")
 
@@ -74,7 +74,7 @@ class Calls:
 
     def converses(self, turns, pause=0.0):
         names = queue.SimpleQueue()
-        replies = self.greeter.Chat(iter(names.get, None), timeout=PATIENCE)
+        replies = self.greeter.Chat(iter(names.get, None), timeout=WAIT_LIMIT)
         for turn in range(1, turns + 1):
             names.put(Name(name=f"turn {turn}"))
             reply = next(replies)
@@ -86,29 +86,29 @@ class Calls:
 
     def test_metadata_come_before_and_behind_the_messages(self):
         sent = (("x-echo", "as sent"), ("x-echo-bin", bytes(range(256))))
-        reply, call = self.greeter.Greet.with_call(Name(name="you"), metadata=sent, timeout=PATIENCE)
+        reply, call = self.greeter.Greet.with_call(Name(name="you"), metadata=sent, timeout=WAIT_LIMIT)
         self.assertEqual(reply.number, 1)
         before = dict(call.initial_metadata())
         self.assertEqual((before["x-echo"], before["x-echo-bin"]), ("as sent", bytes(range(256))))
         self.assertEqual(dict(call.trailing_metadata())["x-replies"], "1")
 
     def test_an_error_has_its_status_and_its_words(self):
-        failed = self.fails(StatusCode.INVALID_ARGUMENT, lambda: self.greeter.Greet(Name(), timeout=PATIENCE))
+        failed = self.fails(StatusCode.INVALID_ARGUMENT, lambda: self.greeter.Greet(Name(), timeout=WAIT_LIMIT))
         self.assertEqual(failed.details(), "a name is missing: naïve greetings cost 100 %")
 
     def test_an_error_may_follow_messages(self):
-        replies = self.greeter.Chat(iter([Name(name="you"), Name(name="x" * (4 * MEBIBYTE + 1))]), timeout=PATIENCE)
+        replies = self.greeter.Chat(iter([Name(name="you"), Name(name="x" * (4 * MEBIBYTE + 1))]), timeout=WAIT_LIMIT)
         self.assertEqual(next(replies).number, 1)
         self.fails(StatusCode.RESOURCE_EXHAUSTED, lambda: next(replies))
         self.assertEqual(dict(replies.trailing_metadata())["x-replies"], "1")
 
     def test_an_unknown_method_is_unimplemented(self):
         unknown = self.channel.unary_unary("/greeter.Greeter/Insult")
-        failed = self.fails(StatusCode.UNIMPLEMENTED, lambda: unknown(b"", timeout=PATIENCE))
+        failed = self.fails(StatusCode.UNIMPLEMENTED, lambda: unknown(b"", timeout=WAIT_LIMIT))
         self.assertEqual(failed.details(), "there is no method /greeter.Greeter/Insult")
 
     def test_a_compressed_message_is_unimplemented(self):
-        call = lambda: self.greeter.Greet(Name(name="x" * 1000), compression=grpc.Compression.Gzip, timeout=PATIENCE)
+        call = lambda: self.greeter.Greet(Name(name="x" * 1000), compression=grpc.Compression.Gzip, timeout=WAIT_LIMIT)
         self.fails(StatusCode.UNIMPLEMENTED, call)
 
     def test_a_deadline_ends_a_call_in_time(self):
@@ -120,7 +120,7 @@ class Calls:
         self.test_a_unary_call_is_answered()
 
     def test_a_cancelled_call_ends_and_the_channel_goes_on(self):
-        call = self.greeter.Repeat(Times(name="you", times=1_000_000, pause_milliseconds=10), timeout=PATIENCE)
+        call = self.greeter.Repeat(Times(name="you", times=1_000_000, pause_milliseconds=10), timeout=WAIT_LIMIT)
         for _ in range(3):
             next(call)
         call.cancel()
@@ -130,7 +130,7 @@ class Calls:
     def test_a_call_may_be_cancelled_while_it_waits_for_the_client(self):
         never = threading.Event()
         self.addCleanup(never.set)
-        call = self.greeter.GreetAll.future(iter(lambda: never.wait(PATIENCE) and None, None), timeout=PATIENCE)
+        call = self.greeter.GreetAll.future(iter(lambda: never.wait(WAIT_LIMIT) and None, None), timeout=WAIT_LIMIT)
         time.sleep(0.2)
         call.cancel()
         self.assertEqual(call.code(), StatusCode.CANCELLED)
@@ -138,22 +138,22 @@ class Calls:
 
     def test_a_message_of_a_mebibyte_goes_and_comes(self):
         name = "x" * MEBIBYTE
-        self.assertEqual(self.greeter.Greet(Name(name=name), timeout=PATIENCE).text, f"Hello, {name}!")
-        for reply in self.greeter.Chat(iter([Name(name=name)] * 8), timeout=PATIENCE):
+        self.assertEqual(self.greeter.Greet(Name(name=name), timeout=WAIT_LIMIT).text, f"Hello, {name}!")
+        for reply in self.greeter.Chat(iter([Name(name=name)] * 8), timeout=WAIT_LIMIT):
             self.assertEqual(len(reply.text), MEBIBYTE + 8)
 
     def test_a_message_that_is_too_large_is_refused(self):
         name = Name(name="x" * (4 * MEBIBYTE))
-        self.fails(StatusCode.RESOURCE_EXHAUSTED, lambda: self.greeter.Greet(name, timeout=PATIENCE))
+        self.fails(StatusCode.RESOURCE_EXHAUSTED, lambda: self.greeter.Greet(name, timeout=WAIT_LIMIT))
         self.test_a_unary_call_is_answered()
 
     def test_a_hundred_calls_at_once(self):
-        calls = [self.greeter.Greet.future(Name(name=str(number)), timeout=PATIENCE) for number in range(100)]
+        calls = [self.greeter.Greet.future(Name(name=str(number)), timeout=WAIT_LIMIT) for number in range(100)]
         self.assertEqual([call.result().text for call in calls], [f"Hello, {number}!" for number in range(100)])
 
     def test_fifty_streams_at_once(self):
         def stream(number):
-            return [reply.text for reply in self.greeter.Repeat(Times(name=str(number), times=50), timeout=PATIENCE)]
+            return [reply.text for reply in self.greeter.Repeat(Times(name=str(number), times=50), timeout=WAIT_LIMIT)]
 
         with ThreadPoolExecutor(50) as threads:
             streams = list(threads.map(stream, range(50)))
@@ -161,7 +161,7 @@ class Calls:
 
     def test_a_stream_that_is_read_late_waits(self):
         name = "x" * 100_000
-        call = self.greeter.Repeat(Times(name=name, times=200), timeout=PATIENCE)
+        call = self.greeter.Repeat(Times(name=name, times=200), timeout=WAIT_LIMIT)
         time.sleep(1)
         self.assertEqual(sum(len(reply.text) for reply in call), 200 * (100_000 + 8))
 
@@ -174,7 +174,7 @@ class Calls:
         target = [*self.curl(), f"{self.url}/greeter.Greeter/Repeat"]
         command = ["curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "10", *headers, *target]
         command += ["--data-binary", "@-", "--dump-header", "-", "--output", os.devnull]
-        told = subprocess.run(command, input=framed, capture_output=True, check=True, timeout=PATIENCE).stdout.decode()
+        told = subprocess.run(command, input=framed, capture_output=True, check=True, timeout=WAIT_LIMIT).stdout.decode()
         self.assertEqual(told.split("\r\n")[0].rstrip(), "HTTP/2 200")
         self.assertIn("grpc-status: 4\r\n", told)
         self.assertIn("x-replies: 1\r\n", told)

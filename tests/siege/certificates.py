@@ -21,7 +21,7 @@ from host import Checks, Host, Tls, knows
 
 SWAPS = 500  # in each way
 PAUSE = 0.02  # seconds between two
-PATIENCE = 15  # seconds until the last one must be seen
+WAIT_LIMIT = 15  # seconds until the last one must be seen
 PAIRS = 4
 
 
@@ -51,7 +51,7 @@ def besiege(checks, name, files, authority, pairs):
         took = time.monotonic() - began
         last = pairs[(SWAPS - 1) % PAIRS][2]
         seen = None
-        while time.monotonic() < began + took + PATIENCE:
+        while time.monotonic() < began + took + WAIT_LIMIT:
             if serial(port, authority) == last:
                 seen = time.monotonic() - began - took
                 break

@@ -15,7 +15,7 @@ from host import Checks
 from load import Load
 
 REBUILDS = 100
-PATIENCE = 60  # seconds for one of them
+WAIT_LIMIT = 60  # seconds for one of them
 
 
 def main():
@@ -38,14 +38,14 @@ def main():
     threading.Thread(target=process.stdout.read, daemon=True).start()
 
     def wait_for(greeting):
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + WAIT_LIMIT
         while time.monotonic() < until:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
             connection.request("GET", "/")
             if connection.getresponse().read().decode() == greeting:
                 return
             time.sleep(0.01)
-        sys.exit(f"rebuilds: {greeting!r} was not served in {PATIENCE} s")
+        sys.exit(f"rebuilds: {greeting!r} was not served in {WAIT_LIMIT} s")
 
     wait_for("Hello from C!\n")
     load, began = Load(port), time.monotonic()

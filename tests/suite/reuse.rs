@@ -249,8 +249,8 @@ for_each_server! {
     }
 }
 
-/// An answer may be out before its guest has returned: then only who waits for the one place finds the instance on its
-/// shelf.
+/// A response may be out before its guest has returned. Then only a request that waits for the one slot finds the
+/// instance idle.
 fn one_by_one(reuse: Reuse) -> impl FnOnce(&mut SandboxLimits) {
     move |limits| (limits.reuse, limits.max_instances) = (reuse, 1)
 }

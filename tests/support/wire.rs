@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use crate::MemoryConnection;
-use crate::patience::{PATIENCE, bounded};
+use crate::bounded::{WAIT_LIMIT, bounded};
 
 pub use received::{Framing, Received};
 
@@ -233,7 +233,7 @@ impl Wire {
     /// Expects that the connection breaks: the server's system says that it is gone, whatever it sent before.
     pub async fn expect_reset(&mut self) {
         loop {
-            match timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await {
+            match timeout(WAIT_LIMIT, self.stream.read_buf(&mut self.unread)).await {
                 Ok(Ok(1..)) => {}
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => return,
                 other => panic!("{}", self.report("a reset", format!("{other:?}"))),
@@ -308,7 +308,7 @@ impl Wire {
 
     /// Reads some more.
     async fn read(&mut self) -> Result<(), End> {
-        match timeout(PATIENCE, self.stream.read_buf(&mut self.unread)).await {
+        match timeout(WAIT_LIMIT, self.stream.read_buf(&mut self.unread)).await {
             Ok(Ok(0)) => Err(End::Closed),
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => Err(End::Reset),
@@ -339,7 +339,7 @@ impl Display for End {
             Self::Closed => f.write_str("the end of the connection"),
             Self::Reset => f.write_str("a reset of the connection"),
             Self::Error(error) => write!(f, "an error: {error}"),
-            Self::Silence => write!(f, "nothing for {PATIENCE:?}"),
+            Self::Silence => write!(f, "nothing for {WAIT_LIMIT:?}"),
         }
     }
 }

@@ -249,7 +249,7 @@ fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(began.elapsed() < PATIENCE, "it does not come");
+        assert!(began.elapsed() < WAIT_LIMIT, "it does not come");
         std::thread::sleep(Duration::from_millis(10)); // only between two looks, and never relied upon
     }
 }
@@ -258,4 +258,4 @@ const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
 const REBUILDS: usize = 10;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);

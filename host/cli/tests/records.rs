@@ -111,7 +111,7 @@ fn each_kind_of_end_is_recorded_as_what_it_was() {
         assert!(!metrics.contains(&format!("http_response_status_code={status}")), "{metrics}");
     }
     drop(held);
-    // What is under way when the server's patience is over.
+    // What is under way when the server's time to drain is over.
     let mut last =
         [begin_http1(&server, "POST", "/streams/flushed"), begin_http2(&server, "POST", "/streams/flushed", false)];
     read_until(&mut last[0], "\r\n\r\n");
@@ -249,8 +249,8 @@ fn metrics_with(admin: &str, awaited: &str) -> String {
         if metrics.contains(awaited) {
             return metrics;
         }
-        assert!(begun.elapsed() < PATIENCE, "{awaited}: {metrics}");
+        assert!(begun.elapsed() < WAIT_LIMIT, "{awaited}: {metrics}");
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);

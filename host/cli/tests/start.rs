@@ -11,7 +11,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 
 use rustix::process::{Pid, Signal, kill_process};
 use support::folder::Folder;
-use support::{PATIENCE, Server, ask_at, command, lines};
+use support::{Server, WAIT_LIMIT, ask_at, command, lines};
 use windhover_tests::guest_file;
 
 #[test]
@@ -160,7 +160,7 @@ impl Start {
     /// Waits for a printed line that begins so, and returns what is behind that.
     fn wait_for_print(&self, prefix: &str) -> String {
         loop {
-            let line = self.printed.recv_timeout(PATIENCE).expect("it is printed");
+            let line = self.printed.recv_timeout(WAIT_LIMIT).expect("it is printed");
             if let Some(rest) = line.strip_prefix(prefix) {
                 return rest.trim_end().to_owned();
             }
@@ -169,7 +169,7 @@ impl Start {
 
     fn wait_for_log(&mut self, awaited: &str) -> String {
         loop {
-            let line = self.log.recv_timeout(PATIENCE).expect("it is logged");
+            let line = self.log.recv_timeout(WAIT_LIMIT).expect("it is logged");
             if line.contains(awaited) {
                 return line;
             }
@@ -183,7 +183,7 @@ impl Start {
     fn ended(mut self) -> (ExitStatus, String) {
         let mut log = String::new();
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.recv_timeout(WAIT_LIMIT) {
                 Ok(line) => log.push_str(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end, and said:\n{log}"),

@@ -256,7 +256,7 @@ impl Upstream {
     }
 
     fn next(&self) -> Asked {
-        self.asked.recv_timeout(PATIENCE).expect("it is asked")
+        self.asked.recv_timeout(WAIT_LIMIT).expect("it is asked")
     }
 
     /// All spans that have come.
@@ -338,4 +338,4 @@ fn closed_port() -> u16 {
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);

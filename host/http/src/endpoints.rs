@@ -125,7 +125,7 @@ impl Endpoints {
         let mut tls: Vec<_> = self.bound.iter().filter_map(|endpoint| endpoint.config.tls.clone()).collect();
         tls.sort_by_key(Arc::as_ptr);
         tls.dedup_by(|one, other| Arc::ptr_eq(one, other));
-        tls.into_iter().map(|tls| tls.follow(Tls::LOOK_INTERVAL)).collect()
+        tls.into_iter().map(|tls| tls.follow(Tls::CHECK_INTERVAL)).collect()
     }
 }
 

@@ -52,8 +52,8 @@ pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
 pub use tls::{
-    CertificateFacts, CertificateSource, ClientCertificateMode, ClientCertificates, Looked, Password, Tls, TlsConfig,
-    TlsError, TlsFailure, TlsVersion, TlsWarning, facts,
+    CertificateFacts, CertificateSource, ClientCertificateMode, ClientCertificates, Password, Tls, TlsConfig, TlsError,
+    TlsFailure, TlsVersion, TlsWarning, facts,
 };
 
 use connection_limit::ConnectionLimit;

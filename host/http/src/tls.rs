@@ -38,7 +38,6 @@ pub use config::{ClientCertificateMode, ClientCertificates, TlsConfig, TlsVersio
 pub use error::{TlsError, TlsFailure, TlsWarning};
 pub use facts::facts;
 use files::Files;
-pub use files::Looked;
 pub use names::CertificateFacts;
 use setup::{Before, Report, Setup};
 
@@ -74,7 +73,7 @@ struct Renewal {
 impl Tls {
     /// How often [`Tls::follow`] checks by default. One check costs a few system calls for each file. Orchestrators
     /// need a minute or so to change a file.
-    pub const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+    pub const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
     /// Reads all files that `config` names, and logs warnings about them. The first file that cannot be used is the
     /// error. Blocks while it reads, and for up to a second for each PKCS#12 file.
@@ -91,7 +90,7 @@ impl Tls {
     /// the authorities for client certificates, all clients. What was read `before` from the same source stays in use.
     /// An error is one of the configuration, which no other file would fix. [`Tls::follow`] tries again.
     pub fn load_usable(config: TlsConfig, before: Option<&Self>) -> Result<(Self, Vec<TlsFailure>), TlsError> {
-        let files = Files::look(paths(&config)); // before they are read, so that no change is missed
+        let files = Files::now(paths(&config)); // before they are read, so that no change is missed
         let mut report = Report::default();
         let old = before.map(|before| (&before.config, before.current()));
         let old = old.as_ref().map(|(config, setup)| Before { config, setup });
@@ -143,15 +142,15 @@ impl Tls {
 
     /// Whether a file has changed since the files were last read, with or without success. Cheap, but accesses the file
     /// system.
-    pub fn look(&self) -> Looked {
-        self.files.lock().files.compare()
+    pub fn files_have_changed(&self) -> bool {
+        self.files.lock().files.have_changed()
     }
 
     /// Checks the files every `interval` (at least 10 ms), and reads them again when they have changed. A certificate
     /// and its key are two files that change one after the other. So a failure is logged as a warning only if the next
     /// check still finds it, and every check tries again until it is gone. Runs forever; drop it to end it.
     pub async fn follow(self: Arc<Self>, interval: Duration) -> Infallible {
-        let mut ticks = tokio::time::interval(interval.max(MIN_LOOK_INTERVAL));
+        let mut ticks = tokio::time::interval(interval.max(MIN_CHECK_INTERVAL));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let failure = Some((self.unusable.clone(), true)).filter(|(text, _)| !text.is_empty());
         let mut follower = Follower { tls: Arc::clone(&self), failure };
@@ -175,7 +174,7 @@ impl Tls {
 
     fn renew(&self) -> Result<Renewal, TlsError> {
         let mut read = self.files.lock();
-        read.files = Files::look(paths(&self.config));
+        read.files = Files::now(paths(&self.config));
         let (mut report, old) = (Report::default(), self.current());
         let setup = Setup::load(&self.config, Some(Before { config: &self.config, setup: &old }), &mut report)?;
         let Report { failures, warnings } = report;
@@ -236,7 +235,7 @@ enum Step {
 
 impl Follower {
     fn step(&mut self) -> Step {
-        if self.failure.is_none() && self.tls.look() == Looked::Same {
+        if self.failure.is_none() && !self.tls.files_have_changed() {
             return Step::Same;
         }
         let (text, failures, has_changed) = match self.tls.renew() {
@@ -265,4 +264,4 @@ impl Follower {
     }
 }
 
-const MIN_LOOK_INTERVAL: Duration = Duration::from_millis(10);
+const MIN_CHECK_INTERVAL: Duration = Duration::from_millis(10);

@@ -31,7 +31,7 @@ use crate::ending::WorkerEnding;
 
 /// All workers. Dropping it aborts every connection; [`Workers::drain`] lets them finish.
 pub(crate) struct Workers {
-    seats: Arc<[Seat]>,
+    queues: Arc<[WorkerQueue]>,
     connection_limit: Arc<ConnectionLimit>,
     drain: Drain,
     clock: Clock,
@@ -39,7 +39,7 @@ pub(crate) struct Workers {
 }
 
 /// The queue of a worker's new connections.
-struct Seat {
+struct WorkerQueue {
     incoming: mpsc::Sender<Handed>,
     load: Load,
     /// Its thread has panicked, and has not started again yet.
@@ -61,7 +61,7 @@ struct Handed {
 
 /// Passes connections to workers.
 pub(crate) struct Dispatch {
-    seats: Arc<[Seat]>,
+    queues: Arc<[WorkerQueue]>,
     connection_limit: Arc<ConnectionLimit>,
 }
 
@@ -131,7 +131,7 @@ impl Workers {
         S: Fn(Arrival) -> F + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let (mut seats, mut ends) = (Vec::new(), Vec::new());
+        let (mut queues, mut ends) = (Vec::new(), Vec::new());
         for number in 0..count.get() {
             let (incoming, accepted) = mpsc::channel(HAND_OVER_QUEUE);
             let (end, ended) = oneshot::channel();
@@ -147,16 +147,16 @@ impl Workers {
                 end,
                 ending,
             };
-            seats.push(Seat { incoming, load: Load::default(), is_down });
+            queues.push(WorkerQueue { incoming, load: Load::default(), is_down });
             ends.push(ended);
             let runtime = runtime()?;
             thread::Builder::new().name(format!("windhover-{number}")).spawn(move || worker.work(runtime))?;
         }
-        Ok(Self { seats: seats.into(), connection_limit, drain, clock, ends })
+        Ok(Self { queues: queues.into(), connection_limit, drain, clock, ends })
     }
 
     pub(crate) fn dispatch(&self) -> Dispatch {
-        Dispatch { seats: Arc::clone(&self.seats), connection_limit: Arc::clone(&self.connection_limit) }
+        Dispatch { queues: Arc::clone(&self.queues), connection_limit: Arc::clone(&self.connection_limit) }
     }
 
     /// Lets exchanges under way finish, and ends. Returns how many connections were aborted.
@@ -178,9 +178,9 @@ impl Dispatch {
 
     /// Gives the connection to the worker with the fewest, preferring workers whose threads run.
     pub(crate) async fn hand_over(&self, mut arrival: Arrival) {
-        let rank = |seat: &&Seat| (seat.is_down.load(Ordering::Relaxed), seat.load.now());
-        while let Some(seat) = self.seats.iter().filter(|seat| !seat.incoming.is_closed()).min_by_key(rank) {
-            match seat.incoming.send(Handed { arrival, counted: seat.load.add() }).await {
+        let rank = |queue: &&WorkerQueue| (queue.is_down.load(Ordering::Relaxed), queue.load.now());
+        while let Some(queue) = self.queues.iter().filter(|queue| !queue.incoming.is_closed()).min_by_key(rank) {
+            match queue.incoming.send(Handed { arrival, counted: queue.load.add() }).await {
                 Ok(()) => return,
                 Err(mpsc::error::SendError(lost)) => arrival = lost.arrival,
             }
@@ -358,7 +358,7 @@ mod tests {
             assert_eq!(lost, [0, 1, 5]);
             let drained = timeout(Duration::from_secs(30), workers.drain()).await.expect("it ends");
             assert_eq!(drained, 0);
-            assert!(dispatch.seats.iter().all(|seat| seat.load.now() == 0), "what is lost is not counted");
+            assert!(dispatch.queues.iter().all(|queue| queue.load.now() == 0), "what is lost is not counted");
         }
     }
 
@@ -366,12 +366,12 @@ mod tests {
     async fn a_worker_that_is_down_gets_none_while_others_are_well() {
         let (workers, mut served) = workers(2, &[]);
         let (dispatch, listener) = (workers.dispatch(), TcpListener::bind("127.0.0.1:0").expect("a free port"));
-        dispatch.seats[0].is_down.store(true, Ordering::Relaxed);
-        let _others: Vec<_> = (0..10).map(|_| dispatch.seats[1].load.add()).collect();
+        dispatch.queues[0].is_down.store(true, Ordering::Relaxed);
+        let _others: Vec<_> = (0..10).map(|_| dispatch.queues[1].load.add()).collect();
         for _ in 0..3 {
             let (_client, arrival) = arrival(&dispatch, &listener);
             dispatch.hand_over(arrival).await;
-            assert_eq!(dispatch.seats[0].load.now(), 0, "though it has the fewest");
+            assert_eq!(dispatch.queues[0].load.now(), 0, "though it has the fewest");
             served.recv().await.expect("it is served");
         }
         workers.drain().await;

@@ -86,9 +86,9 @@ impl App {
             let (client, server) = tokio::io::duplex(PIPE);
             let serving = serve_in_memory(server, Arc::clone(&self.pipeline), self.limits.clone(), Clock::default());
             let serving = tokio::spawn(serving);
-            let answer = timeout(PATIENCE, exchange(client, request)).await;
+            let answer = timeout(TIMEOUT, exchange(client, request)).await;
             serving.abort();
-            answer.unwrap_or_else(|_| bail!("there was no whole answer within {} s", PATIENCE.as_secs()))
+            answer.unwrap_or_else(|_| bail!("there was no whole answer within {} s", TIMEOUT.as_secs()))
         })
     }
 }
@@ -125,7 +125,7 @@ async fn exchange(pipe: tokio::io::DuplexStream, request: Request<Full<Bytes>>) 
 }
 
 /// More than any app takes that a test calls: its own limit of time is met before.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 const PIPE: usize = 64 * 1024;
 

@@ -188,7 +188,7 @@ impl Connection {
     /// Does what can be done now for the request that has begun. `content`: what it is to be answered with.
     fn go_on(&mut self, request: &[u8], content: Option<&[u8]>, now: Instant) -> anyhow::Result<Option<Answered>> {
         let begun = self.begun.context("no request has begun")?;
-        ensure!(now.saturating_duration_since(begun) < PATIENCE, "a request was not answered in {PATIENCE:?}");
+        ensure!(now.saturating_duration_since(begun) < WAIT_LIMIT, "a request was not answered in {WAIT_LIMIT:?}");
         if self.sent < request.len()
             && let Some(size) = progress(self.stream.write(&request[self.sent..]))?
         {
@@ -334,7 +334,7 @@ const WRONG_CONTENT: &str = "an answer has other content than it is to have";
 const REFUSAL: &[u8] = b"HTTP/1.1 503 ";
 
 /// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {

@@ -60,7 +60,7 @@ impl Need {
     fn find(&self) -> Result<Option<String>, String> {
         let Self { ask, oldest, remedy } = self;
         let [program, ..] = ask else { return Ok(None) };
-        let Some(answer) = answer(ask, PATIENCE).filter(|answer| answer.status.success()) else {
+        let Some(answer) = answer(ask, TIMEOUT).filter(|answer| answer.status.success()) else {
             return Err(format!("`{}` does not run here. {remedy}", ask.join(" ")));
         };
         let dotted = |version: &[u32]| version.iter().map(u32::to_string).collect::<Vec<_>>().join(".");
@@ -77,13 +77,13 @@ impl Need {
 }
 
 /// The output of a tool. `None`: it is not installed, or does not end in time.
-fn answer(ask: &[&str], patience: Duration) -> Option<Output> {
+fn answer(ask: &[&str], timeout: Duration) -> Option<Output> {
     let (program, arguments) = ask.split_first()?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command.env("GOTOOLCHAIN", "local"); // else Go fetches the one that a project asks for
     let mut tool = command.spawn().ok()?;
-    let until = Instant::now() + patience;
+    let until = Instant::now() + timeout;
     while tool.try_wait().ok()?.is_none() {
         if Instant::now() > until {
             let _ = tool.kill().and_then(|()| tool.wait()); // it may have ended
@@ -104,7 +104,7 @@ fn version(text: &str) -> Option<Vec<u32>> {
 }
 
 /// A tool that hangs must not hold up the command. Node.js takes a second on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 const RUST: [Need; 2] = [
     Need { ask: &["cargo", "--version"], oldest: &[1, 88], remedy: "Install Rust: https://rustup.rs" },

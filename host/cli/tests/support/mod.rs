@@ -54,7 +54,7 @@ impl Server {
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).expect("it listens where it said");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+        stream.set_read_timeout(Some(WAIT_LIMIT)).expect("a timeout can be set");
         stream
     }
 
@@ -72,7 +72,7 @@ impl Server {
     pub(crate) fn wait_for(&mut self, awaited: &str) -> String {
         let mut said = String::new();
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.recv_timeout(WAIT_LIMIT) {
                 Ok(line) if line.contains(awaited) => return line,
                 Ok(line) => said.push_str(&line),
                 Err(reason) => panic!("it did not say {awaited:?} ({reason}), but:\n{said}"),
@@ -84,7 +84,7 @@ impl Server {
     pub(crate) fn ended(mut self) -> Ended {
         let mut stderr = String::new();
         loop {
-            match self.log.recv_timeout(PATIENCE) {
+            match self.log.recv_timeout(WAIT_LIMIT) {
                 Ok(line) => stderr.push_str(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end, and said:\n{stderr}"),
@@ -104,7 +104,7 @@ impl Drop for Server {
 /// Sends a request that closes the connection to an address, and returns all that comes.
 pub(crate) fn ask_at(address: &str, request: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(WAIT_LIMIT))?;
     stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -156,4 +156,4 @@ pub(crate) fn leave_unread(stream: TcpStream, awaited: &str) {
     }
 }
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_LIMIT: Duration = Duration::from_secs(60);

@@ -4,15 +4,6 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The result of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Looked {
-    /// No file has changed.
-    Same,
-    /// A file was replaced, changed, added or removed.
-    Changed,
-}
-
 /// The state of files at one moment.
 #[derive(Debug, Default)]
 pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
@@ -30,14 +21,13 @@ struct Stamp {
 }
 
 impl Files {
-    pub(super) fn look(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+    pub(super) fn now(paths: impl IntoIterator<Item = PathBuf>) -> Self {
         Self(paths.into_iter().map(|path| (Stamp::of(&path), path)).map(|(stamp, path)| (path, stamp)).collect())
     }
 
-    /// Checks again.
-    pub(super) fn compare(&self) -> Looked {
-        let is_same = self.0.iter().all(|(path, stamp)| Stamp::of(path) == *stamp);
-        if is_same { Looked::Same } else { Looked::Changed }
+    /// Whether a file was replaced, changed, added or removed since.
+    pub(super) fn have_changed(&self) -> bool {
+        self.0.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
     }
 }
 
@@ -71,22 +61,22 @@ mod tests {
     fn a_file_that_comes_grows_goes_or_is_replaced_has_changed() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("file");
-        let look = || Files::look([path.clone()]);
+        let look = || Files::now([path.clone()]);
         let absent = look();
-        assert_eq!(absent.compare(), Looked::Same);
+        assert!(!absent.have_changed());
         fs::write(&path, "a").expect("it is ours");
-        assert_eq!(absent.compare(), Looked::Changed);
+        assert!(absent.have_changed());
         let present = look();
-        assert_eq!(present.compare(), Looked::Same);
+        assert!(!present.have_changed());
         fs::write(&path, "ab").expect("it is ours");
-        assert_eq!(present.compare(), Looked::Changed);
+        assert!(present.have_changed());
         let present = look();
         fs::write(folder.path().join("new"), "cd").expect("it is ours");
         fs::rename(folder.path().join("new"), &path).expect("it is ours");
-        assert_eq!(present.compare(), Looked::Changed);
+        assert!(present.have_changed());
         let present = look();
         fs::remove_file(&path).expect("it is ours");
-        assert_eq!(present.compare(), Looked::Changed);
+        assert!(present.have_changed());
     }
 
     #[cfg(unix)]
@@ -102,10 +92,10 @@ mod tests {
         fs::hard_link(at("1/file"), at("2/file")).expect("it is one file system");
         std::os::unix::fs::symlink("1", at("data")).expect("it is ours");
         std::os::unix::fs::symlink("data/file", at("file")).expect("it is ours");
-        let files = Files::look([at("file")]);
-        assert_eq!(files.compare(), Looked::Same);
+        let files = Files::now([at("file")]);
+        assert!(!files.have_changed());
         std::os::unix::fs::symlink("2", at("new")).expect("it is ours");
         fs::rename(at("new"), at("data")).expect("it is ours");
-        assert_eq!(files.compare(), Looked::Changed);
+        assert!(files.have_changed());
     }
 }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 /// Far longer than any machine needs, far shorter than a person waits.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub const WAIT_LIMIT: Duration = Duration::from_secs(10);
 
 /// Waits for what must come.
 pub async fn bounded<T>(awaited: &str, wait: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for {awaited}"))
+    tokio::time::timeout(WAIT_LIMIT, wait).await.unwrap_or_else(|_| panic!("waited {WAIT_LIMIT:?} for {awaited}"))
 }
