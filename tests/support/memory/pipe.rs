@@ -1,4 +1,4 @@
-//! The two ends of a connection's pipe: one that reads heads and content, one that writes with limited patience.
+//! The two ends of a connection's pipe: one that reads heads and content, one that writes within a time.
 
 use std::sync::Arc;
 
@@ -108,8 +108,8 @@ impl Writer {
             let write = self.pipe.write(bytes);
             let written = match self.limits.min_response_data_rate() {
                 Some(rate) => {
-                    let patience = rate.allows(bytes.len().min(MAX_PIECE) as u64);
-                    self.clock.timeout(patience, write).await.ok_or(Broken)?
+                    let limit = rate.allows(bytes.len().min(MAX_PIECE) as u64);
+                    self.clock.timeout(limit, write).await.ok_or(Broken)?
                 }
                 None => write.await,
             };

@@ -204,11 +204,11 @@ impl TimeLimit {
                 let left = silence.saturating_sub(silent);
                 // Checked now, because nothing checks again when the silence is over and the client reads nothing.
                 match max.saturating_sub(elapsed) {
-                    most if self.has_patience_without_end() && most < left => (most, Overrun::Most),
+                    most if self.has_no_min_rate() && most < left => (most, Overrun::Most),
                     _ => (left, Overrun::Silence),
                 }
             }
-            Phase::Taken if self.has_patience_without_end() => (max.saturating_sub(elapsed), Overrun::Most),
+            Phase::Taken if self.has_no_min_rate() => (max.saturating_sub(elapsed), Overrun::Most),
             Phase::Taken => (silence, Overrun::Silence), // as if it began now
         };
         // During a wait the time left does not decrease, so a check at its end would be repeated endlessly.
@@ -225,7 +225,7 @@ impl TimeLimit {
     }
 
     /// Whether the client may take the answer as slowly as it likes.
-    fn has_patience_without_end(&self) -> bool {
+    fn has_no_min_rate(&self) -> bool {
         self.client.as_ref().is_some_and(|limits| limits.min_response_data_rate().is_none())
     }
 
