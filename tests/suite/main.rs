@@ -21,6 +21,7 @@ mod http2_exchange; // the same exchanges, over HTTP/2
 mod http2_floods; // clients that keep the server busy with nothing
 mod http2_limits; // every limit of HTTP/2, met
 mod http2_reset; // the end of a stream before its time
+mod http2_response; // the head of a response
 mod http2_upgrade; // another protocol on a stream
 mod identifier; // what an exchange is called, and its trace
 mod informational; // interim responses

@@ -2,18 +2,19 @@
 
 use http::{HeaderMap, HeaderName};
 
+use crate::is_connection_field;
+
 /// Whether a field may be a trailer (RFC 9110 §6.5.1). Not those that must be known before the content is read: a party
 /// that takes them from there may read the message otherwise than one that does not. Which those are is spelled out in
 /// RFC 7230 §4.1.2, with the sections of RFC 7231, 7235 and 6265 that it names.
 pub fn may_be_trailer(name: &HeaderName) -> bool {
-    !matches!(
-        name.as_str(),
-        // Framing, and what is of the connection (RFC 9110 §7.6.1).
-        "connection" | "content-length" | "keep-alive" | "proxy-connection" | "transfer-encoding" | "upgrade"
-            // Routing.
-            | "host"
+    !is_connection_field(name)
+        && !matches!(
+            name.as_str(),
+            // Framing and routing. What is of the connection is never a trailer either (RFC 9110 §7.6.1).
+            "content-length" | "host"
             // Modifiers of the request: controls and conditions.
-            | "cache-control" | "expect" | "max-forwards" | "pragma" | "range" | "te"
+            | "cache-control" | "expect" | "max-forwards" | "pragma" | "range"
             | "if-match" | "if-modified-since" | "if-none-match" | "if-range" | "if-unmodified-since"
             // Authentication.
             | "authorization" | "proxy-authenticate" | "proxy-authorization" | "www-authenticate"
@@ -22,7 +23,7 @@ pub fn may_be_trailer(name: &HeaderName) -> bool {
             | "age" | "date" | "expires" | "location" | "retry-after" | "vary" | "warning"
             // How the content is to be read.
             | "content-encoding" | "content-range" | "content-type" | "trailer"
-    )
+        )
 }
 
 /// Takes out what may be no trailer: what an application wants to send behind its content, where it may not.

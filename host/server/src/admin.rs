@@ -1,4 +1,4 @@
-//! The endpoint for whoever looks after the server: what it counts, whether it lives, whether it takes requests.
+//! The admin endpoint, for operators: metrics, whether the server lives, whether it takes requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

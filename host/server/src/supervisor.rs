@@ -31,8 +31,8 @@ use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Traces;
 use crate::watch::Watch;
 
-/// Serves a configuration until asked to leave. The admin endpoint is there first: what follows may take long, and whoever
-/// looks after the server is to know meanwhile that it lives, and is not ready.
+/// Serves a configuration until asked to leave. The admin endpoint comes first: what follows may take long, and operators
+/// need to see meanwhile that the server lives and is not ready.
 pub(crate) async fn serve(
     config: Config,
     reread: Reread,

@@ -1,8 +1,9 @@
 //! Header fields. The fields that a guest wants to send are checked before anything is sent. Fields about a connection
 //! are not passed on.
 
-use http::header::{self, CONNECTION, CONTENT_LENGTH, HOST, HeaderName, TE, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderValue};
+use windhover_contract::is_connection_field;
 
 /// Why fields cannot be sent.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub(crate) fn check(list: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, FieldErro
         size += name.len() + value.len();
         let refused = |name: &str| FieldError::Invalid(cut(name));
         let Ok(parsed) = HeaderName::try_from(name.as_str()) else { return Err(refused(&name)) };
-        if is_connection_level(&parsed) {
+        if is_connection_field(&parsed) {
             return Err(FieldError::Forbidden(name));
         }
         if fields.len() == MAX_FIELDS || size > MAX_FIELDS_SIZE {
@@ -46,12 +47,6 @@ pub(crate) fn cut(name: &str) -> String {
     name.chars().take(MAX_NAME_IN_ERROR).collect()
 }
 
-/// RFC 9110 §7.6.1: fields about the connection, which only the server sends.
-fn is_connection_level(name: &HeaderName) -> bool {
-    matches!(*name, CONNECTION | TRANSFER_ENCODING | UPGRADE)
-        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
-}
-
 /// Removes the fields about the connection, which belongs to the server (RFC 9110 §7.6.1). `trailer` stays, because it
 /// announces what the guest gets.
 pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
@@ -64,10 +59,16 @@ pub(crate) fn without_connection(mut fields: HeaderMap) -> HeaderMap {
         // These two cannot be declared as fields of the connection, because the request depends on them.
         .filter(|name| *name != HOST && *name != CONTENT_LENGTH)
         .collect();
-    for name in named.iter().chain(&ABOUT_THE_CONNECTION) {
-        while fields.remove(name).is_some() {}
+    let about_connection: Vec<HeaderName> = fields.keys().filter(|name| is_about_connection(name)).cloned().collect();
+    for name in named.iter().chain(&about_connection) {
+        fields.remove(name);
     }
     fields
+}
+
+/// Credentials for a proxy are for one before this server, never for an application.
+fn is_about_connection(name: &HeaderName) -> bool {
+    is_connection_field(name) || *name == PROXY_AUTHORIZATION || name.as_str() == "http2-settings"
 }
 
 /// Fields as guests of `windhover:http` see them.
@@ -87,14 +88,3 @@ pub(crate) const FIELD: usize = 96;
 const MAX_FIELDS: usize = 1000;
 const MAX_FIELDS_SIZE: usize = 128 << 10;
 const MAX_NAME_IN_ERROR: usize = 256;
-
-const ABOUT_THE_CONNECTION: [HeaderName; 8] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    TE,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    header::PROXY_AUTHORIZATION, // for a proxy before this server, never for an application
-];
