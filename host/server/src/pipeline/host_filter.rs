@@ -1,8 +1,10 @@
 //! The layer that refuses hosts that the server does not answer to.
 
+use std::future::ready;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use futures_util::future::Either;
 use tracing::debug;
 use windhover_contract::{ClientFault, Fault, Request, Response};
 
@@ -13,11 +15,16 @@ use crate::router::Router;
 pub(crate) struct HostFilter(pub(crate) Arc<ArcSwap<Router>>);
 
 impl Layer for HostFilter {
-    async fn handle(&self, request: Request, exchange: &mut Exchange, next: &impl Handler) -> Response {
+    fn handle(
+        &self,
+        request: Request,
+        exchange: &mut Exchange,
+        next: &impl Handler,
+    ) -> impl Future<Output = Response> + Send {
         if !self.0.load().answers_to(&request.target) {
             debug!("a request was refused: {}", ClientFault::HostForeign);
-            return Fault::from(ClientFault::HostForeign).into();
+            return Either::Left(ready(Fault::from(ClientFault::HostForeign).into()));
         }
-        next.handle(request, exchange).await
+        Either::Right(next.handle(request, exchange))
     }
 }

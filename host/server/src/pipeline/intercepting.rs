@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::Either;
 use windhover_contract::{Request, Response};
 
 use super::layer::{Exchange, Handler, Layer};
@@ -11,12 +12,28 @@ use crate::interceptor::{Interception, Interceptor};
 pub(crate) struct Intercepting(pub(crate) Option<Arc<dyn Interceptor>>);
 
 impl Layer for Intercepting {
-    async fn handle(&self, mut request: Request, exchange: &mut Exchange, next: &impl Handler) -> Response {
-        let Some(interceptor) = &self.0 else { return next.handle(request, exchange).await };
-        let app = exchange.app.as_ref().map(|app| &*app.name);
-        match interceptor.intercept(&mut request, app) {
-            Interception::Answer(response) => response,
-            Interception::Pass(follow) => follow(next.handle(request, exchange).await),
+    fn handle(
+        &self,
+        request: Request,
+        exchange: &mut Exchange,
+        next: &impl Handler,
+    ) -> impl Future<Output = Response> + Send {
+        match &self.0 {
+            None => Either::Left(next.handle(request, exchange)),
+            Some(interceptor) => Either::Right(intercept(&**interceptor, request, exchange, next)),
         }
+    }
+}
+
+async fn intercept(
+    interceptor: &dyn Interceptor,
+    mut request: Request,
+    exchange: &mut Exchange,
+    next: &impl Handler,
+) -> Response {
+    let app = exchange.app.as_ref().map(|app| &*app.name);
+    match interceptor.intercept(&mut request, app) {
+        Interception::Answer(response) => response,
+        Interception::Pass(follow) => follow(next.handle(request, exchange).await),
     }
 }

@@ -25,6 +25,9 @@ pub(crate) trait Handler: Send + Sync + 'static {
 /// Stands before a handler.
 pub(crate) trait Layer: Send + Sync + 'static {
     /// Passes a request on to `next`, or answers it itself.
+    ///
+    /// A layer that waits for nothing does its work in the call and returns the future of `next`: a request is large, and
+    /// an `async fn` would copy it twice more.
     fn handle(
         &self,
         request: Request,

@@ -12,12 +12,19 @@ use crate::telemetry::record::Record;
 pub(crate) struct Recording(pub(crate) Arc<Telemetry>);
 
 impl Layer for Recording {
-    async fn handle(&self, mut request: Request, exchange: &mut Exchange, next: &impl Handler) -> Response {
+    fn handle(
+        &self,
+        mut request: Request,
+        exchange: &mut Exchange,
+        next: &impl Handler,
+    ) -> impl Future<Output = Response> + Send {
         exchange.record = Record::begin(&self.0, &mut request);
-        let response = next.handle(request, exchange).await;
-        match exchange.record.take() {
-            Some(record) => record.follow(response),
-            None => response,
+        async move {
+            let response = next.handle(request, exchange).await;
+            match exchange.record.take() {
+                Some(record) => record.follow(response),
+                None => response,
+            }
         }
     }
 }

@@ -12,8 +12,13 @@ use crate::router::Router;
 pub(crate) struct Routes(pub(crate) Arc<ArcSwap<Router>>);
 
 impl Layer for Routes {
-    async fn handle(&self, mut request: Request, exchange: &mut Exchange, next: &impl Handler) -> Response {
+    fn handle(
+        &self,
+        mut request: Request,
+        exchange: &mut Exchange,
+        next: &impl Handler,
+    ) -> impl Future<Output = Response> + Send {
         exchange.app = self.0.load().find(&mut request.target).cloned();
-        next.handle(request, exchange).await
+        next.handle(request, exchange)
     }
 }
