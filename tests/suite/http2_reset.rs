@@ -101,8 +101,18 @@ for_each_http2! {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
             let mut client = served.connect_http2().await;
-            let request = client.request("GET", "/trailers/traps").header("te", "trailers");
-            client.ask(request).await.expect(500, "");
+            // A guest that loses its turn before it traps has sent its head. So it is asked until it has kept its turn.
+            for attempt in 0.. {
+                assert!(attempt < 100, "the answer has always left before its guest trapped");
+                let request = client.request("GET", "/trailers/traps").header("te", "trailers");
+                match client.try_ask(request).await {
+                    Ok(answer) => {
+                        answer.expect(500, "");
+                        break;
+                    }
+                    Err(error) => assert_eq!(error.reason(), Some(Reason::INTERNAL_ERROR)),
+                }
+            }
         }
     }
 

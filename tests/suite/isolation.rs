@@ -16,7 +16,7 @@ use windhover_contract::{Application, Body};
 use windhover_sandbox::{Grants, Sandbox, SandboxLimits};
 use windhover_tests::{TestServer, bounded, engine_with, for_each_server, guest, guest_of};
 
-use crate::{HELLO, fault, get, ok, post};
+use crate::{HELLO, expect_500_of_a_started_answer, fault, get, ok, post};
 
 for_each_server! {
     async fn each_request_has_an_instance_of_its_own(server) {
@@ -53,9 +53,7 @@ for_each_server! {
     async fn a_trap_before_anything_of_the_answer_has_left_is_a_500(server) {
         for (guest, path) in [(guest("traps"), "/started"), (guest("wasi-traps"), "/late")] {
             let served = server.clone().serve(guest).await;
-            let mut wire = served.connect().await;
-            wire.send(get(path)).await;
-            wire.expect(&fault("500 Internal Server Error")).await;
+            expect_500_of_a_started_answer(&served, &get(path)).await;
         }
     }
 

@@ -67,7 +67,7 @@ mod websocket; // messages both ways, and clients that lie
 use std::time::Duration;
 
 use windhover_sandbox::Guest;
-use windhover_tests::guest;
+use windhover_tests::{Served, guest};
 
 /// The guest that uses features, once for each world that it is built in: they must behave the same.
 fn in_every_world() -> [Guest; 3] {
@@ -97,6 +97,22 @@ fn ok_and_close(content: &str) -> String {
 /// The answer that the host gives in place of a guest: never with a word about the inside.
 fn fault(status: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\ndate: …\r\n\r\n")
+}
+
+/// Sends a request to a guest that starts its answer and then traps. The client gets a 500, unless the head has left: a
+/// guest that loses its turn in between has sent it, and its answer breaks off. So it is asked until it has kept its turn.
+async fn expect_500_of_a_started_answer(served: &Served, request: &str) {
+    for _ in 0..100 {
+        let mut wire = served.connect().await;
+        wire.send(request).await;
+        let received = wire.receive_head().await;
+        if received.status_line == "HTTP/1.1 500 Internal Server Error" {
+            assert_eq!(received.fields, ["content-length: 0"]);
+            return;
+        }
+        wire.expect_reset_mid_body(&received).await;
+    }
+    panic!("the answer has always left before its guest trapped");
 }
 
 /// What a test advances its clock by, so that the rest of a limit passes.

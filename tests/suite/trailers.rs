@@ -2,7 +2,7 @@
 
 use windhover_tests::{for_each_server, guest};
 
-use crate::{fault, get, in_every_world, ok, post};
+use crate::{expect_500_of_a_started_answer, get, in_every_world, ok, post};
 
 for_each_server! {
     /// A wasi:http guest has them from `wasi:http`; its content is not `request`'s to read.
@@ -58,9 +58,8 @@ for_each_server! {
     async fn a_guest_that_traps_sends_none(server) {
         for guest in in_every_world() {
             let served = server.clone().serve(guest).await;
-            let mut wire = served.connect().await;
-            wire.send("GET /trailers/traps HTTP/1.1\r\nhost: a\r\nte: trailers\r\n\r\n").await;
-            wire.expect(&fault("500 Internal Server Error")).await;
+            let request = "GET /trailers/traps HTTP/1.1\r\nhost: a\r\nte: trailers\r\n\r\n";
+            expect_500_of_a_started_answer(&served, request).await;
         }
     }
 

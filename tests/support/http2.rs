@@ -117,6 +117,11 @@ impl Http2 {
         self.send(request, true).await.answer().await
     }
 
+    /// The same, if the stream is not reset.
+    pub async fn try_ask(&mut self, request: request::Builder) -> Result<Answer, h2::Error> {
+        self.send(request, true).await.try_answer().await
+    }
+
     /// Asks for a path.
     pub async fn get(&mut self, path: &str) -> Answer {
         self.ask(self.request("GET", path)).await
