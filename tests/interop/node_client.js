@@ -112,9 +112,9 @@ behaves('the server closes with code and reason', async () => {
 });
 
 behaves('frames that break the protocol close with 1002', async () => {
-  for (const octets of [[0x83, 0x80, 0, 0, 0, 0], [0x80, 0x80, 0, 0, 0, 0], [0xc1, 0x80, 0, 0, 0, 0], [0x81, 0x01, 0x78]]) {
+  for (const bytes of [[0x83, 0x80, 0, 0, 0, 0], [0x80, 0x80, 0, 0, 0, 0], [0xc1, 0x80, 0, 0, 0, 0], [0x81, 0x01, 0x78]]) {
     const socket = await dial();
-    socket._socket.write(Buffer.from(octets)); // ws itself sends no such thing
-    assert.deepEqual(await socket.closed, [1002, ''], Buffer.from(octets).toString('hex'));
+    socket._socket.write(Buffer.from(bytes)); // ws itself sends no such thing
+    assert.deepEqual(await socket.closed, [1002, ''], Buffer.from(bytes).toString('hex'));
   }
 });

@@ -99,9 +99,9 @@ class Client(unittest.IsolatedAsyncioTestCase):
                 await self.closes(socket, 1009, "")
 
     async def test_text_that_is_not_utf_8_closes_with_1007(self):
-        for octets in [b"\xff", b"\xed\xa0\x80", b"\xc3", [b"\xc3", b"\x28"]]:
+        for data in [b"\xff", b"\xed\xa0\x80", b"\xc3", [b"\xc3", b"\x28"]]:
             async with dial() as socket:
-                await socket.send(octets, text=True)
+                await socket.send(data, text=True)
                 await self.closes(socket, 1007, "")
 
     async def test_a_client_that_goes_on_sending_still_hears_what_was_wrong(self):

@@ -1,4 +1,4 @@
-"""What is done to the server, one attack after the other: each a generator that yields octets to send, or seconds to pause.
+"""What is done to the server, one attack after the other: each a generator that yields bytes to send, or seconds to pause.
 The guest is tests/guests/streams: `/empty` answers at once, `/measure` reads all content,
 `/endless` writes pieces of 64 KiB for as long as they are taken.
 """
@@ -54,8 +54,8 @@ def streams():
     return range(1, MOST, 2)
 
 
-def for_ever(octets, batch=100):
-    return itertools.repeat(octets * batch)
+def for_ever(data, batch=100):
+    return itertools.repeat(data * batch)
 
 
 def in_pieces(stream, fields):
@@ -143,9 +143,9 @@ def _(foe):
     yield from batched(frame(HEADERS, END_HEADERS | END_STREAM, stream) for stream in streams())
 
 
-@http2("HPACK bomb: a field of 4,000 octets, 16,000 times")
+@http2("HPACK bomb: a field of 4,000 bytes, 16,000 times")
 def _(foe):
-    # With incremental indexing: the first request puts it into the table, each octet 0xbe of the others is all of it.
+    # With incremental indexing: the first request puts it into the table, each byte 0xbe of the others is all of it.
     bomb = b"\x40" + length(1, 7) + b"a" + length(4000, 7) + b"x" * 4000
     yield begin() + request(1, fields=bomb)
     yield from (request(stream, fields=b"\xbe" * 16_000) for stream in streams() if stream > 1)
@@ -157,7 +157,7 @@ def _(foe):
     yield from (in_pieces(stream, [literal(b"x", b"y" * 16_000)] * 16) for stream in streams())
 
 
-@http2("10,000 fields of one octet, again and again")
+@http2("10,000 fields of one byte, again and again")
 def _(foe):
     yield begin()
     yield from (in_pieces(stream, [literal(b"x", b"") * 2500] * 4) for stream in streams())
@@ -237,7 +237,7 @@ def _(foe):
         yield frame(DATA, PADDED, 1, b"\xff" + b"\0" * 255) * (foe.credit(1, 25_600) // 256) or 0.001
 
 
-@http2("DATA frames of one octet")
+@http2("DATA frames of one byte")
 def _(foe):
     yield begin() + request(1, "/measure", "POST", end=False)
     while True:
@@ -250,7 +250,7 @@ def _(foe):
     yield from for_ever(frame(DATA, 0, 1, b"x" * 16_384), 4)
 
 
-@http2("slow body: an octet a second", connections=20, seconds=9)
+@http2("slow body: a byte a second", connections=20, seconds=9)
 def _(foe):
     yield begin() + request(1, "/measure", "POST", end=False)
     while True:
@@ -266,7 +266,7 @@ def _(foe):
     yield begin(window=0) + b"".join(request(stream, "/endless") for stream in range(1, 201, 2))
 
 
-@http2("100 endless responses, windows opened by one octet at a time", seconds=9, connections=2)
+@http2("100 endless responses, windows opened by one byte at a time", seconds=9, connections=2)
 def _(foe):
     yield begin(window=0) + b"".join(request(stream, "/endless") for stream in range(1, 201, 2))
     while True:
@@ -372,7 +372,7 @@ def _(foe):
     yield from for_ever(b"\r\n", 5000)
 
 
-@http1("slow head: an octet in half a second", connections=50, seconds=9)
+@http1("slow head: a byte in half a second", connections=50, seconds=9)
 def _(foe):
     yield b"GET /empty HTTP/1.1\r\n" + HOST + b"x: "
     while True:
@@ -403,7 +403,7 @@ def _(foe):
     yield from for_ever(b"0" * 10_000, 1)
 
 
-@http1("chunks of one octet")
+@http1("chunks of one byte")
 def _(foe):
     yield CHUNKED
     yield from for_ever(b"1\r\nx\r\n", 1000)
@@ -415,7 +415,7 @@ def _(foe):
     yield from for_ever(b"x: y\r\n", 1000)
 
 
-@http1("slow body: an octet a second", connections=20, seconds=9)
+@http1("slow body: a byte a second", connections=20, seconds=9)
 def _(foe):
     yield CHUNKED
     while True:
@@ -476,10 +476,10 @@ tls("half a ClientHello", connections=50, seconds=12)(lambda foe: iter([client_h
 tls("a ClientHello and nothing after it", connections=50, seconds=12)(lambda foe: iter([client_hello()]))
 
 
-@tls("a ClientHello by an octet in half a second", connections=50, seconds=12)
+@tls("a ClientHello by a byte in half a second", connections=50, seconds=12)
 def _(foe):
-    for octet in client_hello():
-        yield bytes([octet])
+    for byte in client_hello():
+        yield bytes([byte])
         yield 0.5
 
 
@@ -490,7 +490,7 @@ def _(foe):
     foe.socket.shutdown(socket.SHUT_RDWR)
 
 
-@tls("a ClientHello that never ends, in records of one octet")
+@tls("a ClientHello that never ends, in records of one byte")
 def _(foe):
     yield b"\x16\x03\x01\0\4\x01\0\xff\xff"
     yield from for_ever(b"\x16\x03\x01\0\1x", 1000)

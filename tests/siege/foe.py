@@ -31,8 +31,8 @@ def settings(**values):
     return frame(SETTINGS, payload=b"".join(struct.pack(">HI", names[name], value) for name, value in values.items()))
 
 
-def window_update(stream, octets):
-    return frame(WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", octets))
+def window_update(stream, size):
+    return frame(WINDOW_UPDATE, stream=stream, payload=struct.pack(">I", size))
 
 
 def rst(stream, code=8):
@@ -40,7 +40,7 @@ def rst(stream, code=8):
 
 
 def literal(name, value):
-    """A field that no table keeps, without Huffman coding: the same octets on every connection."""
+    """A field that no table keeps, without Huffman coding: the same bytes on every connection."""
     return b"\x00" + length(len(name), 7) + name + length(len(value), 7) + value
 
 
@@ -49,11 +49,11 @@ def length(number, bits):
     most = (1 << bits) - 1
     if number < most:
         return bytes([number])
-    octets, number = [most], number - most
+    data, number = [most], number - most
     while number >= 128:
-        octets.append(number % 128 | 128)
+        data.append(number % 128 | 128)
         number //= 128
-    return bytes([*octets, number])
+    return bytes([*data, number])
 
 
 def block(path="/empty", method="GET", fields=b""):
@@ -121,11 +121,11 @@ class Foe:
     def read(self):
         try:
             for _ in range(64):
-                octets = self.socket.recv(65536)
-                if not octets:
+                data = self.socket.recv(65536)
+                if not data:
                     return self._ends("closed")
-                self.received += len(octets)
-                self._in += octets
+                self.received += len(data)
+                self._in += data
                 self._hear_h2() if self.is_h2 else self._hear_h1()
         except BlockingIOError:
             pass
@@ -135,7 +135,7 @@ class Foe:
     def _hear_h1(self):
         for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", self._in):
             self.heard[status.decode()] += 1
-        # The last octets may be the beginning of a status line.
+        # The last bytes may be the beginning of a status line.
         cut = max(self._in.rfind(b"HTTP/1"), len(self._in) - 16)
         self._in = self._in[cut:] if not re.match(rb"HTTP/1\.[01] \d{3} ", self._in[cut:]) else b""
 
@@ -165,11 +165,11 @@ class Foe:
                 self.heard["PING ack"] += 1
 
     def credit(self, stream, most):
-        """How many octets of content it may send, and takes them as sent: a flood within the rules."""
-        octets = max(0, min(self._credits[0], self._initial + self._credits[stream], most))
-        self._credits[0] -= octets
-        self._credits[stream] -= octets
-        return octets
+        """How many bytes of content it may send, and takes them as sent: a flood within the rules."""
+        size = max(0, min(self._credits[0], self._initial + self._credits[stream], most))
+        self._credits[0] -= size
+        self._credits[stream] -= size
+        return size
 
     def _ends(self, how):
         if not self.ended:

@@ -70,7 +70,7 @@ class Host:
         return (int(fields[11]) + int(fields[12])) / TICK
 
     def rss(self):
-        """Octets of memory that are resident."""
+        """Bytes of memory that are resident."""
         return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.pid}/status").read_text())[1]) * 1024
 
     def descriptors(self):

@@ -110,7 +110,7 @@ class Upload1:
         self.socket.sendall(f"POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: {SIZE}\r\n\r\n".encode())
 
     def send_most(self):
-        """All but the last octet; how much was taken."""
+        """All but the last byte; how much was taken."""
         self.sent = send(self.socket, b"x" * (SIZE - 1))
         return self.sent
 
@@ -135,7 +135,7 @@ class Uploads2:
         self.socket.sendall(b"".join(request(stream, path, "POST", end=False) for stream in self.streams))
 
     def send_most(self):
-        """All but the last octet of each, as far as the windows let it; how much was taken."""
+        """All but the last byte of each, as far as the windows let it; how much was taken."""
         return self.send_until(1, 10)
 
     def end(self):
@@ -166,12 +166,12 @@ class Uploads2:
     def hear(self, seconds):
         self.socket.settimeout(max(seconds, 0.0001))
         try:
-            octets = self.socket.recv(1 << 20)
+            data = self.socket.recv(1 << 20)
         except TimeoutError:
             return
-        if not octets:
+        if not data:
             raise ConnectionError("the server closed the connection")
-        self.read += octets
+        self.read += data
         while len(self.read) >= 9 and len(self.read) >= 9 + (size := int.from_bytes(self.read[:3], "big")):
             kind, flags, stream = self.read[3], self.read[4], int.from_bytes(self.read[5:9], "big")
             payload, self.read = self.read[9 : 9 + size], self.read[9 + size :]
@@ -203,13 +203,13 @@ def dial(port):
     return socket.create_connection(("127.0.0.1", port), timeout=10)
 
 
-def send(connection, octets):
+def send(connection, data):
     """As much of them as is taken without a pause of three seconds."""
     sent = 0
     connection.settimeout(3)
     try:
-        while sent < len(octets):
-            sent += connection.send(octets[sent : sent + 262_144])
+        while sent < len(data):
+            sent += connection.send(data[sent : sent + 262_144])
     except TimeoutError:
         pass
     return sent

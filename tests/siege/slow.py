@@ -12,8 +12,8 @@ from host import MEBIBYTE, Checks, Client, Host, knows, many_descriptors
 
 CLIENTS = 400
 MOST = 25  # seconds until all are gone
-# -x: octets of each follow-up; -i: seconds between two; -r: connections a second; -l: length of the test; -p: what its probe
-# waits for. -X asks for a window of -w to -y octets and reads -z octets each -n seconds.
+# -x: bytes of each follow-up; -i: seconds between two; -r: connections a second; -l: length of the test; -p: what its probe
+# waits for. -X asks for a window of -w to -y bytes and reads -z bytes each -n seconds.
 COMMON = ["-c", CLIENTS, "-r", 200, "-i", 1, "-p", 3, "-g"]
 READ = [*COMMON, "-w", 512, "-y", 1024, "-n", 1, "-z", 32, "-k", 1]
 WAYS = [

@@ -50,3 +50,4 @@ impl Router {
         Some(app)
     }
 }
+// 1

@@ -88,7 +88,7 @@ impl Application for Echo {
             0 => {} // the content is not wanted
             1 => response.body = request.body,
             _ => match request.body.collect().await {
-                Ok(content) => response.body = Body::full(format!("{} octets", content.to_bytes().len())),
+                Ok(content) => response.body = Body::full(format!("{} bytes", content.to_bytes().len())),
                 Err(fault) => return Response::from(fault),
             },
         }

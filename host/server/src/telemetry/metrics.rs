@@ -106,7 +106,7 @@ impl Metrics {
         registry.register("http_server_active_requests", "Requests that are being answered", active.clone());
         registry.register_with_unit(
             "http_server_request_duration",
-            "Time from a request's head to the last octet of its answer",
+            "Time from a request's head to the last byte of its answer",
             Unit::Seconds,
             durations.clone(),
         );

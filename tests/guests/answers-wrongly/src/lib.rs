@@ -38,7 +38,7 @@ impl Guest for AnswersWrongly {
             "send-after-start" => answer_within(|| send(201, &[], b"not this")),
             "more-than-declared" => {
                 start(200, &[("content-length".into(), b"24".to_vec())]).unwrap();
-                write(text(write(b"more than twenty-four octets")).as_bytes()).unwrap();
+                write(text(write(b"more than twenty-four bytes")).as_bytes()).unwrap();
             }
             // There is no content to say the error in.
             "write-with" => {
