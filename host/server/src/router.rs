@@ -50,4 +50,3 @@ impl Router {
         Some(app)
     }
 }
-// 1

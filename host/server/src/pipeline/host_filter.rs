@@ -22,7 +22,7 @@ impl Layer for HostFilter {
         next: &impl Handler,
     ) -> impl Future<Output = Response> + Send {
         if !self.0.load().answers_to(&request.target) {
-            debug!("a request was refused here: {}", ClientFault::HostForeign);
+            debug!("a request was refused: {}", ClientFault::HostForeign);
             return Either::Left(ready(Fault::from(ClientFault::HostForeign).into()));
         }
         Either::Right(next.handle(request, exchange))
