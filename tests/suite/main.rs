@@ -43,6 +43,7 @@ mod limits; // the limits of an exchange, as a guest changes them
 mod load; // guests that are refused, and with which words
 mod middleware; // what stands before an app, and is composed with it
 mod outbound; // requests to other servers: those that are granted
+mod proxy_protocol; // who the client is when a proxy connects for it
 mod request; // the facts of the request
 mod reset; // the end of a stream with an error code
 mod response; // what a guest answers, and what it is not allowed to

@@ -43,7 +43,7 @@ pub use features::{
 };
 pub use limit::Limit;
 pub use limits::{DataRate, Http1Limits, Http2Limits, InRange, Limits, OutOfRange, TlsLimits};
-pub use observer::{ConnectionEnd, Observer};
+pub use observer::{ConnectionEnd, Observer, ProxyFault};
 pub use request::Request;
 pub use response::{Delivery, Framing, Response, is_connection_field};
 pub use server::{ConnectionCounts, Drained, EndpointsChanged, Server, ServerHandle};

@@ -31,7 +31,8 @@ pub struct Limits {
     /// in a trailer section. The range ends before 24,576, where [`http::HeaderMap`] panics.
     pub max_request_fields: InRange<1, 10_000>,
     /// Time from a request's first byte until its head is complete. Beyond it the client gets a 408 and the connection
-    /// closes.
+    /// closes. Also the time from the beginning of a connection until its PROXY header is complete, where one is
+    /// required (as nginx's `client_header_timeout`); beyond it the connection closes.
     pub request_head_timeout: Duration,
     /// How long a connection may idle before its first request and between two. Beyond it the connection closes without
     /// a response, which a client could take for the answer to its next request.

@@ -27,6 +27,7 @@ use crate::http1;
 use crate::http2;
 use crate::poll_on_wake::PollOnWake;
 use crate::protocols::Protocols;
+use crate::proxy_protocol::{ProxyProtocol, Told};
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tls::{Tls, facts};
@@ -59,6 +60,8 @@ pub(crate) struct Arrival {
 pub(crate) struct EndpointSettings {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
+    /// `None`: connections begin with TLS or HTTP.
+    pub(crate) proxy_protocol: Option<ProxyProtocol>,
     /// Learns that the endpoint is removed.
     pub(crate) draining: Draining,
 }
@@ -87,18 +90,18 @@ impl<A: Application> Connections<A> {
             let (clock, observer) = (own.clock.clone(), own.observer.clone());
             let begun = clock.now();
             let socket = Ends { remote: arrival.remote, local: arrival.stream.local() };
-            let connection = Arc::new(Connection::new(next_id(), socket));
+            let mut connection = Arc::new(Connection::new(next_id(), socket));
             let ending = Arc::new(Ending::new(own.ending.clone()));
             let ended = if is_refused {
                 debug!(remote = ?socket.remote, "refused a connection: the limit of connections is reached");
                 clock
-                    .timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, Arc::clone(&connection), ending)))
+                    .timeout(REFUSAL_TIME, Box::pin(own.serve_one(arrival, &mut connection, ending)))
                     .await
                     .unwrap_or(Ok(()))
             } else {
                 let overdue = pin!(overdue(arrival.settings.draining.clone(), &clock, own.limits.drain_timeout));
                 let mut overdue = PollOnWake::new(overdue);
-                let mut serving = pin!(own.serve_one(arrival, Arc::clone(&connection), Arc::clone(&ending)));
+                let mut serving = pin!(own.serve_one(arrival, &mut connection, Arc::clone(&ending)));
                 tokio::select! {
                     biased;
                     ended = &mut serving => ended,
@@ -122,21 +125,38 @@ impl<A: Application> Connections<A> {
         }
     }
 
+    /// Replaces the connection by what a PROXY header tells of it.
     async fn serve_one(
         mut self,
         arrival: Arrival,
-        connection: Arc<Connection>,
+        connection: &mut Arc<Connection>,
         ending: Arc<Ending>,
     ) -> Result<(), String> {
-        let Arrival { stream, permit, settings, .. } = arrival;
+        let Arrival { stream, remote, permit, settings } = arrival;
         self.draining = self.draining.or(&settings.draining);
-        let stream = stream.register().map_err(|failure| failure.to_string())?;
+        let mut stream = stream.register().map_err(|failure| failure.to_string())?;
+        let (mut told, mut first) = (Told::default(), Bytes::new());
+        if let Some(proxy_protocol) = &settings.proxy_protocol {
+            let reading = Box::pin(self.read_proxy_header(&mut stream, proxy_protocol, remote, connection));
+            match reading.await.map_err(|failure| failure.to_string())? {
+                Some(read) => (told, first) = read,
+                None => return Ok(()),
+            }
+        }
+        if told.ends.is_some() {
+            *connection = Arc::new(Connection { told: told.ends, ..Connection::clone(connection) });
+        }
         let Some((socket, protocol, tls)) =
-            self.greet(stream, &settings, &connection).await.map_err(|failure| failure.to_string())?
+            self.greet(stream, first, &settings, connection).await.map_err(|failure| failure.to_string())?
         else {
             return Ok(());
         };
-        self.speak(socket, protocol, tls, connection, permit, ending).await
+        if !told.variables.is_empty() {
+            self.variables = Arc::new(self.variables.with(told.variables));
+        }
+        // The client's session with the proxy, and not the proxy's with this server.
+        let tls = told.tls.map(Arc::new).or(tls);
+        self.speak(socket, protocol, tls, Arc::clone(connection), permit, ending).await
     }
 
     /// Serves a client that is connected by a pipe, like one without TLS.
@@ -179,15 +199,18 @@ impl<A: Application> Connections<A> {
         }
     }
 
-    /// Performs the TLS handshake, if there is one, and detects the protocol. `None`: there is nothing to serve.
+    /// Performs the TLS handshake, if there is one, and detects the protocol. `None`: there is nothing to serve. `first`:
+    /// what was read of the stream already.
     async fn greet(
         &mut self,
         stream: Stream,
+        first: Bytes,
         settings: &EndpointSettings,
         connection: &Connection,
     ) -> io::Result<Option<(Socket, Protocol, Option<Arc<windhover_contract::Tls>>)>> {
         let Some(tls) = &settings.tls else {
             let mut socket = Socket::new(stream, self.clock.clone());
+            socket.put_back(first);
             if settings.protocols == Protocols::HTTP1 {
                 return Ok(Some((socket, Protocol::Http1, None)));
             }
@@ -197,9 +220,10 @@ impl<A: Application> Connections<A> {
             }
             return Ok(protocol.map(|protocol| (socket, protocol, None)));
         };
-        let Stream::Tcp(stream) = stream else {
+        let Stream::Tcp(mut stream) = stream else {
             return Err(io::Error::other("TLS needs TCP"));
         };
+        stream.put_back(first);
         let leaving = async {
             self.draining.begun().await;
             self.clock.alarm(LAST_CHANCE).await;

@@ -17,6 +17,7 @@ pub use bind_error::BindError;
 
 use crate::inherited::InheritedSocket;
 use crate::protocols::Protocols;
+use crate::proxy_protocol::ProxyProtocol;
 use crate::tls::Tls;
 use crate::transport::{BACKLOG, Listening};
 #[cfg(unix)]
@@ -56,6 +57,9 @@ pub struct EndpointConfig {
     pub tls: Option<Arc<Tls>>,
     /// The versions of HTTP without TLS. With TLS, [`crate::TlsConfig::alpn`] sets them.
     pub protocols: Protocols,
+    /// Whether every connection begins with a PROXY header. Default and `None`: none does, and one that does is
+    /// malformed HTTP.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// The permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group can
     /// connect.
     pub mode: Option<u32>,
@@ -76,6 +80,7 @@ impl From<&str> for EndpointConfig {
             url: url.to_owned(),
             tls: None,
             protocols: Protocols::default(),
+            proxy_protocol: None,
             mode: None,
             owner: None,
             group: None,
@@ -119,7 +124,7 @@ impl Bound {
 impl EndpointConfig {
     /// Whether a socket that was bound for one endpoint serves the other too.
     pub(crate) fn is_bound_like(&self, other: &Self) -> bool {
-        let Self { url, tls, protocols: _, mode, owner, group, reuse_port } = self;
+        let Self { url, tls, protocols: _, proxy_protocol: _, mode, owner, group, reuse_port } = self;
         (url, tls.is_some(), mode, owner, group, reuse_port)
             == (&other.url, other.tls.is_some(), &other.mode, &other.owner, &other.group, &other.reuse_port)
     }

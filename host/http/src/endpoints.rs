@@ -185,7 +185,12 @@ impl BoundEndpoint {
 
 impl EndpointConfig {
     fn settings(&self, draining: Draining) -> EndpointSettings {
-        EndpointSettings { tls: self.tls.clone(), protocols: self.protocols, draining }
+        EndpointSettings {
+            tls: self.tls.clone(),
+            protocols: self.protocols,
+            proxy_protocol: self.proxy_protocol.clone(),
+            draining,
+        }
     }
 }
 

@@ -28,6 +28,7 @@ mod min_data_rate;
 mod outstanding;
 mod poll_on_wake;
 mod protocols;
+mod proxy_protocol;
 mod socket;
 mod stream;
 mod tls;
@@ -51,6 +52,7 @@ pub use handle::HttpHandle;
 pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
+pub use proxy_protocol::ProxyProtocol;
 pub use tls::{
     CertificateFacts, CertificateSource, ClientCertificateMode, ClientCertificates, Password, Tls, TlsConfig, TlsError,
     TlsFailure, TlsVersion, TlsWarning, facts,

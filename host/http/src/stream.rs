@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use socket2::{SockRef, Socket, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::net::TcpStream;
@@ -117,13 +118,21 @@ impl Second {
 /// A TCP socket that counts what is written to it. Below TLS only the socket knows that.
 pub(crate) struct Tcp {
     socket: TcpStream,
+    /// Is read before the socket.
+    first: Bytes,
     /// All bytes that were written.
     written: u64,
 }
 
 impl Tcp {
     pub(crate) fn new(socket: TcpStream) -> Self {
-        Self { socket, written: 0 }
+        Self { socket, first: Bytes::new(), written: 0 }
+    }
+
+    /// Puts back what was read of the socket, for what reads below a [`crate::socket::Socket`].
+    pub(crate) fn put_back(&mut self, first: Bytes) {
+        debug_assert!(self.first.is_empty(), "it is put back once");
+        self.first = first;
     }
 
     fn count(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -157,7 +166,12 @@ fn second(stream: &impl std::os::windows::io::AsSocket) -> io::Result<Socket> {
 
 impl AsyncRead for Tcp {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(cx, buf)
+        if self.first.is_empty() {
+            return Pin::new(&mut self.socket).poll_read(cx, buf);
+        }
+        let size = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first.split_to(size));
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -336,8 +336,12 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().expect("it is bound")).expect("it listens");
         let stream = Arrived::Tcp(listener.accept().expect("somebody has come").0);
         let permit = dispatch.permit().expect("there are few");
-        let settings =
-            Arc::new(EndpointSettings { tls: None, protocols: Protocols::default(), draining: Drain::new().1 });
+        let settings = Arc::new(EndpointSettings {
+            tls: None,
+            protocols: Protocols::default(),
+            proxy_protocol: None,
+            draining: Drain::new().1,
+        });
         (client, Arrival { stream, remote: None, permit, settings })
     }
 

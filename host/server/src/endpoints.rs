@@ -107,6 +107,7 @@ fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(Endpoi
         url: endpoint.url.clone(),
         tls,
         protocols,
+        proxy_protocol: None,
         mode,
         owner: account(&endpoint.owner, users::user)?,
         group: account(&endpoint.group, users::group)?,

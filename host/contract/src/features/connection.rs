@@ -7,9 +7,10 @@ use std::net::SocketAddr;
 pub struct Connection {
     /// Identifies the connection: unique in this process, the same for every exchange on it. Opaque; for logs.
     pub id: String,
-    /// The ends of the socket. A server reports these and no others.
+    /// The ends of the socket.
     pub socket: Ends,
-    /// The ends as a trusted proxy reports them for one exchange. `None`: no proxy did. A server leaves it `None`;
+    /// The ends as a trusted proxy reports them. `None`: no proxy did. A server sets it where the proxy says so of the
+    /// whole connection, before its first byte of HTTP (the PROXY protocol). Where a proxy says so of one exchange,
     /// whoever trusts the proxy sets it before an application sees the request.
     pub told: Option<Ends>,
 }

@@ -12,6 +12,13 @@ impl ServerVariables {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(&name.to_ascii_uppercase()).map(String::as_str)
     }
+
+    /// These and more. One that is there already gets the new value.
+    pub fn with(&self, more: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut all = self.0.clone();
+        all.extend(more.into_iter().map(|(name, value)| (name.to_ascii_uppercase(), value)));
+        Self(all)
+    }
 }
 
 impl FromIterator<(String, String)> for ServerVariables {
