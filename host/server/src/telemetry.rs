@@ -15,7 +15,7 @@ use http::Version;
 use parking_lot::Mutex;
 use tokio::task::spawn_blocking;
 use tracing::{error, info};
-use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, Request};
+use windhover_contract::{Connection, ConnectionEnd, Fault, Observer, ProxyFault, Request};
 
 use facts::Facts;
 use metrics::Metrics;
@@ -34,12 +34,14 @@ pub(crate) struct Telemetry {
     traces: Option<Traces>,
     /// How many failed handshakes are logged.
     handshakes: Ration,
+    /// How many refused PROXY headers are logged.
+    proxy_headers: Ration,
 }
 
 impl Telemetry {
     pub(crate) fn new(log: &Log, metrics: Option<Arc<Metrics>>, traces: Option<Traces>) -> Arc<Self> {
         let access_log = log.access.then_some(log.format);
-        Arc::new(Self { access_log, metrics, traces, handshakes: Ration::default() })
+        Arc::new(Self { access_log, metrics, traces, handshakes: Ration::default(), proxy_headers: Ration::default() })
     }
 
     /// Tells about the certificates of these endpoints, in place of those before.
@@ -104,6 +106,16 @@ impl Observer for Telemetry {
         {
             let client = connection.remote().map(|remote| remote.to_string()).unwrap_or_default();
             info!(client, untold, "a TLS handshake failed: {reason}");
+        }
+    }
+
+    fn proxy_header_refused(&self, connection: &Connection, fault: ProxyFault) {
+        if let Some(metrics) = &self.metrics {
+            metrics.proxy_header_refused(fault);
+        }
+        if let Some(untold) = self.proxy_headers.take(Instant::now()) {
+            let peer = connection.socket.remote.map(|remote| remote.to_string()).unwrap_or_default();
+            info!(peer, code = fault.code(), untold, "refused a connection: {fault}");
         }
     }
 

@@ -19,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use windhover_contract::{ConnectionCounts, ConnectionEnd, Fault};
+use windhover_contract::{ConnectionCounts, ConnectionEnd, Fault, ProxyFault};
 use windhover_http::Tls;
 
 use super::facts::Facts;
@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     sent: Family<ByApp, Counter>,
     broken_off: Family<Reason, Counter>,
     rejected: Family<Reason, Counter>,
+    proxy_headers: Family<Reason, Counter>,
     handshakes: Family<Outcome, Histogram, fn() -> Histogram>,
     connections: Family<Outcome, Histogram, fn() -> Histogram>,
     watched: Arc<Watched>,
@@ -118,6 +119,9 @@ impl Metrics {
         registry.register(name, "Exchanges that broke off before their answer was whole", broken_off.clone());
         let name = "windhover_rejected_requests";
         registry.register(name, "Requests that were refused before any app saw them", rejected.clone());
+        let proxy_headers = Family::default();
+        let name = "windhover_refused_proxy_headers";
+        registry.register(name, "Connections that were closed because of their PROXY header", proxy_headers.clone());
         registry.register_with_unit(
             "windhover_tls_handshake_duration",
             "Time that TLS handshakes took",
@@ -134,7 +138,19 @@ impl Metrics {
         registry.register_collector(Box::new(process::Process));
         let watched = Arc::new(Watched::default());
         registry.register_collector(Box::new(Arc::clone(&watched)));
-        Self { registry, active, durations, received, sent, broken_off, rejected, handshakes, connections, watched }
+        Self {
+            registry,
+            active,
+            durations,
+            received,
+            sent,
+            broken_off,
+            rejected,
+            proxy_headers,
+            handshakes,
+            connections,
+            watched,
+        }
     }
 
     /// Tells about these too, from now on.
@@ -176,6 +192,10 @@ impl Metrics {
 
     pub(super) fn rejected(&self, fault: &Fault) {
         self.rejected.get_or_create(&Reason { reason: fault.code() }).inc();
+    }
+
+    pub(super) fn proxy_header_refused(&self, fault: ProxyFault) {
+        self.proxy_headers.get_or_create(&Reason { reason: fault.code() }).inc();
     }
 
     pub(super) fn handshake(&self, took: Duration, has_failed: bool) {
