@@ -5,9 +5,11 @@ pub mod authoring;
 pub mod settings;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use windhover_contract::Feature;
 
 use settings::{Settings, Takes};
 
@@ -131,6 +133,10 @@ pub struct Check {
     #[arg(long, value_name = "M.wasm")]
     pub middleware: Vec<PathBuf>,
 
+    /// Check for a server of your own that offers only these features: their names, separated by commas, or `none`
+    #[arg(long, value_name = "FEATURES")]
+    pub offers: Option<Offers>,
+
     /// The memory that an instance may have.
     #[command(flatten)]
     pub settings: Settings<Self>,
@@ -138,6 +144,28 @@ pub struct Check {
     /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// The features of a server.
+#[derive(Clone, Debug)]
+pub struct Offers(pub Vec<Feature>);
+
+impl FromStr for Offers {
+    type Err = String;
+
+    fn from_str(names: &str) -> Result<Self, String> {
+        let feature = |name: &str| {
+            Feature::from_name(name.trim()).ok_or_else(|| {
+                let names = Feature::ALL.map(Feature::name).join(", ");
+                format!("there is no feature {name:?}; there are {names}, and `none` of them")
+            })
+        };
+        if names == "none" {
+            Ok(Self(Vec::new()))
+        } else {
+            names.split(',').map(feature).collect::<Result<_, _>>().map(Self)
+        }
+    }
 }
 
 /// `windhover compile`.

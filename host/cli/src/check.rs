@@ -12,7 +12,7 @@ use windhover_contract::{Feature, Server as _};
 use windhover_http::HttpServer;
 use windhover_sandbox::{ComposeError, Engine, Guest, LoadError, Source, inspect};
 
-use crate::args::Check;
+use crate::args::{Check, Offers};
 use report::{Component, Deployed, Middleware, Report, Server};
 use windhover_server::config::Config;
 use windhover_server::config::file::{self, App, File};
@@ -23,7 +23,7 @@ use windhover_server::say;
 /// Prints a report. A reason why the app cannot be served is part of the report, not an error of the command.
 pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.config {
-        return check_apps(&Config::read(file)?, args.json);
+        return check_apps(&Config::read(file)?, args);
     }
     let app = args.app.as_deref().context("there is no app to check")?;
     let mut written = App::new(app.to_owned());
@@ -32,7 +32,7 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
         written.limits.max_memory = given.values[0].clone().try_into()?;
     }
     let file = File { apps: [(APP.to_owned(), written.clone())].into(), ..File::default() };
-    let report = report(&engine(&file)?, &written, None);
+    let report = report(&engine(&file)?, &written, None, args.offers.as_ref());
     if args.json {
         say(&serde_json::to_string_pretty(&report)?);
     } else if report.component.is_some() {
@@ -44,7 +44,7 @@ pub(crate) fn check(args: &Check) -> anyhow::Result<ExitCode> {
 }
 
 /// Reports for each app of a configuration what it asks for and what it is granted.
-fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
+fn check_apps(config: &Config, args: &Check) -> anyhow::Result<ExitCode> {
     let engine = engine(&config.written)?;
     let mut reports = Vec::new();
     for (name, app) in &config.written.apps {
@@ -54,9 +54,9 @@ fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
             routes: routes.map(ToString::to_string).collect(),
             granted: granted::granted(&app.grants),
         };
-        reports.push(report(&engine, app, Some(deployed)));
+        reports.push(report(&engine, app, Some(deployed), args.offers.as_ref()));
     }
-    if is_json {
+    if args.json {
         say(&serde_json::to_string_pretty(&reports)?);
     } else {
         for report in &reports {
@@ -66,10 +66,10 @@ fn check_apps(config: &Config, is_json: bool) -> anyhow::Result<ExitCode> {
     Ok(if reports.iter().all(|report| report.can_serve) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn report(engine: &Engine, app: &App, deployed: Option<Deployed>) -> Report {
+fn report(engine: &Engine, app: &App, deployed: Option<Deployed>, offers: Option<&Offers>) -> Report {
     let mut report = Report::new(&app.component);
     report.app = deployed;
-    if let Err(problem) = fill(&mut report, engine, app) {
+    if let Err(problem) = fill(&mut report, engine, app, offers) {
         report.problem = Some(problem.to_string());
     }
     report.can_serve = report.component.as_ref().is_some_and(|it| it.servers.iter().any(|server| server.can_serve));
@@ -77,7 +77,7 @@ fn report(engine: &Engine, app: &App, deployed: Option<Deployed>) -> Report {
 }
 
 /// An error: why the rest of the report is unknown.
-fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), ComposeError> {
+fn fill(report: &mut Report, engine: &Engine, written: &App, offers: Option<&Offers>) -> Result<(), ComposeError> {
     let app = Source::read(&written.component)?;
     let inspected = inspect(app.component(), app.file()).inspect_err(|problem| report.kind = kind(problem))?;
     report.kind = "component";
@@ -89,12 +89,24 @@ fn fill(report: &mut Report, engine: &Engine, written: &App) -> Result<(), Compo
     let whole = parts.compose()?;
     report.warnings = whole.warnings.iter().map(ToString::to_string).collect();
     let composed = inspect(&whole.bytes, &whole.name)?;
-    let servers = SERVERS.iter().map(|(name, offers)| server(name, *offers, engine, written, &whole)).collect();
+    let server = match offers {
+        None => server("Windhover HTTP server", HttpServer::offers, engine, written, &whole),
+        Some(Offers(own)) => {
+            server("a server that offers these features", |it| own.contains(&it), engine, written, &whole)
+        }
+    };
+    let servers = vec![server];
     report.component = Some(Component::new(parts.app.component().len(), inspected, composed, servers));
     Ok(())
 }
 
-fn server(name: &'static str, offers: Offers, engine: &Engine, app: &App, whole: &Whole<'_>) -> Server {
+fn server(
+    name: &'static str,
+    offers: impl Fn(Feature) -> bool,
+    engine: &Engine,
+    app: &App,
+    whole: &Whole<'_>,
+) -> Server {
     // The number of instances does not matter here.
     let limits = app.to_sandbox(file::Server::default().max_instances);
     let judged = Guest::check(engine, &whole.bytes, &whole.name, &limits, offers);
@@ -115,8 +127,3 @@ fn kind(problem: &LoadError) -> &'static str {
 
 /// The name of the app of a command line, where its name is not shown.
 const APP: &str = "app";
-
-/// The servers that there are, and what each can offer.
-const SERVERS: [(&str, Offers); 1] = [("Windhover HTTP server", HttpServer::offers)];
-
-type Offers = fn(Feature) -> bool;

@@ -102,6 +102,44 @@ fn a_middleware_alone_is_told_how_to_be_served() {
 }
 
 #[test]
+fn a_server_of_ones_own_is_judged_by_the_features_that_it_offers() {
+    let check = |offers: &str, guest: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windhover"));
+        let output = command.args(["check", "--offers", offers]).arg(guest_file(guest)).output().expect("it runs");
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).expect("text"),
+            String::from_utf8(output.stderr).expect("text"),
+        )
+    };
+    for (offers, guest, refused) in [
+        ("none", "echoes", None),
+        ("none", "facts", Some("connection")),
+        ("connection,tls", "facts", Some("server-addresses")),
+        ("connection, server-addresses", "facts", None),
+    ] {
+        let (code, told, _) = check(offers, guest);
+        match refused {
+            None => {
+                assert!(code == Some(0) && told.contains("served by  a server that offers these features\n"), "{told}")
+            }
+            Some(feature) => {
+                assert!(
+                    code == Some(1) && told.contains("not by     a server that offers these features:\n"),
+                    "{told}"
+                );
+                assert!(told.contains(&format!("needs the feature windhover:http/{feature}, which")), "{told}");
+            }
+        }
+    }
+    let (code, _, error) = check("connections", "facts");
+    assert!(
+        code == Some(2) && error.contains("there is no feature \"connections\"; there are authentication, "),
+        "{error}"
+    );
+}
+
+#[test]
 fn programs_are_told_the_same_as_people() {
     let (report, code) = json(&["facts", "rust-remote-address"]);
     assert_eq!(
