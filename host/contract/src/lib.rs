@@ -32,6 +32,7 @@ mod response;
 mod server;
 mod target;
 mod trailers;
+mod trusted_peers;
 
 pub use application::Application;
 pub use body::Body;
@@ -49,3 +50,4 @@ pub use response::{Delivery, Framing, Response, is_connection_field};
 pub use server::{ConnectionCounts, Drained, EndpointsChanged, Server, ServerHandle};
 pub use target::{Host, KnownHost, PathBase, PathBaseError, Scheme, Target, is_same_authority};
 pub use trailers::{keep_trailers, may_be_trailer};
+pub use trusted_peers::{TrustedPeer, TrustedPeerError, TrustedPeers};

@@ -7,6 +7,7 @@ mod endpoint;
 mod grants;
 mod limits;
 mod log;
+mod proxy;
 mod server;
 mod traces;
 
@@ -20,6 +21,7 @@ pub use endpoint::{Certificate, ClientCertificates, Endpoint, EndpointTls, Proto
 pub use grants::{Access, Folder, Grants, OutboundRule, Secret};
 pub use limits::{Http2, Limits, Rate};
 pub use log::{Format, GuestLog, Level, Log};
+pub use proxy::{ForwardedFields, Proxy, Untrusted};
 pub use server::{NO_CACHE, Server};
 pub use traces::Traces;
 

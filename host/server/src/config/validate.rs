@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use http::{HeaderName, Method, Uri};
+use windhover_contract::{TrustedPeer, TrustedPeerError};
 use windhover_http::Endpoint as Address;
 use windhover_sandbox::{OutboundRule, OutboundRuleError};
 
 use super::document::Origins;
-use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Secret, Traces};
+use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Proxy, Secret, Traces};
 use super::mistake::{Mistake, Mistakes};
 use super::schema::{Keys, Kind};
 use super::text::{Dotted, Step};
@@ -135,6 +136,9 @@ impl Check<'_> {
             (Some(tls), true) => self.tls(key, tls),
             (None, false) => {}
         }
+        if let Some(proxy) = &endpoint.proxy {
+            self.proxy(key, proxy);
+        }
         if endpoint.reuse_port && (address.is_unix() || address.is_inherited()) {
             let problem = "only TCP ports can be shared; leave it out".to_owned();
             self.is_wrong(&within("reuse-port"), problem);
@@ -159,6 +163,36 @@ impl Check<'_> {
                 Some(Err(problem)) => self.is_wrong(&within(key), problem),
                 Some(Ok(())) | None => {}
             }
+        }
+    }
+
+    fn proxy(&mut self, key: &[&str; 2], proxy: &Proxy) {
+        for (index, written) in proxy.trusted.iter().enumerate() {
+            if let Err(error) = written.parse::<TrustedPeer>() {
+                let table = [key[0], key[1], "proxy", "trusted"].map(Step::from);
+                let path: Vec<Step> = table.into_iter().chain([Step::At(index)]).collect();
+                self.is_wrong_at(&path, TrustedPeerError::to_string(&error));
+            }
+        }
+        let mut is_wrong = |last, problem: String| self.is_wrong(&[key[0], key[1], "proxy", last], problem);
+        if let Some(name) = &proxy.client_certificate {
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                is_wrong(
+                    "client-certificate",
+                    format!(
+                        "{name:?} is not a field name; write \"client-cert\", or for example \"x-ssl-client-cert\""
+                    ),
+                );
+            }
+            if proxy.trusted.is_empty() {
+                is_wrong(
+                    "client-certificate",
+                    "no proxy is trusted to report one; add trusted = [\"127.0.0.1\"]".to_owned(),
+                );
+            }
+        }
+        if proxy.trusted.is_empty() && proxy.hops.get() > 1 {
+            is_wrong("hops", "no proxy is trusted; add trusted = [\"127.0.0.1\"]".to_owned());
         }
     }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::proxy::Proxy;
+
 /// An address to listen on, with its protocols.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -20,6 +22,9 @@ pub struct Endpoint {
     /// TLS, for `https`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<EndpointTls>,
+    /// The proxies in front of this endpoint, and what is believed of what they report. Absent: no proxy is trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<Proxy>,
     /// Permissions of a Unix socket's file, as octal digits. Absent: `"0660"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
@@ -42,6 +47,7 @@ impl Endpoint {
             url: url.to_owned(),
             protocols: Protocols::default(),
             tls: None,
+            proxy: None,
             mode: None,
             owner: None,
             group: None,
