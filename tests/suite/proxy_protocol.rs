@@ -12,8 +12,11 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
-use windhover_contract::{Body, Connection, ConnectionEnd, Drained, Limits, Observer, ProxyFault, Request, Response};
-use windhover_http::{EndpointConfig, ProxyProtocol};
+use windhover_contract::{
+    Body, Connection, ConnectionEnd, Drained, Limits, Observer, ProxyFault, Request, Response, TrustedPeer,
+    TrustedPeers,
+};
+use windhover_http::EndpointConfig;
 use windhover_tests::secure::client;
 use windhover_tests::{Served, TestServer, Wire, bounded, for_each_socket, guest};
 
@@ -45,11 +48,15 @@ fn field(kind: u8, value: &[u8]) -> Vec<u8> {
     [&[kind][..], &size.to_be_bytes(), value].concat()
 }
 
+fn trusted(peer: &str) -> TrustedPeers {
+    [peer.parse::<TrustedPeer>().expect("it is one")].into_iter().collect()
+}
+
 /// Every endpoint requires the header, of peers on this machine.
 fn required(server: TestServer) -> TestServer {
     server.config(|config| {
         for endpoint in &mut config.endpoints {
-            endpoint.proxy_protocol = Some(ProxyProtocol::required(|peer| peer.is_some_and(|peer| peer.is_loopback())));
+            endpoint.proxy_protocol = Some(trusted("127.0.0.0/8"));
         }
     })
 }
@@ -207,7 +214,7 @@ for_each_socket! {
         let served = server
             .config(move |config| {
                 config.observer = Some(observer.clone());
-                config.endpoints[0].proxy_protocol = Some(ProxyProtocol::required(|_| false));
+                config.endpoints[0].proxy_protocol = Some(trusted("unix"));
             })
             .serve_fn(|_| async { panic!("a request has reached the app") })
             .await;
@@ -312,7 +319,7 @@ async fn a_proxy_connects_by_a_unix_socket() {
     let url = format!("unix:{}", path.display());
     let served = TestServer::http()
         .config(move |config| {
-            let proxy_protocol = Some(ProxyProtocol::required(|peer| peer.is_none()));
+            let proxy_protocol = Some(trusted("unix"));
             config.endpoints.push(EndpointConfig { proxy_protocol, ..(&*url).into() });
         })
         .serve_fn(tell)

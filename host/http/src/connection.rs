@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tracing::debug;
 use windhover_contract::{
     Application, Connection, ConnectionEnd, Ends, HostFault, KnownHost, Limits, Observer, ServerAddresses,
-    ServerVariables,
+    ServerVariables, TrustedPeers,
 };
 
 use crate::clock::Clock;
@@ -27,7 +27,7 @@ use crate::http1;
 use crate::http2;
 use crate::poll_on_wake::PollOnWake;
 use crate::protocols::Protocols;
-use crate::proxy_protocol::{ProxyProtocol, Told};
+use crate::proxy_protocol::Told;
 use crate::socket::Socket;
 use crate::stream::Stream;
 use crate::tls::{Tls, facts};
@@ -60,8 +60,8 @@ pub(crate) struct Arrival {
 pub(crate) struct EndpointSettings {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
-    /// `None`: connections begin with TLS or HTTP.
-    pub(crate) proxy_protocol: Option<ProxyProtocol>,
+    /// The peers whose connections begin with a PROXY header. `None`: connections begin with TLS or HTTP.
+    pub(crate) proxy_protocol: Option<TrustedPeers>,
     /// Learns that the endpoint is removed.
     pub(crate) draining: Draining,
 }
@@ -136,8 +136,8 @@ impl<A: Application> Connections<A> {
         self.draining = self.draining.or(&settings.draining);
         let mut stream = stream.register().map_err(|failure| failure.to_string())?;
         let (mut told, mut first) = (Told::default(), Bytes::new());
-        if let Some(proxy_protocol) = &settings.proxy_protocol {
-            let reading = Box::pin(self.read_proxy_header(&mut stream, proxy_protocol, remote, connection));
+        if let Some(trusted) = &settings.proxy_protocol {
+            let reading = Box::pin(self.read_proxy_header(&mut stream, trusted, remote, connection));
             match reading.await.map_err(|failure| failure.to_string())? {
                 Some(read) => (told, first) = read,
                 None => return Ok(()),

@@ -12,12 +12,12 @@ use http::uri::Uri;
 #[cfg(unix)]
 use socket2::SockAddr;
 use socket2::{Domain, Protocol, Socket, Type};
+use windhover_contract::TrustedPeers;
 
 pub use bind_error::BindError;
 
 use crate::inherited::InheritedSocket;
 use crate::protocols::Protocols;
-use crate::proxy_protocol::ProxyProtocol;
 use crate::tls::Tls;
 use crate::transport::{BACKLOG, Listening};
 #[cfg(unix)]
@@ -57,9 +57,10 @@ pub struct EndpointConfig {
     pub tls: Option<Arc<Tls>>,
     /// The versions of HTTP without TLS. With TLS, [`crate::TlsConfig::alpn`] sets them.
     pub protocols: Protocols,
-    /// Whether every connection begins with a PROXY header. Default and `None`: none does, and one that does is
-    /// malformed HTTP.
-    pub proxy_protocol: Option<ProxyProtocol>,
+    /// The PROXY protocol, versions 1 and 2: every connection must come from one of these peers, and begin with a header.
+    /// All others are closed. Default and `None`: no connection begins with a header, and one that does is malformed
+    /// HTTP.
+    pub proxy_protocol: Option<TrustedPeers>,
     /// The permissions of the file of a `unix:` URL. Default and `None`: 0660, so that a proxy of the same group can
     /// connect.
     pub mode: Option<u32>,

@@ -52,7 +52,6 @@ pub use handle::HttpHandle;
 pub use in_memory::serve_in_memory;
 pub use inherited::InheritedSocket;
 pub use protocols::Protocols;
-pub use proxy_protocol::ProxyProtocol;
 pub use tls::{
     CertificateFacts, CertificateSource, ClientCertificateMode, ClientCertificates, Password, Tls, TlsConfig, TlsError,
     TlsFailure, TlsVersion, TlsWarning, facts,

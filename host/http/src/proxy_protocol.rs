@@ -7,14 +7,12 @@
 
 mod header;
 
-use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use windhover_contract::{Application, Connection, ProxyFault};
+use windhover_contract::{Application, Connection, ProxyFault, TrustedPeers};
 
 use crate::connection::Connections;
 use crate::drain::LAST_CHANCE;
@@ -22,33 +20,13 @@ use crate::stream::Stream;
 
 pub(crate) use header::Told;
 
-/// The PROXY protocol, versions 1 and 2, required of every connection of an endpoint.
-#[derive(Clone)]
-pub struct ProxyProtocol {
-    trusts: Arc<dyn Fn(Option<IpAddr>) -> bool + Send + Sync>,
-}
-
-impl ProxyProtocol {
-    /// Connections of peers that `trusts` accepts must begin with a header. Connections of all other peers are closed
-    /// before anything is read. `None`: the peer of a Unix socket.
-    pub fn required(trusts: impl Fn(Option<IpAddr>) -> bool + Send + Sync + 'static) -> Self {
-        Self { trusts: Arc::new(trusts) }
-    }
-}
-
-impl fmt::Debug for ProxyProtocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProxyProtocol")
-    }
-}
-
 impl<A: Application> Connections<A> {
     /// Reads the header that the connection begins with, and returns what it tells and what was read behind it. `None`:
     /// the peer closed the connection without a byte, as some health checks do, or the server shuts down.
     pub(crate) async fn read_proxy_header(
         &self,
         stream: &mut Stream,
-        proxy_protocol: &ProxyProtocol,
+        trusted: &TrustedPeers,
         remote: Option<SocketAddr>,
         connection: &Connection,
     ) -> io::Result<Option<(Told, Bytes)>> {
@@ -58,7 +36,7 @@ impl<A: Application> Connections<A> {
             }
             Err(io::Error::new(io::ErrorKind::InvalidData, fault))
         };
-        if !(proxy_protocol.trusts)(remote.map(|remote| remote.ip())) {
+        if !trusted.contains(remote.map(|remote| remote.ip())) {
             return refuse(ProxyFault::PeerUntrusted);
         }
         let mut draining = self.draining.clone();

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use tracing::error;
+use windhover_contract::TrustedPeer;
 use windhover_http::{
     CertificateSource, ClientCertificateMode, ClientCertificates, Endpoint as Address, EndpointConfig, HttpConfig,
     Password, Protocols as HttpProtocols, Tls, TlsConfig, TlsFailure, TlsVersion,
 };
 
-use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Version};
+use crate::config::file::{self, Endpoint, EndpointTls, File, Protocols, Proxy, ProxyProtocol, Version};
 use crate::users;
 
 /// Endpoints, each with its name, as it is written and as the server takes it.
@@ -103,11 +104,14 @@ fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(Endpoi
     let account = |written: &Option<String>, look_up: fn(&str) -> Result<u32, String>| {
         written.as_deref().map(look_up).transpose().map_err(anyhow::Error::msg)
     };
+    let proxy = endpoint.proxy.as_ref().filter(|proxy| proxy.protocol == ProxyProtocol::Required);
+    let trusted = |proxy: &Proxy| proxy.trusted.iter().map(|peer| peer.parse::<TrustedPeer>()).collect();
+    let proxy_protocol = proxy.map(trusted).transpose()?;
     let config = EndpointConfig {
         url: endpoint.url.clone(),
         tls,
         protocols,
-        proxy_protocol: None,
+        proxy_protocol,
         mode,
         owner: account(&endpoint.owner, users::user)?,
         group: account(&endpoint.group, users::group)?,

@@ -21,7 +21,7 @@ pub use endpoint::{Certificate, ClientCertificates, Endpoint, EndpointTls, Proto
 pub use grants::{Access, Folder, Grants, OutboundRule, Secret};
 pub use limits::{Http2, Limits, Rate};
 pub use log::{Format, GuestLog, Level, Log};
-pub use proxy::{ForwardedFields, Proxy, Untrusted};
+pub use proxy::{ForwardedFields, Proxy, ProxyProtocol, Untrusted};
 pub use server::{NO_CACHE, Server};
 pub use traces::Traces;
 

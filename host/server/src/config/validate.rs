@@ -9,7 +9,9 @@ use windhover_http::Endpoint as Address;
 use windhover_sandbox::{OutboundRule, OutboundRuleError};
 
 use super::document::Origins;
-use super::file::{self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Proxy, Secret, Traces};
+use super::file::{
+    self, App, ClientCertificates, Endpoint, EndpointTls, File, Limits, Proxy, ProxyProtocol, Secret, Traces,
+};
 use super::mistake::{Mistake, Mistakes};
 use super::schema::{Keys, Kind};
 use super::text::{Dotted, Step};
@@ -190,6 +192,14 @@ impl Check<'_> {
                     "no proxy is trusted to report one; add trusted = [\"127.0.0.1\"]".to_owned(),
                 );
             }
+        }
+        if proxy.trusted.is_empty() && proxy.protocol == ProxyProtocol::Required {
+            is_wrong(
+                "protocol",
+                "no proxy is trusted to send the header, so every connection would be closed; add trusted = \
+                 [\"127.0.0.1\"]"
+                    .to_owned(),
+            );
         }
         if proxy.trusted.is_empty() && proxy.hops.get() > 1 {
             is_wrong("hops", "no proxy is trusted; add trusted = [\"127.0.0.1\"]".to_owned());

@@ -27,6 +27,9 @@ pub struct Proxy {
     /// `$ssl_client_escaped_cert`. Absent: no proxy reports one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<String>,
+    /// Whether each connection begins with a header of the PROXY protocol, version 1 or 2. Takes effect for new
+    /// connections.
+    pub protocol: ProxyProtocol,
     /// What becomes of `Forwarded`, `X-Forwarded-*`, `X-Real-IP` and `Client-Cert*` that no trusted proxy vouches for.
     pub untrusted: Untrusted,
 }
@@ -38,6 +41,7 @@ impl Default for Proxy {
             headers: ForwardedFields::default(),
             hops: NonZeroU8::MIN, // as Kestrel's ForwardLimit
             client_certificate: None,
+            protocol: ProxyProtocol::default(),
             untrusted: Untrusted::default(),
         }
     }
@@ -63,4 +67,16 @@ pub enum Untrusted {
     Remove,
     /// Apps get them, and decide for themselves.
     Pass,
+}
+
+/// Whether connections begin with a header of the PROXY protocol. The server never guesses: without a header a client
+/// could choose its own address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProxyProtocol {
+    /// No connection does. One that does gets a 400.
+    #[default]
+    Off,
+    /// Each one does. Connections without a header, and those of peers that are not in `trusted`, are closed.
+    Required,
 }
