@@ -25,7 +25,11 @@ pub struct Target {
     scheme: Scheme,
     authority: Option<Authority>,
     uri: Uri,
+    /// What a proxy has taken off the path. It is not part of `uri`.
+    prefix: PathBase,
     base: PathBase,
+    /// `prefix` and `base` together.
+    link_base: PathBase,
 }
 
 impl Target {
@@ -72,12 +76,18 @@ impl Target {
         if authority.is_none() && version == Version::HTTP_2 {
             return Err(ClientFault::HostMissing);
         }
-        Ok(Self { scheme, authority, uri, base: PathBase::default() })
+        let (prefix, base, link_base) = Default::default();
+        Ok(Self { scheme, authority, uri, prefix, base, link_base })
     }
 
-    /// The scheme of the connection.
+    /// The scheme of the connection, or what [`Target::set_scheme`] has said since.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Says which scheme the client used: a trusted proxy has told it.
+    pub fn set_scheme(&mut self, scheme: Scheme) {
+        self.scheme = scheme;
     }
 
     /// Host and perhaps port. `None`: the request has none, which HTTP/1.0 allows and HTTP/1.1 with an empty Host.
@@ -85,15 +95,34 @@ impl Target {
         self.authority.as_ref()
     }
 
-    /// The part of the path that leads to the application, escaped. Empty: the application owns every path of its
-    /// host.
+    /// Says for which host and port the client asked: a trusted proxy has told it. Takes the authorities that
+    /// [`Target::parse_authority`] gives.
+    pub fn set_authority(&mut self, authority: Authority) {
+        self.authority = Some(authority);
+    }
+
+    /// A host and perhaps a port, by the rules for Host. `None`: it is malformed.
+    pub fn parse_authority(bytes: &[u8]) -> Option<Authority> {
+        Authority::try_from(bytes).ok().filter(is_host)
+    }
+
+    /// The part of the client's path that leads to the application, escaped: the prefix that a proxy has taken off, and
+    /// the path base behind it. Empty: the application owns every path of its host.
     pub fn path_base(&self) -> &str {
-        self.base.escaped()
+        self.link_base.escaped()
     }
 
     /// Says which part of the path leads to the application. It must be one of [`Target::is_below`].
     pub fn set_path_base(&mut self, base: PathBase) {
+        self.link_base = self.prefix.join(&base);
         self.base = base;
+    }
+
+    /// Says what stood before the path: a trusted proxy has taken it off, and has told it. It begins the path base, and is
+    /// not part of any path.
+    pub fn set_prefix(&mut self, prefix: PathBase) {
+        self.link_base = prefix.join(&self.base);
+        self.prefix = prefix;
     }
 
     /// Whether the path leads to what is at `base`: it is the same, or goes on behind it with a `/`.
@@ -187,8 +216,7 @@ fn host(version: Version, fields: &HeaderMap, known: &KnownHost) -> Result<Optio
     if host.is_empty() {
         return Ok(None);
     }
-    let judge = |bytes: &[u8]| Authority::try_from(bytes).ok().filter(is_host);
-    known.get(host.as_bytes(), judge).map(Some).ok_or(ClientFault::HostInvalid)
+    known.get(host.as_bytes(), Target::parse_authority).map(Some).ok_or(ClientFault::HostInvalid)
 }
 
 /// RFC 9110 §7.2: a host and perhaps a port. `http` takes more: a user, and anything behind the colon.

@@ -58,6 +58,7 @@ pub(crate) struct Arrival {
 /// The settings of an endpoint for its connections.
 #[derive(Debug)]
 pub(crate) struct EndpointSettings {
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) protocols: Protocols,
     /// The peers whose connections begin with a PROXY header. `None`: connections begin with TLS or HTTP.
@@ -90,7 +91,8 @@ impl<A: Application> Connections<A> {
             let (clock, observer) = (own.clock.clone(), own.observer.clone());
             let begun = clock.now();
             let socket = Ends { remote: arrival.remote, local: arrival.stream.local() };
-            let mut connection = Arc::new(Connection::new(next_id(), socket));
+            let endpoint = arrival.settings.name.clone();
+            let mut connection = Arc::new(Connection { endpoint, ..Connection::new(next_id(), socket) });
             let ending = Arc::new(Ending::new(own.ending.clone()));
             let ended = if is_refused {
                 debug!(remote = ?socket.remote, "refused a connection: the limit of connections is reached");

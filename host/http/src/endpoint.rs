@@ -51,6 +51,9 @@ pub struct Endpoint {
 /// An address to listen on, with its settings.
 #[derive(Clone, Debug)]
 pub struct EndpointConfig {
+    /// The endpoint's name, which its connections carry ([`windhover_contract::Connection::endpoint`]). Default and
+    /// `None`: it has none.
+    pub name: Option<Arc<str>>,
     /// The URL to listen on, as [`Endpoint`] documents.
     pub url: String,
     /// The certificate of an `https` URL, and only of that. Endpoints may share it.
@@ -78,6 +81,7 @@ impl From<&str> for EndpointConfig {
     /// Without TLS, and with defaults for the rest.
     fn from(url: &str) -> Self {
         Self {
+            name: None,
             url: url.to_owned(),
             tls: None,
             protocols: Protocols::default(),
@@ -125,7 +129,7 @@ impl Bound {
 impl EndpointConfig {
     /// Whether a socket that was bound for one endpoint serves the other too.
     pub(crate) fn is_bound_like(&self, other: &Self) -> bool {
-        let Self { url, tls, protocols: _, proxy_protocol: _, mode, owner, group, reuse_port } = self;
+        let Self { name: _, url, tls, protocols: _, proxy_protocol: _, mode, owner, group, reuse_port } = self;
         (url, tls.is_some(), mode, owner, group, reuse_port)
             == (&other.url, other.tls.is_some(), &other.mode, &other.owner, &other.group, &other.reuse_port)
     }

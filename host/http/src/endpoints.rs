@@ -186,6 +186,7 @@ impl BoundEndpoint {
 impl EndpointConfig {
     fn settings(&self, draining: Draining) -> EndpointSettings {
         EndpointSettings {
+            name: self.name.clone(),
             tls: self.tls.clone(),
             protocols: self.protocols,
             proxy_protocol: self.proxy_protocol.clone(),

@@ -337,6 +337,7 @@ mod tests {
         let stream = Arrived::Tcp(listener.accept().expect("somebody has come").0);
         let permit = dispatch.permit().expect("there are few");
         let settings = Arc::new(EndpointSettings {
+            name: None,
             tls: None,
             protocols: Protocols::default(),
             proxy_protocol: None,

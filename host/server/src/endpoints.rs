@@ -30,12 +30,13 @@ impl Endpoints {
         let (mut endpoints, mut told, mut useless) = (Vec::new(), Vec::new(), None);
         for (name, written) in &file.endpoints {
             if let Some(same) = self.0.iter().find(|(_, endpoint, _)| endpoint == written) {
-                endpoints.push((name.clone(), written.clone(), same.2.clone()));
+                let config = EndpointConfig { name: Some(name.as_str().into()), ..same.2.clone() };
+                endpoints.push((name.clone(), written.clone(), config));
                 continue;
             }
             let old = self.0.iter().find(|(old, ..)| old == name);
             let before = old.and_then(|(.., config)| config.tls.as_deref());
-            let (config, failures) = endpoint(written, before).with_context(|| format!("endpoints.{name}"))?;
+            let (config, failures) = endpoint(name, written, before).with_context(|| format!("endpoints.{name}"))?;
             told.extend(failures.iter().map(|failure| format!("endpoints.{name}: {failure}")));
             if can_serve(&config) {
                 endpoints.push((name.clone(), written.clone(), config));
@@ -93,7 +94,11 @@ pub(crate) fn http_config(file: &File, endpoints: &Endpoints) -> HttpConfig {
 }
 
 /// And which of its certificates cannot be used. `before`: what was read before.
-fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(EndpointConfig, Vec<TlsFailure>)> {
+fn endpoint(
+    name: &str,
+    endpoint: &Endpoint,
+    before: Option<&Tls>,
+) -> anyhow::Result<(EndpointConfig, Vec<TlsFailure>)> {
     let protocols = match endpoint.protocols {
         Protocols::Http1AndHttp2 => HttpProtocols::HTTP1 | HttpProtocols::HTTP2,
         Protocols::Http1 => HttpProtocols::HTTP1,
@@ -108,6 +113,7 @@ fn endpoint(endpoint: &Endpoint, before: Option<&Tls>) -> anyhow::Result<(Endpoi
     let trusted = |proxy: &Proxy| proxy.trusted.iter().map(|peer| peer.parse::<TrustedPeer>()).collect();
     let proxy_protocol = proxy.map(trusted).transpose()?;
     let config = EndpointConfig {
+        name: Some(name.into()),
         url: endpoint.url.clone(),
         tls,
         protocols,

@@ -1,18 +1,24 @@
 //! The connection that an exchange came in on.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 /// The connection of an exchange (ASP.NET Core: `IHttpConnectionFeature`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// Identifies the connection: unique in this process, the same for every exchange on it. Opaque; for logs.
     pub id: String,
+    /// The name of the endpoint that accepted it, as its configuration has it. `None`: it has none.
+    pub endpoint: Option<Arc<str>>,
     /// The ends of the socket.
     pub socket: Ends,
     /// The ends as a trusted proxy reports them. `None`: no proxy did. A server sets it where the proxy says so of the
     /// whole connection, before its first byte of HTTP (the PROXY protocol). Where a proxy says so of one exchange,
     /// whoever trusts the proxy sets it before an application sees the request.
     pub told: Option<Ends>,
+    /// The trusted proxies that have passed the exchange on to the one at the socket, the nearest first. Empty: there is
+    /// none, or only the one at the socket.
+    pub earlier_proxies: Vec<SocketAddr>,
 }
 
 /// Both ends of a connection.
@@ -27,7 +33,7 @@ pub struct Ends {
 impl Connection {
     /// A connection whose socket has these ends.
     pub fn new(id: String, socket: Ends) -> Self {
-        Self { id, socket, told: None }
+        Self { id, endpoint: None, socket, told: None, earlier_proxies: Vec::new() }
     }
 
     /// The client's address: as a trusted proxy reports it, else the socket's.
@@ -38,6 +44,13 @@ impl Connection {
     /// The address that the client connected to: as a trusted proxy reports it, else the socket's.
     pub fn local(&self) -> Option<SocketAddr> {
         self.ends().local
+    }
+
+    /// The trusted proxies that the exchange has passed, the nearest first: that at the socket, if it has told of the
+    /// client, and those before it. `None` in it: a proxy without an address (a Unix socket).
+    pub fn proxies(&self) -> impl Iterator<Item = Option<SocketAddr>> {
+        let nearest = self.told.is_some().then_some(self.socket.remote);
+        nearest.into_iter().chain(self.earlier_proxies.iter().copied().map(Some))
     }
 
     fn ends(&self) -> &Ends {
@@ -54,8 +67,10 @@ mod tests {
         let ends = |remote: &str| Ends { remote: remote.parse().ok(), local: None };
         let mut connection = Connection::new("1".to_owned(), ends("127.0.0.1:1"));
         assert_eq!(connection.remote(), connection.socket.remote);
+        assert_eq!(connection.proxies().count(), 0);
         connection.told = Some(ends("192.0.2.1:2"));
         assert_eq!(connection.remote(), "192.0.2.1:2".parse().ok());
         assert_eq!(connection.socket, ends("127.0.0.1:1"));
+        assert!(connection.proxies().eq([connection.socket.remote]));
     }
 }

@@ -64,6 +64,18 @@ impl PathBase {
         Ok(Self(Some(Arc::new(Forms { text, escaped }))))
     }
 
+    /// This one, and another behind it.
+    pub fn join(&self, other: &Self) -> Self {
+        match (&self.0, &other.0) {
+            (_, None) => self.clone(),
+            (None, _) => other.clone(),
+            (Some(first), Some(second)) => Self(Some(Arc::new(Forms {
+                text: format!("{}{}", first.text, second.text),
+                escaped: format!("{}{}", first.escaped, second.escaped),
+            }))),
+        }
+    }
+
     /// As it stands in a link. Empty, or begins with `/` and ends without.
     pub fn escaped(&self) -> &str {
         self.0.as_ref().map_or("", |forms| &forms.escaped)
