@@ -21,6 +21,7 @@ pub mod config;
 mod deployments;
 mod endpoints;
 pub mod files;
+mod forwarded;
 mod guarded;
 mod inherited;
 pub mod interceptor;

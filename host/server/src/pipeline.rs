@@ -1,6 +1,7 @@
 //! What happens to each exchange between the server and its app.
 
 mod apps;
+mod forwarded_facts;
 mod host_filter;
 mod intercepting;
 mod layer;
@@ -13,10 +14,12 @@ use arc_swap::ArcSwap;
 use windhover_contract::{Application, Request, Response};
 
 use crate::app::App;
+use crate::forwarded::Proxies;
 use crate::interceptor::{Interceptor, ServedApps};
 use crate::router::Router;
 use crate::telemetry::Telemetry;
 use apps::Apps;
+use forwarded_facts::ForwardedFacts;
 use host_filter::HostFilter;
 use intercepting::Intercepting;
 use layer::{Exchange, Handler, Layered};
@@ -25,14 +28,17 @@ use routes::Routes;
 
 /// The layers, the outermost first.
 type Layers = Layered<
-    Recording, // telemetry, around all of it
+    ForwardedFacts, // what trusted proxies tell, so that all that follows sees the client
     Layered<
-        HostFilter, // refuses hosts that the server does not answer to
+        Recording, // telemetry, around all that follows
         Layered<
-            Routes, // finds the app
+            HostFilter, // refuses hosts that the server does not answer to
             Layered<
-                Intercepting, // what a program put in: `windhover dev` does
-                Apps,         // the app answers
+                Routes, // finds the app
+                Layered<
+                    Intercepting, // what a program put in: `windhover dev` does
+                    Apps,         // the app answers
+                >,
             >,
         >,
     >,
@@ -42,17 +48,25 @@ type Layers = Layered<
 pub(crate) struct Pipeline {
     layers: Layers,
     router: Arc<ArcSwap<Router>>,
+    proxies: Arc<ArcSwap<Proxies>>,
     telemetry: Arc<Telemetry>,
 }
 
 impl Pipeline {
-    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, interceptor: Option<Arc<dyn Interceptor>>) -> Self {
+    pub(crate) fn new(
+        router: Router,
+        proxies: Proxies,
+        telemetry: Arc<Telemetry>,
+        interceptor: Option<Arc<dyn Interceptor>>,
+    ) -> Self {
+        let proxies = Arc::new(ArcSwap::from_pointee(proxies));
         let router = Arc::new(ArcSwap::from_pointee(router));
         let layers = Layered(Intercepting(interceptor), Apps);
         let layers = Layered(Routes(Arc::clone(&router)), layers);
         let layers = Layered(HostFilter(Arc::clone(&router)), layers);
         let layers = Layered(Recording(Arc::clone(&telemetry)), layers);
-        Self { layers, router, telemetry }
+        let layers = Layered(ForwardedFacts(Arc::clone(&proxies)), layers);
+        Self { layers, router, proxies, telemetry }
     }
 
     /// What is recorded of exchanges.
@@ -70,8 +84,9 @@ impl Pipeline {
         ServedApps::of(&self.router)
     }
 
-    /// Sends requests elsewhere from now on.
-    pub(crate) fn reroute(&self, router: Router) {
+    /// Sends requests elsewhere, and trusts other proxies, from now on.
+    pub(crate) fn change(&self, router: Router, proxies: Proxies) {
+        self.proxies.store(Arc::new(proxies));
         self.router.store(Arc::new(router));
     }
 }

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
 use crate::files::{FileStamp, WatchedFiles};
+use crate::forwarded::Proxies;
 use crate::guarded::guarded;
 use crate::loader::Loader;
 use crate::pipeline::Pipeline;
@@ -163,7 +164,7 @@ impl Watched {
             warn!("{key} has changed in {}; restart the server to apply it", file.display());
         }
         self.deployments.change(&self.loader, &config);
-        self.pipeline.reroute(self.deployments.router(&config));
+        self.pipeline.change(self.deployments.router(&config), Proxies::of(&config.written));
         self.config = config;
         Ok(())
     }
