@@ -4,6 +4,7 @@
 
 mod certificate;
 mod claims;
+mod hop;
 mod members;
 mod node;
 mod rfc7239;

@@ -3,9 +3,9 @@
 use http::HeaderMap;
 use windhover_contract::Target;
 
+use super::hop::{Hop, Malformed};
 use super::members::Members;
 use super::node;
-use super::told::{Hop, Malformed};
 use super::x_forwarded::parse_scheme;
 
 /// The hops of a request, the nearest first.

@@ -10,25 +10,12 @@ use tracing::debug;
 use windhover_contract::{Connection, Ends, PathBase, Request, Scheme, Target, Tls};
 
 use super::certificate;
+use super::hop::{Hop, Malformed};
 use super::node::Node;
 use super::rfc7239::Forwarded;
 use super::trust::Trust;
 use super::x_forwarded::XForwarded;
 use crate::config::file::ForwardedFields;
-
-/// What one proxy tells about who sent it the request, and for what. `None`: it does not say.
-#[derive(Debug, Default)]
-pub(super) struct Hop {
-    pub(super) node: Option<Node>,
-    pub(super) scheme: Option<Scheme>,
-    pub(super) authority: Option<Authority>,
-    pub(super) port: Option<u16>,
-    pub(super) prefix: Option<PathBase>,
-}
-
-/// What a proxy tells cannot be parsed.
-#[derive(Debug)]
-pub(super) struct Malformed;
 
 /// What all trusted proxies of a request tell.
 #[derive(Debug, Default)]

@@ -5,9 +5,9 @@ use http::HeaderMap;
 use percent_encoding::percent_decode;
 use windhover_contract::{PathBase, Scheme, Target};
 
+use super::hop::{Hop, Malformed};
 use super::members::Members;
 use super::node::{self, parse_number};
-use super::told::{Hop, Malformed};
 
 /// The hops of a request, the nearest first.
 pub(super) struct XForwarded<'a> {
