@@ -2,6 +2,7 @@
 //! answer.
 
 use windhover_contract::{InRange, Limits};
+use windhover_tests::strict::{FRAMINGS, UNUSUAL_FRAMINGS};
 use windhover_tests::{Served, for_each_server, guest};
 
 use crate::{get, ok};
@@ -9,58 +10,7 @@ use crate::{get, ok};
 for_each_server! {
     async fn malformed_framing_ends_the_content_with_400(server) {
         let served = server.serve(guest("echoes")).await;
-        for framing in [
-            &b"g\r\n"[..],
-            b"\r\n",
-            b"-1\r\n",
-            b"+1\r\n",
-            b"0x1\r\n",
-            b" 1\r\n",
-            b"\t1\r\n",
-            b"1 \r\n",
-            b"1\t\r\n",
-            b"1 ;a\r\n",
-            b"1\n",
-            b"1\r\r\n",
-            b"1\r",
-            b"1\ra",
-            b"1,\r\n",
-            b"00000000000000001\r\n",
-            b"fffffffffffffffff\r\n",
-            b"1;\r\n",
-            b"1;;a\r\n",
-            b"1; a\r\n",
-            b"1;=a\r\n",
-            b"1;a=\r\n",
-            b"1;a =b\r\n",
-            b"1;a= b\r\n",
-            b"1;a b\r\n",
-            b"1;a=\"b\r\n",
-            b"1;a=\"b\\\"\r\n",
-            b"1;a=\"b\"c\r\n",
-            b"1;a\rb\r\n",
-            b"1;a=\"\r\"\r\n",
-            b"1;a\n",
-            b"1;a=\"\n\"\r\n",
-            b"1;a\n\r\n",
-            b"1;a\0\r\n",
-            b"1;a=\"\0\"\r\n",
-            b"1;\xff\r\n",
-            b"1\r\nxy\r\n",
-            b"1\r\nx\n",
-            b"1\r\nx\ry",
-            b"1\r\nx0\r\n\r\n",
-            b"0\n",
-            b"0\r\n\n",
-            b"0\r\na: b\n\r\n",
-            b"0\r\na: b\rc\r\n\r\n",
-            b"0\r\na: b\r\n c\r\n\r\n",
-            b"0\r\na: \0\r\n\r\n",
-            b"0\r\n a: b\r\n\r\n",
-            b"0\r\na : b\r\n\r\n",
-            b"0\r\n: b\r\n\r\n",
-            b"0\r\na\r\n\r\n",
-        ] {
+        for &framing in FRAMINGS {
             // Some need one byte more to be wrong.
             let bytes = [CHUNKED.as_bytes(), b"3\r\nabc\r\n", framing, b"x\r\n"].concat();
             for pieces in [vec![&bytes[..]], bytes.chunks(1).collect()] {
@@ -80,11 +30,7 @@ for_each_server! {
     async fn framing_that_is_unusual_but_right_is_served(server) {
         let served = server.serve(guest("echoes")).await;
         let mut wire = served.connect().await;
-        for content in [
-            "000000000000003\r\nabc\r\n000\r\n\r\n",
-            "3;a;b=c;d=\"e f\\\"\\\\;\t\"\r\nabc\r\n0;x\r\nX-Trailer: y\r\nb:\r\n\r\n",
-            "1\r\na\r\n1;a=\"\"\r\nb\r\n1\r\nc\r\n0\r\n\r\n",
-        ] {
+        for &content in UNUSUAL_FRAMINGS {
             wire.send(CHUNKED.to_owned() + content + CHUNKED + content).await;
             wire.expect(&ok("abc")).await;
             wire.expect(&ok("abc")).await;

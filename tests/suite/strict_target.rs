@@ -3,6 +3,7 @@
 
 use windhover_contract::{Body, Response};
 use windhover_tests::http2::{DATA, END_HEADERS, END_STREAM, Frame, Frames, HEADERS, RST_STREAM, section};
+use windhover_tests::strict::targets;
 use windhover_tests::{Served, TestServer, for_each_http2, for_each_server};
 
 for_each_server! {
@@ -60,17 +61,6 @@ async fn serve_targets(server: TestServer) -> Served {
         Response { body, ..Response::empty(http::StatusCode::OK) }
     };
     server.serve_fn(answer).await
-}
-
-/// Every byte in a path and in a query, and what clients send that escape nothing.
-fn targets() -> Vec<Vec<u8>> {
-    let bytes = (0x21..=0xff_u8).filter(|byte| *byte != b'#');
-    let mut targets: Vec<_> =
-        bytes.flat_map(|byte| [[b"/a", &[byte][..], b"b"].concat(), [b"/?a", &[byte][..], b"b"].concat()]).collect();
-    let whole =
-        ["/é", "/?é", "/日本?語", "/%zz", "/%?%", "/a%", "/%C3%A9?%C3%A9", "/?a[]=1&b{c}=|d|^\\", "/?{\"a\":1}"];
-    targets.extend(whole.iter().map(|target| target.as_bytes().to_vec()));
-    targets
 }
 
 /// What the application answers to a target, or `None`: it is refused.

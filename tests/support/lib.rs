@@ -13,6 +13,7 @@ pub mod memory;
 pub mod secure;
 mod served;
 mod server;
+pub mod strict;
 pub mod wire;
 
 pub use bounded::bounded;
