@@ -2,6 +2,7 @@
 
 #[cfg(feature = "authoring")]
 pub mod authoring;
+pub mod front;
 pub mod settings;
 
 use std::path::PathBuf;
@@ -50,6 +51,11 @@ pub enum Command {
     /// Check or show a configuration file, or print its schema
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print a configuration for a reverse proxy in front of a server, with the lines that windhover.toml needs
+    ///
+    /// The configuration passes TLS, WebSocket, gRPC and streams, tells Windhover the client's address, and has the
+    /// limits of windhover.toml.
+    Front(front::Front),
     /// Check whether this machine can run a server, and say what would make it faster
     ///
     /// Checks the kernel, address space, cores, memory, descriptors, ports and the cache, and says how to improve what

@@ -12,6 +12,7 @@ mod config;
 mod doctor;
 mod environment;
 mod flags;
+mod front;
 mod output;
 mod serve;
 mod settings;
@@ -30,6 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::config(&command),
         Command::Check(check) => check::check(&check),
         Command::Compile(compile) => compile::compile(&compile),
+        Command::Front(front) => front::front(&front),
         Command::Doctor => doctor::doctor(),
         #[cfg(feature = "authoring")]
         Command::Authoring(command) => authoring::run(command),
