@@ -33,6 +33,16 @@ for_each_server! {
         assert_eq!(ends, expected);
     }
 
+    async fn without_a_trusted_proxy_the_route_is_the_socket(server) {
+        let served = server.serve(guest("facts")).await;
+        let mut wire = served.connect().await;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\nwant: connection\r\n\r\n").await;
+        let connection = wire.receive_response().await;
+        let ends = connection.text().split_once('\n').expect("the id has a line").1;
+        wire.send("GET / HTTP/1.1\r\nhost: a\r\nwant: route\r\n\r\n").await;
+        assert_eq!(wire.receive_response().await.text(), format!("{ends}proxies: \n"));
+    }
+
     async fn the_id_is_the_connections_and_not_the_requests(server) {
         let served = server.serve(guest("facts")).await;
         let (mut first, mut second) = (served.connect().await, served.connect().await);

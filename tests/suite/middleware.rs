@@ -51,10 +51,10 @@ for_each_server! {
         for (served, told) in [(before, true), (behind, false)] {
             let mut wire = served.connect().await;
             let really = wire.local().map_or("none".to_owned(), |address| address.ip().to_string());
-            wire.send(forwarded("/remote")).await;
+            wire.send(by_network("/remote")).await;
             let middleware = if told { "192.0.2.7" } else { &really };
             wire.expect(&ok(&format!("middleware: {middleware}\n"))).await;
-            wire.send(forwarded("/")).await;
+            wire.send(by_network("/")).await;
             let app = wire.receive_response().await;
             assert!(app.text().contains("\nremote: 192.0.2.7 port 0\n"), "{}", app.text());
         }
@@ -83,7 +83,7 @@ for_each_server! {
     async fn a_standard_app_is_told_what_a_filter_says(server) {
         let served = server.serve(guest_behind("wasi-with-features", &["rust-remote-address"])).await;
         let mut wire = served.connect().await;
-        wire.send(forwarded("/")).await;
+        wire.send(by_network("/")).await;
         let answer = wire.receive_response().await;
         assert!(answer.text().contains(r#"from Some("192.0.2.7") to"#), "{}", answer.text());
     }
@@ -218,8 +218,8 @@ fn basic(token: &str) -> String {
     format!("authorization: Basic {token}\r\n")
 }
 
-fn forwarded(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: a\r\nwant: connection\r\nx-forwarded-for: 192.0.2.7, 192.0.2.8\r\n\r\n")
+fn by_network(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: a\r\nwant: connection\r\ntrue-client-ip: 192.0.2.7\r\n\r\n")
 }
 
 /// A middleware that lets everything through.

@@ -1,5 +1,5 @@
-//! A filter that replaces the remote address of the connection by the one that a proxy has written into
-//! `x-forwarded-for`. Everything else about the connection stays the same.
+//! A filter that replaces the remote address of the connection by the one that a content delivery network has written
+//! into `true-client-ip`. Everything else about the connection stays the same.
 
 wit_bindgen::generate!({
     inline: "
@@ -16,9 +16,9 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use exports::windhover::http::connection::{Connection, Endpoint, Guest};
+use exports::windhover::http::connection::{Connection, Endpoint, Guest, SocketRoute};
 use windhover::http::{connection, request};
 
 struct RemoteAddress;
@@ -26,21 +26,28 @@ struct RemoteAddress;
 impl Guest for RemoteAddress {
     fn current() -> Connection {
         let seen = connection::current();
-        let endpoint = |end: connection::Endpoint| Endpoint { address: end.address, port: end.port };
-        Connection { id: seen.id, remote: forwarded().or(seen.remote.map(endpoint)), local: seen.local.map(endpoint) }
+        Connection { id: seen.id, remote: reported().or(seen.remote.map(endpoint)), local: seen.local.map(endpoint) }
+    }
+
+    fn route() -> SocketRoute {
+        let seen = connection::route();
+        SocketRoute {
+            remote: seen.remote.map(endpoint),
+            local: seen.local.map(endpoint),
+            proxies: seen.proxies.into_iter().map(|proxy| proxy.map(endpoint)).collect(),
+        }
     }
 }
 
-/// The first address of `x-forwarded-for`. It is the client's if every proxy on the way adds the address that it sees.
-fn forwarded() -> Option<Endpoint> {
-    let field = request::field("x-forwarded-for")?;
-    let first = str::from_utf8(&field).ok()?.split(',').next()?.trim();
-    // Most proxies write no port, and then no brackets.
-    let (address, port) = match first.parse::<IpAddr>() {
-        Ok(address) => (address, 0),
-        Err(_) => first.parse::<SocketAddr>().map(|address| (address.ip(), address.port())).ok()?,
-    };
-    Some(Endpoint { address: address.to_string(), port })
+fn endpoint(end: connection::Endpoint) -> Endpoint {
+    Endpoint { address: end.address, port: end.port }
+}
+
+/// The address in `true-client-ip`.
+fn reported() -> Option<Endpoint> {
+    let field = request::field("true-client-ip")?;
+    let address: IpAddr = str::from_utf8(&field).ok()?.trim().parse().ok()?;
+    Some(Endpoint { address: address.to_string(), port: 0 })
 }
 
 export!(RemoteAddress);

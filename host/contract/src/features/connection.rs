@@ -24,7 +24,8 @@ pub struct Connection {
 /// Both ends of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// The client's. `None`: unknown, or the transport has no addresses (a Unix socket, a pipe in memory).
+    /// The client's. `None`: unknown, or the transport has no addresses (a Unix socket, a pipe in memory). Port 0: a proxy
+    /// has told the address alone.
     pub remote: Option<SocketAddr>,
     /// The server's. `None` as above.
     pub local: Option<SocketAddr>,

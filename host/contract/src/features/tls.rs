@@ -29,4 +29,9 @@ impl Tls {
             client_certificates: Vec::new(),
         }
     }
+
+    /// Whether nothing is known of the session, except perhaps the client's certificates.
+    pub fn is_unknown(&self) -> bool {
+        self.protocol.is_empty() && self.cipher_suite.is_empty() && self.alpn.is_none() && self.server_name.is_none()
+    }
 }

@@ -16,6 +16,7 @@ mod generated {
             "windhover:http/send-file.send": async | trappable,
             "windhover:http/send-file.stat": async | trappable,
             "windhover:http/connection.current": trappable,
+            "windhover:http/connection.route": trappable,
             "windhover:http/identifier.request-id": trappable,
             "windhover:http/lifetime.wait": async | trappable,
             "windhover:http/lifetime.wait-for-notice": async | trappable,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use windhover_contract::Feature;
 
 use crate::exchange::Exchange;
-use crate::features::bindings::connection::{Connection, Endpoint, Host};
+use crate::features::bindings::connection::{Connection, Endpoint, Host, SocketRoute};
 use crate::features::offered::offered;
 
 impl Host for Exchange {
@@ -15,6 +15,15 @@ impl Host for Exchange {
             id: connection.id.clone(),
             remote: connection.remote().map(Endpoint::from),
             local: connection.local().map(Endpoint::from),
+        })
+    }
+
+    fn route(&mut self) -> wasmtime::Result<SocketRoute> {
+        let connection = offered(self.features.connection.as_deref(), Feature::Connection)?;
+        Ok(SocketRoute {
+            remote: connection.socket.remote.map(Endpoint::from),
+            local: connection.socket.local.map(Endpoint::from),
+            proxies: connection.proxies().map(|proxy| proxy.map(Endpoint::from)).collect(),
         })
     }
 }

@@ -34,7 +34,7 @@ impl Exchange {
             "PATH_INFO" => Some(self.path()),
             "QUERY_STRING" => Some(self.query().unwrap_or_default()),
             "REMOTE_ADDR" => Some(ip(self.remote()?)),
-            "REMOTE_PORT" => Some(self.remote()?.port().to_string()),
+            "REMOTE_PORT" => Some(self.remote()?.port()).filter(|port| *port != 0).map(|port| port.to_string()),
             "REMOTE_USER" => Some(self.features.user.as_ref()?.name.clone()),
             "REQUEST_METHOD" => Some(self.method()),
             "REQUEST_SCHEME" => Some(self.scheme()),

@@ -5,7 +5,7 @@ use crate::features::bindings::tls::{Host, Session};
 
 impl Host for Exchange {
     fn current(&mut self) -> Option<Session> {
-        let tls = self.features.tls.as_deref()?;
+        let tls = self.features.tls.as_deref().filter(|tls| !tls.is_unknown())?;
         Some(Session {
             protocol: tls.protocol.clone(),
             cipher_suite: tls.cipher_suite.clone(),

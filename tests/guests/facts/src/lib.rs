@@ -1,4 +1,4 @@
-//! Answers with everything it is told, a line each. Which part is chosen by the field `want`: `connection`,
+//! Answers with everything it is told, a line each. Which part is chosen by the field `want`: `connection`, `route`,
 //! `addresses`, `field NAME`, or else the request. Where a getter disagrees with `head`, the line says so.
 
 wit_bindgen::generate!({ path: "../../../wit", world: "application" });
@@ -15,6 +15,7 @@ impl Guest for Facts {
         let facts = match want.split_once(' ') {
             Some(("field", name)) => format!("{:?}\n", request::field(name).as_deref().map(bytes)),
             _ if want == "connection" => connection_facts(),
+            _ if want == "route" => route_facts(),
             _ if want == "addresses" => server_addresses::addresses().join("\n") + "\n",
             _ => request_facts(),
         };
@@ -51,12 +52,22 @@ fn fact<T: Debug + PartialEq>(name: &str, in_head: &T, getter: &T) -> String {
 
 fn connection_facts() -> String {
     let connection = connection::current();
-    let endpoint = |endpoint: Option<connection::Endpoint>| match endpoint {
-        Some(endpoint) => format!("{} port {}", endpoint.address, endpoint.port),
-        None => "none".into(),
-    };
     let (remote, local) = (endpoint(connection.remote), endpoint(connection.local));
     format!("id: {}\nremote: {remote}\nlocal: {local}\n", connection.id)
+}
+
+fn route_facts() -> String {
+    let route = connection::route();
+    let (remote, local) = (endpoint(route.remote), endpoint(route.local));
+    let proxies: Vec<_> = route.proxies.into_iter().map(endpoint).collect();
+    format!("remote: {remote}\nlocal: {local}\nproxies: {}\n", proxies.join(", "))
+}
+
+fn endpoint(endpoint: Option<connection::Endpoint>) -> String {
+    match endpoint {
+        Some(endpoint) => format!("{} port {}", endpoint.address, endpoint.port),
+        None => "none".into(),
+    }
 }
 
 /// Bytes as text: what is not printable ASCII stands as an escape.
