@@ -84,7 +84,10 @@ impl MemoryServer {
         static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
         let id = format!("memory-{}", CONNECTIONS.fetch_add(1, Ordering::Relaxed));
         Offer {
-            connection: Arc::new(Connection::new(id, Ends::default())),
+            connection: Arc::new(Connection {
+                endpoint: self.facts.endpoint.clone(),
+                ..Connection::new(id, Ends::default())
+            }),
             addresses: Arc::clone(&self.addresses.borrow()),
             variables: Arc::clone(&self.variables),
             facts: self.facts.clone(),

@@ -106,6 +106,12 @@ impl TestServer {
         server
     }
 
+    /// Gives the endpoint a name.
+    pub fn endpoint(mut self, name: &'static str) -> Self {
+        self.facts.endpoint = Some(name.into());
+        self.config(move |config| config.endpoints.iter_mut().for_each(|endpoint| endpoint.name = Some(name.into())))
+    }
+
     /// Changes what only the HTTP server has.
     pub fn config(mut self, change: impl Fn(&mut HttpConfig) + Send + Sync + 'static) -> Self {
         self.changes.config.push(Arc::new(change));

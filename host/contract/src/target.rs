@@ -140,7 +140,13 @@ impl Target {
         }
     }
 
-    /// The path base and the path together, in the form of [`Target::path`].
+    /// The path that the client asked for, in the form of [`Target::path`]: with the prefix that a proxy has taken off.
+    pub fn client_path(&self) -> Cow<'_, str> {
+        let path = self.whole_path();
+        if self.prefix.text().is_empty() { path } else { Cow::Owned([self.prefix.text(), &path].concat()) }
+    }
+
+    /// The path base and the path together, in the form of [`Target::path`], without the prefix that a proxy has taken off.
     pub fn whole_path(&self) -> Cow<'_, str> {
         match self.uri.path() {
             "*" => Cow::Borrowed(""),

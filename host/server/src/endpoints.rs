@@ -65,6 +65,11 @@ impl Endpoints {
         secured.collect()
     }
 
+    /// Their proxies as they are written, by their names.
+    pub(crate) fn proxies(&self) -> impl Iterator<Item = (&str, Option<&Proxy>)> {
+        self.0.iter().map(|(name, written, _)| (name.as_str(), written.proxy.as_ref()))
+    }
+
     /// As the server takes them.
     pub(crate) fn configs(&self) -> Vec<EndpointConfig> {
         self.0.iter().map(|(.., config)| config.clone()).collect()

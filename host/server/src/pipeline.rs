@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use windhover_contract::{Application, Request, Response};
 
 use crate::app::App;
+use crate::endpoints::Endpoints;
 use crate::forwarded::Proxies;
 use crate::interceptor::{Interceptor, ServedApps};
 use crate::router::Router;
@@ -53,13 +54,9 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    pub(crate) fn new(
-        router: Router,
-        proxies: Proxies,
-        telemetry: Arc<Telemetry>,
-        interceptor: Option<Arc<dyn Interceptor>>,
-    ) -> Self {
-        let proxies = Arc::new(ArcSwap::from_pointee(proxies));
+    /// Trusts no proxy until [`Pipeline::trust`] says so.
+    pub(crate) fn new(router: Router, telemetry: Arc<Telemetry>, interceptor: Option<Arc<dyn Interceptor>>) -> Self {
+        let proxies = Arc::<ArcSwap<Proxies>>::default();
         let router = Arc::new(ArcSwap::from_pointee(router));
         let layers = Layered(Intercepting(interceptor), Apps);
         let layers = Layered(Routes(Arc::clone(&router)), layers);
@@ -84,9 +81,13 @@ impl Pipeline {
         ServedApps::of(&self.router)
     }
 
-    /// Sends requests elsewhere, and trusts other proxies, from now on.
-    pub(crate) fn change(&self, router: Router, proxies: Proxies) {
-        self.proxies.store(Arc::new(proxies));
+    /// Trusts the proxies of these endpoints from now on.
+    pub(crate) fn trust(&self, endpoints: &Endpoints) {
+        self.proxies.store(Arc::new(self.proxies.load().next(endpoints.proxies())));
+    }
+
+    /// Sends requests elsewhere from now on.
+    pub(crate) fn reroute(&self, router: Router) {
         self.router.store(Arc::new(router));
     }
 }

@@ -17,7 +17,6 @@ use crate::admin::{Admin, Readiness};
 use crate::config::{Config, file};
 use crate::deployments::Deployments;
 use crate::endpoints::{Endpoints, http_config};
-use crate::forwarded::Proxies;
 use crate::guarded::guarded;
 use crate::inherited::inherited;
 use crate::interceptor::Interceptor;
@@ -55,12 +54,8 @@ pub(crate) async fn serve(
         Begun::Left => return Ok(ExitCode::SUCCESS),
     };
     let Start { config, telemetry, endpoints, server, loader, deployments } = start;
-    let pipeline = Arc::new(Pipeline::new(
-        deployments.router(&config),
-        Proxies::of(&config.written),
-        telemetry,
-        interceptor.clone(),
-    ));
+    let pipeline = Arc::new(Pipeline::new(deployments.router(&config), telemetry, interceptor.clone()));
+    pipeline.trust(&endpoints);
     if let Some((metrics, _)) = &admin {
         let (pipeline, handle) = (Arc::downgrade(&pipeline), server.handle());
         let apps = move || pipeline.upgrade().map(|pipeline| pipeline.apps()).unwrap_or_default();

@@ -35,7 +35,6 @@ use windhover_sandbox::Profile;
 
 use crate::config::Config;
 use crate::deployments::Deployments;
-use crate::forwarded::Proxies;
 use crate::loader::Loader;
 use crate::pipeline::Pipeline;
 use crate::telemetry::Telemetry;
@@ -68,7 +67,7 @@ impl App {
         let loader = Loader::open(&config.written)?;
         let deployments = Deployments::load(&loader, config)?;
         let telemetry = Telemetry::new(&config.written.log, None, None);
-        let pipeline = Arc::new(Pipeline::new(deployments.router(config), Proxies::default(), telemetry, None));
+        let pipeline = Arc::new(Pipeline::new(deployments.router(config), telemetry, None));
         let limits = config.written.limits.to_http(&config.written.server);
         drop(entered);
         Ok(Self { pipeline, limits, runtime: Some(runtime) })

@@ -17,7 +17,6 @@ use crate::config::Config;
 use crate::deployments::Deployments;
 use crate::endpoints::Endpoints;
 use crate::files::{FileStamp, WatchedFiles};
-use crate::forwarded::Proxies;
 use crate::guarded::guarded;
 use crate::loader::Loader;
 use crate::pipeline::Pipeline;
@@ -158,13 +157,14 @@ impl Watched {
         let changed = Handle::current().block_on(self.handle.change_endpoints(endpoints.configs()))?;
         changed.opened.iter().for_each(|address| info!("listening on {address}"));
         changed.closed.iter().for_each(|address| info!("no longer listening on {address}"));
+        self.pipeline.trust(&endpoints);
         self.pipeline.telemetry().watch_certificates(&endpoints);
         self.endpoints = endpoints;
         for key in self.config.needs_restart(&config) {
             warn!("{key} has changed in {}; restart the server to apply it", file.display());
         }
         self.deployments.change(&self.loader, &config);
-        self.pipeline.change(self.deployments.router(&config), Proxies::of(&config.written));
+        self.pipeline.reroute(self.deployments.router(&config));
         self.config = config;
         Ok(())
     }

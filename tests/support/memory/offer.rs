@@ -23,6 +23,8 @@ pub(super) struct Offer {
 /// What a test says about every connection.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The name of the endpoint.
+    pub endpoint: Option<Arc<str>>,
     /// TLS, as if there were any.
     pub tls: Option<Arc<Tls>>,
     /// Who the client is.

@@ -31,6 +31,16 @@ fn parse(element: &[u8]) -> Option<Hop> {
     let mut has_by = false;
     let mut rest = element;
     loop {
+        // A pair may be missing (RFC 7239 §4). Spaces beside it are beyond the RFC, and many write them.
+        rest = rest.trim_ascii_start();
+        match rest {
+            [] => return Some(hop),
+            [b';', more @ ..] => {
+                rest = more;
+                continue;
+            }
+            _ => {}
+        }
         let equals = rest.iter().position(|byte| *byte == b'=')?;
         let (name, value) = (&rest[..equals], &rest[equals + 1..]);
         if name.is_empty() || !name.iter().copied().all(is_token) {
@@ -51,10 +61,9 @@ fn parse(element: &[u8]) -> Option<Hop> {
         if is_repeated {
             return None;
         }
-        match behind {
-            [] => return Some(hop),
-            [b';', more @ ..] => rest = more,
-            _ => return None,
+        rest = behind.trim_ascii_start();
+        if !matches!(rest, [] | [b';', ..]) {
+            return None;
         }
     }
 }
@@ -108,6 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn pairs_may_be_missing_and_have_spaces_beside_them() {
+        let node = node::strict("192.0.2.1");
+        for (element, expected) in [
+            ("", None),
+            (";", None),
+            ("for=192.0.2.1;", node),
+            ("for=192.0.2.1;;proto=https", node),
+            ("for=192.0.2.1 ; proto=https", node),
+            ("proto=https", None),
+        ] {
+            assert_eq!(parse(element.as_bytes()).expect(element).node, expected, "{element}");
+        }
+    }
+
+    #[test]
     fn a_quoted_string_may_escape_anything() {
         let fields = fields(&[("forwarded", r#"for="\_a\b""#), ("forwarded", r#"for="192.0.2.1\:80""#)]);
         let nodes: Vec<_> = Forwarded::of(&fields).map(|hop| hop.expect("it is well formed").node).collect();
@@ -124,8 +148,7 @@ mod tests {
             "for=\"192.0.2.1",
             "for=\"192.0.2.1\"x",
             "for=\"192.0.2.1\\",
-            "for=192.0.2.1;",
-            "for=192.0.2.1 ;proto=https",
+            "for=192.0.2.1 proto=https",
             "for = 192.0.2.1",
             "for=192.0.2.1;for=192.0.2.2",
             "for=192.0.2.1;by=x",

@@ -20,6 +20,8 @@ use crate::config::file::ForwardedFields;
 /// What all trusted proxies of a request tell.
 #[derive(Debug, Default)]
 pub(super) struct Told {
+    /// Whether any of them tells anything.
+    is_any: bool,
     /// The client. `None`: none of them says. `Unknown`: the last one that may does not know.
     client: Option<Node>,
     /// The trusted proxies between the client and the nearest, the nearest first.
@@ -27,7 +29,8 @@ pub(super) struct Told {
     scheme: Option<Scheme>,
     authority: Option<Authority>,
     port: Option<u16>,
-    prefix: Option<PathBase>,
+    /// What they have taken off the path, all of them together.
+    prefix: PathBase,
 }
 
 impl Told {
@@ -48,8 +51,10 @@ impl Told {
                 debug!("a trusted proxy sent a field that cannot be parsed; it is ignored");
                 break;
             };
+            told.is_any = true;
             told.scheme = hop.scheme.or(told.scheme);
-            told.prefix = hop.prefix.or(told.prefix);
+            // Who stands further away has taken off what stood further left.
+            told.prefix = hop.prefix.unwrap_or_default().join(&told.prefix);
             if hop.authority.is_some() {
                 (told.authority, told.port) = (hop.authority, None);
             }
@@ -77,10 +82,13 @@ impl Told {
 pub(super) fn apply(trust: &Trust, request: &mut Request) {
     let Some(connection) = &request.features.connection else { return };
     let told = Told::in_fields(&request.fields, connection.remote(), trust);
-    if let Some(client) = told.client {
-        let remote = match client {
-            Node::Address(address) => Some(address),
-            Node::Unknown => None,
+    let certificates = trust.certificate_field().map(|field| certificate::read(&request.fields, field));
+    let certificates = certificates.unwrap_or_default();
+    if told.is_any || !certificates.is_empty() {
+        let remote = match told.client {
+            Some(Node::Address(address)) => Some(address),
+            Some(Node::Unknown) => None,
+            None => connection.remote(),
         };
         // The PROXY protocol has told of the nearest one, which is then no peer of the socket.
         let nearest = connection.told.and_then(|ends| ends.remote);
@@ -91,12 +99,15 @@ pub(super) fn apply(trust: &Trust, request: &mut Request) {
             told: Some(Ends { remote, local: connection.local() }),
             earlier_proxies: nearest.into_iter().chain(told.earlier).collect(),
         }));
+        // The session of the socket is the proxy's, and so is the certificate in it.
+        let tls = (!certificates.is_empty()).then(|| Tls { client_certificates: certificates, ..Tls::unknown() });
+        request.features.tls = tls.map(Arc::new);
     }
     if let Some(scheme) = told.scheme {
         request.target.set_scheme(scheme);
     }
-    if let Some(prefix) = told.prefix {
-        request.target.set_prefix(prefix);
+    if told.prefix != PathBase::default() {
+        request.target.set_prefix(told.prefix);
     }
     let authority = told.authority.or_else(|| request.target.authority().filter(|_| told.port.is_some()).cloned());
     if let Some(authority) = authority {
@@ -108,13 +119,6 @@ pub(super) fn apply(trust: &Trust, request: &mut Request) {
             *host = value;
         }
         request.target.set_authority(authority);
-    }
-    if let Some(field) = trust.certificate_field() {
-        let certificates = certificate::read(&request.fields, field);
-        if !certificates.is_empty() {
-            let session = request.features.tls.as_deref().cloned().unwrap_or_else(Tls::unknown);
-            request.features.tls = Some(Arc::new(Tls { client_certificates: certificates, ..session }));
-        }
     }
 }
 
@@ -166,11 +170,15 @@ mod tests {
             ("192.0.2.1, nonsense", 9, (None, 0)),
             ("192.0.2.1, unknown", 9, (Some(Node::Unknown), 0)),
             ("192.0.2.1, unknown, 10.0.0.2", 9, (Some(Node::Unknown), 1)),
+            ("192.0.2.1,", 9, (None, 0)), // a proxy that does not know, and what was there before it
+            ("192.0.2.1, , 10.0.0.2", 9, (named("10.0.0.2:0"), 0)),
             ("", 9, (None, 0)),
         ] {
             assert_eq!(client(&[("x-forwarded-for", line)], XForwarded, hops), expected, "{line}, {hops} hops");
-            let line: Vec<_> =
-                line.split(", ").filter(|node| !node.is_empty()).map(|node| format!("for={node}")).collect();
+            let line: Vec<_> = line
+                .split(',')
+                .map(|node| if node.trim().is_empty() { String::new() } else { format!("for={}", node.trim()) })
+                .collect();
             assert_eq!(client(&[("forwarded", &line.join(", "))], Forwarded, hops), expected, "{line:?}, {hops} hops");
         }
     }
@@ -224,6 +232,8 @@ mod tests {
         ]);
         assert_eq!((both.scheme, both.port), (Some(Scheme::Https), None));
         assert_eq!(both.authority.as_ref().map(Authority::as_str), Some("a.example"));
+        let prefixes = told(&[("x-forwarded-for", "192.0.2.1, 10.0.0.2"), ("x-forwarded-prefix", "/outer, /inner")]);
+        assert_eq!(prefixes.prefix.escaped(), "/outer/inner");
         // Without an address nobody knows who wrote the member before.
         let without = told(&[("x-forwarded-proto", "https, http")]);
         assert_eq!(without.scheme, Some(Scheme::Http));

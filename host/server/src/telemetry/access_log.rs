@@ -14,7 +14,7 @@ use crate::config::file::Format;
 pub(super) fn exchange(facts: &Facts, format: Format) {
     let (app, version) = facts.app.as_ref().map_or(("", ""), |(app, version)| (app, version));
     let fault = facts.broken_off();
-    let client = facts.connection.as_ref().and_then(|connection| connection.remote()).map(|remote| remote.to_string());
+    let client = facts.connection.as_deref().and_then(client);
     info!(
         target: TARGET,
         method = facts.method.as_str(),
@@ -39,7 +39,7 @@ pub(super) fn exchange(facts: &Facts, format: Format) {
 
 /// The line of a request that no application saw.
 pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version) {
-    let client = connection.remote().map(|remote| remote.to_string());
+    let client = client(connection);
     info!(
         target: TARGET,
         protocol = protocol(version),
@@ -50,6 +50,12 @@ pub(super) fn rejection(fault: &Fault, connection: &Connection, version: Version
         connection = connection.id,
         "rejected"
     );
+}
+
+/// The client's address, with its port, unless a proxy has reported the address alone.
+fn client(connection: &Connection) -> Option<String> {
+    let remote = connection.remote()?;
+    Some(if remote.port() == 0 { remote.ip().to_string() } else { remote.to_string() })
 }
 
 /// To the microsecond.

@@ -41,7 +41,7 @@ impl Facts {
         Self {
             began: Instant::now(),
             method: request.method.clone(),
-            path: request.target.whole_path().into_owned(),
+            path: request.target.client_path().into_owned(),
             host: request.target.authority().map(|authority| authority.as_str().to_owned()),
             scheme: request.target.scheme(),
             version: request.version,
