@@ -152,7 +152,7 @@ fuzz SECONDS="60": setup
         -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1"
     host=$(rustc -vV | sed -n 's/^host: //p')
     cargo build --release --locked --quiet --target "$host"
-    for target in target strict agreement connection proxy_header; do
+    for target in target strict agreement connection proxy_header forwarded; do
         mkdir -p "corpus/$target" "artifacts/$target"
         log="target/$target.log"
         "target/$host/release/$target" "corpus/$target" "seeds/$target" -dict=dictionary.txt -max_total_time={{ SECONDS }} \
