@@ -52,6 +52,28 @@ fn the_log_and_metrics_name_the_client_and_count_what_is_refused() {
     }
 }
 
+/// The header tells who the nearest peer is, by which fields are then judged.
+#[test]
+fn fields_are_believed_of_the_client_that_the_header_tells_and_not_of_the_peer_of_the_socket() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let written = format!(
+        "[endpoints.a]\nurl = 'http://127.0.0.1:0'\n\
+         proxy = {{ trusted = ['127.0.0.1', '10.0.0.0/8'], protocol = 'required' }}\n[apps.a]\ncomponent = '{}'\n",
+        guest_file("facts").display()
+    );
+    std::fs::write(folder.path().join("windhover.toml"), written).expect("it can be written to");
+    let mut server = Server::run(command().args(["serve", "--no-cache"]).current_dir(folder.path()));
+    let request =
+        "GET / HTTP/1.1\r\nhost: a\r\nwant: connection\r\nx-forwarded-for: 203.0.113.9\r\nconnection: close\r\n\r\n";
+    for (client, expected) in [("10.1.2.3", "203.0.113.9"), ("192.0.2.1", "192.0.2.1")] {
+        let answer = server.ask(&format!("PROXY TCP4 {client} 198.51.100.2 56324 443\r\n{request}"));
+        assert!(answer.contains(&format!("\nremote: {expected} port ")), "{answer}");
+        assert!(answer.contains("\nlocal: 198.51.100.2 port 443\n"), "{answer}");
+    }
+    let line = server.wait_for("192.0.2.1 sent the field x-forwarded-for");
+    assert!(line.contains("is not trusted"), "{line}");
+}
+
 #[test]
 fn the_protocol_is_switched_on_for_new_connections_while_the_server_runs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
