@@ -111,13 +111,7 @@ fn told(header: &ProxyHeader<'_>) -> Result<Told, ProxyFault> {
 
 /// The client's session with the proxy, and by the names of mod_ssl what has no place in it.
 fn tls_session(ssl: &SslInfo<'_>, variables: &mut Vec<(String, String)>) -> Result<Tls, ProxyFault> {
-    let mut session = Tls {
-        protocol: String::new(),
-        cipher_suite: String::new(),
-        alpn: None,
-        server_name: None,
-        client_certificates: Vec::new(),
-    };
+    let mut session = Tls::unknown();
     let has_certificate = ssl.client_cert_conn() || ssl.client_cert_sess();
     let is_verified = has_certificate && ssl.verify() == 0;
     for field in ssl.tlvs() {
