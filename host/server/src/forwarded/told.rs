@@ -110,8 +110,11 @@ pub(super) fn apply(trust: &Trust, request: &mut Request) {
         request.target.set_prefix(told.prefix);
     }
     let authority = told.authority.or_else(|| request.target.authority().filter(|_| told.port.is_some()).cloned());
-    if let Some(authority) = authority {
-        let authority = with_port(authority, told.port, request.target.scheme());
+    let authority = authority.map(|authority| with_port(authority, told.port, request.target.scheme()));
+    // Most proxies pass the host on, and then there is nothing to change.
+    let is_known =
+        |authority: &Authority| request.target.authority().is_some_and(|known| known.as_str() == authority.as_str());
+    if let Some(authority) = authority.filter(|authority| !is_known(authority)) {
         // Whoever reads the field reads the same.
         if let Some(host) = request.fields.get_mut(HOST)
             && let Ok(value) = HeaderValue::from_str(authority.as_str())
