@@ -44,3 +44,15 @@ async fn a_session_and_its_certificates_are_told_and_the_scheme_is_https() {
         wire.expect(&ok("HTTPS=on\nREQUEST_SCHEME=https\nSERVER_PORT=443\n")).await;
     }
 }
+
+/// A proxy that ends TLS reports the certificates of its client, and not the session.
+#[tokio::test]
+async fn of_a_session_that_a_proxy_has_ended_the_certificates_alone_are_told() {
+    let tls = Arc::new(Tls { client_certificates: vec![Bytes::from_static(&[1, 2])], ..Tls::unknown() });
+    for guest in in_every_world() {
+        let served = TestServer::memory_with(|facts| facts.tls = Some(Arc::clone(&tls))).serve(guest).await;
+        let mut wire = served.connect().await;
+        wire.send(get("/tls")).await;
+        wire.expect(&ok("plain [[1, 2]]\n")).await;
+    }
+}
