@@ -109,6 +109,22 @@ language-behaviours *ARGS:
 interop: build guests
     @tests/interop/run.sh target/release/windhover {{ guests }}/{{ wasm }}/release target/interop
 
+# Serve one module behind nginx, Apache, HAProxy and Caddy, and send the same requests to all (needs their packages); --write renews docs/fronts.md; --smuggling, --restarts 100 and --swaps 100 do more
+fronts *ARGS: build guests
+    #!/usr/bin/env bash
+    set -euo pipefail
+    export PATH="$PATH:/usr/sbin"
+    for program in nginx apache2 haproxy caddy; do
+        command -v $program >/dev/null || missing+=($program)
+    done
+    [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing+=(libnginx-mod-stream)
+    if [ -n "${missing:-}" ]; then
+        echo "fronts: missing; on Debian: apt-get install --no-install-recommends ${missing[*]}" >&2
+        exit 1
+    fi
+    cargo test {{ unoptimised }} --release --locked --quiet --workspace --test fronts -- \
+        "$PWD/target/release/windhover" "$PWD/{{ guests }}/{{ wasm }}/release" "$PWD/target/fronts" {{ ARGS }}
+
 # Write docs/configuration-reference.md from the schema of the configuration
 reference: setup
     @WINDHOVER_WRITE_REFERENCE=1 cargo test {{ unoptimised }} --release --locked --quiet --workspace --test reference
@@ -236,6 +252,7 @@ ci:
     part language-behaviours
     part isolation
     part interop
+    part fronts
     echo "ci: all passed, in $SECONDS s:$(printf ' %s,' "${parts[@]}")"
 
 # Install what Rust needs for guests, and say what is missing
