@@ -66,8 +66,7 @@ fn what_a_proxy_cannot_do_is_an_error_with_the_remedy() {
     let held = "[endpoints.web]\nurl = \"systemd:web\"\n";
     let old = "[endpoints.web]\nurl = \"http://127.0.0.1:8080\"\nprotocols = \"http1\"\n";
     let forwarded = "[endpoints.web]\nurl = \"http://127.0.0.1:8080\"\nproxy = { headers = \"forwarded\" }\n";
-    let certificate =
-        "[endpoints.web]\nurl = \"http://127.0.0.1:8080\"\nproxy = { client-certificate = \"client-cert\" }\n";
+    let certificate = "[endpoints.web]\nurl = \"http://127.0.0.1:8080\"\nproxy = { trusted = [\"127.0.0.1\"], client-certificate = \"client-cert\" }\n";
     for (file, args, expected) in [
         (certificate, &["nginx"][..], "a client's own would be believed"),
         (web, &["nginx", "--protocol", "h2c"][..], "nginx speaks HTTP/2 to Windhover only for gRPC"),

@@ -158,5 +158,13 @@ pub(super) async fn spoofed(front: &Front, version: Version) -> Result<()> {
     for claim in ["203.0.113", "spoofed", "c3Bvb2ZlZA"] {
         ensure!(!told.contains(claim), "{claim} reaches the app:\n{told}");
     }
+    if version == Version::Http1 {
+        // A proxy that takes off what `Connection` names must not take off what it says itself.
+        let named = [("connection", "x-forwarded-for, x-forwarded-proto, x-forwarded-host")];
+        let answer = front.target.ask(version, &Request { fields: &named, ..Request::get("/facts") }, b"").await?;
+        let facts = self::facts(&answer)?;
+        expect(&facts, &[("scheme", scheme(front)), ("authority", &authority)])?;
+        ensure!(facts["remote"].starts_with(&CLIENT.to_string()), "the remote end is {:?}", facts["remote"]);
+    }
     Ok(())
 }

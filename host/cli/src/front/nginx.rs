@@ -135,8 +135,9 @@ fn facts(plan: &Plan, set: &str) -> String {
         true => ("$proxy_add_x_forwarded_for", "$windhover_proto", "$windhover_host"),
         false => ("$remote_addr", "$scheme", "$http_host"),
     };
+    let indent = &set[..set.len() - set.trim_start().len()];
     format!(
-        "    # The client, as nginx knows it. What a client claims about itself is replaced or removed.
+        "    {indent}# The client, as nginx knows it. What a client claims about itself is replaced or removed.
     {set} Host $http_host;
     {set} X-Forwarded-For {client};
     {set} X-Forwarded-Proto {proto};
