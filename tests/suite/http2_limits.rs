@@ -193,6 +193,21 @@ for_each_http2! {
         client.post("/must?9", "abc").await.expect(200, "abc");
     }
 
+    /// What it takes between two waits counts, however long all of them are together.
+    async fn a_client_that_takes_enough_has_all_the_time_that_its_content_needs(server) {
+        let (server, clock) = with_test_clock(server);
+        let served =
+            server.limits(|limits| limits.min_response_data_rate = Some(RATE)).serve(guest("streams")).await;
+        let mut client = served.connect_http2_with(|client| client.initial_window_size(1000)).await;
+        let mut exchange = client.begin(client.request("POST", "/endless")).await;
+        exchange.head().await;
+        for _ in 0..20 {
+            clock.wait_until_armed(RATE.grace).await;
+            clock.jump(crate::SECOND);
+            exchange.content(1000).await;
+        }
+    }
+
     async fn a_window_that_is_held_closed_ends_the_stream_and_no_other(server) {
         let (server, clock) = with_test_clock(server);
         let served = server

@@ -54,7 +54,11 @@ impl MinDataRate {
             };
             let now = self.clock.now();
             match &mut self.bucket {
-                Some(bucket) if bucket.rate == rate => (bucket.since, bucket.taken) = (now, taken()),
+                Some(bucket) if bucket.rate == rate => {
+                    // What was taken since the last wait counts, and the time since then does not.
+                    bucket.since = now;
+                    bucket.settle(now, taken());
+                }
                 bucket => {
                     let alarm = self.clock.alarm(rate.grace);
                     *bucket = Some(TokenBucket { rate, left: rate.grace, since: now, taken: taken(), alarm });
@@ -145,6 +149,25 @@ mod tests {
             let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000);
             test_clock.jump(Duration::from_secs(seconds));
             assert_eq!(min_data_rate.poll_waiting(&mut cx, || Some(RATE), || 3_000_000).is_ready(), is_over);
+        }
+    }
+
+    #[test]
+    fn what_is_taken_between_two_waits_counts_and_the_time_between_them_does_not() {
+        for (bytes_between, expected) in [(100, None), (50, Some(9)), (0, Some(5))] {
+            let (clock, test_clock) = Clock::manual();
+            let mut min_data_rate = MinDataRate::new(clock);
+            let mut cx = Context::from_waker(Waker::noop());
+            let ended = (0..100).find(|wait| {
+                let taken = || wait * bytes_between;
+                let _ = min_data_rate.poll_waiting(&mut cx, || Some(RATE), taken);
+                test_clock.jump(Duration::from_secs(1));
+                let is_over = min_data_rate.poll_waiting(&mut cx, || Some(RATE), taken).is_ready();
+                min_data_rate.goes_on(taken);
+                test_clock.jump(Duration::from_secs(60)); // nothing waits
+                is_over
+            });
+            assert_eq!(ended.map(|waits| waits + 1), expected, "{bytes_between}");
         }
     }
 
