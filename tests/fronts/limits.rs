@@ -29,6 +29,16 @@ const fn limit_of(
     Limit { columns, row, versions, reason, is_sometimes: false }
 }
 
+/// The same, where it depends on the moment.
+const fn not_always(
+    columns: &'static [&'static str],
+    row: &'static str,
+    versions: &'static [Version],
+    reason: &'static str,
+) -> Limit {
+    Limit { is_sometimes: true, ..limit_of(columns, row, versions, reason) }
+}
+
 const LIMITS: &[Limit] = &[
     limit_of(
         &["HAProxy", "HAProxy, h2c", "HAProxy, Unix"],
@@ -91,18 +101,24 @@ const LIMITS: &[Limit] = &[
         H1,
         "Caddy before 2.7 reads the whole request before it answers a client of HTTP/1.1.",
     ),
-    limit_of(
+    not_always(
         &["nginx", "Caddy", "Caddy, nginx"],
         "an app that waits learns",
         BOTH,
         "nginx and Caddy close their connection to the app, which TCP tells only as the end of what they send. A client may end its \
          request so and wait for the response, so the app learns it when it sends. A Unix socket and h2c tell the difference.",
     ),
-    limit_of(
+    not_always(
         &["Apache", "Apache, Unix", "Apache, h2c"],
         "an app that waits learns",
         BOTH,
         "Apache notices that a client has left when it sends it something.",
+    ),
+    not_always(
+        &["HAProxy"],
+        "an app that waits learns",
+        BOTH,
+        "HAProxy resets its connection to the app, but not always: then the app learns it when it sends.",
     ),
     limit_of(
         &["nginx", "nginx, Unix", "Caddy", "Caddy, h2c", "Caddy, Unix", "Caddy, nginx"],
@@ -122,15 +138,12 @@ const LIMITS: &[Limit] = &[
         H2,
         "nginx before 1.29 takes 103 for the response, and what comes behind it for content: an app must not send it.",
     ),
-    Limit {
-        is_sometimes: true,
-        ..limit_of(
-            &["Apache, h2c"],
-            "103",
-            BOTH,
-            "Apache's mod_proxy_http2 passes 103 on only if the response comes late enough.",
-        )
-    },
+    not_always(
+        &["Apache, h2c"],
+        "103",
+        BOTH,
+        "Apache's mod_proxy_http2 passes 103 on only if the response comes late enough.",
+    ),
 ];
 
 const H1: &[Version] = &[Version::Http1];

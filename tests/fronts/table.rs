@@ -8,13 +8,14 @@ use anyhow::{Context, Result};
 
 use crate::behaviours::ROWS;
 use crate::client::Version;
+use crate::limits::Limit;
 use crate::restarts::Measured;
 
 /// What came of a behaviour in a column.
 #[derive(Default)]
 pub(crate) struct Cell {
     ok: Vec<Version>,
-    limited: Vec<(Version, &'static str)>,
+    limited: Vec<(Version, &'static Limit)>,
     failed: usize,
 }
 
@@ -23,8 +24,8 @@ impl Cell {
         self.ok.push(version);
     }
 
-    pub(crate) fn limited(&mut self, version: Version, reason: &'static str) {
-        self.limited.push((version, reason));
+    pub(crate) fn limited(&mut self, version: Version, limit: &'static Limit) {
+        self.limited.push((version, limit));
     }
 
     pub(crate) fn failed(&mut self, column: &str, sentence: &str, version: Version, reason: &str) {
@@ -91,9 +92,9 @@ impl Table {
         let mut reasons = Vec::new();
         for at in 0..ROWS.len() {
             for (.., cells) in &self.columns {
-                for (_, reason) in &cells[at].limited {
-                    if !reasons.contains(reason) {
-                        reasons.push(*reason);
+                for (_, limit) in &cells[at].limited {
+                    if !reasons.contains(&limit.reason) {
+                        reasons.push(limit.reason);
                     }
                 }
             }
@@ -156,14 +157,15 @@ fn text(cell: &Cell, reasons: &[&str]) -> String {
             (false, Version::Http2) => parts.push("h2 yes".to_owned()),
         }
     }
-    for (version, reason) in &cell.limited {
-        let number = reasons.iter().position(|other| other == reason).map_or(0, |at| at + 1);
+    for (version, limit) in &cell.limited {
+        let number = reasons.iter().position(|other| *other == limit.reason).map_or(0, |at| at + 1);
         let version = match (cell.limited.len() > 1 || cell.ok.is_empty(), version) {
             (true, _) => "",
             (_, Version::Http1) => "h1 ",
             (_, Version::Http2) => "h2 ",
         };
-        let part = format!("{version}no ({number})");
+        let no = if limit.is_sometimes { "not always" } else { "no" };
+        let part = format!("{version}{no} ({number})");
         if !parts.contains(&part) {
             parts.push(part);
         }

@@ -132,7 +132,9 @@ fn tls(plan: &Plan) -> String {
 
 fn facts(plan: &Plan) -> String {
     if plan.is_inner {
-        return "    # The proxy before this one told the scheme. Each hop appends its own, as in X-Forwarded-For.
+        return "    # Apache removes the fields that Connection names, even if it has set them. So a client must not name these.
+    RequestHeader edit* Connection \"(?i)(x-)?forwarded[^,\\s]*|client-cert[^,\\s]*\" \"\"
+    # The proxy before this one told the scheme. Each hop appends its own, as in X-Forwarded-For.
     RequestHeader append X-Forwarded-Proto expr=%{REQUEST_SCHEME}
     RequestHeader unset X-Forwarded-Port
     RequestHeader unset X-Forwarded-Prefix
@@ -143,7 +145,9 @@ fn facts(plan: &Plan) -> String {
 "
         .to_owned();
     }
-    "    RequestHeader unset X-Forwarded-For
+    "    # Apache removes the fields that Connection names, even if it has set them. So a client must not name these.
+    RequestHeader edit* Connection \"(?i)(x-)?forwarded[^,\\s]*|client-cert[^,\\s]*\" \"\"
+    RequestHeader unset X-Forwarded-For
     RequestHeader unset X-Forwarded-Host
     RequestHeader unset X-Forwarded-Server
     RequestHeader unset X-Forwarded-Port
