@@ -25,6 +25,7 @@ use futures_util::stream;
 use windhover_tests::secure;
 
 use behaviours::{ROWS, Row};
+use client::Version;
 use columns::{COLUMNS, Column, Front};
 use proxies::Proxy;
 use table::{Cell, Table};
