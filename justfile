@@ -64,6 +64,8 @@ guests: setup
 check: setup floors deny
     cargo fmt --all --check
     cargo clippy {{ config }} --release --workspace --all-targets --locked --quiet -- --deny warnings
+    # All targets are those that `just test` runs; these are not.
+    cargo clippy {{ config }} --release --workspace --test fronts --test languages --locked --quiet -- --deny warnings
     for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml tests/fuzz/Cargo.toml; do \
         cargo fmt --all --check --manifest-path "$manifest"; \
     done
