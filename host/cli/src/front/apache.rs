@@ -1,6 +1,6 @@
 //! Apache: a site with one virtual host.
 
-use super::plan::{Plan, Upstream};
+use super::plan::{Plan, Upstream, for_each_removed};
 use crate::args::front::Protocol;
 
 pub(super) fn configuration(plan: &Plan) -> anyhow::Result<String> {
@@ -131,32 +131,24 @@ fn tls(plan: &Plan) -> String {
 }
 
 fn facts(plan: &Plan) -> String {
-    if plan.is_inner {
-        return "    # Apache removes the fields that Connection names, even if it has set them. So a client must not name these.
-    RequestHeader edit* Connection \"(?i)(x-)?forwarded[^,\\s]*|client-cert[^,\\s]*\" \"\"
-    # The proxy before this one told the scheme. Each hop appends its own, as in X-Forwarded-For.
+    let told = match plan.is_inner {
+        true => {
+            "    # The proxy before this one told the scheme. Each hop appends its own, as in X-Forwarded-For.
     RequestHeader append X-Forwarded-Proto expr=%{REQUEST_SCHEME}
-    RequestHeader unset X-Forwarded-Port
-    RequestHeader unset X-Forwarded-Prefix
-    RequestHeader unset X-Real-IP
-    RequestHeader unset Forwarded
-    RequestHeader unset Client-Cert
-    RequestHeader unset Client-Cert-Chain
 "
-        .to_owned();
-    }
-    "    # Apache removes the fields that Connection names, even if it has set them. So a client must not name these.
-    RequestHeader edit* Connection \"(?i)(x-)?forwarded[^,\\s]*|client-cert[^,\\s]*\" \"\"
-    RequestHeader unset X-Forwarded-For
+        }
+        false => {
+            "    RequestHeader unset X-Forwarded-For
     RequestHeader unset X-Forwarded-Host
     RequestHeader unset X-Forwarded-Server
-    RequestHeader unset X-Forwarded-Port
-    RequestHeader unset X-Forwarded-Prefix
-    RequestHeader unset X-Real-IP
-    RequestHeader unset Forwarded
-    RequestHeader unset Client-Cert
-    RequestHeader unset Client-Cert-Chain
     RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}
 "
-    .to_owned()
+        }
+    };
+    format!(
+        "    # Apache removes the fields that Connection names, even if it has set them. So a client must not name these.
+    RequestHeader edit* Connection \"(?i)(x-)?forwarded[^,\\s]*|client-cert[^,\\s]*\" \"\"
+{told}{}",
+        for_each_removed(|name| format!("    RequestHeader unset {name}\n"))
+    )
 }

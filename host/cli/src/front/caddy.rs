@@ -1,6 +1,6 @@
 //! Caddy: a site of a Caddyfile.
 
-use super::plan::{Plan, Upstream};
+use super::plan::{Plan, Upstream, for_each_removed};
 use crate::args::front::Protocol;
 
 pub(super) fn configuration(plan: &Plan) -> anyhow::Result<String> {
@@ -74,13 +74,7 @@ fn reverse_proxy(plan: &Plan, matcher: &str, protocol: Protocol) -> String {
         "    reverse_proxy{matcher} {address} {{
         # Streams reach the client at once without flush_interval, which would hide from Windhover that a client has left.
         # Caddy sets X-Forwarded-For, -Proto and -Host itself. What else a client claims about itself is removed.
-{trusted}        header_up -X-Forwarded-Port
-        header_up -X-Forwarded-Prefix
-        header_up -X-Real-IP
-        header_up -Forwarded
-        header_up -Client-Cert
-        header_up -Client-Cert-Chain
-{health}        transport http {{
+{trusted}{removed}{health}        transport http {{
             versions {versions}
             # Idle connections are closed here before Windhover closes them.
             keepalive {keep_alive}s
@@ -90,6 +84,7 @@ fn reverse_proxy(plan: &Plan, matcher: &str, protocol: Protocol) -> String {
         }}
     }}
 ",
+        removed = for_each_removed(|name| format!("        header_up -{name}\n")),
         keep_alive = plan.keep_alive.as_secs(),
     )
 }

@@ -1,6 +1,6 @@
 //! HAProxy: sections that stand beside the `global` section.
 
-use super::plan::{Plan, Upstream};
+use super::plan::{Plan, Upstream, for_each_removed};
 use crate::args::front::{Protocol, ProxyProtocol};
 
 pub(super) fn configuration(plan: &Plan) -> anyhow::Result<String> {
@@ -126,9 +126,7 @@ fn facts(plan: &Plan) -> String {
             "http-request set-header X-Forwarded-Host %[req.hdr(host)]",
         ],
     };
-    let removed =
-        ["X-Forwarded-Port", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded", "Client-Cert", "Client-Cert-Chain"];
-    let removed = removed.map(|name| format!("    http-request del-header {name}\n")).concat();
+    let removed = for_each_removed(|name| format!("    http-request del-header {name}\n"));
     lines.iter().map(|line| format!("    {line}\n")).collect::<String>() + &removed
 }
 

@@ -1,6 +1,6 @@
 //! nginx: a file for `/etc/nginx/conf.d`, or with the PROXY protocol one for the main context.
 
-use super::plan::{Plan, Upstream};
+use super::plan::{Plan, Upstream, for_each_removed};
 use crate::args::front::{Protocol, ProxyProtocol};
 
 pub(super) fn configuration(plan: &Plan) -> anyhow::Result<String> {
@@ -142,13 +142,8 @@ fn facts(plan: &Plan, set: &str) -> String {
     {set} X-Forwarded-For {client};
     {set} X-Forwarded-Proto {proto};
     {set} X-Forwarded-Host {host};
-    {set} X-Forwarded-Port \"\";
-    {set} X-Forwarded-Prefix \"\";
-    {set} X-Real-IP \"\";
-    {set} Forwarded \"\";
-    {set} Client-Cert \"\";
-    {set} Client-Cert-Chain \"\";
-"
+{removed}",
+        removed = for_each_removed(|name| format!("    {set} {name} \"\";\n"))
     )
 }
 

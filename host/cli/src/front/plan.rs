@@ -45,6 +45,13 @@ pub(super) struct Plan {
     is_url_of_file: bool,
 }
 
+/// A line of configuration for each field that only a trusted proxy may send and that none of these proxies sets itself.
+pub(super) fn for_each_removed(line: impl Fn(&str) -> String) -> String {
+    ["X-Forwarded-Port", "X-Forwarded-Prefix", "X-Real-IP", "Forwarded", "Client-Cert", "Client-Cert-Chain"]
+        .map(line)
+        .concat()
+}
+
 /// Where the endpoint is.
 pub(super) enum Upstream {
     /// A host, in brackets if it is an IPv6 address, and a port.
