@@ -65,7 +65,7 @@ check: setup floors deny
     cargo fmt --all --check
     cargo clippy {{ config }} --release --workspace --all-targets --locked --quiet -- --deny warnings
     # All targets are those that `just test` runs; these are not.
-    cargo clippy {{ config }} --release --workspace --test fronts --test languages --locked --quiet -- --deny warnings
+    cargo clippy {{ config }} --release --workspace --test fronts --test nginx --test languages --locked --quiet -- --deny warnings
     for manifest in guest-examples/rust-*/Cargo.toml tests/guests/Cargo.toml tests/fuzz/Cargo.toml; do \
         cargo fmt --all --check --manifest-path "$manifest"; \
     done
@@ -126,6 +126,7 @@ fronts *ARGS: build guests
     fi
     cargo test {{ unoptimised }} --release --locked --quiet --workspace --test fronts -- \
         "$PWD/target/release/windhover" "$PWD/{{ guests }}/{{ wasm }}/release" "$PWD/target/fronts" {{ ARGS }}
+    cargo test {{ unoptimised }} --release --locked --quiet --workspace --test nginx
 
 # Write docs/configuration-reference.md from the schema of the configuration
 reference: setup

@@ -1,27 +1,25 @@
-//! The server behind nginx, and the guests that it refuses. Needs the guests of `just guests`, and nginx, without which
-//! that part is left out.
+//! The server behind nginx: `just fronts`.
+
+mod common;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use common::{example, guest};
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn nginx_passes_requests_on_and_answers_back() {
-    let Some(nginx) = nginx() else {
-        eprintln!("nginx is not installed: this test proves nothing here");
-        return;
-    };
     let mut server = Running::start(example().args([&*guest("echoes").to_string_lossy(), "127.0.0.1:0"]));
     let address = server.bound();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let port = free_port();
     let config = config(folder.path(), port, &address);
     std::fs::write(folder.path().join("nginx.conf"), config).expect("the folder is ours");
-    let mut front = Command::new(nginx);
+    let mut front = Command::new("nginx");
     front.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
     let front = Running::start(&mut front);
     wait_for(port);
@@ -49,13 +47,12 @@ fn nginx_passes_requests_on_and_answers_back() {
 
 #[test]
 fn an_app_that_fails_behind_nginx_is_answered_for() {
-    let Some(nginx) = nginx() else { return };
     let mut server = Running::start(example().args([&*guest("traps").to_string_lossy(), "127.0.0.1:0"]));
     let address = server.bound();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let port = free_port();
     std::fs::write(folder.path().join("nginx.conf"), config(folder.path(), port, &address)).expect("it is ours");
-    let mut front = Command::new(nginx);
+    let mut front = Command::new("nginx");
     front.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
     let _front = Running::start(&mut front);
     wait_for(port);
@@ -64,33 +61,6 @@ fn an_app_that_fails_behind_nginx_is_answered_for() {
     // What breaks off behind its head is not taken for the whole.
     let answer = exchange(port, "GET /late HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.ends_with("0\r\n\r\n"), "{answer}");
-}
-
-#[test]
-fn a_guest_that_needs_more_than_the_server_offers_is_refused_by_name_and_nothing_is_bound() {
-    let refused = example().args([&*guest("facts").to_string_lossy(), "127.0.0.1:0"]).output().expect("it runs");
-    let told = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && refused.stdout.is_empty(), "{told}");
-    assert!(told.contains("facts.wasm needs the feature windhover:http/"), "{told}");
-}
-
-fn example() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_windhover-scgi-example"))
-}
-
-fn guest(name: &str) -> PathBuf {
-    let folder = match std::env::var_os("WINDHOVER_GUESTS") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guests/wasm32-wasip2/release"),
-    };
-    folder.join(name).with_extension("wasm")
-}
-
-fn nginx() -> Option<PathBuf> {
-    ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]
-        .map(PathBuf::from)
-        .into_iter()
-        .find(|file| file.exists())
 }
 
 /// In the foreground, without privileges, with all of its files in one folder.
