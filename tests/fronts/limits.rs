@@ -118,7 +118,7 @@ const LIMITS: &[Limit] = &[
         &["HAProxy"],
         "an app that waits learns",
         BOTH,
-        "HAProxy resets its connection to the app, but not always: then the app learns it when it sends.",
+        "Behind HAProxy the app learns it at once, but in some runs only when it sends.",
     ),
     limit_of(
         &["nginx", "nginx, Unix", "Caddy", "Caddy, h2c", "Caddy, Unix", "Caddy, nginx"],
