@@ -48,7 +48,7 @@ impl Told {
                 break;
             }
             let Ok(hop) = hop else {
-                debug!("a trusted proxy sent a field that cannot be parsed; it is ignored");
+                debug!(proxy = ?peer, fields = ?trust.headers(), "a trusted proxy reports what cannot be parsed; it is ignored");
                 break;
             };
             told.is_any = true;
